@@ -1,0 +1,262 @@
+"""Every failure that a client can see, sorted by who can do something about it.
+
+    ImagegenError
+    ├── CallerError       the request has to change
+    │   ├── InvalidJson, UnsupportedMediaType, PayloadTooLarge
+    │   ├── InvalidParameter, UnknownParameter, UnsupportedParameter, UnknownModel
+    │   ├── Unauthorized, Forbidden
+    │   ├── NotFound, MethodNotAllowed, Gone
+    │   ├── IdempotencyConflict
+    │   └── ContentFiltered
+    ├── WaitError         the same request will work later
+    │   ├── InProgress, RateLimited, QuotaExceeded
+    │   └── ModelThrottled, ModelUnavailable
+    ├── OperatorError     the deployment has to change
+    │   └── ModelRetired, Misconfigured
+    └── ServiceError      ours, or the model's
+        ├── OutcomeUnknown, ModelTimeout, BadModelResponse, StoreFailed
+        └── InternalError
+
+`docs/errors.md` tells clients the same, code by code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal
+
+Paid = Literal["no", "yes", "maybe"]
+
+MAX_FIELD_ERRORS = 10
+"""At most this many `errors` are reported in one problem."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldError:
+    """One thing wrong with one field: its name as the client wrote it, and what is allowed."""
+
+    field: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErrorKind:
+    """What is true of an error code wherever it appears; the row of `docs/errors.md`."""
+
+    code: str
+    status: int
+    title: str
+    retryable: bool
+    paid: Paid
+
+
+@dataclass(eq=False)
+class ImagegenError(Exception):
+    """A failure with a stable code; `detail` is one sentence that never quotes a prompt.
+
+    `headers` are sent along (`Retry-After`, `Allow`, `Location`).
+    """
+
+    kind: ClassVar[ErrorKind]
+
+    detail: str
+    errors: Sequence[FieldError] = ()
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        """Return the code and the sentence, as they are logged."""
+        return f"{self.kind.code}: {self.detail}"
+
+
+class CallerError(ImagegenError):
+    """The request has to change before it can work."""
+
+
+class WaitError(ImagegenError):
+    """The same request will work later; nothing was paid."""
+
+
+class OperatorError(ImagegenError):
+    """The deployment's configuration or its account has to change."""
+
+
+class ServiceError(ImagegenError):
+    """The service or the model failed; the caller did nothing wrong."""
+
+
+def _kind(code: str, status: int, title: str, *, retryable: bool = False, paid: Paid = "no") -> ErrorKind:
+    return ErrorKind(code=code, status=status, title=title, retryable=retryable, paid=paid)
+
+
+class InvalidJson(CallerError):
+    """The body is not one well-formed JSON object."""
+
+    kind = _kind("invalid_json", 400, "The body is not valid JSON")
+
+
+class UnsupportedMediaType(CallerError):
+    """The body's type, charset or encoding is not one that is read here."""
+
+    kind = _kind("unsupported_media_type", 415, "The media type is not supported")
+
+
+class PayloadTooLarge(CallerError):
+    """The body is longer than any valid request."""
+
+    kind = _kind("payload_too_large", 413, "The body is too large")
+
+
+class InvalidParameter(CallerError):
+    """A field has a value outside its range or of another type."""
+
+    kind = _kind("invalid_parameter", 400, "A parameter is not valid")
+
+
+class UnknownParameter(CallerError):
+    """A field is not part of the contract."""
+
+    kind = _kind("unknown_parameter", 400, "A parameter is not known")
+
+
+class UnsupportedParameter(CallerError):
+    """A field is valid, but no enabled model can honour it and the request is strict."""
+
+    kind = _kind("unsupported_parameter", 400, "A parameter cannot be honoured")
+
+
+class UnknownModel(CallerError):
+    """The model asked for is not enabled in this deployment."""
+
+    kind = _kind("unknown_model", 400, "The model is not enabled here")
+
+
+class Unauthorized(CallerError):
+    """The request carries no principal that the gateway verified."""
+
+    kind = _kind("unauthorized", 401, "Authentication is required")
+
+
+class Forbidden(CallerError):
+    """The gateway refused the principal."""
+
+    kind = _kind("forbidden", 403, "Access is denied")
+
+
+class NotFound(CallerError):
+    """Nothing of that name exists for this caller."""
+
+    kind = _kind("not_found", 404, "Not found")
+
+
+class MethodNotAllowed(CallerError):
+    """The path exists, the method does not; `Allow` lists those that do."""
+
+    kind = _kind("method_not_allowed", 405, "The method is not allowed")
+
+
+class Gone(CallerError):
+    """The image existed and has been removed, by its lifecycle or its owner."""
+
+    kind = _kind("gone", 410, "The image has been removed")
+
+
+class IdempotencyConflict(CallerError):
+    """The idempotency key was used before with another body."""
+
+    kind = _kind("idempotency_conflict", 422, "The idempotency key belongs to another request")
+
+
+class ContentFiltered(CallerError):
+    """The model's content filter refused the prompt or its image; the image is discarded."""
+
+    kind = _kind("content_filtered", 422, "The content filter stopped the image", paid="yes")
+
+
+class InProgress(WaitError):
+    """The generation is still running; `Location` tells where to look."""
+
+    kind = _kind("in_progress", 409, "The generation is still running", retryable=True)
+
+
+class RateLimited(WaitError):
+    """The caller sends requests faster than its limit allows."""
+
+    kind = _kind("rate_limited", 429, "Too many requests", retryable=True)
+
+
+class QuotaExceeded(WaitError):
+    """The day's images are used up, for this caller or for the deployment."""
+
+    kind = _kind("quota_exceeded", 429, "The image quota is used up", retryable=True)
+
+
+class ModelThrottled(WaitError):
+    """Bedrock refused the call for its rate; certainly unbilled."""
+
+    kind = _kind("model_throttled", 503, "The model is busy", retryable=True)
+
+
+class ModelUnavailable(WaitError):
+    """The model could not be reached or is not ready; certainly unbilled."""
+
+    kind = _kind("model_unavailable", 503, "The model is not available", retryable=True)
+
+
+class ModelRetired(OperatorError):
+    """Every model that may serve the request has reached the end of its life."""
+
+    kind = _kind("model_retired", 503, "The model has been retired")
+
+
+class Misconfigured(OperatorError):
+    """The deployment lacks a right, a setting or a resource."""
+
+    kind = _kind("misconfigured", 500, "The service is misconfigured")
+
+
+class OutcomeUnknown(ServiceError):
+    """The call ended without an answer that tells whether it was paid; never repeated silently."""
+
+    kind = _kind("outcome_unknown", 502, "The outcome is unknown", paid="maybe")
+
+
+class ModelTimeout(ServiceError):
+    """The model did not answer in time; the call may have been paid."""
+
+    kind = _kind("model_timeout", 504, "The model did not answer in time", paid="maybe")
+
+
+class BadModelResponse(ServiceError):
+    """The model answered something that is not an image of its contract."""
+
+    kind = _kind("bad_model_response", 502, "The model's answer cannot be used", paid="maybe")
+
+
+class StoreFailed(ServiceError):
+    """The image was made and could not be stored before the deadline."""
+
+    kind = _kind("store_failed", 502, "The image could not be stored", paid="yes")
+
+
+class InternalError(ServiceError):
+    """A defect of ours; the request id finds it in the logs."""
+
+    kind = _kind("internal_error", 500, "Something went wrong on our side")
+
+
+def invalid(name: str, message: str) -> InvalidParameter:
+    """Return the error for one field; `message` says what is allowed."""
+    return InvalidParameter(f"{name} {message}.", errors=(FieldError(field=name, message=message),))
+
+
+def in_progress(id_: str, *, retry_after: int) -> InProgress:
+    """Return the error for a generation that is not done; it tells where to look, and after how many seconds."""
+    headers = {"Location": f"/v1/generations/{id_}", "Retry-After": str(retry_after)}
+    return InProgress("The generation is still running.", headers=headers)
+
+
+def error_types() -> tuple[type[ImagegenError], ...]:
+    """Return every concrete error class, in the order of the tree."""
+    families = (CallerError, WaitError, OperatorError, ServiceError)
+    return tuple(leaf for family in families for leaf in family.__subclasses__())

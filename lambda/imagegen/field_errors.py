@@ -1,0 +1,54 @@
+"""How a field is named, and a refusal worded, in a problem of at most 4 KB that quotes no value."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+from typing import Final
+
+from imagegen.errors import MAX_FIELD_ERRORS, FieldError, InvalidParameter, UnknownParameter
+
+MAX_FIELD_LENGTH: Final = 64
+"""Characters of a caller's own field name that an error repeats."""
+
+Location = tuple[int | str, ...]
+"""The names and indexes that lead to a field, outermost first."""
+
+
+def field_path(location: Location) -> str:
+    """Return a location as `text_prompts[0].text`, in at most `MAX_FIELD_LENGTH` printable ASCII characters.
+
+    The contract's own names are ASCII: in an unknown one, any other character is better seen than believed.
+    """
+    parts = (
+        f"[{part}]" if isinstance(part, int) else f".{part[: MAX_FIELD_LENGTH + 1]}" for part in location
+    )
+    path = "".join(parts).removeprefix(".")
+    printable = "".join(c if " " <= c <= "~" else c.encode("unicode_escape").decode("ascii") for c in path)
+    return printable if len(printable) <= MAX_FIELD_LENGTH else f"{printable[: MAX_FIELD_LENGTH - 3]}..."
+
+
+def unknown_field(location: Location, *, known: Iterable[str]) -> FieldError:
+    """Return the error of a name that is not among the known ones, with the nearest of them if one is near."""
+    name = str(location[-1])[:MAX_FIELD_LENGTH].lower()
+    near = get_close_matches(name, list(known), n=1)
+    hint = f" (did you mean {near[0]}?)" if near else ""
+    return FieldError(field=field_path(location), message=f"is not a parameter{hint}")
+
+
+def refusal(
+    *, unknown: Sequence[FieldError] = (), invalid: Sequence[FieldError] = ()
+) -> UnknownParameter | InvalidParameter:
+    """Return the error of a request: `unknown_parameter` as soon as one name is unknown, with all that is wrong."""
+    found = (*unknown, *invalid)
+    detail = f"{found[0].field} {found[0].message}." if len(found) == 1 else _summary(unknown, invalid)
+    if len(found) > MAX_FIELD_ERRORS:
+        detail += f" The first {MAX_FIELD_ERRORS} are listed."
+    kind = UnknownParameter if unknown else InvalidParameter
+    return kind(detail, errors=found[:MAX_FIELD_ERRORS])
+
+
+def _summary(unknown: Sequence[FieldError], invalid: Sequence[FieldError]) -> str:
+    counts = ((len(unknown), "known"), (len(invalid), "valid"))
+    parts = (f"{n} {'parameter is' if n == 1 else 'parameters are'} not {what}" for n, what in counts if n)
+    return f"{' and '.join(parts)}."

@@ -1,0 +1,34 @@
+r"""What a prompt's text may hold: any Unicode that a reader can see and that cannot deceive.
+
+Refused are control characters but tab, newline and return; the bidirectional embeddings, overrides and isolates
+U+202A-202E and U+2066-2069, which make a text read as another; and a text, not empty, in which nothing is visible.
+Everything else is welcome, private-use characters and noncharacters too (Unicode corrigendum 9); the empty text is
+part of the contract. The patterns are written so that Python, Rust and ECMAScript read them alike: they are
+enforced by pydantic and published in the OpenAPI document.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+SAFE: Final = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]*$"
+"""A text without refused characters."""
+
+# White space, format characters and Default_Ignorable_Code_Point; the Hangul fillers and U+2800 are drawn as blanks.
+_INVISIBLE: Final = (
+    r"\t\n\r \xa0\xad\u034f\u061c\u115f\u1160\u1680\u17b4\u17b5\u180b-\u180f\u2000-\u200f\u2028-\u202f"
+    r"\u205f-\u206f\u2800\u3000\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb"
+)
+_INVISIBLE_BEYOND_BMP: Final = (
+    r"\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+)
+_VISIBLE: Final = re.compile(f"[^{_INVISIBLE}{_INVISIBLE_BEYOND_BMP}]")
+
+EMPTY_OR_VISIBLE: Final[dict[str, Any]] = {"anyOf": [{"maxLength": 0}, {"pattern": f"[^{_INVISIBLE}]"}]}
+"""The rule of `has_content` in JSON Schema, as far as the patterns of all three languages can say it."""
+
+
+def has_content(text: str) -> bool:
+    """Tell whether the text is empty or has something to see."""
+    return not text or _VISIBLE.search(text) is not None
