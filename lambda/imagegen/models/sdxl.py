@@ -1,0 +1,65 @@
+"""SDXL 1.0's dialect, which is the contract itself; also what a Bedrock-compatible SDXL endpoint speaks.
+
+Request and answer follow the Bedrock user guide, "Diffusion 1.0 text to image".
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from imagegen.contract import PARAMETERS, TextToImage
+from imagegen.errors import BadModelResponse
+from imagegen.models.answers import Answer, filtered, seed_of
+from imagegen.models.dialect import Artifact, Dialect, Translation
+
+PROMPT_FILTER: Final = "invalid_prompts"
+"""The `name` of an answer without artifacts, when the filter refuses the prompt itself."""
+
+
+def translate(request: TextToImage) -> Translation:
+    """Return the request's own members.
+
+    Defaults are spelled out, so that the image does not depend on the endpoint's; what has no default
+    (`sampler`, `style_preset`, `extras`, a preset of NONE) is left out.
+    """
+    members = request.parameters()
+    if request.clip_guidance_preset == "NONE":
+        del members["clip_guidance_preset"]
+    return Translation(body=members, seed=request.seed)
+
+
+def artifacts(answer: bytes, *, seed: int | None = None) -> tuple[Artifact, ...]:
+    """Return the images of an answer; a filtered artifact's blurred image is discarded here.
+
+    Raises:
+        ContentFiltered: the prompt or the image was filtered.
+        BadModelResponse: the answer is not of the contract, or says that an error occurred.
+    """
+    read = Answer.of(answer)
+    members = read.members
+    succeeded = members.get("result") == "success"
+    if not succeeded and members.get("name") == PROMPT_FILTER:
+        raise filtered(PROMPT_FILTER, seed=seed)
+    found = members.get("artifacts")
+    images = tuple(_artifact(read, item, sent=seed) for item in found) if isinstance(found, list) else ()
+    if not succeeded:
+        raise BadModelResponse("The model did not answer that it succeeded.")
+    if not images:
+        raise BadModelResponse("The model's answer has no artifacts.")
+    return images
+
+
+def _artifact(answer: Answer, item: Any, *, sent: int | None) -> Artifact:
+    if not isinstance(item, dict):
+        raise BadModelResponse("An artifact of the model's answer is not an object.")
+    seed = seed_of(item.get("seed"), sent=sent)
+    # The guide's example and code say finishReason, its prose finishedReason.
+    reason = item.get("finishReason", item.get("finishedReason"))
+    if reason == "CONTENT_FILTERED":
+        raise filtered("CONTENT_FILTERED", seed=seed)
+    if reason != "SUCCESS":
+        raise BadModelResponse("The model finished without success.")
+    return Artifact(image=answer.image(item.get("base64")), seed=seed)
+
+
+DIALECT: Final = Dialect(name="sdxl", translate=translate, artifacts=artifacts, honours=PARAMETERS)

@@ -1,0 +1,179 @@
+"""The dialect of Stable Image Core, Stable Image Ultra and Stable Diffusion 3.5 Large.
+
+The contract's size becomes the nearest aspect ratio, prompts of negative weight become `negative_prompt`, other
+positive weights the documented `(words:weight)`, and the style preset a phrase at the end of the prompt. Why so is
+told in `docs/decisions/0020-translation.md`; see the Bedrock user guide, "Stability AI models".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from itertools import chain, repeat
+from types import MappingProxyType
+from typing import Any, Final
+
+from imagegen.contract import MAX_DRAWN_SEED, MAX_SEED, Prompt, TextToImage
+from imagegen.errors import BadModelResponse, FieldError, UnsupportedParameter
+from imagegen.models.answers import Answer, filtered, seed_of
+from imagegen.models.dialect import Artifact, Dialect, Translation, beyond_default, in_contract_order
+
+MAX_TEXT_LENGTH: Final = 10_000
+"""Characters in `prompt` and in `negative_prompt`."""
+
+LARGEST_WEIGHT: Final = 10.0
+"""What greater weights are sent as; Stability documents weights of 0 to 1."""
+
+ASPECT_RATIOS: Final[Mapping[tuple[int, int], str]] = MappingProxyType(
+    {
+        (1024, 1024): "1:1",
+        (1152, 896): "5:4",
+        (1216, 832): "3:2",
+        (1344, 768): "16:9",
+        (1536, 640): "21:9",
+        (640, 1536): "9:21",
+        (768, 1344): "9:16",
+        (832, 1216): "2:3",
+        (896, 1152): "4:5",
+    }
+)
+
+STYLE_WORDS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "3d-model": "3D model render",
+        "analog-film": "analog film photograph",
+        "anime": "anime style",
+        "cinematic": "cinematic film still",
+        "comic-book": "comic book illustration",
+        "digital-art": "digital art",
+        "enhance": "highly detailed, enhanced",
+        "fantasy-art": "fantasy art",
+        "isometric": "isometric illustration",
+        "line-art": "line art drawing",
+        "low-poly": "low poly art",
+        "modeling-compound": "sculpted in modeling compound",
+        "neon-punk": "neon punk style",
+        "origami": "folded paper origami",
+        "photographic": "photograph, photorealistic",
+        "pixel-art": "pixel art",
+        "tile-texture": "seamless tile texture",
+    }
+)
+
+_FILTER_REASON: Final = "Filter reason"
+_FILTERS: Final = tuple(f"{_FILTER_REASON}: {what}" for what in ("prompt", "output image", "input image"))
+_WITHOUT_EFFECT: Final = ("cfg_scale", "clip_guidance_preset", "sampler", "steps", "extras")
+_HONOURS: Final = ("text_prompts", "height", "width", "samples", "seed", "style_preset")
+_APPROXIMATES: Final = ("text_prompts", "height", "width", "style_preset")
+_EXACT_WEIGHTS: Final = (1, 0, -1)
+_STOPS: Final = (".", ",", ";", ":", "!", "?", "…", "。", "、")
+
+
+def translate(request: TextToImage, *, max_seed: int, has_mode: bool) -> Translation:
+    """Return the request in this family's words.
+
+    A seed above the model's bound is sent as the bound and named as ignored.
+
+    Raises:
+        UnsupportedParameter: the prompts together are longer than the model takes.
+    """
+    approximated = beyond_default(request, ("height", "width", "style_preset"))
+    if any(prompt.weight not in _EXACT_WEIGHTS for prompt in request.text_prompts):
+        approximated.add("text_prompts")
+    ignored = beyond_default(request, _WITHOUT_EFFECT)
+    if request.seed > max_seed:
+        ignored.add("seed")
+    visible = [prompt for prompt in request.text_prompts if prompt.text.strip()]
+    positive = [words for prompt in visible if (words := _weighted(prompt))]
+    if request.style_preset is not None:
+        positive.append(STYLE_WORDS[request.style_preset])
+    negative = [prompt.text for prompt in visible if prompt.weight < 0]
+    body: dict[str, Any] = {
+        "prompt": _joined(positive),
+        "aspect_ratio": ASPECT_RATIOS[request.width, request.height],
+        "seed": min(request.seed, max_seed),
+        "output_format": "png",
+    }
+    if negative:
+        body["negative_prompt"] = _joined(negative)
+    if has_mode:
+        body["mode"] = "text-to-image"
+    return Translation(
+        body=body,
+        seed=body["seed"],
+        ignored=in_contract_order(ignored),
+        approximated=in_contract_order(approximated),
+    )
+
+
+def _weighted(prompt: Prompt) -> str:
+    """Return a prompt with its positive weight, or nothing for any other weight."""
+    weight = round(min(prompt.weight, LARGEST_WEIGHT), 3)
+    if weight <= 0:
+        return ""
+    if prompt.weight == 1:
+        return prompt.text
+    # A parenthesis of the caller's would end the group early; no way to escape one is documented.
+    words = prompt.text.translate({ord("("): None, ord(")"): None}).strip()
+    return f"({words}:{weight:g})" if words else ""
+
+
+def _joined(texts: Sequence[str]) -> str:
+    """Return the texts as one; a lone text stays as it is, to the space."""
+    joined = texts[0] if texts else ""
+    for text in texts[1:]:
+        joined = joined.rstrip()
+        joined += (" " if joined.endswith(_STOPS) else ", ") + text.strip()
+    if len(joined) > MAX_TEXT_LENGTH:
+        message = f"together at most {MAX_TEXT_LENGTH} characters for this model, style and weights included"
+        raise UnsupportedParameter(
+            "The prompts are too long for the model.",
+            errors=(FieldError(field="text_prompts", message=message),),
+        )
+    return joined
+
+
+def artifacts(answer: bytes, *, seed: int | None = None) -> tuple[Artifact, ...]:
+    """Return the images of an answer; a filtered one has reasons and no `images` member.
+
+    Raises:
+        ContentFiltered: a filter refused the prompt or the image.
+        BadModelResponse: the answer is not of the dialect, or says that inference failed.
+    """
+    read = Answer.of(answer)
+    members = read.members
+    reported = members.get("seeds")
+    seeds = [seed_of(number, sent=seed) for number in reported] if isinstance(reported, list) else []
+    for reason in _listed(members.get("finish_reasons")):
+        if isinstance(reason, str) and reason.startswith(_FILTER_REASON):
+            raise filtered(reason if reason in _FILTERS else _FILTER_REASON, seed=seeds[0] if seeds else seed)
+        if reason is not None:
+            raise BadModelResponse("The model answered that inference failed.")
+    images = _listed(members.get("images"))
+    if not images:
+        raise BadModelResponse("The model's answer has no images.")
+    return tuple(
+        Artifact(image=read.image(image), seed=drawn)
+        for image, drawn in zip(images, chain(seeds, repeat(seed)), strict=False)
+    )
+
+
+def _listed(member: Any) -> Sequence[Any]:
+    if isinstance(member, list):
+        return member
+    return () if member is None else (member,)
+
+
+def _dialect(*, max_seed: int, has_mode: bool) -> Dialect:
+    return Dialect(
+        name="stable_image",
+        translate=partial(translate, max_seed=max_seed, has_mode=has_mode),
+        artifacts=artifacts,
+        honours=_HONOURS,
+        approximates=_APPROXIMATES,
+    )
+
+
+CORE: Final = _dialect(max_seed=MAX_SEED, has_mode=False)
+ULTRA: Final = _dialect(max_seed=MAX_SEED, has_mode=True)
+SD35_LARGE: Final = _dialect(max_seed=MAX_DRAWN_SEED, has_mode=True)
