@@ -1,0 +1,54 @@
+"""The CDK app: the stacks of the one stage that `-c stage=` names (dev without it)."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+sys.path.insert(0, str(ROOT / "lambda"))
+
+import aws_cdk as cdk  # noqa: E402 - `lambda/` is an import root, and the stacks read the models' registry
+
+from stacks.bundling import BundlingError, function_code  # noqa: E402
+from stacks.imagegen_stack import ImagegenStack  # noqa: E402
+from stacks.policy_checks import accept_findings, add_checks  # noqa: E402
+from stacks.stage import StageError, load_stage  # noqa: E402
+
+
+def main() -> None:
+    """Synthesize the stage."""
+    app = cdk.App()
+    context = app.node.try_get_context
+    # Not from the context: on its way through jsii every null, which means "unlimited", would vanish.
+    stages = json.loads((ROOT / "cdk.json").read_text())["context"]["stages"]
+    config = load_stage(name=context("stage") or "dev", stages=stages, overrides=context("config"))
+    stack = ImagegenStack(
+        app,
+        config=config,
+        code=function_code(root=ROOT, target=config.bundle_platform),
+        env=_environment(),
+        today=datetime.now(tz=UTC).date(),
+    )
+    accept_findings(stack, config=config)
+    add_checks(app)
+    app.synth()
+
+
+def _environment() -> cdk.Environment:
+    # The CDK command line passes what the operator's credentials and region are; a plain synth needs neither.
+    variables = os.environ  # noqa: TID251
+    return cdk.Environment(
+        account=variables.get("CDK_DEFAULT_ACCOUNT"),
+        region=variables.get("CDK_DEFAULT_REGION", "us-east-1"),
+    )
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except (StageError, BundlingError) as error:
+        sys.exit(str(error))

@@ -1,0 +1,1 @@
+"""The infrastructure: `*_stack.py` composes, every other module is one construct of one logical unit."""

@@ -1,0 +1,211 @@
+"""The two functions, the rights that each has of its own, and what wakes the worker."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from aws_cdk import Duration
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_secretsmanager as secretsmanager
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from stacks.generation_queue import GenerationQueue
+from stacks.generation_table import GenerationTable
+from stacks.image_bucket import ImageBucket
+from stacks.log_group import LogGroup
+from stacks.stage import StageConfig
+
+SERVICE = "imagegen"
+DEAD_LETTER_CONCURRENCY = 2  # the least that Lambda accepts for an event source
+SWEEPER_CONCURRENCY = 1
+# Standard Webhooks reads a secret as base64 of 24 to 64 bytes; 64 letters and digits are 48.
+WEBHOOK_SECRET_LENGTH = 64
+
+
+class Function(Construct):
+    """One Lambda function with a role and a log group of its own; it may do only what `allow` adds."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        config: StageConfig,
+        code: lambda_.Code,
+        handler: str,
+        description: str,
+        environment: Mapping[str, str],
+        reserved_concurrency: int | None = None,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        log_group = LogGroup(self, "Logs", config=config)
+        self.role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+        self.allow(
+            iam.PolicyStatement(
+                sid="WriteLogs",
+                actions=["logs:CreateLogStream", "logs:PutLogEvents"],
+                resources=[log_group.log_group_arn],
+            )
+        )
+        self.function = lambda_.Function(
+            self,
+            "Function",
+            description=description,
+            runtime=lambda_.Runtime.PYTHON_3_13,
+            architecture=lambda_.Architecture.ARM_64,
+            code=code,
+            handler=handler,
+            timeout=Duration.seconds(config.function_timeout),
+            memory_size=config.memory_mb,
+            environment=dict(environment),
+            reserved_concurrent_executions=reserved_concurrency,
+            role=self.role,
+            log_group=log_group,
+        )
+
+    def allow(self, *statements: iam.PolicyStatement) -> None:
+        """Add rights to the function's role."""
+        for statement in statements:
+            self.role.add_to_policy(statement)
+
+
+class ApiFunction(Function):
+    """Answers the HTTP API."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        config: StageConfig,
+        code: lambda_.Code,
+        environment: Mapping[str, str],
+    ) -> None:
+        super().__init__(
+            scope,
+            construct_id,
+            config=config,
+            code=code,
+            handler="imagegen.api_handler.lambda_handler",
+            description="Answers the HTTP API of imagegen.",
+            environment=environment,
+        )
+
+
+class WorkerFunction(Function):
+    """Makes the images of the queue, closes what ended in the dead-letter queue, and sweeps every minute."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        config: StageConfig,
+        code: lambda_.Code,
+        environment: Mapping[str, str],
+    ) -> None:
+        concurrency = config.worker_concurrency + DEAD_LETTER_CONCURRENCY + SWEEPER_CONCURRENCY
+        super().__init__(
+            scope,
+            construct_id,
+            config=config,
+            code=code,
+            handler="imagegen.worker_handler.lambda_handler",
+            description="Makes the images that were asked for asynchronously.",
+            environment=environment,
+            reserved_concurrency=concurrency if config.reserve_concurrency else None,
+        )
+        self._config = config
+
+    def poll(self, queue: GenerationQueue) -> None:
+        """Wake the worker for each message of both queues, never more at once than the stage allows."""
+        self._source("QueueSource", queue.queue, concurrency=self._config.worker_concurrency)
+        self._source("DeadLetterSource", queue.dead_letters, concurrency=DEAD_LETTER_CONCURRENCY)
+
+    def sweep_every_minute(self) -> None:
+        """Wake the worker every minute to look for what is overdue."""
+        target = targets.LambdaFunction(self.function, retry_attempts=0, max_event_age=Duration.minutes(1))
+        events.Rule(
+            self,
+            "Sweep",
+            description="Sends overdue generations of imagegen to the queue again.",
+            schedule=events.Schedule.rate(Duration.minutes(1)),
+            targets=[target],
+        )
+
+    def _source(self, construct_id: str, queue: sqs.IQueue, *, concurrency: int) -> None:
+        # Not SqsEventSource: its grant adds sqs:GetQueueUrl.
+        lambda_.EventSourceMapping(
+            self,
+            construct_id,
+            target=self.function,
+            event_source_arn=queue.queue_arn,
+            batch_size=1,
+            max_concurrency=concurrency,
+            report_batch_item_failures=True,
+        )
+
+
+class WebhookSecret(Construct):
+    """The key that signs call-backs, generated by Secrets Manager and readable by the worker alone."""
+
+    def __init__(self, scope: Construct, construct_id: str) -> None:
+        super().__init__(scope, construct_id)
+        self._secret = secretsmanager.Secret(
+            self,
+            "Secret",
+            description="Signs the call-backs of imagegen; receivers verify them with the same secret.",
+            generate_secret_string=secretsmanager.SecretStringGenerator(
+                password_length=WEBHOOK_SECRET_LENGTH, exclude_punctuation=True
+            ),
+        )
+        self.arn = self._secret.secret_arn
+
+    def read(self) -> iam.PolicyStatement:
+        """Return the right to read the key."""
+        return iam.PolicyStatement(
+            sid="ReadWebhookSecret", actions=["secretsmanager:GetSecretValue"], resources=[self.arn]
+        )
+
+
+def environment(
+    *,
+    config: StageConfig,
+    bucket: ImageBucket,
+    table: GenerationTable,
+    queue: GenerationQueue,
+    webhook_secret: WebhookSecret | None,
+) -> dict[str, str]:
+    """Return the environment of both functions: every field of `imagegen.settings.Settings`, in capitals."""
+    variables = {
+        "BUCKET_NAME": bucket.bucket.bucket_name,
+        "TABLE_NAME": table.table.table_name,
+        "QUEUE_URL": queue.queue.queue_url,
+        "DEAD_LETTER_QUEUE_ARN": queue.dead_letters.queue_arn,
+        "MODELS": ",".join(config.models),
+        "MODEL_TIMEOUT": str(config.model_timeout),
+        "FUNCTION_TIMEOUT": str(config.function_timeout),
+        "URL_TTL": str(config.url_ttl),
+        "S3_ADDRESSING_STYLE": config.s3_addressing_style,
+        "CORS_ORIGINS": ",".join(config.cors_origins),
+        "IMAGE_RETENTION_DAYS": str(config.image_retention_days),
+        "RECORD_RETENTION_DAYS": str(config.record_retention_days),
+        "MAX_PAID_ATTEMPTS": str(config.max_paid_attempts),
+        "DAILY_IMAGES_PER_CALLER": _or_empty(config.daily_images_per_caller),
+        "DAILY_IMAGES": _or_empty(config.daily_images),
+        "WEBHOOK_SECRET_ARN": webhook_secret.arn if webhook_secret else "",
+        "POWERTOOLS_SERVICE_NAME": SERVICE,
+        "POWERTOOLS_METRICS_NAMESPACE": SERVICE,
+        "POWERTOOLS_LOG_LEVEL": config.log_level,
+    }
+    if config.bedrock_endpoint_url:
+        variables["AWS_ENDPOINT_URL_BEDROCK_RUNTIME"] = config.bedrock_endpoint_url
+    return variables
+
+
+def _or_empty(number: int | None) -> str:
+    return "" if number is None else str(number)

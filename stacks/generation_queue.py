@@ -1,0 +1,67 @@
+"""The queue of asynchronous generations, and the one where their messages end when nothing helps."""
+
+from __future__ import annotations
+
+from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from stacks.stage import StageConfig
+
+# A delivery is spent only by a worker that died: the worker itself waits by changing the visibility.
+MAX_DELIVERIES = 5
+
+
+class GenerationQueue(Construct):
+    """Two encrypted, TLS-only queues; a message carries a generation's id and nothing else."""
+
+    def __init__(self, scope: Construct, construct_id: str, *, config: StageConfig) -> None:
+        super().__init__(scope, construct_id)
+        self.dead_letters = _queue(self, "DeadLetters", config=config, retention=Duration.days(14))
+        self.queue = _queue(
+            self,
+            "Queue",
+            config=config,
+            retention=Duration.days(4),
+            dead_letter_queue=sqs.DeadLetterQueue(queue=self.dead_letters, max_receive_count=MAX_DELIVERIES),
+        )
+
+    def send(self) -> iam.PolicyStatement:
+        """Return the right to put a message on the queue."""
+        return iam.PolicyStatement(
+            sid="SendToQueue", actions=["sqs:SendMessage"], resources=[self.queue.queue_arn]
+        )
+
+    def consume(self) -> iam.PolicyStatement:
+        """Return what Lambda needs to poll both queues, and the worker to postpone a message."""
+        return iam.PolicyStatement(
+            sid="ConsumeQueues",
+            actions=[
+                "sqs:ChangeMessageVisibility",
+                "sqs:DeleteMessage",
+                "sqs:GetQueueAttributes",
+                "sqs:ReceiveMessage",
+            ],
+            resources=[self.queue.queue_arn, self.dead_letters.queue_arn],
+        )
+
+
+def _queue(
+    scope: Construct,
+    construct_id: str,
+    *,
+    config: StageConfig,
+    retention: Duration,
+    dead_letter_queue: sqs.DeadLetterQueue | None = None,
+) -> sqs.Queue:
+    return sqs.Queue(
+        scope,
+        construct_id,
+        encryption=sqs.QueueEncryption.SQS_MANAGED,
+        enforce_ssl=True,
+        visibility_timeout=Duration.seconds(config.queue_visibility),
+        retention_period=retention,
+        dead_letter_queue=dead_letter_queue,
+        removal_policy=RemovalPolicy.DESTROY,
+    )

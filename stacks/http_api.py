@@ -1,0 +1,150 @@
+"""The REST API in front of the api function: who may call, how often, and what is logged of it."""
+
+from __future__ import annotations
+
+import json
+
+from aws_cdk import Aws, Duration, RemovalPolicy, Stack
+from aws_cdk import aws_apigateway as apigateway
+from aws_cdk import aws_lambda as lambda_
+from constructs import Construct
+
+from stacks.gateway_responses import EXPOSED_HEADERS, add_gateway_responses
+from stacks.log_group import LogGroup
+from stacks.stage import StageConfig
+
+STAGE = "v1"
+OPEN_PATHS = ("health", "openapi.json")
+SENT_HEADERS = ("content-type", "idempotency-key", "prefer", "x-api-key")
+IAM_HEADERS = ("authorization", "x-amz-content-sha256", "x-amz-date", "x-amz-security-token")
+# $context.path carries no query string, and no field holds the key itself.
+ACCESS_LOG_FIELDS = {
+    "time": "$context.requestTimeEpoch",
+    "request_id": "$context.requestId",
+    "extended_request_id": "$context.extendedRequestId",
+    "method": "$context.httpMethod",
+    "path": "$context.path",
+    "status": "$context.status",
+    "error_type": "$context.error.responseType",
+    "response_bytes": "$context.responseLength",
+    "latency_ms": "$context.responseLatency",
+    "integration_ms": "$context.integration.latency",
+    "integration_status": "$context.integration.integrationStatus",
+    "source_ip": "$context.identity.sourceIp",
+    "api_key_id": "$context.identity.apiKeyId",
+    "user_arn": "$context.identity.userArn",
+}
+
+
+class HttpApi(Construct):
+    """A regional REST API: one greedy path behind the key (or IAM), two open ones, problems for all else."""
+
+    caller_key: apigateway.IApiKey | None = None
+    usage_plan: apigateway.UsagePlan | None = None
+
+    def __init__(
+        self, scope: Construct, construct_id: str, *, config: StageConfig, handler: lambda_.IFunction
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self._config = config
+        self.api = self._rest_api()
+        add_gateway_responses(self.api, iam=config.api_auth == "iam", cors_origins=config.cors_origins)
+        integration = apigateway.LambdaIntegration(handler, allow_test_invoke=False)
+        self._protected_path("{proxy+}", integration)
+        for path in OPEN_PATHS:
+            self._open_path(path, integration)
+        if config.api_auth == "api_key":
+            self._api_key_and_plan()
+
+    @property
+    def url(self) -> str:
+        """The base URL, which ends in the stage's name."""
+        host = f"{self.api.rest_api_id}.execute-api.{Stack.of(self).region}.{Aws.URL_SUFFIX}"
+        return f"https://{host}/{STAGE}"
+
+    def _rest_api(self) -> apigateway.RestApi:
+        log_group = LogGroup(self, "AccessLogs", config=self._config)
+        api = apigateway.RestApi(
+            self,
+            "RestApi",
+            rest_api_name=f"imagegen-{self._config.name}",
+            description="Text to image on Amazon Bedrock.",
+            endpoint_configuration=apigateway.EndpointConfiguration(types=[apigateway.EndpointType.REGIONAL]),
+            api_key_source_type=apigateway.ApiKeySourceType.HEADER,
+            # The Stability route answers `Accept: image/png` with bytes.
+            binary_media_types=["image/png"],
+            # Without the account's role API Gateway writes no log; other stages share it, so it stays.
+            cloud_watch_role=True,
+            cloud_watch_role_removal_policy=RemovalPolicy.RETAIN,
+            deploy_options=apigateway.StageOptions(
+                stage_name=STAGE,
+                access_log_destination=apigateway.LogGroupLogDestination(log_group),
+                access_log_format=apigateway.AccessLogFormat.custom(json.dumps(ACCESS_LOG_FIELDS)),
+                # Execution logs would hold prompts and presigned URLs.
+                data_trace_enabled=False,
+                logging_level=apigateway.MethodLoggingLevel.OFF,
+                metrics_enabled=True,
+                throttling_rate_limit=self._config.throttle_rate,
+                throttling_burst_limit=self._config.throttle_burst,
+            ),
+        )
+        # RestApi's own output; the stack names them all.
+        api.node.try_remove_child("Endpoint")
+        return api
+
+    def _protected_path(self, path: str, integration: apigateway.Integration) -> None:
+        iam = self._config.api_auth == "iam"
+        resource = self.api.root.add_resource(path)
+        resource.add_method(
+            "ANY",
+            integration,
+            api_key_required=not iam,
+            authorization_type=apigateway.AuthorizationType.IAM if iam else apigateway.AuthorizationType.NONE,
+        )
+        self._preflight(resource)
+
+    def _open_path(self, path: str, integration: apigateway.Integration) -> None:
+        # Another method falls through to the greedy path, which answers 405.
+        resource = self.api.root.add_resource(path)
+        resource.add_method(
+            "GET", integration, api_key_required=False, authorization_type=apigateway.AuthorizationType.NONE
+        )
+        self._preflight(resource)
+
+    def _preflight(self, resource: apigateway.Resource) -> None:
+        if not self._config.cors_origins:
+            return
+        resource.add_cors_preflight(
+            allow_origins=list(self._config.cors_origins),
+            allow_methods=["GET", "POST", "DELETE", "OPTIONS"],
+            allow_headers=[*SENT_HEADERS, *(IAM_HEADERS if self._config.api_auth == "iam" else ())],
+            expose_headers=list(EXPOSED_HEADERS),
+            max_age=Duration.hours(1),
+        )
+
+    def _api_key_and_plan(self) -> None:
+        config = self._config
+        # No value: API Gateway generates one, which `aws apigateway get-api-key --include-value` reads.
+        self.caller_key = self.api.add_api_key(
+            "Key", description=f"The first caller of imagegen-{config.name}."
+        )
+        self.usage_plan = self.api.add_usage_plan(
+            "Plan",
+            description="What each key may ask of imagegen.",
+            api_stages=[apigateway.UsagePlanPerApiStage(api=self.api, stage=self.api.deployment_stage)],
+            throttle=_throttle(config),
+            quota=_quota(config),
+        )
+        self.usage_plan.add_api_key(self.caller_key)
+
+
+def _throttle(config: StageConfig) -> apigateway.ThrottleSettings | None:
+    if config.throttle_rate is None:
+        return None
+    return apigateway.ThrottleSettings(rate_limit=config.throttle_rate, burst_limit=config.throttle_burst)
+
+
+def _quota(config: StageConfig) -> apigateway.QuotaSettings | None:
+    if config.monthly_requests is None:
+        return None
+    return apigateway.QuotaSettings(limit=config.monthly_requests, period=apigateway.Period.MONTH)

@@ -1,0 +1,69 @@
+"""The private bucket that holds the images until they expire."""
+
+from __future__ import annotations
+
+from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from stacks.stage import StageConfig
+
+IMAGES = "images/"
+# A presigned URL may live an hour (`url_ttl`), whatever signed it; S3 counts a signature's age in milliseconds.
+MAX_SIGNATURE_AGE_MS = 3_600_000
+
+
+class ImageBucket(Construct):
+    """Private, encrypted, TLS-only; objects under `images/` expire, and so do the URLs that read them."""
+
+    def __init__(self, scope: Construct, construct_id: str, *, config: StageConfig) -> None:
+        super().__init__(scope, construct_id)
+        self.bucket = s3.Bucket(
+            self,
+            "Bucket",
+            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
+            encryption=s3.BucketEncryption.S3_MANAGED,
+            enforce_ssl=True,
+            lifecycle_rules=[
+                s3.LifecycleRule(
+                    id="expire-images", prefix=IMAGES, expiration=Duration.days(config.image_retention_days)
+                ),
+                s3.LifecycleRule(
+                    id="abort-unfinished-uploads", abort_incomplete_multipart_upload_after=Duration.days(1)
+                ),
+            ],
+            cors=[_download_rule(config.cors_origins)] if config.cors_origins else None,
+            removal_policy=RemovalPolicy.RETAIN if config.retain_data else RemovalPolicy.DESTROY,
+        )
+        self.bucket.add_to_resource_policy(self._deny_old_signatures())
+
+    def use_images(self) -> iam.PolicyStatement:
+        """Return the right to store, read (which presigning needs) and delete images, and nothing else."""
+        return iam.PolicyStatement(
+            sid="UseImages",
+            actions=["s3:DeleteObject", "s3:GetObject", "s3:PutObject"],
+            resources=[self.bucket.arn_for_objects(f"{IMAGES}*")],
+        )
+
+    def _deny_old_signatures(self) -> iam.PolicyStatement:
+        # Without it a URL signed by anyone with the right to read could live for a week.
+        return iam.PolicyStatement(
+            sid="DenyOldSignatures",
+            effect=iam.Effect.DENY,
+            principals=[iam.AnyPrincipal()],
+            actions=["s3:*"],
+            resources=[self.bucket.bucket_arn, self.bucket.arn_for_objects("*")],
+            conditions={"NumericGreaterThan": {"s3:signatureAge": str(MAX_SIGNATURE_AGE_MS)}},
+        )
+
+
+def _download_rule(origins: tuple[str, ...]) -> s3.CorsRule:
+    return s3.CorsRule(
+        id="download-from-pages",
+        allowed_methods=[s3.HttpMethods.GET],
+        allowed_origins=list(origins),
+        allowed_headers=["*"],
+        max_age=3600,
+    )

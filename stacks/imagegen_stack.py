@@ -1,0 +1,68 @@
+"""The service: introduces its units to each other, makes the grants and names the outputs."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TYPE_CHECKING
+
+from aws_cdk import CfnOutput, Environment, Stack
+from aws_cdk import aws_lambda as lambda_
+
+from stacks.functions import ApiFunction, WebhookSecret, WorkerFunction, environment
+from stacks.generation_queue import GenerationQueue
+from stacks.generation_table import DUE_INDEX, OWNER_INDEX, GenerationTable
+from stacks.http_api import HttpApi
+from stacks.image_bucket import ImageBucket
+from stacks.model_access import invoke_models, resolve_models, warn_about_ended_models
+from stacks.stage import StageConfig
+
+if TYPE_CHECKING:
+    from constructs import Construct
+
+
+class ImagegenStack(Stack):
+    """One stage of the service; `today` decides which of its models have ended."""
+
+    def __init__(
+        self, scope: Construct, *, config: StageConfig, code: lambda_.Code, env: Environment, today: date
+    ) -> None:
+        super().__init__(
+            scope,
+            f"imagegen-{config.name}",
+            env=env,
+            description="imagegen: text to image on Amazon Bedrock.",
+        )
+        models = resolve_models(config.models, region=self.region)
+        warn_about_ended_models(models, stack=self, today=today)
+
+        bucket = ImageBucket(self, "Images", config=config)
+        table = GenerationTable(self, "Generations", config=config)
+        queue = GenerationQueue(self, "Jobs", config=config)
+        secret = WebhookSecret(self, "Webhooks") if config.webhooks else None
+        variables = environment(config=config, bucket=bucket, table=table, queue=queue, webhook_secret=secret)
+        api = ApiFunction(self, "Api", config=config, code=code, environment=variables)
+        worker = WorkerFunction(self, "Worker", config=config, code=code, environment=variables)
+        http_api = HttpApi(self, "Http", config=config, handler=api.function)
+
+        for function in (api, worker):
+            function.allow(*invoke_models(models, stack=self))
+            function.allow(bucket.use_images(), table.use_items(), queue.send())
+        api.allow(table.query(OWNER_INDEX))
+        worker.allow(table.query(DUE_INDEX), queue.consume())
+        if secret:
+            worker.allow(secret.read())
+        worker.poll(queue)
+        worker.sweep_every_minute()
+
+        self._output("ApiId", http_api.api.rest_api_id)
+        self._output("ApiUrl", http_api.url)
+        if http_api.caller_key and http_api.usage_plan:
+            self._output("ApiKeyId", http_api.caller_key.key_id)
+            self._output("UsagePlanId", http_api.usage_plan.usage_plan_id)
+        self._output("BucketName", bucket.bucket.bucket_name)
+        self._output("TableName", table.table.table_name)
+        self._output("QueueUrl", queue.queue.queue_url)
+        self._output("DeadLetterQueueUrl", queue.dead_letters.queue_url)
+
+    def _output(self, name: str, value: str) -> None:
+        CfnOutput(self, name, value=value)

@@ -1,0 +1,168 @@
+"""The rule packs of cdk-nag, and every finding of theirs that is accepted, with the reason.
+
+A finding is accepted on one construct under its exact id. A test compares this list with what the packs find
+when nothing is accepted, so a finding that is gone, or one that was never there, fails it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from aws_cdk import Acknowledgment, App, Stack, Validations
+from cdk_nag import AwsSolutionsChecks, ServerlessChecks
+
+if TYPE_CHECKING:
+    from constructs import IConstruct
+
+    from stacks.stage import StageConfig
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """One accepted finding: the construct's path inside the stack, the rule's exact id, and why."""
+
+    path: str
+    id: str
+    reason: str
+
+
+FUNCTIONS = ("Api", "Worker")
+OPEN_METHODS = ("health/GET", "openapi.json/GET")
+
+_RUNTIME = (
+    "python3.13 is the version that the zip is built and tested for; it is moved on purpose, not by a rule."
+)
+_KEYS_NOT_COGNITO = "Callers are programs with an API key or IAM credentials; the service keeps no user pool."
+_OPEN = "Health and the OpenAPI document say nothing of any caller and are open by contract."
+_TRACING = "The access log, the structured logs and the metrics carry one request id; traces would add cost, not sight."
+_IMAGES = "The keys of images are made of owner and id at run time; the right ends at the images/ prefix."
+_REDELIVERED = (
+    "The queue itself redelivers and moves to the dead-letter queue; SQS sources take no destination."
+)
+
+
+def _everywhere(paths: tuple[str, ...], *, id: str, reason: str) -> tuple[Accepted, ...]:  # noqa: A002
+    return tuple(Accepted(path=path, id=id, reason=reason) for path in paths)
+
+
+def _of_functions(part: str, *, id: str, reason: str) -> tuple[Accepted, ...]:  # noqa: A002
+    return _everywhere(tuple(f"{name}/{part}" for name in FUNCTIONS), id=id, reason=reason)
+
+
+_ALWAYS: tuple[Accepted, ...] = (
+    Accepted(
+        path="Images/Bucket/Resource",
+        id="AwsSolutions-S1",
+        reason="Only presigned URLs read the bucket and the function logs each one it mints; a log of downloads "
+        "would be a second bucket to protect and expire.",
+    ),
+    *_of_functions(
+        "Role/DefaultPolicy/Resource",
+        id="AwsSolutions-IAM5[Resource::<ImagesBucket4B6DB8E1.Arn>/images/*]",
+        reason=_IMAGES,
+    ),
+    *_of_functions("Function/Resource", id="AwsSolutions-L1", reason=_RUNTIME),
+    *_of_functions("Function/Resource", id="Serverless-LambdaLatestVersion", reason=_RUNTIME),
+    *_of_functions("Function/Resource", id="Serverless-LambdaTracing", reason=_TRACING),
+    Accepted(
+        path="Api/Function/Resource",
+        id="Serverless-LambdaDLQ",
+        reason="The gateway invokes it synchronously; there is no event to keep.",
+    ),
+    Accepted(
+        path="Worker/Function/Resource",
+        id="Serverless-LambdaDLQ",
+        reason="Its work comes from a queue with a dead-letter queue; a lost sweep is made good a minute later.",
+    ),
+    *_everywhere(
+        ("Worker/QueueSource/Resource", "Worker/DeadLetterSource/Resource"),
+        id="Serverless-LambdaEventSourceMappingDestination",
+        reason=_REDELIVERED,
+    ),
+    Accepted(
+        path="Worker/Sweep/Resource",
+        id="Serverless-EventBusDLQ",
+        reason="A lost sweep is made good by the next one, a minute later.",
+    ),
+    Accepted(
+        path="Jobs/DeadLetters/Resource",
+        id="Serverless-SQSRedrivePolicy",
+        reason="It is the dead-letter queue, and the worker consumes it.",
+    ),
+    Accepted(
+        path="Http/RestApi/Resource",
+        id="AwsSolutions-APIG2",
+        reason="The function validates more strictly than a gateway model can, and answers in the contract's words.",
+    ),
+    Accepted(
+        path="Http/RestApi/CloudWatchRole/Resource",
+        id="AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/"
+        "AmazonAPIGatewayPushToCloudWatchLogs]",
+        reason="AWS maintains this policy for exactly this role, which API Gateway needs to write any log.",
+    ),
+    Accepted(
+        path="Http/RestApi/DeploymentStage.v1/Resource",
+        id="AwsSolutions-APIG3",
+        reason="Every paid path needs a key with a throttle and a quota; a firewall is the operator's choice.",
+    ),
+    Accepted(
+        path="Http/RestApi/DeploymentStage.v1/Resource",
+        id="AwsSolutions-APIG6",
+        reason="Execution logs can hold bodies and presigned URLs; the access log tells every request without them.",
+    ),
+    Accepted(
+        path="Http/RestApi/DeploymentStage.v1/Resource", id="Serverless-APIGWXrayEnabled", reason=_TRACING
+    ),
+    *_everywhere(
+        tuple(f"Http/RestApi/Default/{method}/Resource" for method in OPEN_METHODS),
+        id="AwsSolutions-APIG4",
+        reason=_OPEN,
+    ),
+    *_everywhere(
+        tuple(f"Http/RestApi/Default/{method}/Resource" for method in ("{proxy+}/ANY", *OPEN_METHODS)),
+        id="AwsSolutions-COG4",
+        reason=_KEYS_NOT_COGNITO,
+    ),
+)
+
+
+_WITH_WEBHOOKS = Accepted(
+    path="Webhooks/Secret/Resource",
+    id="AwsSolutions-SMG4",
+    reason="Receivers hold the same secret, so a rotation is agreed with them and done by the operator.",
+)
+_WITH_KEYS = Accepted(
+    path="Http/RestApi/Default/{proxy+}/ANY/Resource",
+    id="AwsSolutions-APIG4",
+    reason="The method requires an API key of the usage plan, which this rule does not count.",
+)
+_WITHOUT_THROTTLE = Accepted(
+    path="Http/RestApi/DeploymentStage.v1/Resource",
+    id="Serverless-APIGWDefaultThrottling",
+    reason="The stage was configured to have no throttle of its own; the account's still holds.",
+)
+
+
+def accepted_findings(config: StageConfig) -> tuple[Accepted, ...]:
+    """Return what is accepted for a stage: exactly what the packs find in it."""
+    return (
+        *_ALWAYS,
+        *((_WITH_WEBHOOKS,) if config.webhooks else ()),
+        *((_WITH_KEYS,) if config.api_auth == "api_key" else ()),
+        *((_WITHOUT_THROTTLE,) if config.throttle_rate is None else ()),
+    )
+
+
+def add_checks(app: App) -> None:
+    """Fail the synthesis on any finding that is not accepted."""
+    Validations.of(app).add_plugins(AwsSolutionsChecks(app), ServerlessChecks(app))
+
+
+def accept_findings(stack: Stack, *, config: StageConfig) -> None:
+    """Accept the findings of the stage, each on its own construct."""
+    for accepted in accepted_findings(config):
+        construct: IConstruct = stack
+        for name in accepted.path.split("/"):
+            construct = construct.node.find_child(name)
+        Validations.of(construct).acknowledge(Acknowledgment(id=accepted.id, reason=accepted.reason))

@@ -1,0 +1,58 @@
+"""These tests may synthesize the CDK app (a Node process) and run uv; they use no socket and no account."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.infrastructure.synthesis import STAGES, Synthesized, synthesize
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+
+@pytest.fixture(scope="session")
+def code(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a directory that stands for the functions' code."""
+    directory = tmp_path_factory.mktemp("code")
+    (directory / "placeholder.txt").write_text("no code")
+    return directory
+
+
+@pytest.fixture(scope="session")
+def synthesized(code: Path) -> Callable[[str, str | None], Synthesized]:
+    """Return a function that gives a stage's template, synthesizing each once."""
+    made: dict[tuple[str, str | None], Synthesized] = {}
+
+    def get(stage: str, overrides: str | None = None) -> Synthesized:
+        if (stage, overrides) not in made:
+            made[stage, overrides] = synthesize(stage, code=code, overrides=overrides)
+        return made[stage, overrides]
+
+    return get
+
+
+@pytest.fixture(params=STAGES)
+def any_stage(request: pytest.FixtureRequest, synthesized: Callable[[str], Synthesized]) -> Synthesized:
+    """Return each stage of cdk.json in turn."""
+    return synthesized(request.param)
+
+
+@pytest.fixture
+def dev(synthesized: Callable[[str], Synthesized]) -> Synthesized:
+    """Return the stage for development."""
+    return synthesized("dev")
+
+
+@pytest.fixture
+def prod(synthesized: Callable[[str], Synthesized]) -> Synthesized:
+    """Return the stage for production."""
+    return synthesized("prod")
+
+
+@pytest.fixture
+def local(synthesized: Callable[[str], Synthesized]) -> Synthesized:
+    """Return the stage for this machine."""
+    return synthesized("local")

@@ -1,0 +1,248 @@
+"""The zip: what decides that it is built again, what is in it, and that it runs by itself."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from local.registries import uv_environment
+from stacks import bundling
+from stacks.bundling import KEPT_BUILDS, KEPT_SERVICES, Bundle, BundlingError, find_compiler
+from tests.infrastructure.synthesis import ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+HOST = find_compiler("host")
+IMPORT_EVERYTHING = """
+import sys
+sys.path[:] = [sys.argv[1], *(path for path in sys.path if "site-packages" not in path)]
+import boto3, botocore, pybase64, pydantic, standardwebhooks
+import imagegen.wiring, imagegen.worker
+session = boto3.session.Session(region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x")
+for service in sys.argv[2:]:
+    session.client(service)
+print(boto3.__file__)
+"""
+
+
+@pytest.fixture(scope="session")
+def registry() -> Iterator[None]:
+    """Let uv use the registry that pip is configured with, as `make` does."""
+    with pytest.MonkeyPatch.context() as patch:
+        environ = os.environ  # noqa: TID251 - the operator's own, for uv
+        for name, value in uv_environment(environ, python=Path(sys.executable)).items():
+            patch.setenv(name, value)
+        yield
+
+
+def checkout(at: Path) -> Path:
+    """Copy what a bundle is made of."""
+    shutil.copytree(ROOT / "lambda", at / "lambda", ignore=shutil.ignore_patterns("__pycache__"))
+    return at
+
+
+@pytest.fixture(scope="session")
+def fresh(tmp_path_factory: pytest.TempPathFactory, registry: None) -> Bundle:
+    """Return a bundle for this machine in a copy of the checkout."""
+    del registry
+    return Bundle(root=checkout(tmp_path_factory.mktemp("fresh")), platform="host", compiler=HOST)
+
+
+@pytest.fixture(scope="session")
+def built(fresh: Bundle) -> Path:
+    """Return the content of the zip, really built."""
+    return fresh.build()
+
+
+def tree_hash(directory: Path) -> str:
+    """Return a hash of every name and every byte below a directory."""
+    digest = hashlib.sha256()
+    for path in sorted(each for each in directory.rglob("*") if each.is_file()):
+        digest.update(f"{path.relative_to(directory)}\0".encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def test_the_zip_runs_by_itself(built: Path) -> None:
+    """Without the packages of this environment, with a client for every kept service."""
+    answer = subprocess.run(  # noqa: S603 - this interpreter and a program of our own
+        [sys.executable, "-S", "-c", IMPORT_EVERYTHING, str(built), *sorted(KEPT_SERVICES)],
+        capture_output=True,
+        check=False,
+        text=True,
+    )
+    assert answer.stderr == ""
+    assert answer.stdout.startswith(str(built))
+
+
+def test_the_zip_holds_our_package_without_its_tests(built: Path) -> None:
+    """And no list of requirements."""
+    ours = {
+        path.relative_to(built) for path in built.rglob("*.py") if path.is_relative_to(built / "imagegen")
+    }
+    source = ROOT / "lambda"
+    assert ours == {path.relative_to(source) for path in (source / "imagegen").rglob("*.py")}
+    assert not (built / "requirements.txt").exists()
+
+
+def test_botocore_describes_only_the_services_that_are_used(built: Path) -> None:
+    """What they share stays."""
+    data = built / "botocore" / "data"
+    assert {path.name for path in data.iterdir() if path.is_dir()} == set(KEPT_SERVICES)
+    assert {"endpoints.json", "partitions.json", "sdk-default-configuration.json"} <= {
+        path.name for path in data.iterdir()
+    }
+
+
+def test_every_module_has_bytecode_that_is_never_checked(built: Path) -> None:
+    """Of exactly the version that will run it: stale bytecode would be compiled anew at each start."""
+    compiled = list(built.rglob("*.pyc"))
+    sources = list(built.rglob("*.py"))
+    unchecked = (1).to_bytes(4, "little")
+    assert {path.read_bytes()[:4] for path in compiled} == {importlib.util.MAGIC_NUMBER}
+    assert {path.read_bytes()[4:8] for path in compiled} == {unchecked}
+    assert len(compiled) == len(sources)
+
+
+def test_no_file_tells_where_the_zip_was_made(built: Path) -> None:
+    """Scripts and bytecode would hold this machine's paths."""
+    assert not (built / "bin").exists()
+    bytecode = next((built / "imagegen").rglob("errors.*.pyc")).read_bytes()
+    assert b"/var/task/imagegen/errors.py" in bytecode
+    assert str(built).encode() not in bytecode
+
+
+def test_equal_trees_give_equal_zips(built: Path, tmp_path: Path) -> None:
+    """Byte for byte, wherever the checkout lies."""
+    again = Bundle(root=checkout(tmp_path), platform="host", compiler=HOST)
+    assert tree_hash(again.build()) == tree_hash(built)
+    assert again.build().name == built.name
+
+
+def test_an_unchanged_tree_is_not_built_again(fresh: Bundle, built: Path) -> None:
+    """The directory that was built is given back untouched."""
+    marker = built / "marker"
+    marker.touch()
+    assert fresh.build() == built
+    assert marker.exists()
+    marker.unlink()
+
+
+def test_old_zips_are_forgotten(fresh: Bundle, built: Path) -> None:
+    """A few are kept, for going back and forth between platforms."""
+    for number in range(KEPT_BUILDS + 2):
+        old = built.parent / f"function-{number}"
+        old.mkdir(exist_ok=True)
+        os.utime(old, (number, number))
+    (fresh.package / "extra.py").write_text("")
+    fresh.build()
+    (fresh.package / "extra.py").unlink()
+    kept = list(built.parent.glob("function-*"))
+    assert len(kept) == KEPT_BUILDS
+    assert built in kept
+
+
+def bundle(root: Path, *, platform: bundling.Platform = "aarch64-manylinux2014") -> Bundle:
+    """Return a bundle of a small tree that is only fingerprinted."""
+    package = root / "lambda" / "imagegen"
+    package.mkdir(parents=True, exist_ok=True)
+    (package / "errors.py").write_text("x = 1\n")
+    (root / "lambda" / "requirements.txt").write_text("six==1.17.0\n")
+    return Bundle(root=root, platform=platform, compiler=HOST)
+
+
+def test_the_fingerprint_follows_the_sources_and_the_requirements(tmp_path: Path) -> None:
+    """A changed byte, a new file and a new pin each give another zip."""
+    tree = bundle(tmp_path)
+    seen = [tree.fingerprint()]
+    (tree.package / "errors.py").write_text("x = 2\n")
+    seen.append(tree.fingerprint())
+    (tree.package / "data.json").write_text("{}")
+    seen.append(tree.fingerprint())
+    tree.requirements.write_text("six==1.16.0\n")
+    seen.append(tree.fingerprint())
+    assert len(set(seen)) == len(seen)
+
+
+def test_the_fingerprint_follows_the_platform_and_the_bytecode(tmp_path: Path) -> None:
+    """A zip for this machine is not one for the cloud, nor one without bytecode one with it."""
+    cloud, host = bundle(tmp_path), bundle(tmp_path, platform="host")
+    bare = Bundle(root=tmp_path, platform="aarch64-manylinux2014", compiler=None)
+    assert len({cloud.fingerprint(), host.fingerprint(), bare.fingerprint()}) == 3
+
+
+def test_the_fingerprint_ignores_what_python_leaves_behind(tmp_path: Path) -> None:
+    """A test run does not change the zip."""
+    tree = bundle(tmp_path)
+    before = tree.fingerprint()
+    (tree.package / "__pycache__").mkdir()
+    (tree.package / "__pycache__" / "errors.cpython-311.pyc").write_bytes(b"stale")
+    assert tree.fingerprint() == before
+
+
+def test_a_package_with_another_hash_is_refused_in_one_line(tmp_path: Path, registry: None) -> None:
+    """And nothing half built is left."""
+    del registry
+    tree = bundle(tmp_path, platform="host")
+    tree.requirements.write_text(f"six==1.17.0 --hash=sha256:{'0' * 64}\n")
+    with pytest.raises(BundlingError, match=r"^The functions' packages could not be installed: [^\n]*six"):
+        tree.build()
+    assert list((tmp_path / ".build").iterdir()) == []
+
+
+def test_requirements_without_hashes_are_refused(tmp_path: Path, registry: None) -> None:
+    """Every package of the zip is pinned by its content."""
+    del registry
+    with pytest.raises(BundlingError, match="hash"):
+        bundle(tmp_path, platform="host").build()
+
+
+def test_uv_must_be_beside_the_interpreter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One on the path may be none, or of another version."""
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    with pytest.raises(BundlingError, match="uv is not installed beside"):
+        bundle(tmp_path, platform="host").build()
+
+
+def script(path: Path, *lines: str) -> Path:
+    """Write an executable shell script."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join(["#!/bin/sh", *lines, ""]))
+    path.chmod(0o755)
+    return path
+
+
+def test_a_shim_that_fails_is_passed_over_for_the_version_behind_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A python3.13 on the path proves nothing until it has run."""
+    script(tmp_path / "shims" / "python3.13", "exit 127")
+    real = script(tmp_path / "versions" / "3.13.9" / "bin" / "python3.13", "echo 3 13")
+    monkeypatch.setenv("PATH", str(tmp_path / "shims"), prepend=":")
+    monkeypatch.setattr(sys, "version_info", (3, 11, 0))
+    assert find_compiler("aarch64-manylinux2014") == real
+
+
+def test_a_python_of_another_version_compiles_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stale bytecode is worse than none."""
+    script(tmp_path / "shims" / "python3.13", "echo 3 12")
+    monkeypatch.setenv("PATH", str(tmp_path / "shims"))
+    monkeypatch.setattr(bundling, "_python_known_to_uv", lambda: None)
+    monkeypatch.setattr(sys, "version_info", (3, 11, 0))
+    assert find_compiler("aarch64-manylinux2014") is None
+
+
+def test_a_zip_for_this_machine_is_compiled_by_this_interpreter() -> None:
+    """The emulator runs it with the same one."""
+    assert find_compiler("host") == Path(sys.executable)

@@ -1,0 +1,62 @@
+"""docs/configuration.md tells every key and every variable, with the ranges and values that hold."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from stacks.stage import settings
+from tests.infrastructure.synthesis import ROOT, stage_config
+
+if TYPE_CHECKING:
+    from tests.infrastructure.synthesis import Synthesized
+
+DOCUMENT = (ROOT / "docs" / "configuration.md").read_text()
+ROWS = {
+    cells[0].strip("`"): cells
+    for cells in (
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in DOCUMENT.splitlines()
+        if line.startswith("| `")
+    )
+}
+
+
+def shown(value: object) -> str:
+    """Return a value as the tables write it."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, tuple):
+        return "see below" if len(value) > 1 else " ".join(value) or "none"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+@pytest.mark.parametrize("key", settings())
+def test_every_key_is_documented_with_its_range_and_its_value_in_each_stage(key: str) -> None:
+    """A row says: key, what is allowed, dev, prod, local, what it does."""
+    values = [shown(getattr(stage_config(stage), key)) for stage in ("dev", "prod", "local")]
+    assert ROWS[key][:5] == [f"`{key}`", settings()[key].allowed, *values]
+    assert len(ROWS[key][5]) > 20
+
+
+def test_every_variable_of_the_functions_is_documented(local: Synthesized) -> None:
+    """Of the local stage, which sets them all."""
+    function = local.one("AWS::Lambda::Function", named="ApiFunction")
+    for variable in function["Environment"]["Variables"]:
+        assert len(ROWS[variable][1]) > 20
+
+
+def test_nothing_is_documented_that_does_not_exist(local: Synthesized) -> None:
+    """A key or variable that was removed leaves the document too."""
+    variables = local.one("AWS::Lambda::Function", named="ApiFunction")["Environment"]["Variables"]
+    outputs = local.outputs
+    assert set(ROWS) == {*settings(), *variables, *outputs}
+
+
+def test_every_output_is_documented(local: Synthesized) -> None:
+    """Operators read them by name."""
+    for output in local.outputs:
+        assert len(ROWS[output][1]) > 10

@@ -1,0 +1,230 @@
+"""The two functions: what runs them, what they are told and the exact list of what they may do."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from imagegen.settings import Settings
+from tests.infrastructure.synthesis import as_list
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.infrastructure.synthesis import Synthesized
+
+FUNCTIONS = ("Api", "Worker")
+POWERTOOLS = {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE", "POWERTOOLS_LOG_LEVEL"}
+SHARED_RIGHTS = {
+    "bedrock:InvokeModel",
+    "dynamodb:GetItem",
+    "dynamodb:PutItem",
+    "dynamodb:Query",
+    "dynamodb:UpdateItem",
+    "logs:CreateLogStream",
+    "logs:PutLogEvents",
+    "s3:DeleteObject",
+    "s3:GetObject",
+    "s3:PutObject",
+    "sqs:SendMessage",
+}
+WORKER_RIGHTS = {
+    "secretsmanager:GetSecretValue",
+    "sqs:ChangeMessageVisibility",
+    "sqs:DeleteMessage",
+    "sqs:GetQueueAttributes",
+    "sqs:ReceiveMessage",
+}
+
+
+def function(stage: Synthesized, name: str) -> dict[str, Any]:
+    """Return the properties of a function: Api or Worker."""
+    return stage.one("AWS::Lambda::Function", named=f"{name}Function")
+
+
+def statement(stage: Synthesized, name: str, action: str) -> dict[str, Any]:
+    """Return the only statement of a function's role that names an action."""
+    (found,) = [each for each in stage.statements(name) if action in as_list(each["Action"])]
+    return found
+
+
+@pytest.mark.parametrize(("name", "door"), [("Api", "api_handler"), ("Worker", "worker_handler")])
+def test_each_function_runs_its_own_door(any_stage: Synthesized, name: str, door: str) -> None:
+    """On the same runtime, architecture, memory and time-out."""
+    properties = function(any_stage, name)
+    assert properties["Handler"] == f"imagegen.{door}.lambda_handler"
+    assert properties["Runtime"] == "python3.13"
+    assert properties["Architectures"] == ["arm64"]
+    assert properties["MemorySize"] == any_stage.config.memory_mb
+    assert properties["Timeout"] == any_stage.config.function_timeout
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_traces_are_off(any_stage: Synthesized, name: str) -> None:
+    """A trace would have to keep prompts and URLs out of itself."""
+    assert "TracingConfig" not in function(any_stage, name)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_the_environment_is_the_settings_and_what_powertools_reads(any_stage: Synthesized, name: str) -> None:
+    """A variable that no field reads, or a field without a variable, fails here."""
+    variables = set(function(any_stage, name)["Environment"]["Variables"])
+    fields = {field.name.upper() for field in dataclasses.fields(Settings)}
+    assert variables - {"AWS_ENDPOINT_URL_BEDROCK_RUNTIME"} == fields | POWERTOOLS
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_the_settings_can_be_read_from_the_environment(any_stage: Synthesized, name: str) -> None:
+    """What the stage says arrives, with CloudFormation's references standing for themselves."""
+    variables = function(any_stage, name)["Environment"]["Variables"]
+    settings = Settings.from_environment({key: str(value) for key, value in variables.items()})
+    config = any_stage.config
+    assert settings.models == config.models
+    assert settings.model_timeout == config.model_timeout
+    assert settings.function_timeout == config.function_timeout
+    assert settings.url_ttl == config.url_ttl
+    assert settings.cors_origins == config.cors_origins
+    assert settings.daily_images == config.daily_images
+    assert settings.daily_images_per_caller == config.daily_images_per_caller
+    assert settings.image_retention_days == config.image_retention_days
+    assert settings.record_retention_days == config.record_retention_days
+    assert settings.max_paid_attempts == config.max_paid_attempts
+    assert settings.s3_addressing_style == config.s3_addressing_style
+
+
+def test_both_functions_have_the_same_environment(any_stage: Synthesized) -> None:
+    """They run the same use case."""
+    api, worker = (function(any_stage, name)["Environment"] for name in FUNCTIONS)
+    assert api == worker
+
+
+def test_another_bedrock_is_named_only_where_it_is_configured(local: Synthesized, dev: Synthesized) -> None:
+    """In the cloud the SDK finds Bedrock by itself."""
+    variables = [function(stage, "Api")["Environment"]["Variables"] for stage in (local, dev)]
+    assert variables[0]["AWS_ENDPOINT_URL_BEDROCK_RUNTIME"] == local.config.bedrock_endpoint_url
+    assert "AWS_ENDPOINT_URL_BEDROCK_RUNTIME" not in variables[1]
+
+
+def test_without_webhooks_the_secret_has_no_name(synthesized: Callable[..., Synthesized]) -> None:
+    """An empty variable turns them off."""
+    variables = function(synthesized("dev", "webhooks=false"), "Worker")["Environment"]["Variables"]
+    assert variables["WEBHOOK_SECRET_ARN"] == ""
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_each_function_logs_to_a_group_that_forgets(any_stage: Synthesized, name: str) -> None:
+    """A group that Lambda made by itself would keep for ever."""
+    logical_id = any_stage.logical_id("AWS::Logs::LogGroup", named=f"{name}Logs")
+    group = any_stage.one("AWS::Logs::LogGroup", named=f"{name}Logs")
+    assert function(any_stage, name)["LoggingConfig"] == {"LogGroup": {"Ref": logical_id}}
+    assert group["RetentionInDays"] == any_stage.config.log_retention_days
+
+
+def test_every_log_group_forgets(any_stage: Synthesized) -> None:
+    """Those of the API too."""
+    days = {group["Properties"]["RetentionInDays"] for group in any_stage.resources("AWS::Logs::LogGroup")}
+    assert days == {any_stage.config.log_retention_days}
+
+
+def test_the_api_function_may_do_exactly_this(any_stage: Synthesized) -> None:
+    """Every action is one that the code calls."""
+    assert any_stage.actions("Api") == SHARED_RIGHTS
+
+
+def test_the_worker_may_also_consume_its_queues_and_sign_webhooks(any_stage: Synthesized) -> None:
+    """And nothing else."""
+    assert any_stage.actions("Worker") == SHARED_RIGHTS | WORKER_RIGHTS
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_no_right_has_a_wildcard_but_the_images_prefix(any_stage: Synthesized, name: str) -> None:
+    """Neither an action nor any other resource contains a star."""
+    starred = [
+        each for each in any_stage.statements(name) if "*" in json.dumps([each["Action"], each["Resource"]])
+    ]
+    arn = {"Fn::GetAtt": [any_stage.logical_id("AWS::S3::Bucket"), "Arn"]}
+    assert [each["Resource"] for each in starred] == [{"Fn::Join": ["", [arn, "/images/*"]]}]
+    assert starred[0]["Action"] == ["s3:DeleteObject", "s3:GetObject", "s3:PutObject"]
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_the_roles_have_no_managed_policies_and_only_lambda_assumes_them(
+    any_stage: Synthesized, name: str
+) -> None:
+    """Their rights are all in the one policy that these tests read."""
+    role = any_stage.one("AWS::IAM::Role", named=f"{name}Role")
+    (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
+    assert "ManagedPolicyArns" not in role
+    assert "Policies" not in role
+    assert trust["Principal"] == {"Service": "lambda.amazonaws.com"}
+
+
+@pytest.mark.parametrize(("name", "index"), [("Api", "by_owner"), ("Worker", "by_due")])
+def test_each_function_queries_its_own_index(any_stage: Synthesized, name: str, index: str) -> None:
+    """The history is the API's, what is due is the worker's."""
+    table = {"Fn::GetAtt": [any_stage.logical_id("AWS::DynamoDB::Table"), "Arn"]}
+    assert statement(any_stage, name, "dynamodb:Query")["Resource"] == {
+        "Fn::Join": ["", [table, f"/index/{index}"]]
+    }
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_the_functions_call_exactly_the_listed_models(any_stage: Synthesized, name: str) -> None:
+    """Where Bedrock offers them, whatever the stack's own region is."""
+    assert statement(any_stage, name, "bedrock:InvokeModel")["Resource"] == [
+        "arn:aws:bedrock:us-east-1::foundation-model/stability.stable-diffusion-xl-v1",
+        "arn:aws:bedrock:us-west-2::foundation-model/stability.stable-image-core-v1:1",
+    ]
+
+
+@pytest.mark.parametrize(("source", "concurrency"), [("QueueSource", None), ("DeadLetterSource", 2)])
+def test_the_worker_takes_one_message_at_a_time_and_reports_each(
+    any_stage: Synthesized, source: str, concurrency: int | None
+) -> None:
+    """As many at once as the stage says, so that the model's quota is used but not overrun."""
+    mapping = any_stage.one("AWS::Lambda::EventSourceMapping", named=f"Worker{source}")
+    assert mapping["BatchSize"] == 1
+    assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert mapping["ScalingConfig"] == {
+        "MaximumConcurrency": concurrency or any_stage.config.worker_concurrency
+    }
+    assert mapping["FunctionName"] == {
+        "Ref": any_stage.logical_id("AWS::Lambda::Function", named="WorkerFunction")
+    }
+
+
+@pytest.mark.parametrize(
+    ("source", "queue"), [("QueueSource", "JobsQueue"), ("DeadLetterSource", "JobsDeadLetters")]
+)
+def test_the_worker_polls_both_queues(any_stage: Synthesized, source: str, queue: str) -> None:
+    """The dead-letter queue has a consumer, which marks its generations failed."""
+    mapping = any_stage.one("AWS::Lambda::EventSourceMapping", named=f"Worker{source}")
+    logical_id = any_stage.logical_id("AWS::SQS::Queue", named=queue)
+    assert mapping["EventSourceArn"] == {"Fn::GetAtt": [logical_id, "Arn"]}
+
+
+def test_the_worker_reserves_what_its_sources_and_the_sweep_can_use(any_stage: Synthesized) -> None:
+    """Otherwise a source would be throttled, and deliveries used up for nothing."""
+    sources = any_stage.resources("AWS::Lambda::EventSourceMapping")
+    wanted = sum(source["Properties"]["ScalingConfig"]["MaximumConcurrency"] for source in sources)
+    assert function(any_stage, "Worker")["ReservedConcurrentExecutions"] == wanted + 1
+    assert "ReservedConcurrentExecutions" not in function(any_stage, "Api")
+
+
+def test_a_small_account_can_do_without_the_reservation(synthesized: Callable[..., Synthesized]) -> None:
+    """An account with a limit of ten cannot reserve any."""
+    stage = synthesized("dev", "reserve_concurrency=false")
+    assert "ReservedConcurrentExecutions" not in function(stage, "Worker")
+
+
+def test_the_worker_sweeps_every_minute(any_stage: Synthesized) -> None:
+    """A lost sweep is not repeated: the next one is a minute away."""
+    rule = any_stage.one("AWS::Events::Rule")
+    worker = any_stage.logical_id("AWS::Lambda::Function", named="WorkerFunction")
+    (target,) = rule["Targets"]
+    assert (rule["ScheduleExpression"], rule["State"]) == ("rate(1 minute)", "ENABLED")
+    assert target["Arn"] == {"Fn::GetAtt": [worker, "Arn"]}
+    assert target["RetryPolicy"] == {"MaximumEventAgeInSeconds": 60, "MaximumRetryAttempts": 0}

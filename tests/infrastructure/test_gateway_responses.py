@@ -1,0 +1,135 @@
+"""Every answer of the gateway itself is a complete problem of the contract."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from imagegen.errors import error_types
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.infrastructure.synthesis import Synthesized
+
+EXPECTED = {
+    "ACCESS_DENIED": (403, "forbidden"),
+    "API_CONFIGURATION_ERROR": (500, "misconfigured"),
+    "AUTHORIZER_CONFIGURATION_ERROR": (500, "misconfigured"),
+    "AUTHORIZER_FAILURE": (500, "misconfigured"),
+    "BAD_REQUEST_BODY": (400, "invalid_parameter"),
+    "BAD_REQUEST_PARAMETERS": (400, "invalid_parameter"),
+    "DEFAULT_4XX": (400, "invalid_parameter"),
+    "DEFAULT_5XX": (500, "internal_error"),
+    "EXPIRED_TOKEN": (403, "forbidden"),
+    "INTEGRATION_FAILURE": (500, "internal_error"),
+    "INTEGRATION_TIMEOUT": (504, "model_timeout"),
+    "INVALID_API_KEY": (403, "forbidden"),
+    "INVALID_SIGNATURE": (403, "forbidden"),
+    "MISSING_AUTHENTICATION_TOKEN": (404, "not_found"),
+    "QUOTA_EXCEEDED": (429, "quota_exceeded"),
+    "REQUEST_TOO_LARGE": (413, "payload_too_large"),
+    "RESOURCE_NOT_FOUND": (404, "not_found"),
+    "THROTTLED": (429, "rate_limited"),
+    "UNAUTHORIZED": (401, "unauthorized"),
+    "UNSUPPORTED_MEDIA_TYPE": (415, "unsupported_media_type"),
+    "WAF_FILTERED": (403, "forbidden"),
+}
+MEMBERS = {"type", "title", "status", "code", "detail", "request_id", "retryable"}
+
+
+def responses(stage: Synthesized) -> dict[str, dict[str, Any]]:
+    """Return the gateway responses by type."""
+    found = stage.resources("AWS::ApiGateway::GatewayResponse")
+    return {each["Properties"]["ResponseType"]: each["Properties"] for each in found}
+
+
+def body(response: dict[str, Any]) -> dict[str, Any]:
+    """Return the body that a gateway response's template describes."""
+    return dict(json.loads(response["ResponseTemplates"]["application/json"]))
+
+
+def headers(response: dict[str, Any]) -> dict[str, str]:
+    """Return the headers that a gateway response sets."""
+    prefix = "gatewayresponse.header."
+    return {name.removeprefix(prefix): value for name, value in response["ResponseParameters"].items()}
+
+
+def test_every_type_of_gateway_response_has_its_code(any_stage: Synthesized) -> None:
+    """And no type is left to API Gateway's own body."""
+    found = responses(any_stage)
+    assert {type_: (body(each)["status"], body(each)["code"]) for type_, each in found.items()} == EXPECTED
+
+
+@pytest.mark.parametrize("type_", EXPECTED)
+def test_a_gateway_response_is_a_complete_problem(dev: Synthesized, type_: str) -> None:
+    """With the status that is really sent and the id under which the gateway logged it."""
+    response = responses(dev)[type_]
+    problem = body(response)
+    kinds = {error.kind.code: error.kind for error in error_types()}
+    assert set(problem) == MEMBERS
+    assert str(problem["status"]) == response["StatusCode"]
+    assert problem["request_id"] == "$context.requestId"
+    assert problem["title"] == kinds[problem["code"]].title
+    assert problem["retryable"] is kinds[problem["code"]].retryable
+    assert headers(response)["Content-Type"] == "'application/problem+json'"
+    assert headers(response)["X-Request-Id"] == "context.requestId"
+
+
+@pytest.mark.parametrize(("type_", "seconds"), [("THROTTLED", "'1'"), ("QUOTA_EXCEEDED", "'86400'")])
+def test_a_refusal_that_passes_says_when_to_come_back(dev: Synthesized, type_: str, seconds: str) -> None:
+    """A second, or a day: a quota is counted by month."""
+    assert headers(responses(dev)[type_])["Retry-After"] == seconds
+
+
+def test_a_time_out_says_that_the_image_is_still_made(dev: Synthesized) -> None:
+    """And how to get it without paying again."""
+    detail = body(responses(dev)["INTEGRATION_TIMEOUT"])["detail"]
+    assert "still being made" in detail
+    assert "Idempotency-Key" in detail
+    assert "GET /v1/generations" in detail
+
+
+@pytest.mark.parametrize(
+    ("overrides", "origin"),
+    [
+        ("cors_origins=https://app.example.com", "'https://app.example.com'"),
+        ("cors_origins=*", "'*'"),
+        ("cors_origins=https://a.example,https://b.example", "'*'"),
+    ],
+)
+def test_a_page_may_read_every_gateway_response(
+    synthesized: Callable[..., Synthesized], overrides: str, origin: str
+) -> None:
+    """Without these headers a browser would hide the reason."""
+    for response in responses(synthesized("dev", overrides)).values():
+        assert headers(response)["Access-Control-Allow-Origin"] == origin
+        assert "retry-after" in headers(response)["Access-Control-Expose-Headers"]
+
+
+def test_without_origins_no_page_is_told_anything(dev: Synthesized) -> None:
+    """CORS is off until it is configured."""
+    for response in responses(dev).values():
+        assert "Access-Control-Allow-Origin" not in headers(response)
+
+
+def test_with_iam_an_unsigned_request_is_refused_not_unknown(
+    synthesized: Callable[..., Synthesized],
+) -> None:
+    """API Gateway uses one type for both; a signature is named as the likely reason."""
+    problem = body(responses(synthesized("dev", "api_auth=iam"))["MISSING_AUTHENTICATION_TOKEN"])
+    assert (problem["status"], problem["code"]) == (403, "forbidden")
+    assert "signature" in problem["detail"]
+
+
+def test_the_responses_are_deployed_with_the_api(any_stage: Synthesized) -> None:
+    """A deployment made before them would not have them."""
+    (deployment,) = any_stage.resources("AWS::ApiGateway::Deployment")
+    expected = {
+        logical_id
+        for logical_id, resource in any_stage.template["Resources"].items()
+        if resource["Type"] == "AWS::ApiGateway::GatewayResponse"
+    }
+    assert expected <= set(deployment["DependsOn"])

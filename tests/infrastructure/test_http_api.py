@@ -1,0 +1,201 @@
+"""The REST API: who may call what, how often, what a page is told, and what is logged."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from imagegen import api
+from stacks.gateway_responses import EXPOSED_HEADERS
+from stacks.http_api import SENT_HEADERS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.infrastructure.synthesis import Synthesized
+
+ONE_ORIGIN = "cors_origins=https://app.example.com"
+TWO_ORIGINS = "cors_origins=https://a.example,https://b.example"
+
+
+def methods(stage: Synthesized) -> dict[tuple[str, str], dict[str, Any]]:
+    """Return every method of the API by path part and verb."""
+    parts = {
+        logical_id: resource["Properties"]["PathPart"]
+        for logical_id, resource in stage.template["Resources"].items()
+        if resource["Type"] == "AWS::ApiGateway::Resource"
+    }
+    return {
+        (parts[resource["Properties"]["ResourceId"]["Ref"]], resource["Properties"]["HttpMethod"]): resource[
+            "Properties"
+        ]
+        for resource in stage.resources("AWS::ApiGateway::Method")
+    }
+
+
+def settings(stage: Synthesized) -> dict[str, Any]:
+    """Return the stage's settings for every path and method."""
+    (found,) = stage.one("AWS::ApiGateway::Stage")["MethodSettings"]
+    assert (found["HttpMethod"], found["ResourcePath"]) == ("*", "/*")
+    return dict(found)
+
+
+def test_the_api_is_regional_and_takes_keys_from_the_header(any_stage: Synthesized) -> None:
+    """And passes PNG bytes through."""
+    rest_api = any_stage.one("AWS::ApiGateway::RestApi")
+    assert rest_api["EndpointConfiguration"] == {"Types": ["REGIONAL"]}
+    assert rest_api["ApiKeySourceType"] == "HEADER"
+    assert rest_api["BinaryMediaTypes"] == ["image/png"]
+
+
+def test_every_path_needs_a_key_but_health_and_the_document(dev: Synthesized) -> None:
+    """There are exactly three methods."""
+    needs = {name: method["ApiKeyRequired"] for name, method in methods(dev).items()}
+    assert needs == {
+        ("{proxy+}", "ANY"): True,
+        ("health", "GET"): False,
+        ("openapi.json", "GET"): False,
+    }
+
+
+def test_with_iam_a_signature_takes_the_place_of_the_key(synthesized: Callable[..., Synthesized]) -> None:
+    """There is then no key, no plan and no output of them."""
+    stage = synthesized("dev", "api_auth=iam")
+    method = methods(stage)["{proxy+}", "ANY"]
+    assert (method["AuthorizationType"], method["ApiKeyRequired"]) == ("AWS_IAM", False)
+    assert methods(stage)["health", "GET"]["AuthorizationType"] == "NONE"
+    assert stage.resources("AWS::ApiGateway::ApiKey") == []
+    assert stage.resources("AWS::ApiGateway::UsagePlan") == []
+    assert {"ApiKeyId", "UsagePlanId"}.isdisjoint(stage.outputs)
+
+
+def test_every_method_is_answered_by_the_api_function(dev: Synthesized) -> None:
+    """As a proxy, so that every body is the function's own."""
+    function = dev.logical_id("AWS::Lambda::Function", named="ApiFunction")
+    for method in methods(dev).values():
+        assert method["Integration"]["Type"] == "AWS_PROXY"
+        assert function in json.dumps(method["Integration"]["Uri"])
+
+
+def test_no_template_holds_the_value_of_a_key(any_stage: Synthesized) -> None:
+    """API Gateway makes the value up, and only it tells."""
+    assert "Value" not in any_stage.one("AWS::ApiGateway::ApiKey")
+
+
+def test_the_key_belongs_to_the_plan_and_the_plan_to_the_stage(any_stage: Synthesized) -> None:
+    """A key outside a plan would be refused."""
+    plan_key = any_stage.one("AWS::ApiGateway::UsagePlanKey")
+    (covered,) = any_stage.one("AWS::ApiGateway::UsagePlan")["ApiStages"]
+    assert plan_key["KeyId"] == {"Ref": any_stage.logical_id("AWS::ApiGateway::ApiKey")}
+    assert plan_key["UsagePlanId"] == {"Ref": any_stage.logical_id("AWS::ApiGateway::UsagePlan")}
+    assert covered["Stage"] == {"Ref": any_stage.logical_id("AWS::ApiGateway::Stage")}
+
+
+@pytest.mark.parametrize("name", ["dev", "prod"])
+def test_stage_and_plan_throttle_and_the_plan_has_a_quota(
+    synthesized: Callable[..., Synthesized], name: str
+) -> None:
+    """The stage for all callers together, the plan for each key."""
+    stage = synthesized(name, None)
+    plan = stage.one("AWS::ApiGateway::UsagePlan")
+    rate, burst = stage.config.throttle_rate, stage.config.throttle_burst
+    assert settings(stage)["ThrottlingRateLimit"] == rate
+    assert settings(stage)["ThrottlingBurstLimit"] == burst
+    assert plan["Throttle"] == {"RateLimit": rate, "BurstLimit": burst}
+    assert plan["Quota"] == {"Limit": stage.config.monthly_requests, "Period": "MONTH"}
+
+
+def test_without_limits_nothing_is_throttled(local: Synthesized) -> None:
+    """On this machine only `CONFIG` sets limits."""
+    plan = local.one("AWS::ApiGateway::UsagePlan")
+    assert {"Throttle", "Quota"}.isdisjoint(plan)
+    assert {"ThrottlingRateLimit", "ThrottlingBurstLimit"}.isdisjoint(settings(local))
+
+
+def test_bodies_are_never_logged_by_the_gateway(any_stage: Synthesized) -> None:
+    """Data traces and execution logs would hold prompts and presigned URLs."""
+    assert settings(any_stage)["DataTraceEnabled"] is False
+    assert settings(any_stage)["LoggingLevel"] == "OFF"
+    assert "CachingEnabled" not in settings(any_stage)
+
+
+def test_every_request_is_logged_without_its_query_or_its_key(any_stage: Synthesized) -> None:
+    """In one JSON object a line; the key's id is not the key."""
+    setting = any_stage.one("AWS::ApiGateway::Stage")["AccessLogSetting"]
+    logged = json.loads(setting["Format"])
+    group = any_stage.logical_id("AWS::Logs::LogGroup", named="HttpAccessLogs")
+    assert logged["request_id"] == "$context.requestId"
+    assert {"$context.path", "$context.status", "$context.httpMethod"} <= set(logged.values())
+    assert "$context.identity.apiKey" not in logged.values()
+    assert not any("querystring" in value.lower() or "requestOverride" in value for value in logged.values())
+    assert {"Ref": group} in setting["DestinationArn"]["Fn::Join"][1]
+
+
+def test_the_stage_is_called_v1_and_the_url_ends_in_it(any_stage: Synthesized) -> None:
+    """The base path of the contract."""
+    assert any_stage.one("AWS::ApiGateway::Stage")["StageName"] == "v1"
+    assert any_stage.outputs["ApiUrl"]["Value"]["Fn::Join"][1][-1] == "/v1"
+
+
+def test_the_outputs_are_these(any_stage: Synthesized) -> None:
+    """Operators and the local service read them by name."""
+    assert set(any_stage.outputs) == {
+        "ApiId",
+        "ApiKeyId",
+        "ApiUrl",
+        "BucketName",
+        "DeadLetterQueueUrl",
+        "QueueUrl",
+        "TableName",
+        "UsagePlanId",
+    }
+
+
+@pytest.mark.parametrize("path", ["{proxy+}", "health", "openapi.json"])
+def test_a_preflight_needs_no_key_and_allows_the_configured_origin(
+    synthesized: Callable[..., Synthesized], path: str
+) -> None:
+    """A browser sends it without credentials."""
+    method = methods(synthesized("dev", ONE_ORIGIN))[path, "OPTIONS"]
+    (answer,) = method["Integration"]["IntegrationResponses"]
+    told = {
+        name.removeprefix("method.response.header."): value.strip("'")
+        for name, value in answer["ResponseParameters"].items()
+    }
+    assert method["ApiKeyRequired"] is False
+    assert method["Integration"]["Type"] == "MOCK"
+    assert told["Access-Control-Allow-Origin"] == "https://app.example.com"
+    assert told["Access-Control-Allow-Methods"] == "GET,POST,DELETE,OPTIONS"
+    assert set(told["Access-Control-Allow-Headers"].split(",")) == set(SENT_HEADERS)
+    assert set(told["Access-Control-Expose-Headers"].split(",")) == set(EXPOSED_HEADERS)
+
+
+def test_a_preflight_chooses_among_several_origins(synthesized: Callable[..., Synthesized]) -> None:
+    """The first is the default; the template answers with the one that asks, if it is listed."""
+    method = methods(synthesized("dev", TWO_ORIGINS))["{proxy+}", "OPTIONS"]
+    (answer,) = method["Integration"]["IntegrationResponses"]
+    assert answer["ResponseParameters"]["method.response.header.Access-Control-Allow-Origin"] == (
+        "'https://a.example'"
+    )
+    assert '$origin == "https://b.example"' in answer["ResponseTemplates"]["application/json"]
+
+
+def test_signed_requests_may_be_preflighted_too(synthesized: Callable[..., Synthesized]) -> None:
+    """With IAM a page sends the signature's headers."""
+    stage = synthesized("dev", f"api_auth=iam {ONE_ORIGIN}")
+    (answer,) = methods(stage)["{proxy+}", "OPTIONS"]["Integration"]["IntegrationResponses"]
+    allowed = answer["ResponseParameters"]["method.response.header.Access-Control-Allow-Headers"]
+    assert {"authorization", "x-amz-date"} <= set(allowed.strip("'").split(","))
+
+
+def test_without_origins_there_is_no_preflight(dev: Synthesized) -> None:
+    """A browser is then refused by the absence of an answer."""
+    assert [verb for _, verb in methods(dev) if verb == "OPTIONS"] == []
+
+
+def test_gateway_and_function_tell_a_page_the_same() -> None:
+    """Which headers it may send and read."""
+    assert {header.lower() for header in api._ALLOWED} == set(SENT_HEADERS)
+    assert {header.lower() for header in api.EXPOSED_HEADERS} == set(EXPOSED_HEADERS)

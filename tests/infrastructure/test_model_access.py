@@ -1,0 +1,124 @@
+"""Which ARNs a list of models allows, and the warnings that synth prints for models past their end."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+from typing import TYPE_CHECKING
+
+import aws_cdk as cdk
+import pytest
+from aws_cdk import assertions
+
+from imagegen.models import ModelRef, resolve
+from stacks.model_access import invoke_models, resolve_models
+from stacks.stage import StageError
+from tests.infrastructure.synthesis import CONTEXT, ENVIRONMENT, build
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.infrastructure.synthesis import Synthesized
+
+CORE = "stability.stable-image-core-v1:1"
+ENDPOINT = "arn:aws:sagemaker:us-west-2:111122223333:endpoint/images"
+PROVISIONED = "arn:aws:bedrock:us-west-2:111122223333:provisioned-model/abcdefghijkl"
+
+
+def resources(stage: Synthesized) -> list[str]:
+    """Return what the api function may invoke."""
+    (statement,) = [each for each in stage.statements("Api") if each["Action"] == "bedrock:InvokeModel"]
+    resource = statement["Resource"]
+    return resource if isinstance(resource, list) else [resource]
+
+
+@pytest.mark.parametrize(
+    ("models", "expected"),
+    [
+        (CORE, [f"arn:aws:bedrock:us-west-2::foundation-model/{CORE}"]),
+        (
+            f"us.{CORE}",
+            [
+                f"arn:aws:bedrock:us-east-1:111122223333:inference-profile/us.{CORE}",
+                f"arn:aws:bedrock:us-east-1::foundation-model/{CORE}",
+                f"arn:aws:bedrock:us-east-2::foundation-model/{CORE}",
+                f"arn:aws:bedrock:us-west-2::foundation-model/{CORE}",
+            ],
+        ),
+        (f"{CORE}@{PROVISIONED}", [PROVISIONED]),
+        (
+            f"{CORE},stability.sd3-5-large-v1:0",
+            [
+                f"arn:aws:bedrock:us-west-2::foundation-model/{CORE}",
+                "arn:aws:bedrock:us-west-2::foundation-model/stability.sd3-5-large-v1:0",
+            ],
+        ),
+    ],
+)
+def test_the_rights_follow_the_list(
+    synthesized: Callable[..., Synthesized], models: str, expected: list[str]
+) -> None:
+    """For models, profiles and provisioned throughput alike, exactly."""
+    assert resources(synthesized("dev", f"models={models}")) == sorted(expected)
+
+
+def test_no_model_may_be_called_by_a_stream_unless_it_streams(any_stage: Synthesized) -> None:
+    """No current image model does."""
+    assert "bedrock:InvokeModelWithResponseStream" not in any_stage.actions("Api")
+
+
+def test_a_model_that_streams_may_be_called_by_a_stream() -> None:
+    """On its own ARN, beside the others' plain call."""
+    plain = resolve(CORE, region="us-west-2")
+    other = resolve("stability.sd3-5-large-v1:0", region="us-west-2")
+    streaming = ModelRef(
+        id=other.id, model=replace(other.model, streams=True), target=other.target, region=other.region
+    )
+    stack = cdk.Stack(cdk.App(context=CONTEXT), "Streams", env=ENVIRONMENT)
+    invoke, stream = (statement.to_json() for statement in invoke_models((plain, streaming), stack=stack))
+    arn = "arn:aws:bedrock:us-west-2::foundation-model/stability.sd3-5-large-v1:0"
+    assert invoke["Action"] == "bedrock:InvokeModel"
+    assert arn in invoke["Resource"]
+    assert (stream["Action"], stream["Resource"]) == ("bedrock:InvokeModelWithResponseStream", arn)
+
+
+def test_a_registered_endpoint_is_reached_through_bedrock_only(
+    synthesized: Callable[..., Synthesized],
+) -> None:
+    """The function's own call of the endpoint would be refused."""
+    stage = synthesized("dev", f"models={CORE}@{ENDPOINT}")
+    (statement,) = [each for each in stage.statements("Api") if each["Action"] == "sagemaker:InvokeEndpoint"]
+    assert statement["Resource"] == ENDPOINT
+    assert statement["Condition"] == {"StringEquals": {"aws:CalledViaLast": "bedrock.amazonaws.com"}}
+    assert resources(stage) == [
+        "arn:aws:bedrock:us-west-2:111122223333:marketplace/model-endpoint/all-access"
+    ]
+
+
+def test_an_unknown_model_is_refused_in_one_sentence() -> None:
+    """It names the key, and what was probably meant."""
+    with pytest.raises(
+        StageError, match=r"^models: 'stability.stable-image-cor-v1:1' is not a registered model"
+    ):
+        resolve_models(["stability.stable-image-cor-v1:1"], region="us-east-1")
+
+
+def warnings_of(code: Path, *, today: date) -> list[str]:
+    """Return what synth warns of on a day, for a list of one old and one newer model."""
+    models = f"models=stability.stable-diffusion-xl-v1,{CORE}"
+    stack = build("dev", code=code, overrides=models, today=today)
+    found = assertions.Annotations.from_stack(stack).find_warning("*", assertions.Match.any_value())
+    return [str(each.entry.data) for each in found]
+
+
+def test_a_model_past_its_end_of_life_is_warned_of_with_date_and_successor(code: Path) -> None:
+    """From the day on which the vendor ends it."""
+    (warning,) = warnings_of(code, today=date(2025, 5, 20))
+    assert "stability.stable-diffusion-xl-v1 reached its end of life on 2025-05-20" in warning
+    assert f"its successor is {CORE}" in warning
+
+
+def test_a_model_before_its_end_of_life_is_not_warned_of(code: Path) -> None:
+    """Not even on the day before."""
+    assert warnings_of(code, today=date(2025, 5, 19)) == []

@@ -1,0 +1,78 @@
+"""The rule packs find nothing that is not accepted, and nothing is accepted that they do not find."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import aws_cdk as cdk
+import pytest
+from aws_cdk import aws_sqs as sqs
+from cdk_nag import AwsSolutionsChecks, ServerlessChecks
+from cfnlint.api import ManualArgs, lint  # type: ignore[import-untyped]
+
+from stacks.policy_checks import accept_findings, accepted_findings, add_checks
+from tests.infrastructure.synthesis import STAGES, build, stage_config
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.infrastructure.synthesis import Synthesized
+
+Finding = tuple[str, str]
+
+
+def findings(stack: cdk.Stack) -> set[Finding]:
+    """Return what the packs find in a stack: paths inside it and exact ids."""
+    found: set[Finding] = set()
+    for pack in (AwsSolutionsChecks(stack), ServerlessChecks(stack)):
+        for violation in pack.validate_scope(stack).violations:
+            for resource in violation.violating_resources:
+                path = str(resource.construct_path).removeprefix(f"{stack.node.path}/")
+                found.add((path, violation.rule_name))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("stage", "overrides"),
+    [
+        ("dev", None),
+        ("prod", None),
+        ("local", None),
+        ("dev", "api_auth=iam"),
+        ("dev", "webhooks=false"),
+        ("dev", "cors_origins=https://app.example.com"),
+    ],
+)
+def test_every_finding_is_accepted_one_by_one(code: Path, stage: str, overrides: str | None) -> None:
+    """With its exact id, on its own construct; and nothing is accepted that is not found."""
+    stack = build(stage, code=code, overrides=overrides)
+    config = stage_config(stage, overrides)
+    assert findings(stack) == {(each.path, each.id) for each in accepted_findings(config)}
+    accept_findings(stack, config=config)
+    assert findings(stack) == set()
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_every_acceptance_has_a_reason_and_none_is_twice(stage: str) -> None:
+    """The packs themselves let an empty reason pass."""
+    accepted = accepted_findings(stage_config(stage))
+    assert all(len(each.reason) > 40 and each.reason.endswith(".") for each in accepted)
+    assert len({(each.path, each.id) for each in accepted}) == len(accepted)
+
+
+def test_a_finding_that_is_not_accepted_fails_the_synthesis(tmp_path: Path) -> None:
+    """An unencrypted path into the service does not get deployed."""
+    app = cdk.App(outdir=str(tmp_path))
+    stack = cdk.Stack(app, "Careless")
+    sqs.Queue(stack, "Plain")
+    add_checks(app)
+    with pytest.raises(RuntimeError, match="ValidationFailed"):
+        app.synth()
+
+
+def test_cfn_lint_finds_nothing(any_stage: Synthesized) -> None:
+    """W3005 is about dependencies that CDK writes twice."""
+    args = ManualArgs(regions=["us-east-1", "us-west-2"], ignore_checks=["W3005"])
+    matches = lint(json.dumps(any_stage.template), config=args)
+    assert [str(match) for match in matches] == []

@@ -1,0 +1,276 @@
+"""StageConfig is pure: these tests touch nothing but it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from stacks.stage import StageConfig, StageError, load_stage, settings
+from tests.infrastructure.synthesis import CONTEXT, STAGES, stage_config
+
+LISTED = ["stability.stable-image-core-v1:1"]
+
+ALLOWED: list[tuple[str, Any]] = [
+    ("models", LISTED),
+    ("model_timeout", 1),
+    ("model_timeout", 270),
+    ("memory_mb", 256),
+    ("memory_mb", 3008),
+    ("url_ttl", 60),
+    ("url_ttl", 3600),
+    ("image_retention_days", 1),
+    ("record_retention_days", 3650),
+    ("log_retention_days", 1),
+    ("log_retention_days", 3653),
+    ("log_level", "DEBUG"),
+    ("cors_origins", []),
+    ("cors_origins", ["*"]),
+    ("cors_origins", ["https://app.example.com", "http://127.0.0.1:4590"]),
+    ("throttle_rate", 0.1),
+    ("throttle_rate", 10_000),
+    ("throttle_burst", 1),
+    ("throttle_burst", 5_000),
+    ("monthly_requests", None),
+    ("monthly_requests", 1),
+    ("daily_images_per_caller", None),
+    ("daily_images_per_caller", 0),
+    ("daily_images", None),
+    ("daily_images", 0),
+    ("daily_images", 10_000_000),
+    ("max_paid_attempts", 1),
+    ("max_paid_attempts", 10),
+    ("worker_concurrency", 2),
+    ("worker_concurrency", 1000),
+    ("reserve_concurrency", False),
+    ("retain_data", True),
+    ("api_auth", "iam"),
+    ("webhooks", False),
+    ("bundle_platform", "host"),
+    ("s3_addressing_style", "path"),
+    ("bedrock_endpoint_url", None),
+    ("bedrock_endpoint_url", "http://127.0.0.1:4580"),
+    ("bedrock_endpoint_url", "https://bedrock.example.com/"),
+]
+
+REFUSED: list[tuple[str, Any]] = [
+    ("models", []),
+    ("models", "stability.stable-image-core-v1:1"),
+    ("models", [*LISTED, *LISTED]),
+    ("models", [""]),
+    ("models", ["a b"]),
+    ("models", [1]),
+    ("model_timeout", 0),
+    ("model_timeout", 271),
+    ("model_timeout", 60.0),
+    ("model_timeout", "60"),
+    ("model_timeout", True),
+    ("model_timeout", None),
+    ("memory_mb", 255),
+    ("memory_mb", 3009),
+    ("url_ttl", 59),
+    ("url_ttl", 3601),
+    ("image_retention_days", 0),
+    ("image_retention_days", 3651),
+    ("record_retention_days", 0),
+    ("record_retention_days", 3651),
+    ("log_retention_days", 2),
+    ("log_retention_days", True),
+    ("log_level", "info"),
+    ("cors_origins", "https://app.example.com"),
+    ("cors_origins", ["*", "https://app.example.com"]),
+    ("cors_origins", ["https://app.example.com/path"]),
+    ("cors_origins", ["app.example.com"]),
+    ("cors_origins", ["https://app.example.com", "https://app.example.com"]),
+    ("throttle_rate", 0),
+    ("throttle_rate", 10_001),
+    ("throttle_rate", float("nan")),
+    ("throttle_burst", 0),
+    ("throttle_burst", 5_001),
+    ("throttle_burst", 1.5),
+    ("monthly_requests", 0),
+    ("monthly_requests", 1_000_000_001),
+    ("daily_images_per_caller", -1),
+    ("daily_images_per_caller", 1_000_001),
+    ("daily_images", -1),
+    ("daily_images", 10_000_001),
+    ("max_paid_attempts", 0),
+    ("max_paid_attempts", 11),
+    ("worker_concurrency", 1),
+    ("worker_concurrency", 1001),
+    ("reserve_concurrency", "yes"),
+    ("retain_data", 1),
+    ("api_auth", "none"),
+    ("webhooks", "true"),
+    ("bundle_platform", "x86_64-manylinux2014"),
+    ("s3_addressing_style", "auto"),
+    ("bedrock_endpoint_url", "127.0.0.1:4580"),
+    ("bedrock_endpoint_url", "http://127.0.0.1:4580/path"),
+    ("bedrock_endpoint_url", ""),
+]
+
+
+@pytest.mark.parametrize(("key", "value"), ALLOWED)
+def test_a_value_at_the_edge_of_its_range_is_allowed(key: str, value: object) -> None:
+    """Every key takes the ends of its range."""
+    config = StageConfig.from_json(name="dev", values={"image_retention_days": 1, key: value})
+    assert getattr(config, key) == (tuple(value) if isinstance(value, list) else value)
+
+
+@pytest.mark.parametrize(("key", "value"), REFUSED)
+def test_a_value_outside_its_range_is_refused_in_one_sentence(key: str, value: object) -> None:
+    """The sentence names the key, the type that was given and what is allowed."""
+    with pytest.raises(StageError) as caught:
+        StageConfig.from_json(name="dev", values={key: value})
+    sentence = str(caught.value)
+    type_ = "null" if value is None else type(value).__name__
+    assert sentence == f"{key} is {value!r} ({type_}); it must be {settings()[key].allowed}."
+
+
+def test_every_key_is_tested_inside_and_outside_its_range() -> None:
+    """A new key needs a row in both tables above."""
+    assert {key for key, _ in ALLOWED} == {key for key, _ in REFUSED} == set(settings())
+
+
+def test_an_unknown_key_is_refused_with_those_that_are_near() -> None:
+    """A typing error is not silently ignored."""
+    with pytest.raises(
+        StageError, match=r"'model_timout' of stage 'dev' is unknown; did you mean model_timeout"
+    ):
+        StageConfig.from_json(name="dev", values={"model_timout": 5})
+
+
+def test_an_unknown_stage_is_refused_with_those_that_exist() -> None:
+    """The sentence lists the stages of cdk.json."""
+    with pytest.raises(
+        StageError, match=r"stage is 'prd', but cdk.json has only dev, local, prod; did you mean prod\?"
+    ):
+        stage_config("prd")
+
+
+@pytest.mark.parametrize("name", ["Dev", "a_b", "-a", "a-", "a" * 21, ""])
+def test_a_stage_name_must_suit_a_stack_name(name: str) -> None:
+    """The name becomes a part of the stack's."""
+    with pytest.raises(StageError, match="must be 1 to 20 lower-case letters"):
+        load_stage(name=name, stages={name: {}}, overrides=None)
+
+
+@pytest.mark.parametrize("stages", [None, {}, [], "dev"])
+def test_stages_must_be_an_object(stages: object) -> None:
+    """An app that runs without cdk.json says so."""
+    with pytest.raises(StageError, match=r"stages must be an object in the context of cdk\.json"):
+        load_stage(name="dev", stages=stages, overrides=None)
+
+
+def test_a_stage_must_be_an_object() -> None:
+    """The sentence names the stage and the type that was given."""
+    with pytest.raises(StageError, match=r"stages.dev in cdk.json is of type list; it must be an object"):
+        load_stage(name="dev", stages={"dev": []}, overrides=None)
+
+
+def test_images_never_outlive_their_records() -> None:
+    """Otherwise a caller could not delete an image any more."""
+    with pytest.raises(StageError, match="record_retention_days is 6"):
+        StageConfig.from_json(name="dev", values={"image_retention_days": 7, "record_retention_days": 6})
+    config = StageConfig.from_json(name="dev", values={"image_retention_days": 7, "record_retention_days": 7})
+    assert config.record_retention_days == 7
+
+
+@pytest.mark.parametrize("key", ["throttle_rate", "throttle_burst"])
+def test_a_throttle_is_whole_or_absent(key: str) -> None:
+    """API Gateway takes a rate and a burst together."""
+    with pytest.raises(StageError, match="throttle_rate and throttle_burst must both be"):
+        StageConfig.from_json(name="dev", values={key: None})
+
+
+@pytest.mark.parametrize(("model_timeout", "function_timeout"), [(1, 21), (5, 25), (60, 80), (270, 290)])
+def test_all_time_outs_derive_from_that_of_the_model(model_timeout: int, function_timeout: int) -> None:
+    """The function outlives the model's call, and a message stays hidden for six of the function's lives."""
+    config = stage_config("dev", f"model_timeout={model_timeout}")
+    assert config.function_timeout == function_timeout
+    assert config.queue_visibility == 6 * function_timeout
+
+
+@pytest.mark.parametrize(
+    ("override", "key", "value"),
+    [
+        ("model_timeout=5", "model_timeout", 5),
+        ("daily_images_per_caller=5", "daily_images_per_caller", 5),
+        ("daily_images=0", "daily_images", 0),
+        ("daily_images=null", "daily_images", None),
+        ("daily_images=", "daily_images", None),
+        ("throttle_rate=2.5", "throttle_rate", 2.5),
+        ("throttle_rate=2", "throttle_rate", 2),
+        ("retain_data=true", "retain_data", True),
+        ("webhooks=FALSE", "webhooks", False),
+        ("log_retention_days=30", "log_retention_days", 30),
+        ("log_level=ERROR", "log_level", "ERROR"),
+        ("cors_origins=", "cors_origins", ()),
+        (
+            "cors_origins=https://a.example,https://b.example",
+            "cors_origins",
+            ("https://a.example", "https://b.example"),
+        ),
+        ("models=stability.sd3-5-large-v1:0", "models", ("stability.sd3-5-large-v1:0",)),
+        ("bedrock_endpoint_url=http://127.0.0.1:9", "bedrock_endpoint_url", "http://127.0.0.1:9"),
+        ("bedrock_endpoint_url=none", "bedrock_endpoint_url", None),
+    ],
+)
+def test_an_override_reads_like_its_value_in_json(override: str, key: str, value: object) -> None:
+    """`-c config=` takes the same values as cdk.json."""
+    config = stage_config("dev", override)
+    assert getattr(config, key) == value
+    assert type(getattr(config, key)) is type(value) or isinstance(value, int | float)
+
+
+def test_overrides_win_over_the_stage_and_combine() -> None:
+    """Keys that are not overridden keep the stage's value."""
+    config = stage_config("prod", "model_timeout=5  daily_images_per_caller=7")
+    assert (config.model_timeout, config.daily_images_per_caller) == (5, 7)
+    assert config.retain_data
+
+
+@pytest.mark.parametrize(
+    ("override", "sentence"),
+    [
+        ("model_timeout", r"'model_timeout' in config is not of the form key=value\."),
+        ("model_timout=5", r"The key 'model_timout' in config is unknown; did you mean model_timeout"),
+        ("model_timeout=5s", r"model_timeout is '5s' \(str\); it must be a whole number from 1 to 270\."),
+        ("model_timeout=²", r"model_timeout is '²' \(str\)"),
+        ("webhooks=yes", r"webhooks is 'yes' \(str\); it must be true or false\."),
+        ("models=", r"models is \[\] \(list\)"),
+    ],
+)
+def test_a_wrong_override_is_answered_in_one_sentence(override: str, sentence: str) -> None:
+    """The sentences are those of cdk.json."""
+    with pytest.raises(StageError, match=sentence):
+        stage_config("dev", override)
+
+
+def test_overrides_must_be_text() -> None:
+    """A context value from cdk.json may be anything."""
+    with pytest.raises(StageError, match="config is of type dict"):
+        load_stage(name="dev", stages=CONTEXT["stages"], overrides={"model_timeout": 5})
+
+
+def test_the_stages_for_development_production_and_this_machine_exist() -> None:
+    """`make synth`, `make deploy` and `make up` name them."""
+    assert set(STAGES) == {"dev", "prod", "local"}
+
+
+def test_the_local_stage_has_no_throttle_and_no_quota() -> None:
+    """Only `CONFIG` sets them."""
+    local = stage_config("local")
+    limits = (local.throttle_rate, local.throttle_burst, local.monthly_requests)
+    assert limits == (None, None, None)
+    assert (local.daily_images_per_caller, local.daily_images) == (None, None)
+    assert (local.bundle_platform, local.s3_addressing_style, local.retain_data) == ("host", "path", False)
+
+
+def test_the_stages_in_the_cloud_bound_what_a_day_can_cost() -> None:
+    """An unlimited bill is a choice, never a default."""
+    for stage in ("dev", "prod"):
+        config = stage_config(stage)
+        assert config.daily_images is not None
+        assert config.daily_images_per_caller is not None
+        assert config.max_paid_attempts == 1

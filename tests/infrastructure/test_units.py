@@ -1,0 +1,187 @@
+"""The bucket, the table and the queues, read from the synthesized template."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.infrastructure.synthesis import Synthesized
+
+
+def denials(policy: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the statements of a resource policy that deny."""
+    statements: list[dict[str, Any]] = policy["PolicyDocument"]["Statement"]
+    return [statement for statement in statements if statement["Effect"] == "Deny"]
+
+
+def test_the_bucket_is_private(any_stage: Synthesized) -> None:
+    """No access list, no policy and no object can open it."""
+    bucket = any_stage.one("AWS::S3::Bucket")
+    assert bucket["PublicAccessBlockConfiguration"] == {
+        "BlockPublicAcls": True,
+        "BlockPublicPolicy": True,
+        "IgnorePublicAcls": True,
+        "RestrictPublicBuckets": True,
+    }
+    assert bucket["OwnershipControls"] == {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
+    assert "AccessControl" not in bucket
+
+
+def test_the_bucket_is_encrypted(any_stage: Synthesized) -> None:
+    """With S3's own keys, said explicitly."""
+    encryption = any_stage.one("AWS::S3::Bucket")["BucketEncryption"]
+    (rule,) = encryption["ServerSideEncryptionConfiguration"]
+    assert rule == {"ServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
+
+
+def test_the_bucket_policy_only_denies(any_stage: Synthesized) -> None:
+    """Nobody is let in by the bucket; rights come from roles and presigned URLs."""
+    statements = any_stage.one("AWS::S3::BucketPolicy")["PolicyDocument"]["Statement"]
+    assert {statement["Effect"] for statement in statements} == {"Deny"}
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        {"Bool": {"aws:SecureTransport": "false"}},
+        {"NumericGreaterThan": {"s3:signatureAge": "3600000"}},
+    ],
+)
+def test_the_bucket_denies_plain_http_and_old_signatures(
+    any_stage: Synthesized, condition: dict[str, Any]
+) -> None:
+    """To everybody, for every action, on the bucket and all that is in it."""
+    (denial,) = [
+        statement
+        for statement in denials(any_stage.one("AWS::S3::BucketPolicy"))
+        if statement["Condition"] == condition
+    ]
+    arn = {"Fn::GetAtt": [any_stage.logical_id("AWS::S3::Bucket"), "Arn"]}
+    assert denial["Action"] == "s3:*"
+    assert denial["Principal"] == {"AWS": "*"}
+    assert denial["Resource"] == [arn, {"Fn::Join": ["", [arn, "/*"]]}]
+
+
+def test_images_expire_and_unfinished_uploads_are_removed(any_stage: Synthesized) -> None:
+    """After the stage's retention, and after a day."""
+    rules = any_stage.one("AWS::S3::Bucket")["LifecycleConfiguration"]["Rules"]
+    assert {
+        "Id": "expire-images",
+        "Status": "Enabled",
+        "Prefix": "images/",
+        "ExpirationInDays": any_stage.config.image_retention_days,
+    } in rules
+    assert {
+        "Id": "abort-unfinished-uploads",
+        "Status": "Enabled",
+        "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 1},
+    } in rules
+
+
+def test_pages_may_download_from_the_configured_origins_alone(
+    synthesized: Callable[..., Synthesized],
+) -> None:
+    """And without origins there is no CORS rule at all."""
+    stage = synthesized("dev", "cors_origins=https://a.example,https://b.example")
+    (rule,) = stage.one("AWS::S3::Bucket")["CorsConfiguration"]["CorsRules"]
+    assert rule["AllowedOrigins"] == ["https://a.example", "https://b.example"]
+    assert rule["AllowedMethods"] == ["GET"]
+    assert "CorsConfiguration" not in synthesized("dev", None).one("AWS::S3::Bucket")
+
+
+def test_the_table_has_one_key_and_two_indexes(any_stage: Synthesized) -> None:
+    """A caller's history holds whole items; what is due holds keys only."""
+    table = any_stage.one("AWS::DynamoDB::Table")
+    indexes = {index["IndexName"]: index for index in table["GlobalSecondaryIndexes"]}
+    assert table["KeySchema"] == [{"AttributeName": "id", "KeyType": "HASH"}]
+    assert indexes["by_owner"]["KeySchema"] == [
+        {"AttributeName": "owner", "KeyType": "HASH"},
+        {"AttributeName": "created_at", "KeyType": "RANGE"},
+    ]
+    assert indexes["by_owner"]["Projection"] == {"ProjectionType": "ALL"}
+    assert indexes["by_due"]["KeySchema"] == [
+        {"AttributeName": "due_shard", "KeyType": "HASH"},
+        {"AttributeName": "due_at", "KeyType": "RANGE"},
+    ]
+    assert indexes["by_due"]["Projection"] == {"ProjectionType": "KEYS_ONLY"}
+    assert {attribute["AttributeType"] for attribute in table["AttributeDefinitions"]} == {"S"}
+
+
+def test_the_table_is_paid_by_request_encrypted_recoverable_and_forgets(any_stage: Synthesized) -> None:
+    """Items go when `expires_at` has passed."""
+    table = any_stage.one("AWS::DynamoDB::Table")
+    assert table["BillingMode"] == "PAY_PER_REQUEST"
+    assert table["SSESpecification"] == {"SSEEnabled": True}
+    assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+    assert table["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
+
+
+@pytest.mark.parametrize("type_", ["AWS::S3::Bucket", "AWS::DynamoDB::Table"])
+def test_production_keeps_its_data_and_development_does_not(
+    prod: Synthesized, dev: Synthesized, type_: str
+) -> None:
+    """Neither a deletion of the stack nor a replacement takes the data of prod along."""
+    (kept,), (dropped,) = prod.resources(type_), dev.resources(type_)
+    assert (kept["DeletionPolicy"], kept["UpdateReplacePolicy"]) == ("Retain", "Retain")
+    assert (dropped["DeletionPolicy"], dropped["UpdateReplacePolicy"]) == ("Delete", "Delete")
+
+
+def test_the_table_of_production_cannot_be_deleted_by_mistake(prod: Synthesized, dev: Synthesized) -> None:
+    """Deletion protection follows `retain_data`."""
+    assert prod.one("AWS::DynamoDB::Table")["DeletionProtectionEnabled"] is True
+    assert dev.one("AWS::DynamoDB::Table").get("DeletionProtectionEnabled", False) is False
+
+
+@pytest.mark.parametrize("queue", ["JobsQueue", "JobsDeadLetters"])
+def test_queues_are_encrypted_and_hidden_for_six_time_outs(any_stage: Synthesized, queue: str) -> None:
+    """A message that a worker holds is not given to another one."""
+    properties = any_stage.one("AWS::SQS::Queue", named=queue)
+    assert properties["SqsManagedSseEnabled"] is True
+    assert properties["VisibilityTimeout"] == 6 * any_stage.config.function_timeout
+
+
+@pytest.mark.parametrize("queue", ["JobsQueue", "JobsDeadLetters"])
+def test_queues_deny_plain_http(any_stage: Synthesized, queue: str) -> None:
+    """To everybody, for every action."""
+    logical_id = any_stage.logical_id("AWS::SQS::Queue", named=queue)
+    (policy,) = [
+        resource["Properties"]
+        for resource in any_stage.resources("AWS::SQS::QueuePolicy")
+        if resource["Properties"]["Queues"] == [{"Ref": logical_id}]
+    ]
+    (denial,) = denials(policy)
+    assert denial["Action"] == "sqs:*"
+    assert denial["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+    assert denial["Principal"] == {"AWS": "*"}
+
+
+def test_a_message_gets_five_deliveries_and_then_waits_two_weeks(any_stage: Synthesized) -> None:
+    """The dead-letter queue keeps longer than the queue, because a message's age goes with it."""
+    queue = any_stage.one("AWS::SQS::Queue", named="JobsQueue")
+    dead_letters = any_stage.one("AWS::SQS::Queue", named="JobsDeadLetters")
+    target = any_stage.logical_id("AWS::SQS::Queue", named="JobsDeadLetters")
+    assert queue["RedrivePolicy"] == {
+        "deadLetterTargetArn": {"Fn::GetAtt": [target, "Arn"]},
+        "maxReceiveCount": 5,
+    }
+    assert queue["MessageRetentionPeriod"] == 4 * 86_400
+    assert dead_letters["MessageRetentionPeriod"] == 14 * 86_400
+
+
+def test_the_webhook_secret_is_generated_in_the_form_that_receivers_expect(any_stage: Synthesized) -> None:
+    """64 letters and digits are base64 of 48 bytes, and no value is in the template."""
+    secret = any_stage.one("AWS::SecretsManager::Secret")
+    assert secret["GenerateSecretString"] == {"ExcludePunctuation": True, "PasswordLength": 64}
+    assert "SecretString" not in secret
+
+
+def test_without_webhooks_there_is_no_secret(synthesized: Callable[..., Synthesized]) -> None:
+    """Neither the resource nor the right to read it."""
+    stage = synthesized("dev", "webhooks=false")
+    assert stage.resources("AWS::SecretsManager::Secret") == []
+    assert "secretsmanager" not in json.dumps(stage.template["Resources"])
