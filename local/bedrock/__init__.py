@@ -1,0 +1,1 @@
+"""A stand-in for the Bedrock runtime: InvokeModel for the two Stability dialects, on loopback."""

@@ -1,0 +1,90 @@
+"""What a request asks for, in the same words for both dialects."""
+
+import json
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from local.bedrock.refusals import MALFORMED, invalid
+
+Json = Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """A picture to be drawn.
+
+    Attributes:
+        prompts: Texts with their weights, the caller's order; below zero is a negative prompt.
+        seed: 1…4294967295, already drawn when the caller left it to the model.
+        style: A style preset, or an empty string.
+        output_format: `png`, `jpeg` or `webp`.
+    """
+
+    prompts: tuple[tuple[str, float], ...]
+    seed: int
+    width: int
+    height: int
+    style: str = ""
+    output_format: str = "png"
+
+
+class Dialect(Protocol):
+    """A pair of a request body and an answer that a family of models shares."""
+
+    def read(self, body: Json) -> Asked:
+        """Return what is asked; raises RefusedError for a body that the real model would refuse."""
+
+    def success(self, *, seed: int, image: str) -> Json:
+        """Return the answer that carries a base64 picture."""
+
+    def empty(self) -> Json:
+        """Return the answer that says success and carries no picture."""
+
+    def filtered(self, *, seed: int, image: str, reason: str) -> Json:
+        """Return the answer of a content filter; `image` is the blurred picture."""
+
+    def prompt_filtered(self, *, message: str) -> Json:
+        """Return the answer of the filter that reads the prompt."""
+
+    def failed(self, *, seed: int) -> Json:
+        """Return the answer of a model that failed to draw, under status 200."""
+
+
+def parse(body: bytes) -> Json:
+    """Return the body as a JSON object; raises RefusedError if it is none."""
+    try:
+        value = json.loads(body, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise invalid(MALFORMED) from error
+    if not isinstance(value, dict):
+        raise invalid(MALFORMED)
+    return value
+
+
+def prompt_of(body: bytes) -> str:
+    """Return the first prompt text of a body of either dialect, however broken the rest is."""
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError):
+        return ""
+    match value:
+        case {"text_prompts": [{"text": str(text)}, *_]} | {"prompt": str(text)}:
+            return text
+        case _:
+            return ""
+
+
+def is_integer(value: object) -> bool:
+    """Tell whether a JSON value is an integer; `true` and `5.0` are not."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def is_number(value: object) -> bool:
+    """Tell whether a JSON value is a finite number; `true` is not."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(name)

@@ -1,0 +1,42 @@
+"""A stand-in for these tests alone, and clients of it."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import pytest
+
+from local.bedrock.settings import Settings
+from local.bedrock.stand_in import StandIn
+from tests.local.stand_in.calls import SDXL, client_of
+
+if TYPE_CHECKING:
+    from mypy_boto3_bedrock_runtime import BedrockRuntimeClient
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[StandIn]:
+    """A stand-in with SDXL alive, which paints once a size."""
+    with StandIn(settings=Settings(alive=frozenset({SDXL}), instant=True)) as stand_in:
+        yield stand_in
+
+
+@pytest.fixture
+def bedrock(running: StandIn) -> StandIn:
+    """The running stand-in, without rules and calls."""
+    running.reset()
+    return running
+
+
+@pytest.fixture(scope="module")
+def client(running: StandIn) -> Iterator["BedrockRuntimeClient"]:
+    """A client of the running stand-in."""
+    with closing(client_of(running)) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def hasty(running: StandIn) -> Iterator["BedrockRuntimeClient"]:
+    """A client that waits a second for an answer."""
+    with closing(client_of(running, read_timeout=1)) as client:
+        yield client

@@ -1,0 +1,319 @@
+"""What a fault rule does to a call, as its caller sees it."""
+
+import base64
+import json
+import time
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from botocore.exceptions import (
+    ConnectionClosedError,
+    ReadTimeoutError,
+    ResponseStreamingError,
+)
+
+from local.bedrock.refusals import STATUS_OF
+from local.bedrock.rules import ACTIONS
+from local.bedrock.stand_in import StandIn
+from tests.local.stand_in.calls import (
+    CORE,
+    MODELLED,
+    SDXL,
+    core,
+    eventually,
+    invoke,
+    picture,
+    refusal,
+    sdxl,
+)
+
+if TYPE_CHECKING:
+    from mypy_boto3_bedrock_runtime import BedrockRuntimeClient
+
+
+def test_every_modelled_error_is_known(client: "BedrockRuntimeClient") -> None:
+    """The stand-in's table is the service model's, names and statuses."""
+    operation = client.meta.service_model.operation_model("InvokeModelWithResponseStream")
+    modelled = {shape.name: shape.metadata["error"]["httpStatusCode"] for shape in operation.error_shapes}
+
+    assert modelled == STATUS_OF
+
+
+@pytest.mark.parametrize("name", MODELLED)
+def test_a_modelled_error_arrives_as_its_class(
+    bedrock: StandIn, client: "BedrockRuntimeClient", name: str
+) -> None:
+    """The client raises the exception by name, with the modelled status."""
+    bedrock.configure({"action": {"type": "error", "name": name, "message": "So it is."}})
+    error = refusal(client, CORE, core())
+
+    assert isinstance(error, getattr(client.exceptions, name))
+    assert error.response["Error"] == {"Code": name, "Message": "So it is."}
+    assert error.response["ResponseMetadata"]["HTTPStatusCode"] == STATUS_OF[name]
+
+
+@pytest.mark.parametrize(
+    ("name", "billed"),
+    [
+        ("ThrottlingException", 0),
+        ("ModelNotReadyException", 0),
+        ("ServiceQuotaExceededException", 0),
+        ("AccessDeniedException", 0),
+        ("ModelTimeoutException", 1),
+        ("ModelErrorException", 1),
+        ("InternalServerException", 1),
+        ("ServiceUnavailableException", 1),
+    ],
+)
+def test_an_error_after_which_one_must_count_the_call_as_paid_is_billed(
+    bedrock: StandIn, client: "BedrockRuntimeClient", name: str, billed: int
+) -> None:
+    """The ledger errs on the side of whoever pays."""
+    bedrock.configure({"action": {"type": "error", "name": name}})
+    refusal(client, CORE, core())
+
+    assert bedrock.calls()["billed"] == billed
+
+
+@pytest.mark.parametrize("status", [502, 503, 504])
+def test_a_bare_status_comes_with_a_page_of_html(
+    bedrock: StandIn, client: "BedrockRuntimeClient", status: int
+) -> None:
+    """What a proxy before the service answers: no error type, no JSON."""
+    bedrock.configure({"action": {"type": "status", "status": status}})
+    error = refusal(client, CORE, core())
+
+    assert error.response["Error"]["Code"] == str(status)
+    assert error.response["ResponseMetadata"]["HTTPHeaders"]["content-type"] == "text/html"
+
+
+@pytest.mark.parametrize(
+    ("action", "words"), [("retired", "end of its life"), ("legacy", "marked by provider as Legacy")]
+)
+def test_a_living_model_can_be_told_to_be_gone(
+    bedrock: StandIn, client: "BedrockRuntimeClient", action: str, words: str
+) -> None:
+    """Both answers of a model that is not there are a 404."""
+    bedrock.configure({"action": action})
+    error = refusal(client, CORE, core())
+
+    assert isinstance(error, client.exceptions.ResourceNotFoundException)
+    assert words in error.response["Error"]["Message"]
+
+
+def test_a_rate_limit_throttles_what_is_over_it(bedrock: StandIn, client: "BedrockRuntimeClient") -> None:
+    """Two calls fit the bucket, the third is refused and costs nothing."""
+    bedrock.configure({"action": {"type": "rate_limit", "per_second": 0.001, "burst": 2}})
+    invoke(client, CORE, core())
+    invoke(client, CORE, core())
+    error = refusal(client, CORE, core())
+
+    assert isinstance(error, client.exceptions.ThrottlingException)
+    assert bedrock.calls()["outcomes"] == {"success": 2, "ThrottlingException": 1}
+    assert bedrock.calls()["billed"] == 2
+
+
+def test_a_rate_limit_lets_calls_through_again(bedrock: StandIn, client: "BedrockRuntimeClient") -> None:
+    """Tokens come back at the rate."""
+    bedrock.configure({"action": {"type": "rate_limit", "per_second": 5, "burst": 1}})
+    invoke(client, CORE, core())
+    refusal(client, CORE, core())
+    time.sleep(0.3)
+
+    assert invoke(client, CORE, core())["finish_reasons"] == [None]
+
+
+def test_latency_delays_the_answer(bedrock: StandIn, client: "BedrockRuntimeClient") -> None:
+    """And the answer is a good one."""
+    bedrock.configure({"action": {"type": "latency", "seconds": 0.4}})
+    began = time.monotonic()
+    invoke(client, CORE, core())
+
+    assert 0.4 <= time.monotonic() - began < 3
+
+
+def test_the_model_takes_the_time_that_is_set(bedrock: StandIn, client: "BedrockRuntimeClient") -> None:
+    """The setting holds for pictures, not for refusals."""
+    bedrock.configure({"latency": 1})
+    began = time.monotonic()
+    refusal(client, CORE, {})
+    refused = time.monotonic()
+    answer = client.invoke_model(modelId=CORE, body=json.dumps(core()))
+    answer["body"].read()
+
+    assert refused - began < 0.9
+    assert time.monotonic() - refused >= 1
+    assert int(answer["ResponseMetadata"]["HTTPHeaders"]["x-amzn-bedrock-invocation-latency"]) >= 1000
+
+
+def test_a_hanging_call_ends_in_the_clients_time_out(bedrock: StandIn, hasty: "BedrockRuntimeClient") -> None:
+    """Nothing is ever answered; the stand-in notices that the client has gone."""
+    bedrock.configure({"action": "hang"})
+    with pytest.raises(ReadTimeoutError):
+        hasty.invoke_model(modelId=CORE, body=json.dumps(core()))
+
+    eventually(lambda: bedrock.calls()["in_flight"] == 0)
+    assert bedrock.calls()["billed"] == 1
+
+
+def test_a_closed_connection_is_one(bedrock: StandIn, client: "BedrockRuntimeClient") -> None:
+    """Not a byte of an answer."""
+    bedrock.configure({"action": "close"})
+    with pytest.raises(ConnectionClosedError):
+        client.invoke_model(modelId=CORE, body=json.dumps(core()))
+
+    assert bedrock.calls()["calls"] == 1
+
+
+def test_a_cut_body_fails_while_it_is_read(bedrock: StandIn, client: "BedrockRuntimeClient") -> None:
+    """The call itself succeeds, as it does on a real network."""
+    bedrock.configure({"action": "cut"})
+    body = client.invoke_model(modelId=CORE, body=json.dumps(core()))["body"]
+
+    with closing(body), pytest.raises(ResponseStreamingError):
+        body.read()
+    assert bedrock.calls()["billed"] == 1
+
+
+def test_a_stalled_body_times_out_while_it_is_read(bedrock: StandIn, hasty: "BedrockRuntimeClient") -> None:
+    """Half of the answer, then silence."""
+    bedrock.configure({"action": "stall"})
+    body = hasty.invoke_model(modelId=CORE, body=json.dumps(core()))["body"]
+
+    with closing(body), pytest.raises(ReadTimeoutError):
+        body.read()
+    assert bedrock.calls()["billed"] == 1
+
+
+def test_a_filtered_picture_of_sdxl_is_blurred(bedrock: StandIn, client: "BedrockRuntimeClient") -> None:
+    """A real picture under another finish reason."""
+    plain = invoke(client, SDXL, sdxl())["artifacts"][0]
+    bedrock.configure({"action": "filtered"})
+    filtered = invoke(client, SDXL, sdxl(seed=9))["artifacts"][0]
+
+    assert (filtered["finishReason"], filtered["seed"]) == ("CONTENT_FILTERED", 9)
+    assert picture(filtered["base64"]).size == (1024, 1024)
+    assert filtered["base64"] != plain["base64"]
+    assert bedrock.calls()["outcomes"] == {"success": 1, "filtered": 1}
+
+
+@pytest.mark.parametrize("reason", ["prompt", "output image", "input image"])
+def test_a_filtered_answer_of_the_family_has_no_images(
+    bedrock: StandIn, client: "BedrockRuntimeClient", reason: str
+) -> None:
+    """The reason alone."""
+    bedrock.configure({"action": {"type": "filtered", "reason": reason}})
+
+    assert invoke(client, CORE, core()) == {"finish_reasons": [f"Filter reason: {reason}"]}
+
+
+def test_a_prompt_filter_of_sdxl_answers_an_error_result(
+    bedrock: StandIn, client: "BedrockRuntimeClient"
+) -> None:
+    """Under status 200, without artifacts."""
+    bedrock.configure({"action": {"type": "prompt_filter", "message": "No."}})
+    answer = invoke(client, SDXL, sdxl())
+
+    assert answer.pop("id")
+    assert answer == {"result": "error", "name": "invalid_prompts", "message": "No."}
+
+
+def test_a_prompt_filter_of_the_family_gives_its_reason(
+    bedrock: StandIn, client: "BedrockRuntimeClient"
+) -> None:
+    """The same action, in the other dialect."""
+    bedrock.configure({"action": "prompt_filter"})
+
+    assert invoke(client, CORE, core()) == {"finish_reasons": ["Filter reason: prompt"]}
+
+
+def test_a_failed_inference_says_so_in_either_dialect(
+    bedrock: StandIn, client: "BedrockRuntimeClient"
+) -> None:
+    """Status 200, no picture."""
+    bedrock.configure({"action": "failed"})
+
+    assert invoke(client, SDXL, sdxl(seed=3))["artifacts"] == [
+        {"seed": 3, "base64": "", "finishReason": "ERROR"}
+    ]
+    assert invoke(client, CORE, core()) == {"seeds": [7], "finish_reasons": ["Inference error"]}
+
+
+def test_an_empty_answer_has_nothing_in_its_lists(bedrock: StandIn, client: "BedrockRuntimeClient") -> None:
+    """A success without a picture."""
+    bedrock.configure({"action": "empty"})
+
+    assert invoke(client, SDXL, sdxl()) == {"result": "success", "artifacts": []}
+    assert invoke(client, CORE, core())["images"] == []
+
+
+def test_a_seed_may_be_echoed_as_zero(bedrock: StandIn, client: "BedrockRuntimeClient") -> None:
+    """Seen of the real model; the picture is a good one."""
+    bedrock.configure({"action": "zero_seed"})
+
+    assert invoke(client, SDXL, sdxl(seed=5))["artifacts"][0]["seed"] == 0
+    assert invoke(client, CORE, core())["seeds"] == [0]
+    assert bedrock.calls()["painted"] == 2
+
+
+def test_malformed_json_does_not_parse(bedrock: StandIn, client: "BedrockRuntimeClient") -> None:
+    """The transport is complete, the document is not."""
+    bedrock.configure({"action": "malformed"})
+    body = client.invoke_model(modelId=CORE, body=json.dumps(core()))["body"].read()
+
+    with pytest.raises(json.JSONDecodeError):
+        json.loads(body)
+
+
+def test_a_malformed_answer_can_be_given_word_for_word(
+    bedrock: StandIn, client: "BedrockRuntimeClient"
+) -> None:
+    """For documents of another shape."""
+    bedrock.configure({"action": {"type": "malformed", "body": '{"artifacts": null}'}})
+
+    assert invoke(client, CORE, core()) == {"artifacts": None}
+
+
+def test_bad_base64_does_not_decode(bedrock: StandIn, client: "BedrockRuntimeClient") -> None:
+    """One letter outside the alphabet, which a lenient decoder would drop."""
+    bedrock.configure({"action": "bad_base64"})
+    text = invoke(client, CORE, core())["images"][0]
+
+    with pytest.raises(ValueError, match="base64"):
+        base64.b64decode(text, validate=True)
+
+
+@pytest.mark.parametrize(("content", "begins"), [("jpeg", b"\xff\xd8\xff"), ("text", b"This")])
+def test_a_picture_may_be_no_png(
+    bedrock: StandIn, client: "BedrockRuntimeClient", content: str, begins: bytes
+) -> None:
+    """Good base64 of something else."""
+    bedrock.configure({"action": {"type": "not_png", "content": content}})
+
+    assert base64.b64decode(invoke(client, CORE, core())["images"][0]).startswith(begins)
+
+
+def test_a_picture_may_have_the_wrong_size(bedrock: StandIn, client: "BedrockRuntimeClient") -> None:
+    """A good PNG of other pixels."""
+    bedrock.configure({"action": {"type": "wrong_size", "width": 64, "height": 128}})
+
+    assert picture(invoke(client, SDXL, sdxl())["artifacts"][0]["base64"]).size == (64, 128)
+
+
+def test_a_png_may_be_truncated(bedrock: StandIn, client: "BedrockRuntimeClient") -> None:
+    """Signature and header are right, the rest is missing."""
+    bedrock.configure({"action": "truncated_png"})
+    raw = base64.b64decode(invoke(client, CORE, core())["images"][0])
+
+    assert raw.startswith(b"\x89PNG\r\n\x1a\n")
+    with pytest.raises(OSError, match="truncated"):
+        picture(base64.b64encode(raw).decode())
+
+
+def test_every_action_is_used_in_this_folder() -> None:
+    """An action without a test is one nobody can rely on."""
+    source = "".join(path.read_text(encoding="utf-8") for path in Path(__file__).parent.glob("test_*.py"))
+
+    assert [name for name in ACTIONS if f'"{name}"' not in source] == []

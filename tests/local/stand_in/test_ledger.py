@@ -1,0 +1,90 @@
+"""What the stand-in tells about the calls that it has seen."""
+
+import json
+import socket
+from typing import TYPE_CHECKING
+
+import httpx
+
+from local.bedrock.stand_in import StandIn
+from tests.local.stand_in.calls import CORE, SDXL, ULTRA, core, eventually, invoke, refusal
+
+if TYPE_CHECKING:
+    from mypy_boto3_bedrock_runtime import BedrockRuntimeClient
+
+
+def test_the_ledger_counts_by_model_prompt_and_outcome(
+    bedrock: StandIn, client: "BedrockRuntimeClient"
+) -> None:
+    """What a test needs in order to say: once for each prompt."""
+    bedrock.configure(
+        {"prompt": "two", "times": 1, "action": {"type": "error", "name": "ThrottlingException"}}
+    )
+    invoke(client, CORE, core(prompt="one"))
+    refusal(client, CORE, core(prompt="two"))
+    invoke(client, ULTRA, core(prompt="two"))
+    report = httpx.get(f"{bedrock.url}/_control/calls", trust_env=False).json()
+
+    assert (report["calls"], report["billed"], report["painted"]) == (3, 2, 2)
+    assert report["prompts"] == {
+        "one": {"calls": 1, "billed": 1, "painted": 1},
+        "two": {"calls": 2, "billed": 1, "painted": 1},
+    }
+    assert report["models"][CORE] == {"calls": 2, "billed": 1, "painted": 1}
+    assert report["outcomes"] == {"success": 2, "ThrottlingException": 1}
+
+
+def test_the_ledger_shows_the_last_bodies(bedrock: StandIn, client: "BedrockRuntimeClient") -> None:
+    """As sent, with the identifier and the base model."""
+    for seed in (1, 2, 3):
+        invoke(client, f"us.{CORE}", core(seed=seed))
+    report = httpx.get(f"{bedrock.url}/_control/calls", params={"last": 2}, trust_env=False).json()
+
+    assert [entry["body"] for entry in report["last"]] == [core(seed=2), core(seed=3)]
+    assert report["last"][0]["model_id"] == f"us.{CORE}"
+
+
+def test_the_ledger_answers_for_the_prompts_that_contain_a_word(
+    bedrock: StandIn, client: "BedrockRuntimeClient"
+) -> None:
+    """A service may add words to the prompt that it was given."""
+    invoke(client, CORE, core(prompt="canary-17, photographic style"))
+    invoke(client, CORE, core(prompt="another"))
+    report = httpx.get(
+        f"{bedrock.url}/_control/calls", params={"prompt": "canary-17"}, trust_env=False
+    ).json()
+
+    assert report["calls"] == 1
+    assert list(report["prompts"]) == ["canary-17, photographic style"]
+
+
+def test_a_call_is_in_the_ledger_before_it_is_answered(bedrock: StandIn) -> None:
+    """A caller that dies meanwhile has made it all the same."""
+    bedrock.configure({"action": "hang"})
+    body = json.dumps(core()).encode()
+    with socket.create_connection(("127.0.0.1", bedrock.port)) as caller:
+        caller.sendall(
+            b"POST /model/%b/invoke HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%b"
+            % (CORE.encode(), len(body), body)
+        )
+        eventually(lambda: bedrock.calls()["calls"] == 1)
+
+    eventually(lambda: bedrock.calls()["in_flight"] == 0)
+    assert bedrock.calls()["billed"] == 1
+
+
+def test_a_reset_forgets_rules_settings_and_calls(bedrock: StandIn, client: "BedrockRuntimeClient") -> None:
+    """Back to the start of the stand-in."""
+    bedrock.configure({"latency": 5, "retired": [CORE], "rules": [{"action": "failed"}]})
+    refusal(client, CORE, core())
+    state = httpx.post(f"{bedrock.url}/_control/reset", trust_env=False).json()
+
+    assert state == {
+        "rules": [],
+        "alive": [SDXL],
+        "retired": [],
+        "aliases": {},
+        "latency": 0.0,
+        "instant": True,
+    }
+    assert bedrock.calls()["calls"] == 0
