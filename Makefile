@@ -1,0 +1,54 @@
+# Every target does its own set-up inside the checkout; `make demo` and `make test` are all that a fresh machine needs.
+.DEFAULT_GOAL := help
+.PHONY: help set-up demo test check up down status synth deploy destroy bench lock clean
+
+STAGE ?= dev
+PYTHON := .venv/bin/python
+CDK := $(PYTHON) -m local.cdk
+TESTS := $(PYTHON) -m pytest
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' Makefile | awk -F ':.*## ' '{ printf "make %-10s %s\n", $$1, $$2 }'
+
+set-up: ## install what is missing into .venv/ and node_modules/ (every other target does it by itself)
+	@sh local/set_up.sh
+
+demo: set-up ## one picture through the whole stack on this machine, saved to out/
+	@$(PYTHON) -m local demo
+
+test: set-up ## the whole test suite
+	@$(TESTS)
+
+check: set-up ## the gate: lint, format, types, then what `make test` does
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+	@.venv/bin/mypy
+	@$(TESTS)
+
+up: set-up ## start and deploy the local service (BEDROCK_URL, PORT_OFFSET, CONFIG, STRICT: docs/local.md)
+	@$(PYTHON) -m local up
+
+down: ## stop the local service and remove its files
+	@if [ -x $(PYTHON) ]; then $(PYTHON) -m local down; else echo "Nothing is set up here, so nothing runs."; fi
+
+status: set-up ## what the local service is and where it listens
+	@$(PYTHON) -m local status
+
+synth: set-up ## the CloudFormation templates of STAGE (dev), into cdk.out/; needs no account
+	@$(CDK) synth --quiet -c stage=$(STAGE)
+
+deploy: set-up ## deploy STAGE (dev) into the AWS account of your credentials
+	@$(CDK) deploy --all -c stage=$(STAGE)
+
+destroy: set-up ## remove STAGE (dev) from that account
+	@$(CDK) destroy --all -c stage=$(STAGE)
+
+bench: set-up ## measure the local service and print the table
+	@$(PYTHON) -m benchmarks
+
+lock: set-up ## resolve every pinned list of packages again
+	@$(PYTHON) -m local.lock
+
+clean: down ## remove everything that the other targets made
+	@rm -rf .venv node_modules cdk.out .build out .pytest_cache .mypy_cache .ruff_cache .hypothesis .schemathesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

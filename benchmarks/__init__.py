@@ -1,0 +1,1 @@
+"""What the service costs in time, measured on this machine: `make bench`."""

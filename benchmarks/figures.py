@@ -1,0 +1,43 @@
+"""Figures of a series of measurements, and the table they are printed in."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import quantiles
+
+
+@dataclass(frozen=True, kw_only=True)
+class Series:
+    """The seconds that the repetitions of one thing took."""
+
+    name: str
+    seconds: tuple[float, ...]
+
+    @property
+    def p50(self) -> float:
+        """The median."""
+        return self._percentile(50)
+
+    @property
+    def p95(self) -> float:
+        """The 95th percentile."""
+        return self._percentile(95)
+
+    def _percentile(self, percent: int) -> float:
+        if len(self.seconds) == 1:
+            return self.seconds[0]
+        return quantiles(self.seconds, n=100, method="inclusive")[percent - 1]
+
+
+def table(measured: Sequence[Series]) -> str:
+    """Lay the series out for a terminal."""
+    width = max(len(series.name) for series in measured)
+    lines = [f"{'':{width}} {'p50':>10} {'p95':>10} {'n':>5}"]
+    lines += [
+        f"{series.name:{width}} {_shown(series.p50):>10} {_shown(series.p95):>10} {len(series.seconds):>5}"
+        for series in measured
+    ]
+    return "\n".join(lines)
+
+
+def _shown(seconds: float) -> str:
+    return f"{seconds:.1f} s" if seconds >= 1 else f"{seconds * 1000:.1f} ms"

@@ -1,0 +1,58 @@
+"""From a checkout in which nothing is installed to the first picture: `make demo`, as a newcomer runs it."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+from benchmarks.figures import Series
+from local.failures import LocalError
+from local.ports import free_offset
+from local.variables import CHECKOUT
+
+MADE = (
+    ".git",
+    ".venv",
+    "node_modules",
+    "cdk.out",
+    ".local",
+    ".build",
+    "out",
+    "__pycache__",
+    ".*_cache",
+    ".hypothesis",
+)
+TIMEOUT = 600
+
+
+def measure() -> list[Series]:
+    """Copy the sources elsewhere, run `make demo` there, and remove the copy.
+
+    Raises:
+        LocalError: it did not make a picture; what it printed is in the message.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "checkout"
+        shutil.copytree(CHECKOUT, copy, ignore=shutil.ignore_patterns(*MADE))
+        environ = {**os.environ, "PORT_OFFSET": str(free_offset())}  # noqa: TID251 - the operator's, as `make` passes it on
+        for name in ("IMAGEGEN_LOCAL_DIR", "BEDROCK_URL", "CONFIG", "STRICT", "MAKEFLAGS", "MAKELEVEL"):
+            environ.pop(name, None)
+        started = time.perf_counter()
+        try:
+            done = subprocess.run(
+                ["make", "demo"],  # noqa: S607 - any make will do
+                cwd=copy,
+                env=environ,
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=TIMEOUT,
+            )
+            seconds = time.perf_counter() - started
+        finally:
+            subprocess.run(["make", "down"], cwd=copy, env=environ, capture_output=True, check=False)  # noqa: S607 - likewise
+        if done.returncode != 0 or not list((copy / "out").glob("*.png")):
+            raise LocalError(f"{done.stdout}{done.stderr}`make demo` in a fresh copy made no picture.")
+    return [Series(name="make demo in a fresh checkout, to the picture", seconds=(seconds,))]

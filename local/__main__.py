@@ -1,0 +1,77 @@
+"""The command line of the local service: `python -m local up|demo|status|down`; `docs/local.md` has the variables."""
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+from local import demo, life_cycle, processes, variables
+from local.failures import LocalError
+from local.state import State
+from local.variables import CHECKOUT, Variables
+
+
+def main() -> int:
+    """Run one command; a failure that the operator can put right is one sentence and exit status 1."""
+    parser = argparse.ArgumentParser(prog="python -m local", description="The whole service on this machine.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("up", help="start and deploy the service, or bring a running one up to date")
+    commands.add_parser("down", help="stop the service and remove its files")
+    commands.add_parser("status", help="say where the service listens; exit status 1 when it does not")
+    drawn = commands.add_parser("demo", help="up, then one picture through the whole stack")
+    drawn.add_argument("--out", type=Path, default=CHECKOUT / "out", help="where to save the picture (out/)")
+    arguments = parser.parse_args()
+    try:
+        chosen = variables.from_environment()
+        match arguments.command:
+            case "up":
+                return _up(chosen)
+            case "down":
+                return _down(chosen)
+            case "status":
+                return _status(chosen)
+            case _:
+                return _demo(chosen, out=arguments.out)
+    except LocalError as error:
+        print(error, file=sys.stderr)
+    except KeyboardInterrupt:
+        print("Interrupted; `make down` cleans up, `make up` goes on from here.", file=sys.stderr)
+    return 1
+
+
+def _up(chosen: Variables) -> int:
+    started = time.monotonic()
+    ready = life_cycle.up(chosen)
+    print(f"up: ready in {time.monotonic() - started:.0f} s")
+    _print_state(ready)
+    return 0
+
+
+def _down(chosen: Variables) -> int:
+    print("down: stopped" if life_cycle.down(chosen.folder) else "down: nothing was running")
+    return 0
+
+
+def _status(chosen: Variables) -> int:
+    ready = State.read(chosen.folder)
+    if ready is None or not processes.running(chosen.folder):
+        print("status: not running")
+        return 1
+    _print_state(ready)
+    return 0
+
+
+def _demo(chosen: Variables, *, out: Path) -> int:
+    ready = life_cycle.up(chosen)
+    print(demo.report(demo.make_picture(ready, folder=out), ready, relative_to=CHECKOUT))
+    return 0
+
+
+def _print_state(ready: State) -> None:
+    for name, value in ready.to_json().items():
+        if value is not None:
+            print(f"{name:17} {value}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

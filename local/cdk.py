@@ -1,0 +1,40 @@
+"""The AWS CDK command line of this checkout: `python -m local.cdk synth …` runs it in the right environment."""
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from local.registries import uv_environment
+from local.variables import CHECKOUT
+
+
+def environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the operator's environment, with the checkout's Python first on PATH and the CDK quiet about itself."""
+    programs = CHECKOUT / ".venv" / "bin"
+    return {
+        **environ,
+        **uv_environment(environ, python=programs / "python"),
+        "PATH": f"{programs}{os.pathsep}{environ.get('PATH', os.defpath)}",
+        "CDK_DISABLE_CLI_TELEMETRY": "true",
+        "CDK_DISABLE_VERSION_CHECK": "1",
+        "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "20",
+    }
+
+
+def command(*arguments: str) -> tuple[str, ...]:
+    """Return the command with its arguments; notices are switched off, since they are fetched from outside."""
+    return (str(CHECKOUT / "node_modules" / ".bin" / "cdk"), *arguments, "--no-notices")
+
+
+def main() -> None:
+    """Become the CDK command line with the arguments given."""
+    os.chdir(CHECKOUT)
+    program, *arguments = command(*sys.argv[1:])
+    if not Path(program).exists():
+        sys.exit("The AWS CDK command line is not installed here: run `make set-up`.")
+    os.execve(program, [program, *arguments], environment(os.environ))  # noqa: S606 - the point: no shell between
+
+
+if __name__ == "__main__":
+    main()

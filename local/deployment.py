@@ -1,0 +1,162 @@
+"""Deploys the CDK app to the emulator, or finds that what is deployed is already right."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import boto3
+from botocore.exceptions import ClientError
+
+from local import cdk, fingerprints, processes
+from local.aws import client_options
+from local.certificates import Certificates
+from local.emulator import ACCOUNT, CREDENTIALS, REGION
+from local.failures import LocalError
+from local.variables import CHECKOUT, Variables
+from stacks.stage import StageError, load_stage
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudformation import CloudFormationClient
+
+STAGE = "local"
+ROLE = "deployment"
+STACK = f"imagegen-{STAGE}"
+TOOLKIT = "CDKToolkit"
+SOURCES = ("app.py", "cdk.json", "stacks", "lambda", "requirements.lock", "package-lock.json")
+SOUND = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE")
+SETTLE_TIMEOUT = 60.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deployment:
+    """The stack on the emulator: reads what is there and brings it up to date."""
+
+    variables: Variables
+    certificates: Certificates | None
+
+    @property
+    def config(self) -> str:
+        """The overrides of the `local` stage: where Bedrock is, then whatever the operator says."""
+        return f"bedrock_endpoint_url={self.variables.bedrock_endpoint_url} {self.variables.config}".strip()
+
+    @property
+    def record(self) -> Path:
+        """The file that remembers what was deployed last; it does not outlive the emulator."""
+        return self.variables.folder / "deployment.json"
+
+    def check(self) -> None:
+        """Make sure that the configuration can be deployed, before anything is started for it.
+
+        Raises:
+            LocalError: one sentence that names the key at fault.
+        """
+        context = json.loads((CHECKOUT / "cdk.json").read_text(encoding="utf-8"))["context"]
+        try:
+            load_stage(name=STAGE, stages=context["stages"], overrides=self.config)
+        except StageError as error:
+            raise LocalError(f"CONFIG cannot be used: {error}") from error
+
+    def fingerprint(self) -> str:
+        """Digest everything that the stack is made from."""
+        return sha256(f"{self.config}\0{fingerprints.of_sources(SOURCES)}".encode()).hexdigest()
+
+    def is_current(self) -> bool:
+        """Say whether the stack on the emulator is what a deployment would make now."""
+        recorded = self.record.read_text(encoding="utf-8") if self.record.is_file() else ""
+        return recorded == self.fingerprint() and self._status(STACK) in SOUND
+
+    def is_stuck(self) -> bool:
+        """Say whether an interrupted deployment left a stack that cannot be updated, after giving it time to settle."""
+        deadline = time.monotonic() + SETTLE_TIMEOUT
+        while (self._status(STACK) or "").endswith("_IN_PROGRESS") and time.monotonic() < deadline:
+            time.sleep(0.5)
+        return self._status(STACK) not in (None, *SOUND)
+
+    def bring_up_to_date(self) -> None:
+        """Deploy the app; the data of a stack that is already there stays.
+
+        Raises:
+            LocalError: the CDK could not deploy; what it said is printed first.
+        """
+        fingerprint = self.fingerprint()
+        self.record.unlink(missing_ok=True)
+        output = self.variables.folder / "cdk.out"
+        # gone with it: the lock of a CDK that was killed, which counts as held until that process is reaped
+        shutil.rmtree(output, ignore_errors=True)
+        if self._status(TOOLKIT) not in SOUND:
+            print("up: bootstrapping…", flush=True)
+            # run where there is no cdk.json: inside the checkout it would synthesize the app first, for nothing
+            self._run("bootstrap", f"aws://{ACCOUNT}/{REGION}", working_folder=self.variables.folder)
+        print("up: deploying…", flush=True)
+        context = ("--context", f"stage={STAGE}", "--context", f"config={self.config}")
+        options = ("--require-approval", "never", "--method", "direct", "--progress", "events")
+        self._run("deploy", STACK, *context, *options, "--output", str(output), working_folder=CHECKOUT)
+        self.record.write_text(fingerprint, encoding="utf-8")
+
+    def outputs(self) -> Mapping[str, str]:
+        """Read the outputs of the deployed stack by name."""
+        stacks = self._cloudformation().describe_stacks(StackName=STACK)["Stacks"]
+        return {output["OutputKey"]: output["OutputValue"] for output in stacks[0]["Outputs"]}
+
+    def _status(self, stack: str) -> str | None:
+        try:
+            found = self._cloudformation().describe_stacks(StackName=stack)["Stacks"][0]["StackStatus"]
+        except ClientError as error:
+            if "does not exist" in error.response["Error"]["Message"]:
+                return None
+            raise
+        return None if found == "DELETE_COMPLETE" else found
+
+    def _cloudformation(self) -> "CloudFormationClient":
+        authority = self.certificates.authority if self.certificates else None
+        options = client_options(endpoint_url=self.variables.aws_endpoint_url, ca_bundle=authority)
+        client: CloudFormationClient = boto3.client("cloudformation", **options)
+        return client
+
+    def _run(self, *arguments: str, working_folder: Path) -> None:
+        log = self.variables.folder / "deploy.log"
+        with log.open("wb") as output:
+            done = subprocess.run(
+                cdk.command(*arguments, "--ci"),
+                cwd=working_folder,
+                env=self._environment(os.environ),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                check=False,
+            )
+        if done.returncode != 0:
+            print(processes.log_tail(log, lines=25), file=sys.stderr)
+            raise LocalError(f"The CDK app could not be deployed to the emulator; {log} ends as shown above.")
+
+    def _environment(self, environ: Mapping[str, str]) -> dict[str, str]:
+        """Return the operator's environment without their account: only the emulator can be reached as AWS."""
+        own = {name: value for name, value in environ.items() if not name.startswith("AWS_")}
+        direct = ",".join(
+            filter(None, [environ.get("NO_PROXY", environ.get("no_proxy", "")), "127.0.0.1,localhost"])
+        )
+        trust = {}
+        if self.certificates:
+            authority = str(self.certificates.authority)
+            trust = {"NODE_EXTRA_CA_CERTS": authority, "AWS_CA_BUNDLE": authority}
+        return {
+            **cdk.environment(own),
+            **CREDENTIALS,
+            **trust,
+            **processes.marks(self.variables.folder, ROLE),
+            "AWS_ENDPOINT_URL": self.variables.aws_endpoint_url,
+            "AWS_REGION": REGION,
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "NO_PROXY": direct,
+            "no_proxy": direct,
+        }

@@ -1,0 +1,85 @@
+"""The emulator of AWS: how it is started, and when it is ready."""
+
+import sys
+import time
+
+import httpx
+
+from local import ports, processes
+from local.certificates import Certificates, trust
+from local.failures import LocalError
+from local.processes import Service
+from local.variables import CHECKOUT, Variables
+
+ROLE = "emulator"
+REGION = "us-east-1"
+ACCOUNT = "000000000000"
+CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": REGION}
+START_TIMEOUT = 60.0
+
+
+def service(variables: Variables, certificates: Certificates | None) -> Service:
+    """Describe the emulator's process; the functions inherit its environment, so it holds nothing of the operator's."""
+    scratch = variables.folder / "emulator"
+    # Served by hypercorn directly, in one process: `python -m ministack` would also take port 443 in strict mode.
+    serve: tuple[str, ...] = ("-m", "hypercorn", "ministack.app:app", "--workers", "0", "--keep-alive", "75")
+    serve += ("--bind", f"127.0.0.1:{variables.emulator_port}")
+    environment = {
+        "PATH": "/usr/local/bin:/usr/bin:/bin",
+        "LANG": "C.UTF-8",
+        "HOME": str(scratch),
+        "TMPDIR": str(scratch),
+        "STATE_DIR": str(scratch / "state"),
+        "S3_DATA_DIR": str(scratch / "s3"),
+        "BIND_HOST": "127.0.0.1",
+        "GATEWAY_PORT": str(variables.emulator_port),
+        "IOT_MTLS_ENABLED": "0",
+        "SFTP_ENABLED": "0",
+        "MINISTACK_REGION": REGION,
+        "MINISTACK_ACCOUNT_ID": ACCOUNT,
+        **CREDENTIALS,
+    }
+    if certificates:
+        serve += ("--certfile", str(certificates.certificate), "--keyfile", str(certificates.key))
+        environment |= {
+            "AUTH": "true",
+            "USE_SSL": "1",
+            "MINISTACK_SSL_CERT": str(certificates.certificate),
+            "MINISTACK_SSL_KEY": str(certificates.key),
+            "AWS_CA_BUNDLE": str(certificates.trusted),
+        }
+    return Service(
+        role=ROLE,
+        command=(str(CHECKOUT / ".venv" / "emulator" / "bin" / "python"), *serve),
+        environment=environment,
+        working_folder=scratch,
+        folder=variables.folder,
+        port=variables.emulator_port,
+    )
+
+
+def start(wanted: Service, variables: Variables, certificates: Certificates | None) -> None:
+    """Start the emulator and wait until it answers.
+
+    Raises:
+        LocalError: its port is taken, or it does not start.
+    """
+    ports.require_free(wanted.port, "the emulator of AWS")
+    wanted.working_folder.mkdir(parents=True, exist_ok=True)
+    process = processes.start(wanted)
+    verify = trust(certificates.authority if certificates else None)
+    deadline = time.monotonic() + START_TIMEOUT
+    with httpx.Client(verify=verify, trust_env=False, timeout=5) as client:
+        while time.monotonic() < deadline and process.poll() is None:
+            if _answers(client, variables):
+                return
+            time.sleep(0.1)
+    print(processes.log_tail(wanted.log), file=sys.stderr)
+    raise LocalError(f"The emulator did not start; {wanted.log} ends as shown above.")
+
+
+def _answers(client: httpx.Client, variables: Variables) -> bool:
+    try:
+        return client.get(f"{variables.aws_endpoint_url}/_ministack/health").is_success
+    except httpx.TransportError:
+        return False

@@ -1,0 +1,77 @@
+"""What the emulated API Gateway needs beyond the stack: a second API key, and an address that all clients reach."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import boto3
+from botocore.exceptions import ClientError
+
+from local.aws import client_options
+
+if TYPE_CHECKING:
+    from mypy_boto3_apigateway import APIGatewayClient
+
+DOMAIN = "127.0.0.1"
+BASE_PATH = "v1"
+OTHER_KEY = "imagegen-local-other"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gateway:
+    """One REST API on the emulator."""
+
+    client: "APIGatewayClient"
+    endpoint_url: str
+    api_id: str
+    usage_plan_id: str
+
+    def api_key(self, key_id: str) -> str:
+        """Read the value that API Gateway gave to the stack's own key."""
+        return self.client.get_api_key(apiKey=key_id, includeValue=True)["value"]
+
+    def other_api_key(self) -> str:
+        """Return a second key on the same usage plan, so that isolation between callers can be shown."""
+        named = self.client.get_api_keys(nameQuery=OTHER_KEY, includeValues=True)["items"]
+        key = named[0] if named else self.client.create_api_key(name=OTHER_KEY, enabled=True)
+        members = self.client.get_usage_plan_keys(usagePlanId=self.usage_plan_id)["items"]
+        if key["id"] not in {member["id"] for member in members}:
+            self.client.create_usage_plan_key(
+                usagePlanId=self.usage_plan_id, keyId=key["id"], keyType="API_KEY"
+            )
+        return self.client.get_api_key(apiKey=key["id"], includeValue=True)["value"]
+
+    def address(self) -> str:
+        """Map the API to a path of 127.0.0.1 and return that base URL, which ends in /v1.
+
+        `<id>.execute-api.localhost` works too, but only where the resolver knows names under localhost: curl and
+        browsers do, Python's does not on most Linux machines. To the emulator, 127.0.0.1 is a custom domain name
+        like any other.
+        """
+        mapping = {"domainName": DOMAIN, "basePath": BASE_PATH}
+        try:
+            found = self.client.get_base_path_mapping(**mapping)
+        except ClientError:
+            self._create_domain()
+        else:
+            if found["restApiId"] == self.api_id:
+                return f"{self.endpoint_url}/{BASE_PATH}"
+            self.client.delete_base_path_mapping(**mapping)
+        self.client.create_base_path_mapping(**mapping, restApiId=self.api_id, stage=BASE_PATH)
+        return f"{self.endpoint_url}/{BASE_PATH}"
+
+    def _create_domain(self) -> None:
+        if DOMAIN not in {domain["domainName"] for domain in self.client.get_domain_names()["items"]}:
+            self.client.create_domain_name(domainName=DOMAIN, endpointConfiguration={"types": ["REGIONAL"]})
+
+
+def connect(*, endpoint_url: str, ca_bundle: Path | None, outputs: Mapping[str, str]) -> Gateway:
+    """Return the gateway of the deployed stack."""
+    options = client_options(endpoint_url=endpoint_url, ca_bundle=ca_bundle)
+    return Gateway(
+        client=boto3.client("apigateway", **options),
+        endpoint_url=endpoint_url,
+        api_id=outputs["ApiId"],
+        usage_plan_id=outputs["UsagePlanId"],
+    )

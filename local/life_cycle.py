@@ -1,0 +1,158 @@
+"""Up and down: the order in which the parts are started, checked and stopped."""
+
+import datetime as dt
+import fcntl
+import os
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+
+from local import certificates, emulator, gateway, processes, stand_in, state
+from local.certificates import Certificates
+from local.deployment import ROLE as DEPLOYMENT
+from local.deployment import STACK, Deployment
+from local.failures import LocalError
+from local.state import State
+from local.variables import Variables
+
+MARK = "imagegen-local.tag"
+READY_TIMEOUT = 60.0
+
+
+def up(variables: Variables) -> State:
+    """Start what does not run, deploy what is not deployed, and return once the API answers.
+
+    Raises:
+        LocalError: one sentence that says what is in the way.
+    """
+    with _alone(variables.folder):
+        _claim(variables.folder)
+        files = _certificates(variables)
+        deployment = Deployment(variables=variables, certificates=files)
+        deployment.check()
+        processes.stop(variables.folder, role=DEPLOYMENT)  # of an `up` that was killed: the CDK went on alone
+        _start(variables, files, deployment)
+        if not deployment.is_current():
+            state.file(variables.folder).unlink(missing_ok=True)
+            deployment.bring_up_to_date()
+        ready = _describe(variables, deployment, files)
+        _wait_until_ready(ready, log=emulator.service(variables, files).log)
+        ready.write(variables.folder)
+        return ready
+
+
+def down(folder: Path) -> bool:
+    """Stop everything that belongs to the folder and remove it; False when there was nothing.
+
+    Raises:
+        LocalError: a process does not end, or the folder was not made by `up`.
+    """
+    if not folder.parent.is_dir():
+        return False
+    with _alone(folder):
+        stopped = processes.stop(folder)
+        existed = folder.is_dir()
+        if existed:
+            _require_mark(folder)
+            shutil.rmtree(folder)
+        return bool(stopped) or existed
+
+
+def _start(variables: Variables, files: Certificates | None, deployment: Deployment) -> None:
+    """Leave the emulator and the stand-in running as these variables want them."""
+    wanted = emulator.service(variables, files)
+    model = None if variables.bedrock_url else stand_in.service(variables)
+    if not processes.is_running(wanted) or deployment.is_stuck():
+        state.file(variables.folder).unlink(missing_ok=True)
+        deployment.record.unlink(missing_ok=True)
+        processes.stop(variables.folder, role=emulator.ROLE)
+        shutil.rmtree(wanted.working_folder, ignore_errors=True)
+        print("up: starting the emulator of AWS…", flush=True)
+        emulator.start(wanted, variables, files)
+    if model is None:
+        processes.stop(variables.folder, role=stand_in.ROLE)
+    elif not processes.is_running(model):
+        processes.stop(variables.folder, role=stand_in.ROLE)
+        print("up: starting the stand-in model…", flush=True)
+        stand_in.start(model)
+
+
+def _describe(variables: Variables, deployment: Deployment, files: Certificates | None) -> State:
+    outputs = deployment.outputs()
+    authority = files.authority if files else None
+    api = gateway.connect(endpoint_url=variables.aws_endpoint_url, ca_bundle=authority, outputs=outputs)
+    return State(
+        api_url=api.address(),
+        api_key=api.api_key(outputs["ApiKeyId"]),
+        other_api_key=api.other_api_key(),
+        aws_endpoint_url=variables.aws_endpoint_url,
+        bedrock_url=variables.bedrock_endpoint_url,
+        web_url=None,
+        bucket=outputs["BucketName"],
+        table=outputs["TableName"],
+        queue_url=outputs["QueueUrl"],
+        dlq_url=outputs["DeadLetterQueueUrl"],
+        stack=STACK,
+        ca_bundle=str(authority) if authority else None,
+    )
+
+
+def _wait_until_ready(ready: State, *, log: Path) -> None:
+    """Ask for the health of the service, then as a caller for their history: through key, function and table."""
+    verify = certificates.trust(Path(ready.ca_bundle) if ready.ca_bundle else None)
+    deadline = time.monotonic() + READY_TIMEOUT
+    with httpx.Client(verify=verify, trust_env=False, timeout=30) as client:
+        while True:
+            try:
+                health = client.get(f"{ready.api_url}/health")
+                answer = client.get(
+                    f"{ready.api_url}/generations?limit=1", headers={"x-api-key": ready.api_key}
+                )
+            except httpx.TransportError as error:
+                problem = f"{type(error).__name__}: {error}"
+            else:
+                if health.is_success and answer.status_code in (httpx.codes.OK, httpx.codes.NOT_FOUND):
+                    return
+                problem = f"health answers {health.status_code} and a caller with a key {answer.status_code}"
+            if time.monotonic() > deadline:
+                print(processes.log_tail(log), file=sys.stderr)
+                raise LocalError(
+                    f"The service is deployed but not ready: {problem}; {log} ends as shown above."
+                )
+            time.sleep(0.5)
+
+
+def _certificates(variables: Variables) -> Certificates | None:
+    if not variables.strict:
+        return None
+    return certificates.ensure(variables.folder / "tls", now=dt.datetime.now(tz=dt.UTC))
+
+
+def _claim(folder: Path) -> None:
+    """Make the folder, or make sure that it is one of ours: `down` removes it with everything in it."""
+    if folder.is_dir() and any(folder.iterdir()):
+        _require_mark(folder)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    (folder / MARK).write_text("Made by `make up` of imagegen, removed by `make down`.\n", encoding="utf-8")
+
+
+def _require_mark(folder: Path) -> None:
+    if not (folder / MARK).is_file():
+        raise LocalError(f"{folder} holds files that are not of the local service: move them away first.")
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Let one `up` or `down` work on a folder at a time; the lock is on its parent, since the folder goes away."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    handle = os.open(folder.parent, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)

@@ -1,0 +1,41 @@
+"""`make lock`: resolves every pinned list of packages again, with hashes."""
+
+import os
+import subprocess
+import sys
+
+from local.registries import uv_environment
+from local.variables import CHECKOUT
+
+LOCKS = {
+    "requirements.txt": "requirements.lock",
+    "local/requirements.in": "local/requirements.txt",
+    "lambda/requirements.in": "lambda/requirements.txt",
+}
+OPTIONS = ("--quiet", "--generate-hashes", "--universal", "--no-header", "--python-version", "3.11")
+
+
+def main() -> int:
+    """Compile each list into its lock, and the CDK command line's into `package-lock.json`."""
+    programs = CHECKOUT / ".venv" / "bin"
+    environ = {**os.environ, **uv_environment(os.environ, python=programs / "python")}
+    compiled = [
+        (programs / "uv", "pip", "compile", *OPTIONS, source, "--output-file", lock)
+        for source, lock in LOCKS.items()
+    ]
+    npm = (
+        "npm",
+        "install",
+        "--package-lock-only",
+        "--omit-lockfile-registry-resolved",
+        "--no-fund",
+        "--no-audit",
+    )
+    for command in (*compiled, npm):
+        if subprocess.run(command, cwd=CHECKOUT, env=environ, check=False).returncode != 0:
+            return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,210 @@
+"""Installs what the checkout needs into the checkout: `.venv/`, `.venv/emulator/` and `node_modules/`.
+
+Run by `set_up.sh` with any Python from 3.11, before anything is installed: the standard library only.
+Each step leaves a stamp of what it was made from, so that a second run does nothing.
+"""
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import venv
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from local.failures import LocalError
+from local.registries import names_unreachable_registry, uv_environment
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+OLDEST_NODE = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One thing to install: where it goes, the files it is made from, and how."""
+
+    name: str
+    target: Path
+    sources: tuple[Path, ...]
+    install: Callable[[Mapping[str, str]], None]
+
+    @property
+    def stamp(self) -> Path:
+        """The file that remembers what the target was made from."""
+        return self.target / ".set-up"
+
+    def fingerprint(self) -> tuple[str, str]:
+        """Digest the place and the interpreter, which a copied or moved target does not share, and the sources."""
+        place = hashlib.sha256(f"{self.target}\n{sys.version}\n{sys.base_prefix}".encode())
+        sources = hashlib.sha256(b"\n".join(source.read_bytes() for source in self.sources))
+        return place.hexdigest(), sources.hexdigest()
+
+    def stamped(self) -> tuple[str, ...]:
+        """Read the fingerprint that the target was made from; empty when there is none."""
+        return tuple(self.stamp.read_text(encoding="utf-8").split()) if self.stamp.is_file() else ()
+
+    def run(self, environ: Mapping[str, str]) -> None:
+        """Bring the target up to date, from nothing if it was made elsewhere or never finished."""
+        place, sources = self.fingerprint()
+        stamped = self.stamped()
+        if stamped == (place, sources):
+            return
+        started = time.monotonic()
+        print(f"set-up: {self.name}…", flush=True)
+        if stamped[:1] != (place,):
+            shutil.rmtree(self.target, ignore_errors=True)
+        self.stamp.unlink(missing_ok=True)
+        self.install(environ)
+        self.stamp.write_text(f"{place} {sources}", encoding="utf-8")
+        print(f"set-up: {self.name}: {time.monotonic() - started:.0f} s", flush=True)
+
+
+def steps() -> tuple[Step, ...]:
+    """List what has to be in place, in order: the emulator's environment lives inside the first one."""
+    return (
+        Step(
+            name="Python packages",
+            target=CHECKOUT / ".venv",
+            sources=(CHECKOUT / "requirements.lock",),
+            install=_install_python,
+        ),
+        Step(
+            name="emulator of AWS",
+            target=CHECKOUT / ".venv" / "emulator",
+            sources=(CHECKOUT / "local" / "requirements.txt",),
+            install=_install_emulator,
+        ),
+        Step(
+            name="AWS CDK command line",
+            target=CHECKOUT / "node_modules",
+            sources=(CHECKOUT / "package.json", CHECKOUT / "package-lock.json"),
+            install=_install_node,
+        ),
+    )
+
+
+def check_node(environ: Mapping[str, str]) -> None:
+    """Make sure that Node.js is there and recent enough, before anything is downloaded."""
+    needed = f"Node.js {OLDEST_NODE} or newer is needed (the AWS CDK runs on it)"
+    node = _version("node", environ)
+    if node is None:
+        raise LocalError(f"{needed}, and there is no node on PATH: install it and run make again.")
+    if int(node.split(".")[0]) < OLDEST_NODE:
+        raise LocalError(f"{needed}, but node is {node}: install a newer one and run make again.")
+
+
+def main() -> int:
+    """Run the steps that are due; print one sentence and return 1 when one of them cannot be done."""
+    environ = dict(os.environ)
+    try:
+        check_node(environ)
+        for step in steps():
+            step.run(environ)
+    except LocalError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+def _install_python(environ: Mapping[str, str]) -> None:
+    target = CHECKOUT / ".venv"
+    _make_environment(target)
+    lock = CHECKOUT / "requirements.lock"
+    with tempfile.TemporaryDirectory() as folder:
+        only_uv = Path(folder) / "uv.txt"
+        only_uv.write_text(_locked("uv", lock.read_text(encoding="utf-8")), encoding="utf-8")
+        _run(
+            "pip",
+            [target / "bin/python", "-m", "pip", "install", "--quiet", "--require-hashes", "-r", only_uv],
+            environ,
+        )
+    _sync(target, lock, environ)
+
+
+def _install_emulator(environ: Mapping[str, str]) -> None:
+    target = CHECKOUT / ".venv" / "emulator"
+    _make_environment(target, with_pip=False)
+    _sync(target, CHECKOUT / "local" / "requirements.txt", environ)
+
+
+def _install_node(environ: Mapping[str, str]) -> None:
+    if _version("npm", environ) is None:
+        raise LocalError(
+            "npm is needed beside Node.js, and there is none on PATH: install it and run make again."
+        )
+    _run("npm", ["npm", "ci", "--omit-lockfile-registry-resolved", "--no-fund", "--no-audit"], environ)
+
+
+def _make_environment(target: Path, *, with_pip: bool = True) -> None:
+    if (target / "pyvenv.cfg").is_file():
+        return
+    try:
+        venv.create(target, with_pip=with_pip, symlinks=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise LocalError(
+            f"{sys.executable} could not make the virtual environment {target}: {error}."
+        ) from error
+
+
+def _sync(target: Path, lock: Path, environ: Mapping[str, str]) -> None:
+    python = CHECKOUT / ".venv/bin/python"
+    uv_settings = uv_environment(environ, python=python)
+    options = ["--quiet", "--require-hashes", "--python", str(target / "bin/python")]
+    command = [str(CHECKOUT / ".venv/bin/uv"), "pip", "sync", *options, str(lock)]
+    _run("uv", command, {**environ, **uv_settings, "UV_NO_PROGRESS": "1"})
+
+
+def _locked(package: str, lock: str) -> str:
+    """Cut one package's pin and hashes out of a lock file."""
+    found = re.search(rf"^{package}==.*(?:\n    .*)*", lock, re.MULTILINE)
+    if found is None:
+        raise LocalError(f"requirements.lock does not pin {package}: run `make lock`.")
+    return found[0] + "\n"
+
+
+def _run(tool: str, command: Sequence[str | Path], environ: Mapping[str, str]) -> None:
+    done = subprocess.run(
+        command,
+        cwd=CHECKOUT,
+        env=dict(environ),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    if done.returncode == 0:
+        return
+    said = [line.strip() for line in done.stdout.splitlines() if line.strip()] or [
+        f"exit status {done.returncode}"
+    ]
+    if names_unreachable_registry(done.stdout):
+        raise LocalError(
+            f"The package registry cannot be reached: check the network, or the index that {tool} is configured"
+            f" with, and run make again. ({tool}: {said[-1]})"
+        )
+    raise LocalError(
+        "\n".join([*said[-20:], f"{tool} could not install what this checkout pins; it says why above."])
+    )
+
+
+def _version(program: str, environ: Mapping[str, str]) -> str | None:
+    found = shutil.which(program, path=environ.get("PATH"))
+    if found is None:
+        return None
+    try:
+        done = subprocess.run(
+            [found, "--version"], env=dict(environ), capture_output=True, text=True, check=False
+        )
+    except OSError:
+        return None
+    version = re.match(r"v?(\d+(?:\.\d+)*)", done.stdout.strip())
+    return version[1] if done.returncode == 0 and version else None
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,46 @@
+"""The stand-in Bedrock as a process: how it is started, and when it is ready."""
+
+import sys
+import time
+
+from local import fingerprints, ports, processes
+from local.failures import LocalError
+from local.processes import Service
+from local.variables import CHECKOUT, Variables
+
+ROLE = "stand-in"
+START_TIMEOUT = 30.0
+
+
+def service(variables: Variables) -> Service:
+    """Describe the stand-in's process; a change of its source is a change of how it is started."""
+    return Service(
+        role=ROLE,
+        command=(sys.executable, "-m", "local.bedrock", "--port", str(variables.stand_in_port)),
+        environment={
+            "PATH": "/usr/local/bin:/usr/bin:/bin",
+            "LANG": "C.UTF-8",
+            "PYTHONUNBUFFERED": "1",
+            "IMAGEGEN_STAND_IN_SOURCE": fingerprints.of_sources(["local/bedrock"]),
+        },
+        working_folder=CHECKOUT,
+        folder=variables.folder,
+        port=variables.stand_in_port,
+    )
+
+
+def start(wanted: Service) -> None:
+    """Start the stand-in and wait until it listens.
+
+    Raises:
+        LocalError: its port is taken, or it does not start.
+    """
+    ports.require_free(wanted.port, "the stand-in model")
+    process = processes.start(wanted)
+    deadline = time.monotonic() + START_TIMEOUT
+    while time.monotonic() < deadline and process.poll() is None:
+        if ports.is_listening(wanted.port):
+            return
+        time.sleep(0.1)
+    print(processes.log_tail(wanted.log), file=sys.stderr)
+    raise LocalError(f"The stand-in model did not start; {wanted.log} ends as shown above.")

@@ -1,0 +1,51 @@
+"""`state.json`: what the running service is, for people, scripts and tests."""
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Self
+
+
+@dataclass(frozen=True, kw_only=True)
+class State:
+    """Everything that a client of the local service needs; `ca_bundle` is in the file in strict mode only."""
+
+    api_url: str
+    api_key: str
+    other_api_key: str
+    aws_endpoint_url: str
+    bedrock_url: str
+    web_url: str | None
+    bucket: str
+    table: str
+    queue_url: str
+    dlq_url: str
+    stack: str
+    ca_bundle: str | None = None
+
+    @classmethod
+    def read(cls, folder: Path) -> Self | None:
+        """Read the state of the service in this folder; None when there is none that is ready."""
+        path = file(folder)
+        return cls(**json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the members of the file."""
+        return {name: value for name, value in asdict(self).items() if (name, value) != ("ca_bundle", None)}
+
+    def write(self, folder: Path) -> None:
+        """Write the file in one step, readable by its owner alone: it holds keys."""
+        fresh = file(folder).with_suffix(".json.new")
+        fresh.unlink(missing_ok=True)
+        with os.fdopen(
+            os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8"
+        ) as out:
+            json.dump(self.to_json(), out, indent=2)
+            out.write("\n")
+        fresh.replace(file(folder))
+
+
+def file(folder: Path) -> Path:
+    """Return where the state of a folder is."""
+    return folder / "state.json"

@@ -1,0 +1,91 @@
+"""The variables of `make up`, read once and checked: the names an operator types, as one frozen value."""
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from local.failures import LocalError
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+EMULATOR_PORT, STAND_IN_PORT, PLAYGROUND_PORT = 4566, 4580, 4590
+HIGHEST_OFFSET = 65535 - PLAYGROUND_PORT
+SWITCH = {"": False, "0": False, "1": True}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Variables:
+    """What the operator asked for; every default is that of a plain `make up`."""
+
+    bedrock_url: str = ""
+    config: str = ""
+    port_offset: int = 0
+    strict: bool = False
+    folder: Path = CHECKOUT / ".local"
+
+    @property
+    def emulator_port(self) -> int:
+        """The port on 127.0.0.1 where the emulator of AWS listens, API Gateway and S3 included."""
+        return EMULATOR_PORT + self.port_offset
+
+    @property
+    def stand_in_port(self) -> int:
+        """The port on 127.0.0.1 where the stand-in model listens."""
+        return STAND_IN_PORT + self.port_offset
+
+    @property
+    def aws_endpoint_url(self) -> str:
+        """The address of every AWS service of the emulator."""
+        return f"{'https' if self.strict else 'http'}://127.0.0.1:{self.emulator_port}"
+
+    @property
+    def bedrock_endpoint_url(self) -> str:
+        """The Bedrock runtime in use: the operator's own, or the stand-in."""
+        return self.bedrock_url or f"http://127.0.0.1:{self.stand_in_port}"
+
+
+def from_environment(environ: Mapping[str, str] = os.environ) -> Variables:
+    """Read and check the variables.
+
+    Raises:
+        LocalError: one sentence that names the variable at fault.
+    """
+    folder = environ.get("IMAGEGEN_LOCAL_DIR", "")
+    return Variables(
+        bedrock_url=_url("BEDROCK_URL", environ.get("BEDROCK_URL", "").strip()),
+        config=" ".join(environ.get("CONFIG", "").split()),
+        port_offset=_offset("PORT_OFFSET", environ.get("PORT_OFFSET", "").strip()),
+        strict=_switch("STRICT", environ.get("STRICT", "").strip()),
+        folder=Path(folder).resolve() if folder else CHECKOUT / ".local",
+    )
+
+
+def _url(name: str, value: str) -> str:
+    try:
+        parts = urlsplit(value)
+        sound = (
+            parts.scheme in {"http", "https"}
+            and bool(parts.hostname)
+            and (parts.port is None or parts.port > 0)
+        )
+    except ValueError:
+        sound = False
+    if value and (not sound or re.search(r"\s", value)):
+        raise LocalError(
+            f"{name} must be an http or https address such as http://127.0.0.1:8080, not {value!r}."
+        )
+    return value.rstrip("/")
+
+
+def _offset(name: str, value: str) -> int:
+    if not re.fullmatch(r"[0-9]{0,5}", value) or int(value or 0) > HIGHEST_OFFSET:
+        raise LocalError(f"{name} must be a whole number from 0 to {HIGHEST_OFFSET}, not {value!r}.")
+    return int(value or 0)
+
+
+def _switch(name: str, value: str) -> bool:
+    if value not in SWITCH:
+        raise LocalError(f"{name} must be 1 (on) or 0 (off), not {value!r}.")
+    return SWITCH[value]

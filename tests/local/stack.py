@@ -1,0 +1,61 @@
+"""The deployed stack as its callers and its operator see it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from local.aws import client_options
+from local.certificates import trust
+from local.state import State
+
+TIMEOUT = 60.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stack:
+    """The stack on the emulator: every member of `state.json`, and clients for it."""
+
+    state: State
+
+    @property
+    def ca_bundle(self) -> Path | None:
+        """What signs the emulator's certificate in strict mode."""
+        return Path(self.state.ca_bundle) if self.state.ca_bundle else None
+
+    def client(self, *, api_key: str | None = None) -> httpx.Client:
+        """Return a client of the API; without a key it can also fetch presigned URLs."""
+        return httpx.Client(
+            base_url=self.state.api_url,
+            headers={"x-api-key": api_key} if api_key else None,
+            verify=trust(self.ca_bundle),
+            trust_env=False,
+            timeout=TIMEOUT,
+        )
+
+    def aws(self) -> dict[str, Any]:
+        """Return the keyword arguments of `boto3.client(service, **stack.aws())`, with the rights of the operator."""
+        return client_options(endpoint_url=self.state.aws_endpoint_url, ca_bundle=self.ca_bundle)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StandIn:
+    """The control routes of the stand-in model (docs/local.md)."""
+
+    client: httpx.Client
+
+    def set_rules(self, *rules: Mapping[str, Any]) -> None:
+        """Let these rules decide about the calls to come."""
+        self.client.post("/_control/rules", json={"rules": list(rules)}).raise_for_status()
+
+    def calls(self, *, prompt: str = "") -> dict[str, Any]:
+        """Return what the stand-in was asked since the last reset."""
+        answer = self.client.get("/_control/calls", params={"prompt": prompt}).raise_for_status()
+        report: dict[str, Any] = answer.json()
+        return report
+
+    def reset(self) -> None:
+        """Forget rules and calls."""
+        self.client.post("/_control/reset").raise_for_status()

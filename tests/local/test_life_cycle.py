@@ -1,0 +1,312 @@
+"""Up, again, with other variables, after crashes, and down without a trace."""
+
+import json
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import boto3
+import httpx
+import pytest
+
+from local import ports, processes
+from local.state import file as state_file
+from tests.local.instances import CONFIG, ENVIRON, STRICT, Instance
+from tests.local.stack import Stack
+
+MEMBERS = {
+    "api_url",
+    "api_key",
+    "other_api_key",
+    "aws_endpoint_url",
+    "bedrock_url",
+    "web_url",
+    "bucket",
+    "table",
+    "queue_url",
+    "dlq_url",
+    "stack",
+}
+
+
+@pytest.fixture(scope="module")
+def instance(create_instance: Callable[[str], Instance]) -> Iterator[Instance]:
+    """An instance whose ups and downs are the test."""
+    created = create_instance("life-cycle")
+    try:
+        yield created
+    finally:
+        created.down()
+
+
+@pytest.fixture
+def service(instance: Instance) -> Instance:
+    """The same instance, up with the variables of the test run."""
+    instance.up()
+    return instance
+
+
+@pytest.fixture
+def running_instance(instance: Instance) -> Instance:
+    """The same instance, up with whatever variables the test before left."""
+    if not instance.running():
+        instance.up()
+    return instance
+
+
+def api_variables(instance: Instance) -> dict[str, str]:
+    """Return the environment of the deployed api function."""
+    functions = boto3.client("lambda", **Stack(state=instance.state()).aws())
+    names = [function["FunctionName"] for function in functions.list_functions()["Functions"]]
+    name = next(name for name in names if "Api" in name)
+    variables: dict[str, str] = functions.get_function_configuration(FunctionName=name)["Environment"][
+        "Variables"
+    ]
+    return variables
+
+
+def put_object(instance: Instance, key: str) -> None:
+    """Store an object in the image bucket, to see whether it is still there later."""
+    stack = Stack(state=instance.state())
+    boto3.client("s3", **stack.aws()).put_object(Bucket=stack.state.bucket, Key=key, Body=b"kept")
+
+
+def get_object(instance: Instance, key: str) -> bytes:
+    """Read it back."""
+    stack = Stack(state=instance.state())
+    body: bytes = (
+        boto3.client("s3", **stack.aws()).get_object(Bucket=stack.state.bucket, Key=key)["Body"].read()
+    )
+    return body
+
+
+def emulator_pid(instance: Instance) -> int:
+    """Return the process that listens for the emulator: the oldest of its role."""
+    return min(found.pid for found in instance.running() if found.role == "emulator")
+
+
+def own_ports(instance: Instance) -> tuple[int, int]:
+    """Return the ports that the instance listens on."""
+    return instance.emulator_port, instance.stand_in_port
+
+
+def test_state_json_has_the_documented_members_and_only_its_owner_can_read_it(service: Instance) -> None:
+    """Scripts read the file by name, and it holds keys."""
+    path = state_file(service.folder)
+    strict = {"ca_bundle"} if STRICT else set()
+    assert json.loads(path.read_text(encoding="utf-8")).keys() == MEMBERS | strict
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_the_api_url_ends_in_the_stage_and_works_without_name_tricks(service: Instance) -> None:
+    """curl, browsers and Python reach the same address."""
+    stack = Stack(state=service.state())
+    assert stack.state.api_url == f"{stack.state.aws_endpoint_url}/v1"
+    with stack.client() as client:
+        assert client.get("/health").status_code == httpx.codes.OK
+
+
+def test_both_keys_are_accepted_and_differ_and_none_is_refused(service: Instance) -> None:
+    """Two callers can be told apart, and a third stays outside."""
+    stack = Stack(state=service.state())
+    keys = (stack.state.api_key, stack.state.other_api_key, None)
+    answers = []
+    for key in keys:
+        with stack.client(api_key=key) as client:
+            answers.append(client.get("/generations", params={"limit": 1}).status_code)
+    assert answers == [answers[0], answers[0], httpx.codes.FORBIDDEN]
+    assert answers[0] != httpx.codes.FORBIDDEN
+    assert stack.state.api_key != stack.state.other_api_key
+
+
+def test_up_again_is_fast_and_keeps_keys_and_data(service: Instance) -> None:
+    """Nothing has changed, so nothing is made again."""
+    before, emulator = service.state(), emulator_pid(service)
+    put_object(service, "images/kept-by-up")
+    started = time.monotonic()
+    assert service.up() == before
+    assert time.monotonic() - started < 30
+    assert emulator_pid(service) == emulator
+    assert get_object(service, "images/kept-by-up") == b"kept"
+
+
+def test_up_with_another_config_redeploys_in_place(service: Instance) -> None:
+    """The override reaches the function; keys and data stay, and the next plain up takes it back."""
+    before = service.state()
+    put_object(service, "images/kept-by-config")
+    assert service.up(CONFIG=f"{CONFIG} model_timeout=7") == before
+    assert api_variables(service)["MODEL_TIMEOUT"] == "7"
+    assert get_object(service, "images/kept-by-config") == b"kept"
+
+
+def test_bedrock_url_takes_the_place_of_the_stand_in(instance: Instance) -> None:
+    """The functions get the operator's address, and the stand-in is not left running."""
+    url = f"http://127.0.0.1:{instance.stand_in_port + 1}"
+    assert instance.up(BEDROCK_URL=url).bedrock_url == url
+    assert api_variables(instance)["AWS_ENDPOINT_URL_BEDROCK_RUNTIME"] == url
+    assert not ports.is_listening(instance.stand_in_port)
+
+
+def test_up_recovers_from_a_killed_emulator(running_instance: Instance) -> None:
+    """Everything the emulator held is gone, so it is all deployed again."""
+    os.kill(emulator_pid(running_instance), signal.SIGKILL)
+    state = running_instance.up()
+    with Stack(state=state).client() as client:
+        assert client.get("/health").status_code == httpx.codes.OK
+
+
+def test_up_recovers_from_an_up_that_was_killed_while_deploying(running_instance: Instance) -> None:
+    """Half a deployment is finished or made again, whatever it left."""
+    os.kill(emulator_pid(running_instance), signal.SIGKILL)
+    with running_instance.start_command("up") as interrupted:
+        assert interrupted.stdout is not None
+        next(line for line in interrupted.stdout if "deploying" in line)
+        time.sleep(2)
+        interrupted.kill()
+        interrupted.communicate()
+    state = running_instance.up()
+    with Stack(state=state).client() as client:
+        assert client.get("/health").status_code == httpx.codes.OK
+
+
+def test_a_config_that_cannot_be_used_is_one_sentence_and_changes_nothing(service: Instance) -> None:
+    """The key at fault is named, and the service stays as it was."""
+    before = service.state()
+    done = service.run("up", CONFIG="model_timeout=never")
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert "model_timeout" in done.stderr
+    assert service.up() == before
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [("PORT_OFFSET", "many"), ("PORT_OFFSET", "60946"), ("STRICT", "yes"), ("BEDROCK_URL", "127.0.0.1:8080")],
+)
+def test_a_variable_that_cannot_be_used_is_one_sentence(
+    instance: Instance, variable: str, value: str
+) -> None:
+    """The variable at fault is named."""
+    done = instance.run("up", **{variable: value})
+    assert done.returncode == 1
+    assert done.stderr.startswith(variable)
+    assert done.stderr.count("\n") == 1
+
+
+def test_the_curl_line_of_the_demo_works_as_pasted(service: Instance, tmp_path: Path) -> None:
+    """It is one line with nothing to fill in, and answers with a picture's URL."""
+    done = service.run("demo", "--out", str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    line = next(line for line in done.stdout.splitlines() if line.startswith("curl"))
+    pasted = subprocess.run(  # noqa: S603 - the line that a person would paste
+        ["bash", "-c", line],  # noqa: S607 - any bash will do
+        env={"PATH": ENVIRON["PATH"]},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert json.loads(pasted.stdout)["artifacts"][0]["url"].startswith(service.state().aws_endpoint_url)
+
+
+def test_the_demo_saves_the_picture_and_says_what_it_is(service: Instance, tmp_path: Path) -> None:
+    """The file is a PNG; path, model, seed, time and key are printed."""
+    done = service.run("demo", "--out", str(tmp_path))
+    (picture,) = tmp_path.iterdir()
+    assert picture.read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
+    said = dict(line.split(maxsplit=1) for line in done.stdout.splitlines() if len(line.split()) > 1)
+    assert said["picture"] == str(picture)
+    assert said["model"].startswith("stability.")
+    assert 0 < int(said["seed"]) < 2**32
+    assert service.state().api_key in done.stdout
+
+
+def test_status_says_where_the_service_listens(service: Instance) -> None:
+    """The same members as state.json, for people."""
+    done = service.run("status")
+    assert done.returncode == 0
+    assert service.state().api_url in done.stdout
+
+
+def test_down_leaves_no_process_port_or_file_and_can_be_repeated(service: Instance) -> None:
+    """Nothing listens any more, and a second time there is nothing to do."""
+    service.down()
+    assert not any(ports.is_listening(port) for port in own_ports(service))
+    assert service.running() == []
+    assert not service.folder.exists()
+    assert "nothing was running" in service.run("down").stdout
+    assert service.run("status").returncode == 1
+
+
+def test_down_after_a_crash_ends_what_the_crash_left(instance: Instance) -> None:
+    """An `up` that was killed half-way leaves the emulator, the stand-in and a deployment that goes on alone."""
+    with instance.start_command("up") as interrupted:
+        assert interrupted.stdout is not None
+        next(line for line in interrupted.stdout if "bootstrapping" in line)
+        interrupted.kill()
+        interrupted.communicate()
+    assert {found.role for found in instance.running()} >= {"emulator", "stand-in"}
+    instance.down()
+    assert not any(ports.is_listening(port) for port in own_ports(instance))
+    assert instance.running() == []
+    assert not instance.folder.exists()
+
+
+def test_a_taken_port_is_one_sentence_with_the_port_and_the_way_out(instance: Instance) -> None:
+    """The other program is left alone, and PORT_OFFSET is the remedy."""
+    instance.down()
+    with socket.create_server(("127.0.0.1", instance.emulator_port)):
+        done = instance.run("up")
+    assert done.returncode == 1
+    assert str(instance.emulator_port) in done.stderr
+    assert "PORT_OFFSET" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_process_is_ours_by_its_environment_and_not_by_its_number(tmp_path: Path) -> None:
+    """A number that was given to another program cannot make `down` end that program."""
+    marked = {**processes.marks(tmp_path, "emulator"), "PYTHONUNBUFFERED": "1"}
+    sleep = [sys.executable, "-c", "import time; print('awake'); time.sleep(60)"]
+    with (
+        subprocess.Popen(sleep, stdout=subprocess.DEVNULL) as stranger,  # noqa: S603 - this Python, asleep
+        subprocess.Popen(sleep, env=marked, stdout=subprocess.PIPE) as ours,  # noqa: S603 - likewise
+    ):
+        try:
+            assert ours.stdout is not None
+            ours.stdout.readline()
+            assert processes.stop(tmp_path) == 1
+            assert ours.wait(timeout=10) == -signal.SIGTERM
+            assert stranger.poll() is None
+        finally:
+            stranger.kill()
+            ours.kill()
+
+
+def test_where_there_is_no_proc_the_environments_are_read_from_ps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On macOS, say; a folder with a space in its name is still one word there."""
+    folder = tmp_path / "my folder"
+    marks = " ".join(f"{name}={value}" for name, value in processes.marks(folder, "emulator").items())
+    listed = f"  41 /bin/sh -c x HOME=/\n  42 python -m hypercorn LANG=C {marks} {processes.START}=abc\n"
+    (tmp_path / "listed").write_text(listed, encoding="utf-8")
+    (tmp_path / "ps").write_text(f"#!/bin/sh\nexec cat '{tmp_path}/listed'\n", encoding="utf-8")
+    (tmp_path / "ps").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    monkeypatch.setattr(processes, "PROC", tmp_path / "absent")
+    assert processes.running(folder) == [processes.Running(pid=42, role="emulator", start="abc")]
+    assert processes.running(tmp_path) == []
+
+
+def test_a_folder_with_other_files_is_neither_used_nor_removed(instance: Instance, tmp_path: Path) -> None:
+    """`down` removes the folder, so `up` claims only one of its own."""
+    (tmp_path / "thesis.txt").write_text("years of work", encoding="utf-8")
+    up = instance.run("up", IMAGEGEN_LOCAL_DIR=str(tmp_path))
+    down = instance.run("down", IMAGEGEN_LOCAL_DIR=str(tmp_path))
+    assert (up.returncode, down.returncode) == (1, 1)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]

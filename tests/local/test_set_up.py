@@ -1,0 +1,181 @@
+"""What the set-up says when the machine lacks something: one sentence, no traceback, exit status 1."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from local.registries import names_unreachable_registry, uv_settings
+from local.variables import CHECKOUT
+from tests.local.instances import ENVIRON
+
+FILES = (
+    "requirements.lock",
+    "package.json",
+    "package-lock.json",
+    "local/__init__.py",
+    "local/failures.py",
+    "local/registries.py",
+    "local/requirements.txt",
+    "local/set_up.py",
+    "local/set_up.sh",
+)
+NOWHERE = "http://127.0.0.1:9"
+STAMP_ALL = """
+from local.set_up import steps
+for step in steps():
+    step.target.mkdir(parents=True)
+    step.stamp.write_text(" ".join(step.fingerprint()))
+"""
+PLAIN_TOOLS = ("sh", "dirname", "uname")
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A checkout in which nothing is installed."""
+    root = tmp_path / "checkout"
+    for name in FILES:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(CHECKOUT / name, root / name)
+    return root
+
+
+@pytest.fixture
+def programs(tmp_path: Path) -> Path:
+    """A folder for PATH with the shell's own tools, the Python of the tests and nothing else."""
+    folder = tmp_path / "programs"
+    folder.mkdir()
+    for name in PLAIN_TOOLS:
+        found = shutil.which(name)
+        assert found is not None
+        (folder / name).symlink_to(found)
+    (folder / "python3").symlink_to(os.path.realpath(sys.executable))
+    return folder
+
+
+def pretend(programs: Path, name: str, script: str) -> None:
+    """Put a program of that name on PATH."""
+    (programs / name).unlink(missing_ok=True)
+    (programs / name).write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
+    (programs / name).chmod(0o755)
+
+
+def set_up(checkout: Path, programs: Path, **variables: str) -> "subprocess.CompletedProcess[str]":
+    """Run the set-up as `make` does, with an empty home."""
+    kept = {name: value for name, value in ENVIRON.items() if name.startswith(("PIP_", "UV_", "SSL_"))}
+    return subprocess.run(  # noqa: S603 - the checkout's own script
+        [programs / "sh", checkout / "local" / "set_up.sh"],
+        env={**kept, "PATH": str(programs), "HOME": str(checkout), **variables},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+
+
+def sentence(done: "subprocess.CompletedProcess[str]") -> str:
+    """Return the one line on standard error of a run that failed."""
+    assert done.returncode == 1, done.stdout
+    assert done.stderr.count("\n") == 1, done.stderr
+    return done.stderr
+
+
+def test_a_python_that_is_too_old_is_named_with_its_version(checkout: Path, programs: Path) -> None:
+    """The reader learns what is there and what is needed."""
+    pretend(programs, "python3", 'case "$2" in *print*) echo 3.9.2;; *) exit 1;; esac')
+    assert "Python 3.11 or newer is needed, but python3 is 3.9.2" in sentence(set_up(checkout, programs))
+
+
+def test_no_python_at_all_is_one_sentence(checkout: Path, programs: Path) -> None:
+    """Nothing of ours can run without one, but the shell can say so."""
+    (programs / "python3").unlink()
+    assert "there is no python3 on PATH" in sentence(set_up(checkout, programs))
+
+
+def test_a_python_that_does_not_run_is_passed_over(checkout: Path, programs: Path) -> None:
+    """A shim on PATH stands for a version that is not installed; the next name is tried."""
+    pretend(programs, "python3", "echo 'command not found' >&2; exit 127")
+    (programs / "python3.11").symlink_to(os.path.realpath(sys.executable))
+    assert "Node.js" in sentence(set_up(checkout, programs))
+
+
+def test_a_python_without_venv_names_the_package(checkout: Path, programs: Path) -> None:
+    """Debian ships the module apart."""
+    pretend(programs, "python3", 'case "$2" in *ensurepip*) exit 1;; *print*) echo 3.12.1;; esac')
+    assert "python3-venv" in sentence(set_up(checkout, programs))
+
+
+def test_a_missing_node_is_one_sentence(checkout: Path, programs: Path) -> None:
+    """It is said before anything is downloaded."""
+    assert "Node.js 20 or newer is needed" in sentence(set_up(checkout, programs))
+    assert not (checkout / ".venv").exists()
+
+
+def test_a_node_that_is_too_old_is_named_with_its_version(checkout: Path, programs: Path) -> None:
+    """The reader learns what is there and what is needed."""
+    pretend(programs, "node", "echo v18.19.0")
+    assert "but node is 18.19.0" in sentence(set_up(checkout, programs))
+
+
+def test_an_unreachable_registry_is_one_sentence_and_the_next_run_goes_on(
+    checkout: Path, programs: Path
+) -> None:
+    """The tool and its own last words are in it; nothing counts as installed."""
+    pretend(programs, "node", "echo v20.0.0")
+    cut_off = {
+        "PIP_INDEX_URL": f"{NOWHERE}/simple",
+        "PIP_EXTRA_INDEX_URL": "",
+        "PIP_FIND_LINKS": "",
+        "PIP_CONFIG_FILE": os.devnull,
+        "PIP_RETRIES": "0",
+        "PIP_NO_CACHE_DIR": "1",
+    }
+    said = sentence(set_up(checkout, programs, **cut_off))
+    assert said.startswith("The package registry cannot be reached")
+    assert "pip" in said
+    assert not (checkout / ".venv" / ".set-up").exists()
+
+
+def test_a_stamped_checkout_is_left_alone(checkout: Path, programs: Path) -> None:
+    """A second run does no needless work; a changed lock is work."""
+    pretend(programs, "node", "echo v20.0.0")
+    subprocess.run([programs / "python3", "-c", STAMP_ALL], cwd=checkout, check=True)  # noqa: S603 - this Python
+    done = set_up(checkout, programs)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    (checkout / "package.json").write_text("{}", encoding="utf-8")
+    assert "npm is needed" in sentence(set_up(checkout, programs))
+
+
+def test_the_index_that_pip_is_configured_with_is_given_to_uv() -> None:
+    """A machine may reach its mirror through pip.conf alone; what overrides what is as in pip."""
+    listed = (
+        "global.index-url='https://one.example/simple'\n:env:.index-url='https://two.example/simple?a=b'\n"
+    )
+    assert uv_settings(listed) == {"UV_DEFAULT_INDEX": "https://two.example/simple?a=b"}
+    assert uv_settings("install.cert='/etc/mirror.pem'\n") == {"SSL_CERT_FILE": "/etc/mirror.pem"}
+    assert uv_settings("global.timeout='60'\n") == {}
+    assert uv_settings("") == {}
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "ERROR: Could not find a version that satisfies it\nERROR: No matching distribution found for uv==1",
+        "error: Failed to fetch: `https://registry.example/simple/uv/`",
+        "npm error code ECONNREFUSED",
+        "npm error code ENOTFOUND",
+    ],
+)
+def test_the_words_of_each_tool_for_no_network_are_known(said: str) -> None:
+    """pip, uv and npm each say it their own way."""
+    assert names_unreachable_registry(said)
+
+
+def test_a_wrong_hash_is_not_mistaken_for_an_unreachable_registry() -> None:
+    """The network works; what it brought is wrong."""
+    assert not names_unreachable_registry(
+        "ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE."
+    )

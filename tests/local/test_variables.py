@@ -1,0 +1,101 @@
+"""The variables of `make up`, the files that depend on them, and the certificates of the strict mode."""
+
+import datetime as dt
+import ssl
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+
+from local import certificates, fingerprints
+from local.failures import LocalError
+from local.state import State
+from local.variables import CHECKOUT, from_environment
+
+NOW = dt.datetime(2026, 11, 25, tzinfo=dt.UTC)
+
+
+def test_without_variables_the_documented_ports_and_folder_hold() -> None:
+    """A plain `make up`."""
+    plain = from_environment({})
+    assert plain.aws_endpoint_url == "http://127.0.0.1:4566"
+    assert plain.bedrock_endpoint_url == "http://127.0.0.1:4580"
+    assert plain.folder == CHECKOUT / ".local"
+
+
+def test_the_variables_combine() -> None:
+    """Each does its own part."""
+    given = from_environment(
+        {"PORT_OFFSET": "100", "STRICT": "1", "BEDROCK_URL": "http://127.0.0.1:9000/", "CONFIG": " a=1  b=2 "}
+    )
+    assert given.aws_endpoint_url == "https://127.0.0.1:4666"
+    assert given.bedrock_endpoint_url == "http://127.0.0.1:9000"
+    assert given.config == "a=1 b=2"
+
+
+@pytest.mark.parametrize("offset", ["-1", "1.5", "60946", "1e3", "x"])
+def test_an_offset_that_leaves_the_port_range_is_refused(offset: str) -> None:
+    """The sentence has the range."""
+    with pytest.raises(LocalError, match="from 0 to 60945"):
+        from_environment({"PORT_OFFSET": offset})
+
+
+@pytest.mark.parametrize(
+    "url", ["127.0.0.1:80", "ftp://host", "http://", "http://host:0", "http://host:port", "http://a b"]
+)
+def test_an_address_that_is_none_is_refused(url: str) -> None:
+    """The sentence shows what one looks like."""
+    with pytest.raises(LocalError, match="BEDROCK_URL must be an http or https address"):
+        from_environment({"BEDROCK_URL": url})
+
+
+def test_certificates_are_kept_until_a_week_before_they_end(tmp_path: Path) -> None:
+    """A second `up` must not change what clients trust."""
+    first = certificates.ensure(tmp_path / "tls", now=NOW).authority.read_bytes()
+    assert (
+        certificates.ensure(tmp_path / "tls", now=NOW + dt.timedelta(days=80)).authority.read_bytes() == first
+    )
+    assert (
+        certificates.ensure(tmp_path / "tls", now=NOW + dt.timedelta(days=84)).authority.read_bytes() != first
+    )
+
+
+def test_the_certificate_names_every_host_and_its_key_is_private(tmp_path: Path) -> None:
+    """Clients reach the emulator by address, by localhost and by the API's own name."""
+    files = certificates.ensure(tmp_path / "tls", now=NOW)
+    leaf = x509.load_pem_x509_certificate(files.certificate.read_bytes())
+    names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert names.get_values_for_type(x509.DNSName) == ["localhost", "*.localhost", "*.execute-api.localhost"]
+    assert [str(address) for address in names.get_values_for_type(x509.IPAddress)] == ["127.0.0.1"]
+    assert files.key.stat().st_mode & 0o077 == 0
+
+
+def test_a_client_trusts_the_authority_alone(tmp_path: Path) -> None:
+    """Whatever else this machine trusts cannot stand for the emulator."""
+    files = certificates.ensure(tmp_path / "tls", now=NOW)
+    context = certificates.trust(files.authority)
+    assert context.verify_mode is ssl.CERT_REQUIRED
+    assert len(context.get_ca_certs()) == 1
+
+
+def test_a_fingerprint_follows_names_and_contents_but_not_compiled_python(tmp_path: Path) -> None:
+    """Only what would change the deployment changes it."""
+    (tmp_path / "stacks" / "__pycache__").mkdir(parents=True)
+    (tmp_path / "stacks" / "a.py").write_text("1", encoding="utf-8")
+    first = fingerprints.of_sources(["stacks", "absent"], root=tmp_path)
+    (tmp_path / "stacks" / "__pycache__" / "a.pyc").write_bytes(b"1")
+    assert fingerprints.of_sources(["stacks", "absent"], root=tmp_path) == first
+    (tmp_path / "stacks" / "a.py").write_text("2", encoding="utf-8")
+    second = fingerprints.of_sources(["stacks", "absent"], root=tmp_path)
+    (tmp_path / "stacks" / "a.py").rename(tmp_path / "stacks" / "b.py")
+    assert len({first, second, fingerprints.of_sources(["stacks", "absent"], root=tmp_path)}) == 3
+
+
+def test_the_state_survives_its_file(tmp_path: Path) -> None:
+    """What is written is what is read, and a file that is there already is replaced."""
+    members = {name: name for name in State.__dataclass_fields__} | {"web_url": None, "ca_bundle": None}
+    state = State(**members)  # type: ignore[arg-type]  # every member is a string or None
+    state.write(tmp_path)
+    state.write(tmp_path)
+    assert State.read(tmp_path) == state
+    assert [path.name for path in tmp_path.iterdir()] == ["state.json"]
