@@ -250,6 +250,11 @@ def invalid(name: str, message: str) -> InvalidParameter:
     return InvalidParameter(f"{name} {message}.", errors=(FieldError(field=name, message=message),))
 
 
+def no_such_generation() -> NotFound:
+    """Return the one error for a generation that is unknown, foreign, deleted or malformed: they look the same."""
+    return NotFound("There is no such generation.")
+
+
 def in_progress(id_: str, *, retry_after: int) -> InProgress:
     """Return the error for a generation that is not done; it tells where to look, and after how many seconds."""
     headers = {"Location": f"/v1/generations/{id_}", "Retry-After": str(retry_after)}

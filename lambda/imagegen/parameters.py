@@ -9,13 +9,11 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from imagegen.errors import FieldError, InvalidParameter, NotFound
+from imagegen.errors import FieldError, InvalidParameter, no_such_generation
 
 DEFAULT_LIMIT: Final = 20
 MAX_LIMIT: Final = 100
 MAX_CURSOR_LENGTH: Final = 256
-NO_SUCH_GENERATION: Final = "There is no such generation."
-"""The detail of every 404 of a generation: unknown, foreign and malformed ids must not be told apart."""
 
 _GENERATION_ID: Final = re.compile(r"gen_[a-z2-7]{26}")
 _IDEMPOTENCY_KEY: Final = re.compile(r"[A-Za-z0-9_-]{16,64}")
@@ -61,7 +59,7 @@ def generation_id(text: str) -> str:
         NotFound: no generation can have this id.
     """
     if not _GENERATION_ID.fullmatch(text):
-        raise NotFound(NO_SUCH_GENERATION)
+        raise no_such_generation()
     return text
 
 

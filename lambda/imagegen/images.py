@@ -1,0 +1,39 @@
+"""Looking at an image's bytes before they are stored: is it a PNG, and how large."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from typing import Final
+
+from imagegen.errors import BadModelResponse
+
+_SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
+_HEADER: Final = struct.Struct(">8sI4sII")
+_TRAILER: Final = b"\x00\x00\x00\x00IEND\xaeB`\x82"
+_IHDR_LENGTH: Final = 13
+_IHDR_END: Final = 29
+MAX_SIDE: Final = 4096
+"""Pixels; more than any model here draws, and a bound on what a reader of the image must hold."""
+MAX_BYTES: Final = 20_000_000
+
+
+def png_size(image: bytes) -> tuple[int, int]:
+    """Return (width, height) in pixels of a complete PNG.
+
+    Raises:
+        BadModelResponse: the bytes are not a PNG, are cut short, or claim an impossible size.
+    """
+    if len(image) > MAX_BYTES or len(image) < _IHDR_END + 4 + len(_TRAILER):
+        raise BadModelResponse("The model's image is not a PNG of a plausible length.")
+    signature, length, kind, width, height = _HEADER.unpack_from(image)
+    if signature != _SIGNATURE or kind != b"IHDR" or length != _IHDR_LENGTH:
+        raise BadModelResponse("The model's image is not a PNG.")
+    (checksum,) = struct.unpack_from(">I", image, _IHDR_END)
+    if zlib.crc32(image[12:_IHDR_END]) != checksum:
+        raise BadModelResponse("The model's image has a damaged PNG header.")
+    if not (0 < width <= MAX_SIDE and 0 < height <= MAX_SIDE):
+        raise BadModelResponse("The model's image claims an impossible size.")
+    if not image.endswith(_TRAILER):
+        raise BadModelResponse("The model's image is cut short.")
+    return width, height

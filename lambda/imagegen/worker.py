@@ -1,0 +1,79 @@
+"""The queue's door without Lambda's decorators: which event asks for what, and what is not acknowledged.
+
+Three kinds of event arrive: jobs, jobs that the queue gave up (from the dead-letter queue), and a schedule's tick.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from imagegen.errors import ImagegenError
+from imagegen.generate import Generator, NotYet
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+
+    from imagegen.observability import Observer
+    from imagegen.ports import Chance, Deadline, JobQueue
+
+SWEPT_AT_ONCE: Final = 100
+"""Due records of one shard that one tick deals with."""
+
+LONGEST_BACKOFF: Final = 300
+"""Seconds."""
+
+
+class NotAcknowledged(Exception):
+    """Tells the batch processor to report the message as failed; says nothing else."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Worker:
+    """Takes jobs one by one."""
+
+    generator: Generator
+    queue: JobQueue
+    chance: Chance
+    observer: Observer
+    dead_letter_queue_arn: str
+
+    def take(self, record: SQSRecord, deadline: Deadline) -> None:
+        """Take one message.
+
+        Raises:
+            NotAcknowledged: it must come back; a job's message after a back-off by its number of receives.
+        """
+        id_ = record.body
+        try:
+            if record.event_source_arn == self.dead_letter_queue_arn:
+                self.generator.bury(id_)
+            else:
+                self.generator.work(id_, deadline)
+        except (NotYet, ImagegenError) as exc:
+            self.observer.noted("a message is not acknowledged", id_=id_, error=exc)
+            self._postpone(record)
+            raise NotAcknowledged from exc
+        except Exception as exc:
+            self.observer.defect(exc)
+            self._postpone(record)
+            raise NotAcknowledged from exc
+
+    def sweep(self) -> int:
+        """Deal with what is due and has no message; return how many records were due."""
+        return self.generator.sweep(limit=SWEPT_AT_ONCE)
+
+    def _postpone(self, record: SQSRecord) -> None:
+        receives = int(record.attributes.approximate_receive_count)
+        longest = min(2 ** min(receives, 16), LONGEST_BACKOFF)
+        seconds = 1 + int(longest * (1 + self.chance.fraction()) / 2)
+        try:
+            self.queue.postpone(record.receipt_handle, seconds=seconds)
+        except ImagegenError as exc:
+            self.observer.noted("a message comes back only after the queue's time-out", error=exc)
+
+
+def is_tick(event: Mapping[str, Any]) -> bool:
+    """Tell whether an event is the schedule's."""
+    return event.get("source") == "aws.events"

@@ -1,0 +1,107 @@
+"""API Gateway events as the REST API sends them, and answers as a client reads them."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.event_handler import APIGatewayRestResolver
+
+KEY = "key-of-alice-0123456789"
+OTHER_KEY = "key-of-bob-0123456789ab"
+
+
+@dataclass(frozen=True)
+class Context:
+    """Lambda's context, as much of it as the handler reads."""
+
+    function_name: str = "api"
+    memory_limit_in_mb: int = 512
+    invoked_function_arn: str = "arn:aws:lambda:us-east-1:000000000000:function:api"
+    aws_request_id: str = "00000000-0000-0000-0000-000000000000"
+    milliseconds: int = 80_000
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Return what is left."""
+        return self.milliseconds
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer: status, headers in lower case, and the body's text."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: str
+    base64_encoded: bool = False
+
+    @property
+    def content(self) -> bytes:
+        """Return the bytes that API Gateway would pass on."""
+        return base64.b64decode(self.body) if self.base64_encoded else self.body.encode()
+
+    @property
+    def json(self) -> Any:
+        """Return the body's JSON."""
+        return json.loads(self.body)
+
+
+def event(
+    method: str,
+    path: str,
+    body: Any = None,
+    *,
+    key: str | None = KEY,
+    headers: Mapping[str, str | Sequence[str]] | None = None,
+    query: Mapping[str, str | Sequence[str]] | None = None,
+    base64_encoded: bool = False,
+) -> dict[str, Any]:
+    """Return a REST API proxy event; a body that is not text is sent as JSON."""
+    sent: dict[str, list[str]] = {"Host": ["api.example"]}
+    if body is not None:
+        sent["Content-Type"] = ["application/json"]
+    if key is not None:
+        sent["x-api-key"] = [key]
+    for name, value in (headers or {}).items():
+        sent[name] = [value] if isinstance(value, str) else list(value)
+    asked = {
+        name: [value] if isinstance(value, str) else list(value) for name, value in (query or {}).items()
+    }
+    return {
+        "resource": "/{proxy+}",
+        "path": path,
+        "httpMethod": method,
+        "headers": {name: values[-1] for name, values in sent.items()},
+        "multiValueHeaders": sent,
+        "queryStringParameters": {name: values[-1] for name, values in asked.items()} or None,
+        "multiValueQueryStringParameters": asked or None,
+        "pathParameters": {"proxy": path.lstrip("/")},
+        "stageVariables": None,
+        "requestContext": {
+            "requestId": "req-1",
+            "stage": "v1",
+            "httpMethod": method,
+            "path": f"/v1{path}",
+            "identity": {"sourceIp": "127.0.0.1"},
+        },
+        "body": body if body is None or isinstance(body, str) else json.dumps(body),
+        "isBase64Encoded": base64_encoded,
+    }
+
+
+def send(
+    app: APIGatewayRestResolver, request: Mapping[str, Any], *, context: Context | None = None
+) -> Answer:
+    """Let the app answer an event."""
+    raw = app.resolve(request, context or Context())  # type: ignore[arg-type]  # a context in miniature
+    headers = {name.lower(): values[0] for name, values in raw["multiValueHeaders"].items()}
+    return Answer(
+        status=raw["statusCode"],
+        headers=headers,
+        body=raw["body"] or "",
+        base64_encoded=raw["isBase64Encoded"],
+    )

@@ -1,0 +1,181 @@
+"""The queue's door: which event asks for what, what comes back and when."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+import pytest
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+
+from imagegen import errors
+from imagegen.contract import GenerationRequest, Prompt, TextToImage
+from imagegen.worker import LONGEST_BACKOFF, NotAcknowledged, Worker, is_tick
+from tests.fakes import DLQ_ARN, FakeChance, World, world
+
+QUEUE_ARN: Final = "arn:aws:sqs:us-east-1:000000000000:jobs"
+REQUEST: Final = GenerationRequest(image=TextToImage(text_prompts=(Prompt(text="tea"),)))
+BUSY: Final = errors.ModelThrottled("Busy.")
+
+
+@dataclass
+class Fixed(FakeChance):
+    """Draws one fraction for ever."""
+
+    value: float = 0.0
+
+    def fraction(self) -> float:
+        """Return it."""
+        return self.value
+
+
+def message(id_: str, *, receives: int = 1, arn: str = QUEUE_ARN) -> SQSRecord:
+    """Return one received message."""
+    return SQSRecord(
+        {
+            "messageId": "m-1",
+            "receiptHandle": "receipt-1",
+            "body": id_,
+            "attributes": {"ApproximateReceiveCount": str(receives)},
+            "messageAttributes": {},
+            "eventSource": "aws:sqs",
+            "eventSourceARN": arn,
+            "awsRegion": "us-east-1",
+        }
+    )
+
+
+def queued(service: World) -> str:
+    """Queue one generation and return its id."""
+    made = service.generator.submit(
+        REQUEST,
+        owner="o" * 26,
+        asked="fingerprint",
+        key=None,
+        asynchronous=True,
+        deadline=service.deadline(),
+    )
+    return made.generation.id
+
+
+def with_fraction(service: World, value: float) -> Worker:
+    """Return the worker with the jitter chosen."""
+    return replace(service.worker, chance=Fixed(value=value))
+
+
+def test_a_message_of_the_queue_is_worked() -> None:
+    """It is acknowledged by returning."""
+    service = world()
+    service.worker.take(message(queued(service)), service.deadline())
+    assert service.store.only().state == "succeeded"
+    assert service.queue.postponed == []
+
+
+def test_a_message_of_the_dead_letter_queue_is_buried() -> None:
+    """The two queues are told apart by where the record comes from."""
+    service = world()
+    service.worker.take(message(queued(service), arn=DLQ_ARN), service.deadline())
+    assert (service.store.only().state, service.runtime.calls) == ("failed", [])
+
+
+def test_a_job_that_cannot_be_done_now_is_postponed_and_not_acknowledged() -> None:
+    """The queue keeps it."""
+    service = world(answers=[BUSY])
+    with pytest.raises(NotAcknowledged):
+        service.worker.take(message(queued(service)), service.deadline())
+    ((receipt, _),) = service.queue.postponed
+    assert receipt == "receipt-1"
+
+
+@pytest.mark.parametrize(
+    ("receives", "soonest", "latest"),
+    [(1, 2, 3), (2, 3, 5), (3, 5, 9), (8, 129, 257), (9, 151, 301), (10, 151, 301), (10_000, 151, 301)],
+)
+def test_the_back_off_doubles_with_every_receive_up_to_a_bound(
+    receives: int, soonest: int, latest: int
+) -> None:
+    """With half of it jitter, so that jobs that failed together do not come back together."""
+    waits = []
+    for fraction in (0.0, 1.0):
+        service = world(answers=[BUSY])
+        with pytest.raises(NotAcknowledged):
+            with_fraction(service, fraction).take(
+                message(queued(service), receives=receives), service.deadline()
+            )
+        waits.append(service.queue.postponed[0][1])
+    assert waits == [soonest, latest]
+    assert latest <= LONGEST_BACKOFF + 1
+
+
+def test_a_store_that_does_not_answer_brings_the_message_back() -> None:
+    """Nothing is lost that the record does not know of yet."""
+    service = world()
+    id_ = queued(service)
+    service.store.failures += [errors.InternalError("The table did not answer.")]
+    with pytest.raises(NotAcknowledged):
+        service.worker.take(message(id_), service.deadline())
+    assert (service.store.only().state, service.runtime.calls) == ("queued", [])
+
+
+def test_a_defect_is_noted_and_brings_the_message_back() -> None:
+    """A record that cannot be worked must not vanish without a word."""
+    service = world()
+    broken = replace(service.generator, ledger=None)  # type: ignore[arg-type]  # a defect of ours
+    with pytest.raises(NotAcknowledged):
+        replace(service.worker, generator=broken).take(message("gen_1"), service.deadline())
+    assert service.observer.events == [("defect", "AttributeError")]
+    assert [receipt for receipt, _ in service.queue.postponed] == ["receipt-1"]
+
+
+def test_a_message_that_cannot_be_postponed_comes_back_by_the_queues_own_time() -> None:
+    """Not acknowledging it is what counts."""
+    service = world(answers=[BUSY])
+    id_ = queued(service)
+    service.queue.failures.append(errors.InternalError("The queue did not answer."))
+    with pytest.raises(NotAcknowledged):
+        service.worker.take(message(id_), service.deadline())
+    assert service.store.only().state == "queued"
+
+
+def test_a_dead_letter_of_a_running_job_comes_back() -> None:
+    """Its end is still to come."""
+    service = world()
+    id_ = queued(service)
+    ledger = service.generator.ledger
+    ledger.write(ledger.start(service.store.only()), replacing=service.store.only())
+    with pytest.raises(NotAcknowledged):
+        service.worker.take(message(id_, arn=DLQ_ARN), service.deadline())
+    assert service.store.only().state == "running"
+
+
+def test_what_is_raised_says_nothing_of_the_job() -> None:
+    """The batch processor logs it; a model's error could quote a prompt."""
+    service = world(answers=[BUSY])
+    with pytest.raises(NotAcknowledged) as caught:
+        service.worker.take(message(queued(service)), service.deadline())
+    assert str(caught.value) == ""
+
+
+def test_a_sweep_tells_how_many_records_were_due() -> None:
+    """The schedule's tick returns it."""
+    service = world()
+    service.queue.failures.append(errors.InternalError("The queue did not answer."))
+    queued(service)
+    assert service.worker.sweep() == 0
+    service.clock.sleep(121)
+    assert service.worker.sweep() == 1
+    assert len(service.queue.sent) == 1
+
+
+@pytest.mark.parametrize(
+    ("event", "tick"),
+    [
+        ({"source": "aws.events", "detail-type": "Scheduled Event"}, True),
+        ({"Records": [{"eventSource": "aws:sqs"}]}, False),
+        ({}, False),
+    ],
+    ids=["a tick", "messages", "nothing"],
+)
+def test_a_tick_is_told_from_messages(event: dict[str, object], *, tick: bool) -> None:
+    """By its source."""
+    assert is_tick(event) is tick
