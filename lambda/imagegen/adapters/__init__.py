@@ -1,0 +1,1 @@
+"""The ports' real sides: one module a vendor service, none of which knows another."""

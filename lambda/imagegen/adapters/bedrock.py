@@ -1,0 +1,217 @@
+"""Amazon Bedrock's runtime: one request a call, and every way it can fail, by what it means for the bill.
+
+The table follows the API reference's errors of InvokeModel and InvokeModelWithResponseStream. What is not certainly
+unbilled counts as paid: a time-out, a lost connection, a 5xx. No message of Bedrock's is passed on or logged, since a
+validation message can quote the prompt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+import urllib3
+from botocore import exceptions as botocore
+
+from imagegen import errors
+from imagegen.errors import ImagegenError
+
+if TYPE_CHECKING:
+    from mypy_boto3_bedrock_runtime import BedrockRuntimeClient
+
+    from imagegen.models import ModelRef
+    from imagegen.ports import Clock
+
+MAX_ANSWER: Final = 30_000_000
+"""Bytes; ten times the largest image that these models draw."""
+
+IDLE_LIMIT: Final = timedelta(seconds=20)
+"""A connection that was not used for so long is not used again."""
+
+ERRORS: Final[Mapping[str, type[ImagegenError]]] = {
+    "ThrottlingException": errors.ModelThrottled,
+    "ServiceQuotaExceededException": errors.ModelThrottled,
+    "ModelNotReadyException": errors.ModelUnavailable,
+    "ValidationException": errors.InvalidParameter,
+    "AccessDeniedException": errors.Misconfigured,
+    "ResourceNotFoundException": errors.ModelRetired,
+    "ModelTimeoutException": errors.ModelTimeout,
+    "ModelErrorException": errors.BadModelResponse,
+    "ModelStreamErrorException": errors.BadModelResponse,
+    "InternalServerException": errors.OutcomeUnknown,
+    "ServiceUnavailableException": errors.OutcomeUnknown,
+}
+"""Every modelled error; a test compares it with the vendor's own list."""
+
+_SENTENCES: Final[Mapping[type[ImagegenError], str]] = {
+    errors.ModelThrottled: "The model takes no more requests at the moment.",
+    errors.ModelUnavailable: "The model cannot be reached at the moment.",
+    errors.InvalidParameter: "The model refused the request as not valid.",
+    errors.Misconfigured: "The deployment may not call the model.",
+    errors.ModelRetired: "The model is retired or not available to this account.",
+    errors.ModelTimeout: "The model did not answer in time.",
+    errors.BadModelResponse: "The model failed while it worked on the request.",
+    errors.OutcomeUnknown: "The call to the model ended without an answer.",
+}
+
+_UNREACHED: Final = (
+    botocore.EndpointConnectionError,
+    botocore.ConnectTimeoutError,
+    botocore.ProxyConnectionError,
+)
+_UNSENT: Final = (
+    botocore.NoCredentialsError,
+    botocore.PartialCredentialsError,
+    botocore.CredentialRetrievalError,
+    botocore.TokenRetrievalError,
+    botocore.NoAuthTokenError,
+    botocore.ParamValidationError,
+)
+_TIMED_OUT: Final = (botocore.ReadTimeoutError, urllib3.exceptions.ReadTimeoutError)
+
+# Refusals of the door in front of every AWS service (signature, credentials, unknown operation) are in no model.
+_REFUSED_AT_THE_DOOR: Final = frozenset({400, 401, 403, 404, 405, 413, 415})
+_TOO_MANY_REQUESTS: Final = 429
+
+_BODY_GRACE: Final = timedelta(seconds=2)
+_PART: Final = 262_144
+
+
+class BedrockRuntime:
+    """The model runtime of one deployment: one client for each region that its models are called in.
+
+    A call takes at most `model_timeout` seconds, and a few more to connect and to read a body that has begun.
+    """
+
+    def __init__(
+        self, clients: Mapping[str, BedrockRuntimeClient], *, model_timeout: float, clock: Clock
+    ) -> None:
+        self._clients = clients
+        self._model_timeout = timedelta(seconds=model_timeout)
+        self._clock = clock
+        self._used: dict[str, datetime] = {}
+
+    def invoke(self, ref: ModelRef, body: bytes) -> bytes:
+        """Send one InvokeModel request (streamed, where the registry says so) and return the whole answer.
+
+        Raises:
+            ImagegenError: one of the table above; the class tells whether the call was certainly unbilled.
+        """
+        client = self._fresh(ref.region)
+        send = self._streamed if ref.model.streams else self._whole
+        try:
+            return send(client, ref.target, body)
+        except ImagegenError:
+            raise
+        except Exception as exc:
+            # botocore lets urllib3's, its parsers' and the event stream's own errors through while a body is read
+            raise _translated(exc) from exc
+        finally:
+            self._used[ref.region] = self._clock.now()
+
+    def _fresh(self, region: str) -> BedrockRuntimeClient:
+        """Return the client, without connections that the far side may have closed while the function was frozen.
+
+        To send on such a connection fails in a way that cannot be told from a call that was lost after it was paid.
+        """
+        client = self._clients[region]
+        used = self._used.get(region)
+        if used is not None and self._clock.now() - used > IDLE_LIMIT:
+            client.close()
+        return client
+
+    def _whole(self, client: BedrockRuntimeClient, target: str, body: bytes) -> bytes:
+        ends_at = self._clock.now() + self._model_timeout
+        answer = client.invoke_model(
+            modelId=target, body=body, contentType="application/json", accept="application/json"
+        )
+        streaming: Any = answer["body"]
+        headers = answer["ResponseMetadata"].get("HTTPHeaders", {})
+        expected = int(headers.get("content-length", -1))
+        answer_ends_at = max(ends_at, self._clock.now() + _BODY_GRACE)
+        parts: list[bytes] = []
+        length = 0
+        # `read` waits for a whole part, and each byte renews its time-out; `read1` is only on what StreamingBody wraps
+        with streaming as raw:
+            while length != expected:
+                left = (answer_ends_at - self._clock.now()).total_seconds()
+                if left <= 0:
+                    raise _error(errors.ModelTimeout)
+                streaming.set_socket_timeout(left)
+                part = raw.read1(_PART)
+                if not part:
+                    break
+                parts.append(part)
+                length += len(part)
+                _check_length(length)
+        if length < expected:
+            raise botocore.IncompleteReadError(actual_bytes=length, expected_bytes=expected)
+        return b"".join(parts)
+
+    def _streamed(self, client: BedrockRuntimeClient, target: str, body: bytes) -> bytes:
+        ends_at = self._clock.now() + self._model_timeout
+        stream = client.invoke_model_with_response_stream(
+            modelId=target, body=body, contentType="application/json", accept="application/json"
+        )["body"]
+        try:
+            return b"".join(self._chunks(stream, ends_at=ends_at))
+        finally:
+            stream.close()
+
+    def _chunks(self, stream: Any, *, ends_at: datetime) -> Iterator[bytes]:
+        """Yield the bytes of an event stream; an error event arrives as an EventStreamError, a ClientError."""
+        length = 0
+        try:
+            for event in stream:
+                chunk: bytes = event.get("chunk", {}).get("bytes", b"")
+                length += len(chunk)
+                _check_length(length)
+                if self._clock.now() > ends_at + _BODY_GRACE:
+                    raise _error(errors.ModelTimeout)
+                yield chunk
+        except botocore.EventStreamError as exc:
+            error = _of_client_error(exc)
+            # a model that has begun to answer has done work, whatever it says afterwards
+            raise _error(errors.OutcomeUnknown) if length and error.kind.paid == "no" else error from exc
+
+
+def _check_length(length: int) -> None:
+    if length > MAX_ANSWER:
+        raise errors.BadModelResponse("The model's answer is too long.")
+
+
+def _translated(exc: Exception) -> ImagegenError:
+    if isinstance(exc, botocore.ClientError):
+        return _of_client_error(exc)
+    if isinstance(exc, _UNREACHED):
+        return _error(errors.ModelUnavailable)
+    if isinstance(exc, _TIMED_OUT):
+        return _error(errors.ModelTimeout)
+    if isinstance(exc, _UNSENT):
+        return _error(errors.Misconfigured)
+    return _error(errors.OutcomeUnknown)
+
+
+def _of_client_error(exc: botocore.ClientError) -> ImagegenError:
+    code = exc.response.get("Error", {}).get("Code", "")
+    message = exc.response.get("Error", {}).get("Message", "")
+    # event streams name errors in camelCase
+    kind = ERRORS.get(code[:1].upper() + code[1:])
+    if kind is errors.InvalidParameter:
+        if "model identifier is invalid" in message:
+            return _error(errors.ModelRetired)
+        if "on-demand throughput" in message:
+            return errors.Misconfigured("The model can only be called through an inference profile.")
+    return _error(kind or _by_status(exc.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)))
+
+
+def _by_status(status: int) -> type[ImagegenError]:
+    if status == _TOO_MANY_REQUESTS:
+        return errors.ModelThrottled
+    return errors.Misconfigured if status in _REFUSED_AT_THE_DOOR else errors.OutcomeUnknown
+
+
+def _error(kind: type[ImagegenError]) -> ImagegenError:
+    headers = {"Retry-After": "5"} if issubclass(kind, errors.WaitError) else {}
+    return kind(_SENTENCES[kind], headers=headers)

@@ -1,0 +1,95 @@
+"""The AWS clients, made once a process with explicit time-outs and retries.
+
+Nothing of this may be left to botocore's defaults: they send 3 to 5 requests for one call that timed out, and sign
+URLs with SigV2 (`docs/decisions/0040-one-request-for-one-call.md`). Endpoints follow `AWS_ENDPOINT_URL` and
+`AWS_ENDPOINT_URL_<SERVICE>` as in every AWS SDK.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from botocore.config import Config
+from botocore.exceptions import IncompleteReadError
+
+if TYPE_CHECKING:
+    import boto3
+    from botocore.awsrequest import AWSResponse
+    from mypy_boto3_bedrock_runtime import BedrockRuntimeClient
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+    from mypy_boto3_sqs import SQSClient
+
+AddressingStyle = Literal["virtual", "path"]
+
+ATTEMPTS: Final = 3
+"""Requests that one call of anything but the model may send."""
+
+_CONNECT_TIMEOUT: Final = 2.0
+_READ_TIMEOUT: Final = 5.0
+
+
+def bedrock_runtime(
+    session: boto3.session.Session, *, region: str, model_timeout: float
+) -> BedrockRuntimeClient:
+    """Return a client that sends exactly one request for one call, whatever `AWS_MAX_ATTEMPTS` says."""
+    config = Config(
+        connect_timeout=_CONNECT_TIMEOUT,
+        read_timeout=model_timeout,
+        # `max_attempts` would count retries: 1 sends two requests
+        retries={"total_max_attempts": 1, "mode": "standard"},
+        tcp_keepalive=True,
+    )
+    client: BedrockRuntimeClient = session.client("bedrock-runtime", region_name=region, config=config)
+    return client
+
+
+def s3(session: boto3.session.Session, *, addressing_style: AddressingStyle) -> S3Client:
+    """Return a client whose presigned URLs are SigV4 on the bucket's regional host."""
+    config = Config(
+        signature_version="s3v4",
+        s3={
+            "addressing_style": addressing_style,
+            "us_east_1_regional_endpoint": "regional",
+            "use_accelerate_endpoint": False,
+            # the signature covers the checksum header, and that covers the body: hashing it twice is not free
+            "payload_signing_enabled": False,
+        },
+    )
+    client: S3Client = session.client("s3", config=_service_config().merge(config))
+    return client
+
+
+def dynamodb(session: boto3.session.Session, *, attempts: int = ATTEMPTS) -> DynamoDBClient:
+    """Return a client for the table; an answer that was cut off is an error, not an item that is missing."""
+    client: DynamoDBClient = session.client("dynamodb", config=_service_config(attempts))
+    client.meta.events.register("after-call.dynamodb", _refuse_cut_answer)
+    return client
+
+
+def sqs(session: boto3.session.Session) -> SQSClient:
+    """Return a client for the queue."""
+    client: SQSClient = session.client("sqs", config=_service_config())
+    return client
+
+
+def secretsmanager(session: boto3.session.Session) -> SecretsManagerClient:
+    """Return a client for the webhook secret; made when the first call-back is signed."""
+    client: SecretsManagerClient = session.client("secretsmanager", config=_service_config())
+    return client
+
+
+def _service_config(attempts: int = ATTEMPTS) -> Config:
+    return Config(
+        connect_timeout=_CONNECT_TIMEOUT,
+        read_timeout=_READ_TIMEOUT,
+        retries={"total_max_attempts": attempts, "mode": "standard"},
+    )
+
+
+def _refuse_cut_answer(http_response: AWSResponse, **_: Any) -> None:
+    """Compare lengths: botocore does not, and takes JSON that does not parse for an empty answer."""
+    expected = http_response.headers.get("content-length")
+    if expected is not None and int(expected) != len(http_response.content):
+        raise IncompleteReadError(actual_bytes=len(http_response.content), expected_bytes=int(expected))

@@ -1,0 +1,287 @@
+"""The table of generations and the daily counters; `docs/data.md` describes both."""
+
+from __future__ import annotations
+
+import json
+import re
+import zlib
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from botocore.exceptions import ClientError
+
+from imagegen.errors import (
+    FieldError,
+    ImagegenError,
+    InternalError,
+    InvalidParameter,
+    Misconfigured,
+    QuotaExceeded,
+)
+from imagegen.generations import Generation, from_json, to_json
+from imagegen.ports import Page
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+    from imagegen.ports import Chance, Clock
+
+DUE_SHARDS: Final = 8
+"""The index of due records is spread over this many partitions."""
+
+_CONDITION_FAILED: Final = "ConditionalCheckFailedException"
+_OURS: Final = frozenset({"AccessDeniedException", "ResourceNotFoundException", "ValidationException"})
+_COUNTER_KEPT: Final = timedelta(days=3)
+_ID: Final = re.compile(r"gen_[a-z2-7]{26}")
+
+
+class DynamoDbGenerations:
+    """The generation records: one item each, the record itself as JSON beside the attributes that are indexed."""
+
+    def __init__(self, *, client: DynamoDBClient, table: str) -> None:
+        self._client = client
+        self._table = table
+
+    def get(self, id_: str) -> Generation | None:
+        """Return a record, read consistently; a counter, which is in the same table, is none."""
+        with _translated():
+            answer = self._client.get_item(TableName=self._table, Key={"id": {"S": id_}}, ConsistentRead=True)
+        item = answer.get("Item")
+        return _record(item) if item and "record" in item else None
+
+    def write(self, new: Generation, *, replacing: Generation | None) -> Generation:
+        """Write under the condition that `replacing` still stands, and return what stands afterwards.
+
+        A write whose answer was lost fails its condition when botocore sends it again; the old item that comes back
+        then carries the new stamp, which tells that it was ours.
+        """
+        condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(id)"}
+        if replacing is not None:
+            condition = {
+                "ConditionExpression": "stamp = :stamp",
+                "ExpressionAttributeValues": {":stamp": {"S": replacing.stamp}},
+            }
+        with _translated():
+            try:
+                self._client.put_item(
+                    TableName=self._table,
+                    Item=_item(new),
+                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                    **condition,
+                )
+            except ClientError as exc:
+                item = _refusing_item(exc)
+            else:
+                return new
+        stands = _record(item) if item else self.get(new.id)
+        if stands is None:
+            raise InternalError("A record vanished while it was written.")
+        return new if stands.stamp == new.stamp else stands
+
+    def of_owner(self, owner: str, *, limit: int, cursor: str | None) -> Page:
+        """Return one page of a caller's records, newest first.
+
+        Raises:
+            InvalidParameter: the cursor is not one that this service made.
+        """
+        start: dict[str, Any] = {}
+        if cursor is not None:
+            created_at, id_ = _opened(cursor)
+            key = {"id": {"S": id_}, "owner": {"S": owner}, "created_at": {"S": created_at}}
+            start = {"ExclusiveStartKey": key}
+        with _translated():
+            answer = self._client.query(
+                TableName=self._table,
+                IndexName="by_owner",
+                KeyConditionExpression="#owner = :owner",
+                ExpressionAttributeNames={"#owner": "owner"},
+                ExpressionAttributeValues={":owner": {"S": owner}},
+                ScanIndexForward=False,
+                # one more than asked for: DynamoDB's own key is there, too, where nothing follows
+                Limit=limit + 1,
+                **start,
+            )
+            items, last = answer["Items"], answer.get("LastEvaluatedKey")
+        if len(items) > limit:
+            items, last = items[:limit], items[limit - 1]
+        return Page(
+            generations=tuple(_record(item) for item in items),
+            next_cursor=_sealed(last["created_at"]["S"], last["id"]["S"]) if last else None,
+        )
+
+    def due(self, now: datetime, *, limit: int) -> Sequence[str]:
+        """Return the ids of records whose `due_at` has passed, the oldest `limit` of each shard."""
+        found: list[str] = []
+        for shard in range(DUE_SHARDS):
+            with _translated():
+                answer = self._client.query(
+                    TableName=self._table,
+                    IndexName="by_due",
+                    KeyConditionExpression="due_shard = :shard AND due_at <= :now",
+                    ExpressionAttributeValues={":shard": {"S": str(shard)}, ":now": {"S": _text(now)}},
+                    Limit=limit,
+                )
+                found.extend(item["id"]["S"] for item in answer["Items"])
+        return found
+
+
+class DynamoDbQuotas:
+    """Daily counters in the same table: one item for a caller and day, one for the deployment and day.
+
+    Like a record, a counter carries the stamp of its last write, so that a write whose answer was lost counts once,
+    unless another came in between. That errs towards fewer images; `once` makes the client that takes units back, which
+    sends each request a single time and so errs the same way.
+    """
+
+    def __init__(
+        self,
+        *,
+        client: DynamoDBClient,
+        once: Callable[[], DynamoDBClient],
+        table: str,
+        per_caller: int | None,
+        overall: int | None,
+        clock: Clock,
+        chance: Chance,
+    ) -> None:
+        self._client = client
+        self._once = once
+        self._table = table
+        self._per_caller = per_caller
+        self._overall = overall
+        self._clock = clock
+        self._chance = chance
+
+    def take(self, owner: str, day: str) -> None:
+        """Count one image; a counter that cannot be read refuses, since an unbounded bill is worse than an error.
+
+        Raises:
+            QuotaExceeded: the caller's or the deployment's limit is reached; nothing stays counted.
+        """
+        if self._overall == 0:
+            raise self._exceeded("deployment")
+        if not self._count(owner, day, self._per_caller):
+            raise self._exceeded("caller")
+        try:
+            counted = self._count("", day, self._overall)
+        except ImagegenError:
+            self._uncount(owner, day, self._per_caller)
+            raise
+        if not counted:
+            self._uncount(owner, day, self._per_caller)
+            raise self._exceeded("deployment")
+
+    def give_back(self, owner: str, day: str) -> None:
+        """Take one counted image back; no counter falls below zero."""
+        self._uncount(owner, day, self._per_caller)
+        self._uncount("", day, self._overall)
+
+    def _count(self, owner: str, day: str, limit: int | None) -> bool:
+        if limit is None:
+            return True
+        if limit == 0:
+            return False
+        condition = "attribute_not_exists(images) OR images < :bound"
+        return self._add(self._client, owner, day, 1, condition, bound=limit)
+
+    def _uncount(self, owner: str, day: str, limit: int | None) -> None:
+        if limit is not None:
+            self._add(self._once(), owner, day, -1, "images > :bound", bound=0)
+
+    def _add(
+        self, client: DynamoDBClient, owner: str, day: str, number: int, condition: str, *, bound: int
+    ) -> bool:
+        expires = int((self._clock.now() + _COUNTER_KEPT).timestamp())
+        numbers = {":number": number, ":bound": bound, ":expires": expires}
+        stamp = self._chance.token()
+        with _translated():
+            try:
+                client.update_item(
+                    TableName=self._table,
+                    Key={"id": {"S": f"quota#{owner}#{day}"}},
+                    UpdateExpression="ADD images :number "
+                    "SET expires_at = if_not_exists(expires_at, :expires), stamp = :stamp",
+                    ConditionExpression=f"({condition}) AND (attribute_not_exists(stamp) OR stamp <> :stamp)",
+                    ExpressionAttributeValues={
+                        ":stamp": {"S": stamp},
+                        **{name: {"N": str(value)} for name, value in numbers.items()},
+                    },
+                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                )
+            except ClientError as exc:
+                written: str = _refusing_item(exc).get("stamp", {}).get("S", "")
+                return written == stamp
+        return True
+
+    def _exceeded(self, whose: str) -> QuotaExceeded:
+        now = self._clock.now()
+        midnight = (now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
+        seconds = int((midnight - now).total_seconds()) + 1
+        detail = f"The {whose}'s images of today are used up. They start again at midnight UTC."
+        return QuotaExceeded(detail, headers={"Retry-After": str(seconds)})
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except Exception as exc:
+        code = exc.response.get("Error", {}).get("Code") if isinstance(exc, ClientError) else None
+        if code in _OURS:
+            raise Misconfigured("The service may not use its table, or it is not there.") from exc
+        raise InternalError("The table did not answer.") from exc
+
+
+def _refusing_item(exc: ClientError) -> Mapping[str, Any]:
+    """Return the item that a condition failed on, empty where the table does not say; other errors pass."""
+    if exc.response.get("Error", {}).get("Code") != _CONDITION_FAILED:
+        raise exc
+    response: Mapping[str, Any] = exc.response
+    return response.get("Item") or {}
+
+
+def _item(generation: Generation) -> dict[str, Any]:
+    item: dict[str, Any] = {
+        "id": {"S": generation.id},
+        "stamp": {"S": generation.stamp},
+        "state": {"S": generation.state},
+        "record": {"S": to_json(generation)},
+        "created_at": {"S": _text(generation.created_at)},
+        "expires_at": {"N": str(int(generation.expires_at.timestamp()))},
+    }
+    if generation.state != "deleted":
+        item["owner"] = {"S": generation.owner}
+    if generation.due_at is not None:
+        item["due_at"] = {"S": _text(generation.due_at)}
+        item["due_shard"] = {"S": str(zlib.crc32(generation.id.encode()) % DUE_SHARDS)}
+    return item
+
+
+def _record(item: Mapping[str, Any]) -> Generation:
+    return from_json(item["record"]["S"])
+
+
+def _text(moment: datetime) -> str:
+    """Return a time as fixed-width ISO 8601, which sorts as text."""
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def _sealed(created_at: str, id_: str) -> str:
+    return urlsafe_b64encode(json.dumps([created_at, id_]).encode()).decode().rstrip("=")
+
+
+def _opened(cursor: str) -> tuple[str, str]:
+    try:
+        created_at, id_ = json.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        ours = _text(datetime.fromisoformat(created_at)) == created_at and _ID.fullmatch(id_) is not None
+    except (ValueError, TypeError, OverflowError, RecursionError):
+        ours = False
+    if not ours:
+        message = "must be the next_cursor of an earlier answer"
+        raise InvalidParameter(
+            "The cursor is not valid.", errors=(FieldError(field="cursor", message=message),)
+        )
+    return created_at, id_

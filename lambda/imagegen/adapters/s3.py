@@ -1,0 +1,149 @@
+"""The image bucket. The key of an image is `images/<owner>/<id>.png`, so it is found again without a record of it."""
+
+from __future__ import annotations
+
+import zlib
+from base64 import b64encode
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from botocore.exceptions import ClientError
+
+from imagegen.errors import ImagegenError, InternalError, Misconfigured, StoreFailed
+from imagegen.generations import StoredImage
+from imagegen.ports import SignedUrl
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import HeadObjectOutputTypeDef
+
+    from imagegen.ports import Clock
+
+_MISSING: Final = frozenset({"403", "404", "AccessDenied", "NoSuchKey", "NotFound"})
+_CACHE: Final = "private, max-age=31536000, immutable"
+
+
+class S3Images:
+    """The private bucket; `url_ttl` is a presigned URL's life in seconds."""
+
+    def __init__(self, *, client: S3Client, bucket: str, url_ttl: int, clock: Clock) -> None:
+        self._client = client
+        self._bucket = bucket
+        self._url_ttl = url_ttl
+        self._clock = clock
+
+    def put(self, owner: str, id_: str, png: bytes, image: StoredImage) -> None:
+        """Store an image with what is needed to describe it again; no part of a prompt.
+
+        Raises:
+            StoreFailed: S3 did not confirm it; it may be there all the same.
+        """
+        metadata = {
+            "model": image.model,
+            "seed": str(image.seed),
+            "width": str(image.width),
+            "height": str(image.height),
+            "sha256": image.sha256,
+        }
+        try:
+            self._client.put_object(
+                Bucket=self._bucket,
+                Key=_key(owner, id_),
+                Body=png,
+                ContentType=image.content_type,
+                CacheControl=_CACHE,
+                Metadata=metadata,
+                ChecksumCRC32=b64encode(zlib.crc32(png).to_bytes(4, "big")).decode(),
+            )
+        except Exception as exc:
+            raise StoreFailed("The image was made and could not be stored.") from exc
+
+    def find(self, owner: str, id_: str) -> StoredImage | None:
+        """Return what is known of a stored image, or None if it is not there.
+
+        Without the right to list, S3 answers 403 for a key that is missing: the two are the same here. So is an
+        object that somebody else put there, which does not say what an image of this service says of itself.
+
+        Raises:
+            InternalError: S3 did not answer.
+        """
+        try:
+            head = self._client.head_object(Bucket=self._bucket, Key=_key(owner, id_))
+        except Exception as exc:
+            if _code(exc) in _MISSING:
+                return None
+            raise _unanswered(exc) from exc
+        return _described(head)
+
+    def read(self, owner: str, id_: str) -> bytes | None:
+        """Return a stored image's bytes, or None as `find` does.
+
+        Raises:
+            InternalError: S3 did not answer, or not to the end.
+        """
+        try:
+            return self._client.get_object(Bucket=self._bucket, Key=_key(owner, id_))["Body"].read()
+        except Exception as exc:
+            if _code(exc) in _MISSING:
+                return None
+            raise _unanswered(exc) from exc
+
+    def url(self, owner: str, id_: str) -> SignedUrl:
+        """Return a presigned URL (SigV4); it dies earlier if the credentials that signed it do.
+
+        Raises:
+            Misconfigured: there are no credentials to sign with.
+        """
+        # read before signing, which drops fractions of a second: the promise is never later than the truth
+        expires_at = self._clock.now().replace(microsecond=0) + timedelta(seconds=self._url_ttl)
+        try:
+            url = self._client.generate_presigned_url(
+                "get_object",
+                Params={"Bucket": self._bucket, "Key": _key(owner, id_)},
+                ExpiresIn=self._url_ttl,
+            )
+        except Exception as exc:
+            raise Misconfigured("The service cannot sign a URL.") from exc
+        return SignedUrl(url=url, expires_at=expires_at)
+
+    def delete(self, owner: str, id_: str) -> None:
+        """Remove an image; S3 confirms the removal of a key that is not there, too.
+
+        Raises:
+            Misconfigured: the function has no right to delete.
+            InternalError: S3 did not answer.
+        """
+        try:
+            self._client.delete_object(Bucket=self._bucket, Key=_key(owner, id_))
+        except Exception as exc:
+            raise _unanswered(exc) from exc
+
+
+def _key(owner: str, id_: str) -> str:
+    return f"images/{owner}/{id_}.png"
+
+
+def _described(head: HeadObjectOutputTypeDef) -> StoredImage | None:
+    try:
+        metadata = head["Metadata"]
+        return StoredImage(
+            model=metadata["model"],
+            seed=int(metadata["seed"]),
+            width=int(metadata["width"]),
+            height=int(metadata["height"]),
+            bytes=head["ContentLength"],
+            sha256=metadata["sha256"],
+            content_type=head["ContentType"],
+        )
+    except (KeyError, ValueError):
+        return None
+
+
+def _code(exc: Exception) -> str:
+    return str(exc.response.get("Error", {}).get("Code", "")) if isinstance(exc, ClientError) else ""
+
+
+def _unanswered(exc: Exception) -> ImagegenError:
+    if _code(exc) == "AccessDenied":
+        return Misconfigured("The service may not use its image store.")
+    return InternalError("The image store did not answer.")

@@ -1,0 +1,69 @@
+"""The queue of the asynchronous door. A message carries a generation's id and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
+
+from botocore.exceptions import ClientError
+
+from imagegen.errors import InternalError, Misconfigured
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+
+MAX_POSTPONEMENT: Final = 43_200
+"""Seconds; SQS's own bound on a visibility time-out."""
+
+_OURS: Final = frozenset(
+    {
+        "AccessDenied",
+        "AccessDeniedException",
+        "QueueDoesNotExist",
+        "AWS.SimpleQueueService.NonExistentQueue",
+    }
+)
+
+
+class SqsJobs:
+    """The queue; messages are at-least-once, so whoever receives an id looks at its record first."""
+
+    def __init__(self, *, client: SQSClient, queue_url: str) -> None:
+        self._client = client
+        self._queue_url = queue_url
+
+    def send(self, id_: str) -> None:
+        """Send an id.
+
+        Raises:
+            Misconfigured: the queue is not there, or may not be used.
+            InternalError: SQS did not confirm it; it may have been sent all the same.
+        """
+        with _translated():
+            self._client.send_message(QueueUrl=self._queue_url, MessageBody=id_)
+
+    def postpone(self, receipt: str, *, seconds: int) -> None:
+        """Let a received message come back after so many seconds, at most twelve hours.
+
+        Raises:
+            Misconfigured: the queue is not there, or may not be used.
+            InternalError: SQS did not confirm it; the message comes back after the queue's own time-out.
+        """
+        with _translated():
+            self._client.change_message_visibility(
+                QueueUrl=self._queue_url,
+                ReceiptHandle=receipt,
+                VisibilityTimeout=max(0, min(seconds, MAX_POSTPONEMENT)),
+            )
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except Exception as exc:
+        code = exc.response.get("Error", {}).get("Code") if isinstance(exc, ClientError) else None
+        if code in _OURS:
+            raise Misconfigured("The service may not use its queue, or it is not there.") from exc
+        raise InternalError("The queue did not answer.") from exc

@@ -1,0 +1,38 @@
+"""Time and randomness of the machine."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from base64 import b32encode
+from datetime import UTC, datetime
+
+from imagegen.contract import MAX_DRAWN_SEED
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now(self) -> datetime:
+        """Return the time of day in UTC."""
+        return datetime.now(UTC)
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+        time.sleep(seconds)
+
+
+class SystemChance:
+    """The operating system's randomness."""
+
+    def seed(self) -> int:
+        """Return a seed in 1…4294967294."""
+        return 1 + secrets.randbelow(MAX_DRAWN_SEED)
+
+    def token(self) -> str:
+        """Return 128 random bits as lower-case base32, 26 characters."""
+        return b32encode(secrets.token_bytes(16)).decode().lower().rstrip("=")
+
+    def fraction(self) -> float:
+        """Return a number in 0…1."""
+        return secrets.randbelow(1 << 32) / (1 << 32)

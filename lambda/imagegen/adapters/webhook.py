@@ -1,0 +1,198 @@
+"""Signed call-backs by the Standard Webhooks specification, to public https addresses only.
+
+The address that is checked is the one that is connected to, so a name that changes its mind between the two (DNS
+rebinding) reaches nothing private. Redirects are not followed, and of an answer only the status line is read.
+"""
+
+from __future__ import annotations
+
+import http.client
+import ipaddress
+import json
+import re
+import socket
+import ssl
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+from standardwebhooks import Webhook
+
+from imagegen.errors import Misconfigured
+
+if TYPE_CHECKING:
+    from imagegen.generations import Generation
+    from imagegen.ports import Clock, Delivery
+
+PATIENCE: Final = 5.0
+"""Seconds for the connection, and as many for the handshake, the request and the answer each."""
+
+_ACCEPTED: Final = range(200, 300)
+_GONE: Final = 410
+_LONGEST_STATUS_LINE: Final = 4096
+_STATUS_LINE: Final = re.compile(rb"HTTP/1\.[01] (\d{3})[ \r\n]")
+
+_GLOBAL_UNICAST: Final = ipaddress.ip_network("2000::/3")
+
+# Not public either, which not every version of `ipaddress` knows: protocol assignments, 6to4, Teredo, documentation.
+_SPECIAL: Final = tuple(
+    map(
+        ipaddress.ip_network,
+        ("192.0.0.0/24", "192.88.99.0/24", "2001::/32", "2002::/16", "3fff::/20"),
+    )
+)
+
+Resolve = Callable[[str, int], Sequence[str]]
+Connect = Callable[[tuple[str, int], float], socket.socket]
+
+
+def addresses(host: str, port: int) -> Sequence[str]:
+    """Return the addresses of a host, as the resolver orders them."""
+    return [str(found[4][0]) for found in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+
+
+class _NotPublicError(Exception):
+    """The URL is none that a call-back may be sent to."""
+
+
+class SignedCallbacks:
+    """Sends call-backs; `secret` is asked for at the first one, and kept, as are the roots that are trusted."""
+
+    def __init__(
+        self,
+        *,
+        secret: Callable[[], str],
+        clock: Clock,
+        resolve: Resolve = addresses,
+        connect: Connect = socket.create_connection,
+        trust: Callable[[], ssl.SSLContext] = ssl.create_default_context,
+        patience: float = PATIENCE,
+    ) -> None:
+        self._secret = secret
+        self._clock = clock
+        self._resolve = resolve
+        self._connect = connect
+        self._trust = trust
+        self._patience = patience
+        self._signer: Webhook | None = None
+        self._trusted: ssl.SSLContext | None = None
+
+    def deliver(self, url: str, *, generation: Generation) -> Delivery:
+        """Send one call-back once: who is told is the receiver, what is told is the id and how it ended.
+
+        Raises:
+            Misconfigured: there is no secret to sign with.
+        """
+        try:
+            receiver = _receiver(url)
+            address = self._address(receiver)
+            payload = _payload(generation)
+            headers = {
+                "Host": receiver.authority,
+                "Content-Type": "application/json",
+                "Connection": "close",
+                **self._signature(generation, payload),
+            }
+            status = self._post(receiver, address, payload, headers)
+        except _NotPublicError:
+            return "refused"
+        except (OSError, ValueError, http.client.HTTPException):
+            return "again"
+        if status == _GONE:
+            return "refused"
+        return "delivered" if status in _ACCEPTED else "again"
+
+    def _address(self, receiver: _Receiver) -> str:
+        try:
+            found = self._resolve(receiver.host, receiver.port)
+        except UnicodeError as exc:
+            raise _NotPublicError from exc
+        if not found or not all(map(_is_public, found)):
+            raise _NotPublicError
+        return found[0]
+
+    def _post(self, receiver: _Receiver, address: str, payload: str, headers: Mapping[str, str]) -> int:
+        """Send one request to the address that was checked, and return the answer's status."""
+        if self._trusted is None:
+            self._trusted = self._trust()
+        with (
+            self._connect((address, receiver.port), self._patience) as plain,
+            self._trusted.wrap_socket(plain, server_hostname=receiver.host) as secured,
+        ):
+            connection = http.client.HTTPConnection(receiver.host, receiver.port)
+            connection.sock = secured
+            connection.request("POST", receiver.target, payload.encode(), dict(headers))
+            return _status(secured, ends_at=time.monotonic() + self._patience)
+
+    def _signature(self, generation: Generation, payload: str) -> dict[str, str]:
+        if self._signer is None:
+            self._signer = _signer(self._secret())
+        now = self._clock.now()
+        # a generation that healed is told again, as another message
+        message = f"msg_{generation.id}_{generation.state}"
+        return {
+            "webhook-id": message,
+            "webhook-timestamp": str(int(now.timestamp())),
+            "webhook-signature": self._signer.sign(msg_id=message, timestamp=now, data=payload),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Receiver:
+    host: str
+    port: int
+    authority: str
+    target: str
+
+
+def _receiver(url: str) -> _Receiver:
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port or 443
+    except ValueError as exc:
+        raise _NotPublicError from exc
+    if parts.scheme != "https" or not host or "@" in parts.netloc or not url.isascii():
+        raise _NotPublicError
+    target = f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}"
+    return _Receiver(host=host, port=port, authority=parts.netloc, target=target)
+
+
+def _signer(secret: str) -> Webhook:
+    try:
+        return Webhook(secret)
+    except Exception as exc:
+        raise Misconfigured("The webhook secret is not base64 text.") from exc
+
+
+def _status(connection: socket.socket, *, ends_at: float) -> int:
+    """Read the status line: nobody can make this wait for more, or longer."""
+    line = b""
+    while b"\n" not in line and len(line) < _LONGEST_STATUS_LINE:
+        connection.settimeout(max(ends_at - time.monotonic(), 0.001))
+        part = connection.recv(_LONGEST_STATUS_LINE)
+        if not part:
+            break
+        line += part
+    found = _STATUS_LINE.match(line)
+    if found is None:
+        raise ValueError("The receiver did not answer in HTTP.")
+    return int(found[1])
+
+
+def _payload(generation: Generation) -> str:
+    ended = "succeeded" if generation.state == "succeeded" else "failed"
+    data: dict[str, str] = {"id": generation.id, "status": ended}
+    if generation.failure is not None:
+        data["code"] = generation.failure.code
+    timestamp = generation.created_at.isoformat()
+    return json.dumps({"type": f"generation.{ended}", "timestamp": timestamp, "data": data})
+
+
+def _is_public(address: str) -> bool:
+    """Tell whether an address is on the public internet; one that stands for another (NAT64, mapped) is not."""
+    found = ipaddress.ip_address(address.partition("%")[0])
+    if found.is_multicast or any(found in network for network in _SPECIAL):
+        return False
+    return found.is_global and (found.version == 4 or found in _GLOBAL_UNICAST)  # noqa: PLR2004 - IP's own number

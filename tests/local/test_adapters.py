@@ -1,0 +1,231 @@
+"""The adapters against the emulator's S3, DynamoDB and SQS: what they ask for is understood and does what it says."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import boto3
+import pytest
+
+from imagegen import errors
+from imagegen.adapters import clients
+from imagegen.adapters.dynamodb import DynamoDbGenerations, DynamoDbQuotas
+from imagegen.adapters.s3 import S3Images
+from imagegen.adapters.sqs import SqsJobs
+from imagegen.adapters.system import SystemChance, SystemClock
+from imagegen.generations import Generation, StoredImage
+from tests.fakes import CORE, png
+from tests.local.stack import Stack
+from tests.unit.adapters.records import NEXT, RECORD
+
+if TYPE_CHECKING:
+    import httpx
+
+PNG = png(64, 64)
+IMAGE = StoredImage(model=CORE, seed=7, width=64, height=64, bytes=len(PNG), sha256="00" * 32)
+DAY = "2026-11-25"
+
+
+@pytest.fixture
+def session(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> boto3.session.Session:
+    """A session like a function's own, with the operator's rights."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", stack.state.aws_endpoint_url)
+    monkeypatch.setenv("NO_PROXY", "*")
+    if stack.ca_bundle:
+        monkeypatch.setenv("AWS_CA_BUNDLE", str(stack.ca_bundle))
+    return boto3.session.Session(
+        aws_access_key_id="test", aws_secret_access_key="test", region_name="us-east-1"
+    )
+
+
+@pytest.fixture
+def table(stack: Stack, session: boto3.session.Session) -> DynamoDbGenerations:
+    """The deployed table."""
+    return DynamoDbGenerations(client=clients.dynamodb(session), table=stack.state.table)
+
+
+@pytest.fixture
+def owner() -> str:
+    """An owner that no other test has."""
+    return f"owner-{secrets.token_hex(8)}"
+
+
+def record(owner: str, number: int = 0) -> Generation:
+    """Return a queued generation of its own, the later the higher its number."""
+    return replace(
+        RECORD,
+        id=f"gen_{SystemChance().token()}",
+        owner=owner,
+        created_at=RECORD.created_at + timedelta(seconds=number),
+        due_at=None,
+    )
+
+
+def quotas(
+    stack: Stack, session: boto3.session.Session, *, per_caller: int | None, overall: int | None
+) -> DynamoDbQuotas:
+    """Return counters in the deployed table."""
+    return DynamoDbQuotas(
+        client=clients.dynamodb(session),
+        once=lambda: clients.dynamodb(session, attempts=1),
+        table=stack.state.table,
+        per_caller=per_caller,
+        overall=overall,
+        clock=SystemClock(),
+        chance=SystemChance(),
+    )
+
+
+@pytest.fixture
+def images(stack: Stack, session: boto3.session.Session) -> S3Images:
+    """The deployed bucket."""
+    client = clients.s3(session, addressing_style="path")
+    return S3Images(client=client, bucket=stack.state.bucket, url_ttl=60, clock=SystemClock())
+
+
+def test_of_two_versions_one_is_written(table: DynamoDbGenerations, owner: str) -> None:
+    """The other one learns what stands, and a repeated write recognises itself."""
+    first = record(owner)
+    second = replace(NEXT, id=first.id, owner=owner, stamp="second")
+    third = replace(second, stamp="third")
+    assert table.write(first, replacing=None) is first
+    assert table.write(first, replacing=None) is first
+    assert table.write(second, replacing=None) == first
+    assert table.write(second, replacing=first) is second
+    assert table.write(third, replacing=first) == second
+    assert table.get(first.id) == second
+
+
+def test_a_history_is_read_page_by_page(table: DynamoDbGenerations, owner: str) -> None:
+    """Newest first, without those that are deleted, and the last page says that it is the last."""
+    written = [record(owner, number) for number in range(5)]
+    for one in written:
+        table.write(one, replacing=None)
+    gone = replace(written[2], state="deleted", stamp="gone")
+    table.write(gone, replacing=written[2])
+    first = table.of_owner(owner, limit=2, cursor=None)
+    second = table.of_owner(owner, limit=2, cursor=first.next_cursor)
+    assert first.generations == (written[4], written[3])
+    assert second.generations == (written[1], written[0])
+    assert second.next_cursor is None
+    assert table.of_owner("nobody", limit=2, cursor=first.next_cursor).generations == ()
+
+
+def test_what_is_due_is_found(table: DynamoDbGenerations, owner: str) -> None:
+    """And what is not due yet, or not any more, is not."""
+    now = datetime(2001, 1, 1, tzinfo=UTC)
+    due, later = (
+        replace(record(owner), due_at=now),
+        replace(record(owner), due_at=now + timedelta(microseconds=1)),
+    )
+    for one in (due, later):
+        table.write(one, replacing=None)
+    assert table.due(now, limit=10) == [due.id]
+    for one in (due, later):
+        table.write(replace(one, due_at=None, stamp="done"), replacing=one)
+    assert table.due(now + timedelta(days=1), limit=10) == []
+
+
+def test_a_counter_stops_at_its_limit_whoever_counts_at_once(
+    stack: Stack, session: boto3.session.Session, owner: str
+) -> None:
+    """Forty at a time, of which seven are let through."""
+    counter = quotas(stack, session, per_caller=7, overall=None)
+
+    def take(_: int) -> bool:
+        try:
+            counter.take(owner, DAY)
+        except errors.QuotaExceeded:
+            return False
+        return True
+
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        assert sum(pool.map(take, range(40))) == 7
+
+
+def test_a_counter_never_falls_below_zero(stack: Stack, session: boto3.session.Session, owner: str) -> None:
+    """What is given back too often is not there to be taken."""
+    counter = quotas(stack, session, per_caller=1, overall=None)
+    counter.give_back(owner, DAY)
+    counter.take(owner, DAY)
+    counter.give_back(owner, DAY)
+    counter.give_back(owner, DAY)
+    counter.take(owner, DAY)
+    with pytest.raises(errors.QuotaExceeded):
+        counter.take(owner, DAY)
+
+
+def test_a_deployments_limit_leaves_the_callers_counter_alone(
+    stack: Stack, session: boto3.session.Session, owner: str
+) -> None:
+    """What was counted for a caller is given back when the deployment refuses."""
+    day = f"2026-11-25 {owner}"
+    quotas(stack, session, per_caller=None, overall=1).take(owner, day)
+    with pytest.raises(errors.QuotaExceeded, match="deployment"):
+        quotas(stack, session, per_caller=1, overall=1).take(owner, day)
+    quotas(stack, session, per_caller=1, overall=None).take(owner, day)
+
+
+def test_a_counters_life_ends_by_itself(stack: Stack, session: boto3.session.Session, owner: str) -> None:
+    """In seconds, as the table's TTL reads them, and no later for a second count."""
+    counter = quotas(stack, session, per_caller=5, overall=None)
+    counter.take(owner, DAY)
+    counter.take(owner, DAY)
+    key = {"id": {"S": f"quota#{owner}#{DAY}"}}
+    item = clients.dynamodb(session).get_item(TableName=stack.state.table, Key=key)["Item"]
+    left = int(item["expires_at"]["N"]) - datetime.now(UTC).timestamp()
+    assert 3 * 86_400 - 60 < left <= 3 * 86_400
+    assert item["images"] == {"N": "2"}
+
+
+def test_an_image_makes_the_whole_round(images: S3Images, owner: str, anonymous: httpx.Client) -> None:
+    """Put, found, read, downloaded by its URL and removed; over plain HTTP and over TLS alike."""
+    assert images.find(owner, "gen_1") is None
+    assert images.read(owner, "gen_1") is None
+    images.put(owner, "gen_1", PNG, IMAGE)
+    images.put(owner, "gen_1", PNG, IMAGE)
+    assert images.find(owner, "gen_1") == IMAGE
+    assert images.read(owner, "gen_1") == PNG
+    downloaded = anonymous.get(images.url(owner, "gen_1").url)
+    assert (downloaded.status_code, downloaded.content) == (200, PNG)
+    assert downloaded.headers["content-type"] == "image/png"
+    images.delete(owner, "gen_1")
+    images.delete(owner, "gen_1")
+    assert images.find(owner, "gen_1") is None
+    assert anonymous.get(images.url(owner, "gen_1").url).status_code == 404
+
+
+@pytest.fixture
+def queue_url(session: boto3.session.Session, owner: str) -> Iterator[str]:
+    """A queue that no function listens to."""
+    client = clients.sqs(session)
+    url = client.create_queue(QueueName=owner, Attributes={"VisibilityTimeout": "300"})["QueueUrl"]
+    yield url
+    client.delete_queue(QueueUrl=url)
+
+
+def test_a_job_is_received_again_when_it_was_put_off(session: boto3.session.Session, queue_url: str) -> None:
+    """At once, if it is put off for no time; and its message is its id."""
+    client = clients.sqs(session)
+    queue = SqsJobs(client=client, queue_url=queue_url)
+    queue.send("gen_1")
+    (first,) = client.receive_message(QueueUrl=queue_url)["Messages"]
+    assert "Messages" not in client.receive_message(QueueUrl=queue_url)
+    queue.postpone(first["ReceiptHandle"], seconds=-5)
+    (second,) = client.receive_message(QueueUrl=queue_url, WaitTimeSeconds=2)["Messages"]
+    assert first["Body"] == second["Body"] == "gen_1"
+
+
+def test_what_is_not_there_is_the_deployments_fault(session: boto3.session.Session) -> None:
+    """A table or queue of another name."""
+    with pytest.raises(errors.Misconfigured):
+        DynamoDbGenerations(client=clients.dynamodb(session), table="no-such-table").get("gen_1")
+    with pytest.raises(errors.Misconfigured):
+        SqsJobs(client=clients.sqs(session), queue_url="http://localhost/000000000000/no-such-queue").send(
+            "gen_1"
+        )

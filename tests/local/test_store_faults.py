@@ -1,0 +1,245 @@
+"""Every fault of the wire between the service and its stores: which code it becomes, and how many requests it takes.
+
+A server that answers byte by byte stands for S3, DynamoDB and SQS; the clients are the deployed ones.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+
+from imagegen.adapters import clients
+from imagegen.adapters.dynamodb import DynamoDbGenerations, DynamoDbQuotas
+from imagegen.adapters.s3 import S3Images
+from imagegen.adapters.sqs import SqsJobs
+from imagegen.adapters.system import SystemClock
+from imagegen.errors import ImagegenError
+from imagegen.generations import StoredImage
+from tests.fakes import CORE, FakeChance
+from tests.local.faulty_server import CLOSED, HANGING, FaultyServer, Reply, Request, Script, cut, whole
+from tests.unit.adapters.far_side import session
+from tests.unit.adapters.records import NEXT, NOW, RECORD
+
+HTML = b"<html><body><h1>Sorry</h1></body></html>"
+XML = b"<?xml version='1.0'?><Error><Code>%b</Code><Message>no</Message></Error>"
+
+
+@pytest.fixture(autouse=True)
+def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is on loopback is asked directly, whatever this machine's proxy."""
+    monkeypatch.setenv("NO_PROXY", "*")
+
+
+IMAGE = StoredImage(model=CORE, seed=7, width=64, height=64, bytes=3, sha256="00")
+FOUND = [
+    "x-amz-meta-model: m",
+    "x-amz-meta-seed: 7",
+    "x-amz-meta-width: 64",
+    "x-amz-meta-height: 64",
+    "x-amz-meta-sha256: 00",
+    "Content-Type: image/png",
+]
+
+
+def bucket() -> S3Images:
+    """Return the deployed adapter, in path style as an emulator needs it."""
+    client = clients.s3(session(), addressing_style="path")
+    return S3Images(client=client, bucket="pictures", url_ttl=60, clock=SystemClock())
+
+
+def table() -> DynamoDbGenerations:
+    """Return the deployed adapter."""
+    return DynamoDbGenerations(client=clients.dynamodb(session()), table="generations")
+
+
+def counters() -> DynamoDbQuotas:
+    """Return the deployed adapter; only the caller's images are limited."""
+    return DynamoDbQuotas(
+        client=clients.dynamodb(session()),
+        once=lambda: clients.dynamodb(session(), attempts=1),
+        table="generations",
+        per_caller=5,
+        overall=None,
+        clock=SystemClock(),
+        chance=FakeChance(),
+    )
+
+
+def queue() -> SqsJobs:
+    """Return the deployed adapter."""
+    return SqsJobs(client=clients.sqs(session()), queue_url="http://localhost/000000000000/jobs")
+
+
+def failed_condition(item: Any) -> Reply:
+    """Return the refusal of a conditional write over an item."""
+    members = {"__type": "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException", "Item": item}
+    return whole(400, json.dumps(members).encode())
+
+
+def refused_over_itself(request: Request) -> Reply:
+    """Return what a table says to a write that it has made already."""
+    return failed_condition(json.loads(request.body)["Item"])
+
+
+def refused_over_its_count(request: Request) -> Reply:
+    """Return what a table says to a count that it has made already."""
+    stamp = json.loads(request.body)["ExpressionAttributeValues"][":stamp"]
+    return failed_condition({"images": {"N": "5"}, "stamp": stamp})
+
+
+def throttled(code: str) -> Reply:
+    """Return a throttle of the JSON services."""
+    return whole(400, json.dumps({"__type": f"com.amazonaws#{code}", "message": "slow down"}).encode())
+
+
+def put() -> str:
+    """Store an image."""
+    bucket().put("alice", "gen_1", b"png", IMAGE)
+    return "stored"
+
+
+def write() -> str:
+    """Write a version."""
+    return table().write(NEXT, replacing=RECORD).stamp
+
+
+def count() -> str:
+    """Count an image."""
+    counters().take("alice", "2026-11-25")
+    return "counted"
+
+
+def give_back() -> str:
+    """Take a counted image back."""
+    counters().give_back("alice", "2026-11-25")
+    return "given back"
+
+
+def send() -> str:
+    """Send a job."""
+    queue().send("gen_1")
+    return "sent"
+
+
+def postpone() -> str:
+    """Put a job off."""
+    queue().postpone("receipt", seconds=1)
+    return "postponed"
+
+
+def delete() -> str:
+    """Remove an image."""
+    bucket().delete("alice", "gen_1")
+    return "deleted"
+
+
+OPERATIONS: Mapping[str, Callable[[], str]] = {
+    "put": put,
+    "find": lambda: str(bucket().find("alice", "gen_1")),
+    "read": lambda: str(bucket().read("alice", "gen_1")),
+    "delete": delete,
+    "get": lambda: str(table().get("gen_1")),
+    "write": write,
+    "history": lambda: str(len(table().of_owner("alice", limit=5, cursor=None).generations)),
+    "due": lambda: str(len(table().due(NOW, limit=5))),
+    "count": count,
+    "give back": give_back,
+    "send": send,
+    "postpone": postpone,
+}
+
+SLOW_DOWN = whole(503, XML % b"SlowDown")
+DENIED = whole(403, XML % b"AccessDenied")
+OK = whole(200, b"{}")
+
+# operation, the far side's answers (the last one for ever), what comes of it, requests
+STORE_ENDINGS: list[tuple[str, list[Script], str, int]] = [
+    ("put", [CLOSED, whole()], "stored", 2),
+    ("put", [SLOW_DOWN, whole()], "stored", 2),
+    ("put", [whole(500, HTML), whole()], "stored", 2),
+    ("put", [SLOW_DOWN], "store_failed", 3),
+    ("put", [CLOSED], "store_failed", 3),
+    ("put", [whole(502, HTML)], "store_failed", 3),
+    ("put", [DENIED], "store_failed", 1),
+    ("put", [whole(403, HTML)], "store_failed", 1),
+    ("find", [whole(404)], "None", 1),
+    ("find", [whole(403)], "None", 1),
+    ("find", [whole(200, headers=["Content-Type: text/html"])], "None", 1),
+    ("find", [whole(400)], "internal_error", 2),  # the SDK asks for the bucket's region
+    ("find", [whole(503), whole(404)], "None", 2),
+    ("find", [CLOSED], "internal_error", 3),
+    ("find", [whole(503)], "internal_error", 3),
+    ("read", [whole(200, b"png", FOUND)], "b'png'", 1),
+    ("read", [DENIED], "None", 1),
+    ("read", [cut(200, b"png")], "internal_error", 1),
+    ("read", [CLOSED, whole(200, b"png")], "b'png'", 2),
+    ("delete", [whole(204)], "deleted", 1),
+    ("delete", [CLOSED, whole(204)], "deleted", 2),
+    ("delete", [DENIED], "misconfigured", 1),
+    ("delete", [whole(500, XML % b"InternalError")], "internal_error", 3),
+    ("get", [OK], "None", 1),
+    ("get", [throttled("ThrottlingException"), OK], "None", 2),
+    ("get", [throttled("ProvisionedThroughputExceededException")], "internal_error", 3),
+    ("get", [whole(500, b"{}")], "internal_error", 3),
+    ("get", [CLOSED], "internal_error", 3),
+    ("get", [cut(200, b'{"Item":{}}')], "internal_error", 1),
+    ("get", [throttled("AccessDeniedException")], "misconfigured", 1),
+    ("get", [throttled("ResourceNotFoundException")], "misconfigured", 1),
+    ("get", [whole(400, b"\xff")], "internal_error", 1),
+    ("write", [OK], "second", 1),
+    ("write", [CLOSED, refused_over_itself], "second", 2),
+    ("write", [whole(500, b"{}"), refused_over_itself], "second", 2),
+    ("write", [throttled("ThrottlingException"), OK], "second", 2),
+    ("write", [CLOSED], "internal_error", 3),
+    ("history", [whole(200, b'{"Items":[]}')], "0", 1),
+    ("history", [whole(503, HTML)], "internal_error", 3),
+    ("due", [whole(200, b'{"Items":[]}')], "0", 8),
+    ("due", [CLOSED], "internal_error", 3),
+    ("count", [OK], "counted", 1),
+    ("count", [CLOSED, refused_over_its_count], "counted", 2),
+    ("count", [failed_condition({"stamp": {"S": "other"}})], "quota_exceeded", 1),
+    ("count", [throttled("ThrottlingException")], "internal_error", 3),
+    ("give back", [OK], "given back", 1),
+    ("give back", [CLOSED], "internal_error", 1),  # a unit too many counted is better than one too few
+    ("give back", [throttled("ThrottlingException")], "internal_error", 1),
+    ("send", [OK], "sent", 1),
+    ("send", [CLOSED, OK], "sent", 2),
+    ("send", [throttled("ThrottlingException"), OK], "sent", 2),
+    ("send", [whole(503, HTML)], "internal_error", 3),
+    ("send", [throttled("QueueDoesNotExist")], "misconfigured", 1),
+    ("postpone", [OK], "postponed", 1),
+    ("postpone", [CLOSED], "internal_error", 3),
+]
+
+
+def outcome(operation: str) -> str:
+    """Return what comes of an operation: its result, or its error's code."""
+    try:
+        return OPERATIONS[operation]()
+    except ImagegenError as exc:
+        return exc.kind.code
+
+
+@pytest.mark.parametrize(("operation", "script", "expected", "requests"), STORE_ENDINGS)
+def test_a_fault_of_a_store_has_its_code_and_its_number_of_requests(
+    operation: str, script: list[Script], expected: str, requests: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What another request can help is sent three times at most, and what was done already is recognised."""
+    with FaultyServer(*script) as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
+        assert outcome(operation) == expected
+    assert len(server.requests) == requests
+
+
+def test_a_silent_store_is_asked_again_after_five_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first request was lost, the second one counts."""
+    with FaultyServer(HANGING, OK) as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
+        began = time.monotonic()
+        assert outcome("get") == "None"
+        assert 5 <= time.monotonic() - began < 8
+    assert len(server.requests) == 2

@@ -1,0 +1,298 @@
+"""The border to the model: one request, one meaning for each way it can end, no word of the vendor's."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+import urllib3
+from botocore import exceptions as botocore
+
+from imagegen import errors
+from imagegen.adapters import clients
+from imagegen.adapters.bedrock import MAX_ANSWER, BedrockRuntime
+from imagegen.errors import ImagegenError
+from imagegen.models import ModelRef, resolve
+from local.bedrock import event_stream
+from tests.fakes import CORE, FakeClock
+from tests.unit.adapters.far_side import Body, FarSide, Reply, answer, failing, parsed, refusal, session
+
+if TYPE_CHECKING:
+    from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+
+URL = "https://far.example"
+WHOLE = resolve(CORE, region="us-west-2")
+STREAMED = replace(WHOLE, model=replace(WHOLE.model, streams=True))
+
+
+def far_away(*replies: Reply, clock: FakeClock | None = None) -> tuple[BedrockRuntime, FarSide]:
+    """Return a runtime and its far side; a call may take a minute."""
+    client = clients.bedrock_runtime(session(), region="us-west-2", model_timeout=60)
+    far = FarSide(client, *replies)
+    return BedrockRuntime({"us-west-2": client}, model_timeout=60, clock=clock or FakeClock()), far
+
+
+def error_of(*replies: Reply, ref: ModelRef = WHOLE) -> ImagegenError:
+    """Return what a call raises that is answered so."""
+    runtime, far = far_away(*replies)
+    with pytest.raises(ImagegenError) as raised:
+        runtime.invoke(ref, b"{}")
+    assert len(far.requests) == 1
+    return raised.value
+
+
+def streamed(*parts: bytes) -> AWSResponse:
+    """Return an answer in the event stream's encoding."""
+    return answer(body=b"".join(parts), headers={"content-type": event_stream.CONTENT_TYPE})
+
+
+def test_a_call_is_one_post_of_the_body_to_the_model() -> None:
+    """And its answer comes back as it is."""
+    runtime, far = far_away(answer(body=b'{"images":[]}'))
+    assert runtime.invoke(WHOLE, b'{"prompt":"tea"}') == b'{"images":[]}'
+    (request,) = far.requests
+    host = "https://bedrock-runtime.us-west-2.amazonaws.com"
+    assert request.url == f"{host}/model/stability.stable-image-core-v1%3A1/invoke"
+    assert far.bodies == [b'{"prompt":"tea"}']
+    assert request.headers["Content-Type"] == b"application/json"
+    assert request.headers["Accept"] == b"application/json"
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "kind"),
+    [
+        ("ThrottlingException", 429, errors.ModelThrottled),
+        ("ServiceQuotaExceededException", 400, errors.ModelThrottled),
+        ("ModelNotReadyException", 429, errors.ModelUnavailable),
+        ("ValidationException", 400, errors.InvalidParameter),
+        ("AccessDeniedException", 403, errors.Misconfigured),
+        ("ResourceNotFoundException", 404, errors.ModelRetired),
+        ("ModelTimeoutException", 408, errors.ModelTimeout),
+        ("ModelErrorException", 424, errors.BadModelResponse),
+        ("InternalServerException", 500, errors.OutcomeUnknown),
+        ("ServiceUnavailableException", 503, errors.OutcomeUnknown),
+    ],
+)
+def test_a_modelled_error_is_known_by_its_code(code: str, status: int, kind: type[ImagegenError]) -> None:
+    """Its status says nothing: an exceeded quota is a 400."""
+    assert type(error_of(refusal(code, status))) is kind
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "kind"),
+    [
+        ("UnrecognizedClientException", 403, errors.Misconfigured),
+        ("ExpiredTokenException", 403, errors.Misconfigured),
+        ("InvalidSignatureException", 403, errors.Misconfigured),
+        ("IncompleteSignature", 400, errors.Misconfigured),
+        ("UnknownOperationException", 404, errors.Misconfigured),
+        ("TooManyRequestsException", 429, errors.ModelThrottled),
+        ("NeverSeenException", 424, errors.OutcomeUnknown),
+        ("NeverSeenException", 408, errors.OutcomeUnknown),
+        ("NeverSeenException", 500, errors.OutcomeUnknown),
+    ],
+)
+def test_an_error_that_is_not_modelled_counts_as_paid_unless_the_door_refused_it(
+    code: str, status: int, kind: type[ImagegenError]
+) -> None:
+    """A signature that is refused never reached a model; whatever is new may have."""
+    assert type(error_of(refusal(code, status))) is kind
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (301, errors.OutcomeUnknown),
+        (403, errors.Misconfigured),
+        (429, errors.ModelThrottled),
+        (502, errors.OutcomeUnknown),
+        (503, errors.OutcomeUnknown),
+        (504, errors.OutcomeUnknown),
+    ],
+)
+def test_a_page_of_html_is_known_by_its_status(status: int, kind: type[ImagegenError]) -> None:
+    """Whoever stands in between does not speak Bedrock's errors."""
+    assert type(error_of(answer(status, b"<html><h1>Sorry</h1></html>"))) is kind
+
+
+@pytest.mark.parametrize(
+    ("message", "kind"),
+    [
+        ("The provided model identifier is invalid.", errors.ModelRetired),
+        (
+            "Invocation of model ID x with on-demand throughput isn\N{RIGHT SINGLE QUOTATION MARK}t supported.",
+            errors.Misconfigured,
+        ),
+        ('{"detail":"Invalid field cfg_scale"}', errors.InvalidParameter),
+    ],
+)
+def test_two_validation_errors_are_about_the_model_and_not_about_the_request(
+    message: str, kind: type[ImagegenError]
+) -> None:
+    """They are told by their sentence, since Bedrock has no code for them."""
+    assert type(error_of(refusal("ValidationException", 400, message))) is kind
+
+
+@pytest.mark.parametrize(
+    ("failure", "kind"),
+    [
+        (botocore.EndpointConnectionError(endpoint_url=URL), errors.ModelUnavailable),
+        (botocore.ConnectTimeoutError(endpoint_url=URL), errors.ModelUnavailable),
+        (botocore.ProxyConnectionError(proxy_url=URL), errors.ModelUnavailable),
+        (botocore.ReadTimeoutError(endpoint_url=URL), errors.ModelTimeout),
+        (botocore.ConnectionClosedError(endpoint_url=URL), errors.OutcomeUnknown),
+        (botocore.SSLError(endpoint_url=URL, error=OSError()), errors.OutcomeUnknown),
+        (botocore.HTTPClientError(error="what"), errors.OutcomeUnknown),
+        (botocore.NoCredentialsError(), errors.Misconfigured),
+        (botocore.CredentialRetrievalError(provider="p", error_msg="e"), errors.Misconfigured),
+        (KeyError("a defect of the SDK"), errors.OutcomeUnknown),
+        (RecursionError(), errors.OutcomeUnknown),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
+)
+def test_what_certainly_reached_no_model_is_unbilled_and_all_else_is_not(
+    failure: Exception, kind: type[ImagegenError]
+) -> None:
+    """Nothing escapes as it is, and every error keeps its cause."""
+    error = error_of(failure)
+    assert type(error) is kind
+    assert error.__cause__ is failure
+
+
+@pytest.mark.parametrize(
+    ("failure", "kind"),
+    [
+        (urllib3.exceptions.ReadTimeoutError(None, URL, "t"), errors.ModelTimeout),  # type: ignore[arg-type]
+        (urllib3.exceptions.ProtocolError("cut"), errors.OutcomeUnknown),
+        (urllib3.exceptions.SSLError("bad record"), errors.OutcomeUnknown),
+        (TimeoutError(), errors.ModelTimeout),
+        (ConnectionResetError(), errors.OutcomeUnknown),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
+)
+@pytest.mark.parametrize("status", [200, 503])
+@pytest.mark.parametrize("ref", [WHOLE, STREAMED], ids=["whole", "streamed"])
+def test_a_body_that_fails_while_it_is_read_counts_as_paid(
+    ref: ModelRef, status: int, failure: Exception, kind: type[ImagegenError]
+) -> None:
+    """Reading happens after the call, where botocore translates only half of it."""
+    assert type(error_of(answer(status, failing(failure)), ref=ref)) is kind
+
+
+@pytest.mark.parametrize("body", [b"\xff", b"[]", b"null", b'"text"'])
+def test_an_error_whose_body_botocore_cannot_read_counts_as_paid(body: bytes) -> None:
+    """Its parser raises whatever comes."""
+    assert type(error_of(answer(503, body))) is errors.OutcomeUnknown
+
+
+def test_a_body_that_is_shorter_than_told_counts_as_paid() -> None:
+    """Even where what there is of it would parse."""
+    cut = answer(body=b"{}", headers={"content-length": "3"})
+    assert type(error_of(cut)) is errors.OutcomeUnknown
+
+
+def test_a_body_of_untold_length_is_read_to_its_end() -> None:
+    """In as many parts as it comes in."""
+    body = Body(b'{"images":[]}', part=4)
+    reply = parsed(200, urllib3.HTTPResponse(body, headers={}, preload_content=False))
+    runtime, _ = far_away(reply)
+    assert runtime.invoke(WHOLE, b"{}") == b'{"images":[]}'
+
+
+@pytest.mark.parametrize(("length", "fits"), [(MAX_ANSWER, True), (MAX_ANSWER + 1, False)])
+def test_an_answer_has_a_longest_length(length: int, fits: bool) -> None:  # noqa: FBT001 - a column of the table
+    """A byte more is no image of these models."""
+    runtime, _ = far_away(answer(body=bytes(length)))
+    try:
+        assert len(runtime.invoke(WHOLE, b"{}")) == length
+        assert fits
+    except errors.BadModelResponse:
+        assert not fits
+
+
+def test_a_body_that_drips_is_given_up_when_the_call_has_taken_too_long() -> None:
+    """Each byte arrives in time, the last one would not."""
+    clock = FakeClock()
+    body = Body(b"x" * 100, part=1, during_read=lambda: clock.sleep(7))
+    runtime, _ = far_away(answer(body=body), clock=clock)
+    with pytest.raises(errors.ModelTimeout):
+        runtime.invoke(WHOLE, b"{}")
+    assert sum(clock.slept) == 63
+    assert body.timeouts == [60, 53, 46, 39, 32, 25, 18, 11, 4]
+    assert body.closed
+
+
+def test_a_body_that_begins_late_may_still_be_read() -> None:
+    """An image that took the whole time is worth two more seconds."""
+    clock = FakeClock()
+    body = Body(b"{}")
+
+    def late(_: AWSPreparedRequest) -> AWSResponse:
+        clock.sleep(59.9)
+        return answer(body=body)
+
+    runtime, _ = far_away(late, clock=clock)
+    assert runtime.invoke(WHOLE, b"{}") == b"{}"
+    assert body.timeouts == [2]
+
+
+def test_a_stream_is_put_together_from_its_chunks() -> None:
+    """Where the registry says that the model streams."""
+    runtime, far = far_away(streamed(event_stream.chunk(b'{"ima'), event_stream.chunk(b'ges":[]}')))
+    assert runtime.invoke(STREAMED, b"{}") == b'{"images":[]}'
+    assert str(far.requests[0].url).endswith("/invoke-with-response-stream")
+
+
+@pytest.mark.parametrize(
+    ("name", "at_once", "after_a_chunk"),
+    [
+        ("internalServerException", errors.OutcomeUnknown, errors.OutcomeUnknown),
+        ("modelStreamErrorException", errors.BadModelResponse, errors.BadModelResponse),
+        ("validationException", errors.InvalidParameter, errors.OutcomeUnknown),
+        ("throttlingException", errors.ModelThrottled, errors.OutcomeUnknown),
+        ("modelTimeoutException", errors.ModelTimeout, errors.ModelTimeout),
+        ("serviceUnavailableException", errors.OutcomeUnknown, errors.OutcomeUnknown),
+        ("neverSeenException", errors.OutcomeUnknown, errors.OutcomeUnknown),
+    ],
+)
+def test_an_error_in_a_stream_is_unbilled_only_before_the_first_chunk(
+    name: str, at_once: type[ImagegenError], after_a_chunk: type[ImagegenError]
+) -> None:
+    """A model that has begun to answer has worked."""
+    failure = event_stream.failure(name, "no")
+    assert type(error_of(streamed(failure), ref=STREAMED)) is at_once
+    assert type(error_of(streamed(event_stream.chunk(b"{"), failure), ref=STREAMED)) is after_a_chunk
+
+
+def test_a_stream_that_is_damaged_counts_as_paid() -> None:
+    """A checksum of its own tells."""
+    damaged = bytearray(event_stream.chunk(b"{}"))
+    damaged[-1] ^= 1
+    assert type(error_of(streamed(bytes(damaged)), ref=STREAMED)) is errors.OutcomeUnknown
+
+
+def test_a_stream_that_drips_is_given_up_when_the_call_has_taken_too_long() -> None:
+    """Chunk after chunk arrives in time, the last one would not."""
+    clock = FakeClock()
+    chunk = event_stream.chunk(b"x")
+    body = Body(chunk * 10, part=len(chunk), during_read=lambda: clock.sleep(21))
+    reply = answer(body=body, headers={"content-type": event_stream.CONTENT_TYPE})
+    runtime, _ = far_away(reply, clock=clock)
+    with pytest.raises(errors.ModelTimeout):
+        runtime.invoke(STREAMED, b"{}")
+    assert sum(clock.slept) == 63
+    assert body.closed
+
+
+@pytest.mark.parametrize("name", ["ValidationException", "InternalServerException", "NeverSeenException"])
+def test_what_bedrock_says_is_not_passed_on(name: str) -> None:
+    """A validation message can quote the prompt."""
+    error = error_of(refusal(name, 400, "prompt: my-secret-prompt"))
+    assert "my-secret-prompt" not in f"{error} {error.detail} {error.errors} {error.headers}"
+
+
+@pytest.mark.parametrize("code", ["ThrottlingException", "ModelNotReadyException"])
+def test_what_will_pass_says_when_to_come_back(code: str) -> None:
+    """In the header that clients know."""
+    assert error_of(refusal(code, 429)).headers == {"Retry-After": "5"}

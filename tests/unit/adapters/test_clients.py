@@ -1,0 +1,92 @@
+"""What the clients are told explicitly stands, whatever the environment or the account's files say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
+
+from imagegen.adapters import clients
+from tests.unit.adapters.far_side import FarSide, Reply, answer, new_session, refusal
+
+if TYPE_CHECKING:
+    from botocore.client import BaseClient
+
+URL = "https://far.example"
+
+
+@pytest.fixture(params=["nothing", "environment", "defaults mode", "configuration file"])
+def elsewhere(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Ask for many attempts by every way that the SDK knows."""
+    file = tmp_path / "config"
+    file.write_text(
+        "[default]\nmax_attempts = 7\nretry_mode = legacy\ns3 =\n  use_accelerate_endpoint = true\n"
+        if request.param == "configuration file"
+        else ""
+    )
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(file))
+    if request.param == "environment":
+        monkeypatch.setenv("AWS_MAX_ATTEMPTS", "7")
+        monkeypatch.setenv("AWS_RETRY_MODE", "adaptive")
+    if request.param == "defaults mode":
+        monkeypatch.setenv("AWS_DEFAULTS_MODE", "in-region")
+
+
+@pytest.mark.usefixtures("elsewhere")
+def test_the_models_client_makes_one_attempt() -> None:
+    """Neither variable nor file makes it two."""
+    config: Any = clients.bedrock_runtime(new_session(), region="us-west-2", model_timeout=60).meta.config
+    assert config.retries == {"total_max_attempts": 1, "mode": "standard"}
+    assert (config.connect_timeout, config.read_timeout) == (2, 60)
+
+
+@pytest.mark.usefixtures("elsewhere")
+@pytest.mark.parametrize(
+    "failure",
+    [
+        refusal("ThrottlingException", 429),
+        refusal("InternalServerException", 500),
+        refusal("ServiceUnavailableException", 503),
+        answer(502, b"<html>Bad Gateway</html>"),
+        ReadTimeoutError(endpoint_url=URL),
+        ConnectionClosedError(endpoint_url=URL),
+    ],
+    ids=["429", "500", "503", "HTML 502", "read time-out", "closed connection"],
+)
+def test_one_call_of_the_model_is_one_request(failure: Reply) -> None:
+    """Whatever answers it, the SDK does not send it again."""
+    client = clients.bedrock_runtime(new_session(), region="us-west-2", model_timeout=60)
+    far = FarSide(client, failure)
+    with pytest.raises(Exception):  # noqa: B017, PT011 - which one it becomes is the adapter's matter
+        client.invoke_model(modelId="m", body=b"{}")
+    assert len(far.requests) == 1
+
+
+@pytest.mark.usefixtures("elsewhere")
+@pytest.mark.parametrize(
+    "client",
+    [
+        lambda: clients.s3(new_session(), addressing_style="virtual"),
+        lambda: clients.dynamodb(new_session()),
+        lambda: clients.sqs(new_session()),
+        lambda: clients.secretsmanager(new_session()),
+    ],
+    ids=["s3", "dynamodb", "sqs", "secretsmanager"],
+)
+def test_every_other_client_makes_three_attempts(client: Callable[[], BaseClient]) -> None:
+    """And gives up on a silent far side after five seconds each."""
+    config: Any = client().meta.config
+    assert config.retries == {"total_max_attempts": 3, "mode": "standard"}
+    assert (config.connect_timeout, config.read_timeout) == (2, 5)
+
+
+@pytest.mark.usefixtures("elsewhere")
+def test_the_bucket_is_asked_at_its_regional_host() -> None:
+    """Also where a file asks for the accelerated one."""
+    client = clients.s3(new_session(), addressing_style="virtual")
+    far = FarSide(client, answer())
+    client.head_object(Bucket="pictures", Key="k")
+    assert far.requests[0].url == "https://pictures.s3.us-west-2.amazonaws.com/k"

@@ -1,0 +1,378 @@
+"""The table: one conditional write a version, lost answers told apart, pages, cursors and counters."""
+
+from __future__ import annotations
+
+import json
+from base64 import urlsafe_b64encode
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
+
+from imagegen import errors
+from imagegen.adapters import clients
+from imagegen.adapters.dynamodb import DUE_SHARDS, DynamoDbGenerations, DynamoDbQuotas
+from imagegen.errors import ImagegenError
+from imagegen.generations import Generation
+from tests.fakes import FakeChance, FakeClock
+from tests.unit.adapters.far_side import FarSide, Reply, answer, json_answer, refusal, session
+from tests.unit.adapters.records import NEXT, NOW, RECORD
+
+if TYPE_CHECKING:
+    from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+
+URL = "https://far.example"
+FAILED = "ConditionalCheckFailedException"
+
+
+def table(*replies: Reply) -> tuple[DynamoDbGenerations, FarSide]:
+    """Return a table and its far side."""
+    client = clients.dynamodb(session())
+    return DynamoDbGenerations(client=client, table="generations"), FarSide(client, *replies)
+
+
+def item_of(record: Generation) -> dict[str, Any]:
+    """Return the item that a record is stored as."""
+    generations, far = table(json_answer({}))
+    generations.write(record, replacing=None)
+    item: dict[str, Any] = far.sent[0]["Item"]
+    return item
+
+
+def refused_over(record: Generation) -> AWSResponse:
+    """Return the refusal of a write while another version stands."""
+    return refusal(FAILED, Item=item_of(record))
+
+
+def test_a_record_is_read_consistently_as_it_was_written() -> None:
+    """Every member of it."""
+    generations, far = table(json_answer({"Item": item_of(RECORD)}))
+    assert generations.get(RECORD.id) == RECORD
+    assert far.sent == [{"TableName": "generations", "Key": {"id": {"S": RECORD.id}}, "ConsistentRead": True}]
+
+
+def test_what_is_not_there_is_none() -> None:
+    """An empty answer says so."""
+    generations, _ = table(json_answer({}))
+    assert generations.get("gen_x") is None
+
+
+def test_a_counter_is_not_a_record() -> None:
+    """Whoever puts its id into a message gets nothing."""
+    counter = {"id": {"S": "quota#alice#2026-11-25"}, "images": {"N": "5"}}
+    generations, _ = table(json_answer({"Item": counter}))
+    assert generations.get("quota#alice#2026-11-25") is None
+
+
+def test_an_answer_that_was_cut_off_is_not_an_empty_one() -> None:
+    """The SDK takes what does not parse for nothing, and a job would be forgotten."""
+    whole = json.dumps({"Item": item_of(RECORD)}).encode()
+    generations, _ = table(answer(body=whole[:-9], headers={"content-length": str(len(whole))}))
+    with pytest.raises(errors.InternalError):
+        generations.get(RECORD.id)
+
+
+def test_an_item_has_what_is_indexed_beside_the_record() -> None:
+    """Times as text that sorts, and the end of its life in seconds, as the table's TTL wants it."""
+    item = item_of(RECORD)
+    assert {name: value for name, value in item.items() if name != "record"} == {
+        "id": {"S": RECORD.id},
+        "stamp": {"S": "first"},
+        "state": {"S": "queued"},
+        "owner": {"S": "alice"},
+        "created_at": {"S": "2026-11-25T12:00:00.000000+00:00"},
+        "due_at": {"S": "2026-11-25T12:02:00.000000+00:00"},
+        "due_shard": {"S": "1"},
+        "expires_at": {"N": str(int(RECORD.expires_at.timestamp()))},
+    }
+
+
+def test_what_is_not_due_and_what_is_deleted_is_in_no_index() -> None:
+    """Both indexes are sparse."""
+    assert not {"due_at", "due_shard"} & set(item_of(replace(RECORD, due_at=None)))
+    assert "owner" not in item_of(replace(RECORD, state="deleted"))
+
+
+@pytest.mark.parametrize(
+    ("replacing", "condition", "values"),
+    [
+        (None, "attribute_not_exists(id)", None),
+        (RECORD, "stamp = :stamp", {":stamp": {"S": "first"}}),
+    ],
+    ids=["the first version", "the next version"],
+)
+def test_a_version_is_written_only_over_the_one_it_follows_from(
+    replacing: Generation | None, condition: str, values: dict[str, Any] | None
+) -> None:
+    """And the old one is asked for, should it be another."""
+    generations, far = table(json_answer({}))
+    assert generations.write(NEXT, replacing=replacing) is NEXT
+    (sent,) = far.sent
+    assert sent["ConditionExpression"] == condition
+    assert sent.get("ExpressionAttributeValues") == values
+    assert sent["ReturnValuesOnConditionCheckFailure"] == "ALL_OLD"
+
+
+def test_a_version_that_came_too_late_returns_what_stands() -> None:
+    """Of two that race one is written."""
+    other = replace(RECORD, state="running", stamp="other")
+    generations, far = table(refused_over(other))
+    assert generations.write(NEXT, replacing=RECORD) == other
+    assert len(far.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "lost",
+    [ReadTimeoutError(endpoint_url=URL), ConnectionClosedError(endpoint_url=URL), answer(500, b"{}")],
+    ids=["time-out", "closed", "500"],
+)
+def test_a_write_whose_answer_was_lost_is_recognised_by_its_stamp(lost: Reply) -> None:
+    """It fails its own condition when the SDK sends it again."""
+    generations, far = table(lost, refused_over(NEXT))
+    assert generations.write(NEXT, replacing=RECORD) is NEXT
+    assert len(far.requests) == 2
+    assert far.bodies[0] == far.bodies[1]
+
+
+def test_where_the_refusal_does_not_say_what_stands_the_table_is_asked() -> None:
+    """Consistently."""
+    generations, far = table(refusal(FAILED), json_answer({"Item": item_of(NEXT)}))
+    assert generations.write(NEXT, replacing=RECORD) is NEXT
+    assert far.sent[1]["ConsistentRead"] is True
+
+
+def test_a_record_that_vanished_while_it_was_written_is_an_error() -> None:
+    """Its retention ended in between."""
+    generations, _ = table(refusal(FAILED), json_answer({}))
+    with pytest.raises(errors.InternalError):
+        generations.write(NEXT, replacing=RECORD)
+
+
+@pytest.mark.parametrize(
+    ("failure", "error", "requests"),
+    [
+        (refusal("ProvisionedThroughputExceededException"), errors.InternalError, 3),
+        (refusal("ThrottlingException"), errors.InternalError, 3),
+        (answer(503, b"<html>"), errors.InternalError, 3),
+        (ReadTimeoutError(endpoint_url=URL), errors.InternalError, 3),
+        (answer(400, b"\xff"), errors.InternalError, 1),
+        (refusal("AccessDeniedException"), errors.Misconfigured, 1),
+        (refusal("ResourceNotFoundException"), errors.Misconfigured, 1),
+        (refusal("ValidationException"), errors.Misconfigured, 1),
+    ],
+    ids=["capacity", "throttled", "503", "time-out", "no text", "no right", "no table", "no such schema"],
+)
+def test_a_table_that_does_not_answer_is_an_error(
+    failure: Reply, error: type[ImagegenError], requests: int
+) -> None:
+    """After three requests where another could help, else after one."""
+    generations, far = table(failure, failure, failure)
+    with pytest.raises(error):
+        generations.get(RECORD.id)
+    assert len(far.requests) == requests
+
+
+def page_of(*names: str, last: str | None = None) -> AWSResponse:
+    """Return an answer with records of these ids, and maybe the key that the table stopped at."""
+    items = [item_of(replace(RECORD, id=f"gen_{name * 26}")) for name in names]
+    key = {name: items[-1][name] for name in ("id", "owner", "created_at")} if last and items else None
+    return json_answer({"Items": items, **({"LastEvaluatedKey": key} if key else {})})
+
+
+def test_a_page_ends_with_a_cursor_where_more_follows() -> None:
+    """And the next one starts behind it, for the caller who asks."""
+    generations, far = table(page_of("c", "b", "a"), page_of("a"))
+    first = generations.of_owner("alice", limit=2, cursor=None)
+    assert [one.id[4] for one in first.generations] == ["c", "b"]
+    second = generations.of_owner("bob", limit=2, cursor=first.next_cursor)
+    assert second.next_cursor is None
+    assert far.sent[0]["ScanIndexForward"] is False
+    assert far.sent[1]["ExclusiveStartKey"] == {
+        "id": {"S": "gen_" + "b" * 26},
+        "owner": {"S": "bob"},
+        "created_at": {"S": "2026-11-25T12:00:00.000000+00:00"},
+    }
+
+
+def test_a_last_page_that_is_full_has_no_cursor() -> None:
+    """The table itself would name one, since it does not look further than it is asked."""
+    generations, far = table(page_of("b", "a"))
+    assert generations.of_owner("alice", limit=2, cursor=None).next_cursor is None
+    assert far.sent[0]["Limit"] == 3
+
+
+def test_a_page_that_the_table_cut_short_has_a_cursor() -> None:
+    """An answer of it is at most a megabyte."""
+    generations, _ = table(page_of("b", "a", last="a"), json_answer({"Items": []}))
+    page = generations.of_owner("alice", limit=5, cursor=None)
+    assert generations.of_owner("alice", limit=5, cursor=page.next_cursor).generations == ()
+
+
+def sealed(value: Any) -> str:
+    """Return a value as a cursor is written."""
+    return urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
+
+
+@pytest.mark.parametrize(
+    "cursor",
+    [
+        "",
+        "%%%",
+        "\N{HOT BEVERAGE}",
+        "AAAA",
+        sealed(None),
+        sealed([]),
+        sealed({"a": 1, "b": 2}),
+        sealed(["2026-11-25T12:00:00.000000+00:00"]),
+        sealed([1, RECORD.id]),
+        sealed(["2026-11-25T12:00:00.000000+00:00", 1]),
+        sealed(["2026-11-25T12:00:00.000000+00:00", {"S": "x"}]),
+        sealed(["2026-11-25T12:00:00.000000+00:00", "quota#alice#2026-11-25"]),
+        sealed(["2026-11-25T12:00:00.000000+00:00", "gen_\ud800"]),
+        sealed(["2026-11-25T12:00:00", RECORD.id]),
+        sealed(["2026-11-25T12:00:00.000000+01:00", RECORD.id]),
+        sealed(["0001-01-01T00:00:00+23:59", RECORD.id]),
+        sealed(["9999-12-31T23:59:59.999999-23:59", RECORD.id]),
+        urlsafe_b64encode(b"[" * 100_000).decode(),
+    ],
+)
+def test_a_cursor_that_is_not_ours_is_the_callers_mistake(cursor: str) -> None:
+    """It reaches no table."""
+    generations, far = table()
+    with pytest.raises(errors.InvalidParameter) as raised:
+        generations.of_owner("alice", limit=5, cursor=cursor)
+    assert [error.field for error in raised.value.errors] == ["cursor"]
+    assert far.requests == []
+
+
+def test_due_records_are_asked_for_shard_by_shard() -> None:
+    """The oldest first, each shard up to the limit."""
+    shards = [json_answer({"Items": [{"id": {"S": f"gen_{shard}"}}]}) for shard in range(DUE_SHARDS)]
+    generations, far = table(*shards)
+    assert generations.due(NOW, limit=25) == [f"gen_{shard}" for shard in range(8)]
+    assert [sent["ExpressionAttributeValues"][":shard"]["S"] for sent in far.sent] == list("01234567")
+    assert {sent["Limit"] for sent in far.sent} == {25}
+    assert {sent["ExpressionAttributeValues"][":now"]["S"] for sent in far.sent} == {
+        "2026-11-25T12:00:00.000000+00:00"
+    }
+
+
+def test_an_answer_without_items_is_an_error() -> None:
+    """And not an empty history."""
+    generations, _ = table(json_answer({}), json_answer({}))
+    with pytest.raises(errors.InternalError):
+        generations.of_owner("alice", limit=5, cursor=None)
+    with pytest.raises(errors.InternalError):
+        generations.due(NOW, limit=5)
+
+
+def counters(
+    *replies: Reply, per_caller: int | None = 5, overall: int | None = 9
+) -> tuple[DynamoDbQuotas, FarSide]:
+    """Return counters and their far side."""
+    client = clients.dynamodb(session())
+    quotas = DynamoDbQuotas(
+        client=client,
+        once=lambda: client,
+        table="generations",
+        per_caller=per_caller,
+        overall=overall,
+        clock=FakeClock(NOW),
+        chance=FakeChance(),
+    )
+    return quotas, FarSide(client, *replies)
+
+
+def written(far: FarSide) -> list[tuple[str, str]]:
+    """Return the counters that were written to, with the number added."""
+    return [(sent["Key"]["id"]["S"], sent["ExpressionAttributeValues"][":number"]["N"]) for sent in far.sent]
+
+
+def test_an_image_is_counted_for_its_caller_and_for_the_deployment() -> None:
+    """Each counter lives three days."""
+    quotas, far = counters(json_answer({}), json_answer({}))
+    quotas.take("alice", "2026-11-25")
+    assert written(far) == [("quota#alice#2026-11-25", "1"), ("quota##2026-11-25", "1")]
+    expires = str(int((NOW + timedelta(days=3)).timestamp()))
+    assert far.sent[0]["ExpressionAttributeValues"][":expires"] == {"N": expires}
+    assert [sent["ExpressionAttributeValues"][":bound"]["N"] for sent in far.sent] == ["5", "9"]
+
+
+def test_where_nothing_is_limited_nothing_is_counted() -> None:
+    """Nor given back."""
+    quotas, far = counters(per_caller=None, overall=None)
+    quotas.take("alice", "2026-11-25")
+    quotas.give_back("alice", "2026-11-25")
+    assert far.requests == []
+
+
+@pytest.mark.parametrize(("per_caller", "overall"), [(0, None), (0, 9), (5, 0), (None, 0)])
+def test_a_limit_of_nothing_refuses_without_a_write(per_caller: int | None, overall: int | None) -> None:
+    """The kill switch works while the table does not."""
+    quotas, far = counters(per_caller=per_caller, overall=overall)
+    with pytest.raises(errors.QuotaExceeded) as raised:
+        quotas.take("alice", "2026-11-25")
+    assert raised.value.headers == {"Retry-After": "43201"}
+    assert far.requests == []
+
+
+def test_a_caller_beyond_its_limit_is_refused() -> None:
+    """And the deployment's counter is left alone."""
+    quotas, far = counters(refusal(FAILED))
+    with pytest.raises(errors.QuotaExceeded, match="caller"):
+        quotas.take("alice", "2026-11-25")
+    assert written(far) == [("quota#alice#2026-11-25", "1")]
+
+
+def test_a_deployment_beyond_its_limit_gives_the_callers_unit_back() -> None:
+    """Nothing stays counted."""
+    quotas, far = counters(json_answer({}), refusal(FAILED), json_answer({}))
+    with pytest.raises(errors.QuotaExceeded, match="deployment"):
+        quotas.take("alice", "2026-11-25")
+    assert written(far) == [
+        ("quota#alice#2026-11-25", "1"),
+        ("quota##2026-11-25", "1"),
+        ("quota#alice#2026-11-25", "-1"),
+    ]
+
+
+def test_a_counter_that_cannot_be_written_refuses() -> None:
+    """And the caller's unit goes back."""
+    denied = refusal("AccessDeniedException")
+    quotas, far = counters(json_answer({}), denied, json_answer({}))
+    with pytest.raises(errors.Misconfigured):
+        quotas.take("alice", "2026-11-25")
+    assert [number for _, number in written(far)] == ["1", "1", "-1"]
+
+
+def test_a_count_whose_answer_was_lost_counts_once() -> None:
+    """Its own stamp stands when the SDK sends it again."""
+
+    def refused_over_itself(request: AWSPreparedRequest) -> AWSResponse:
+        body: Any = request.body
+        stamp = json.loads(body)["ExpressionAttributeValues"][":stamp"]
+        return refusal(FAILED, Item={"images": {"N": "5"}, "stamp": stamp})
+
+    lost = ConnectionClosedError(endpoint_url=URL)
+    quotas, far = counters(lost, refused_over_itself, overall=None)
+    quotas.take("alice", "2026-11-25")
+    assert far.bodies[0] == far.bodies[1]
+    assert "stamp <> :stamp" in far.sent[0]["ConditionExpression"]
+
+
+def test_a_count_that_another_one_refused_is_not_taken_for_its_own() -> None:
+    """The stamp is another's."""
+    quotas, _ = counters(refusal(FAILED, Item={"images": {"N": "5"}, "stamp": {"S": "other"}}))
+    with pytest.raises(errors.QuotaExceeded):
+        quotas.take("alice", "2026-11-25")
+
+
+def test_giving_back_stops_at_nothing() -> None:
+    """A counter that is already there is no error."""
+    quotas, far = counters(refusal(FAILED), refusal(FAILED))
+    quotas.give_back("alice", "2026-11-25")
+    assert written(far) == [("quota#alice#2026-11-25", "-1"), ("quota##2026-11-25", "-1")]
+    assert {sent["ConditionExpression"].partition(" AND ")[0] for sent in far.sent} == {"(images > :bound)"}
+    assert {sent["ExpressionAttributeValues"][":bound"]["N"] for sent in far.sent} == {"0"}

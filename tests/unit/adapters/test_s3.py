@@ -1,0 +1,214 @@
+"""The bucket: what is put, what is found again, and URLs that work where their bucket is."""
+
+from __future__ import annotations
+
+import zlib
+from base64 import b64encode
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlsplit
+
+import boto3
+import pytest
+from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
+
+from imagegen import errors
+from imagegen.adapters import clients
+from imagegen.adapters.s3 import S3Images
+from imagegen.generations import StoredImage
+from tests.fakes import CORE, FakeClock, png
+from tests.unit.adapters.far_side import REGION, FarSide, Reply, answer, new_session, session
+
+if TYPE_CHECKING:
+    from botocore.awsrequest import AWSPreparedRequest
+
+URL = "https://far.example"
+PNG = png(64, 64)
+IMAGE = StoredImage(model=CORE, seed=3407, width=64, height=64, bytes=len(PNG), sha256="ab" * 32)
+METADATA = {
+    "x-amz-meta-model": CORE,
+    "x-amz-meta-seed": "3407",
+    "x-amz-meta-width": "64",
+    "x-amz-meta-height": "64",
+    "x-amz-meta-sha256": "ab" * 32,
+    "content-type": "image/png",
+}
+DENIED = b"<?xml version='1.0'?><Error><Code>AccessDenied</Code><Message>no</Message></Error>"
+BUSY = b"<?xml version='1.0'?><Error><Code>SlowDown</Code><Message>no</Message></Error>"
+
+
+def far_away(*replies: Reply, url_ttl: int = 3600) -> tuple[S3Images, FarSide]:
+    """Return a bucket and its far side."""
+    client = clients.s3(session(), addressing_style="virtual")
+    far = FarSide(client, *replies)
+    return S3Images(client=client, bucket="pictures", url_ttl=url_ttl, clock=FakeClock()), far
+
+
+def text_headers(request: AWSPreparedRequest) -> dict[str, str]:
+    """Return a request's headers as text."""
+    headers: dict[str, Any] = dict(request.headers.items())
+    return {
+        name.lower(): value.decode() if isinstance(value, bytes) else str(value)
+        for name, value in headers.items()
+    }
+
+
+def test_an_image_is_put_with_what_describes_it() -> None:
+    """Under a key of owner and id; the body goes unsigned over TLS, guarded by its checksum."""
+    images, far = far_away(answer())
+    images.put("alice", "gen_1", PNG, IMAGE)
+    (request,) = far.requests
+    headers = text_headers(request)
+    assert request.method == "PUT"
+    assert request.url == "https://pictures.s3.us-west-2.amazonaws.com/images/alice/gen_1.png"
+    assert headers["x-amz-checksum-crc32"] == b64encode(zlib.crc32(PNG).to_bytes(4, "big")).decode()
+    assert headers["x-amz-content-sha256"] == "UNSIGNED-PAYLOAD"
+    assert headers["cache-control"] == "private, max-age=31536000, immutable"
+    assert headers["content-length"] == str(len(PNG))
+    assert {name: headers[name] for name in METADATA} == METADATA
+    assert far.bodies == [PNG]
+
+
+def test_an_image_is_found_with_all_that_was_put() -> None:
+    """So that a record can be completed from it."""
+    images, _ = far_away(answer(headers={**METADATA, "content-length": str(len(PNG))}))
+    assert images.find("alice", "gen_1") == IMAGE
+
+
+@pytest.mark.parametrize("status", [403, 404])
+def test_a_missing_key_is_none_whether_or_not_it_may_be_listed(status: int) -> None:
+    """Without that right S3 says 403, and HEAD says nothing more."""
+    images, _ = far_away(answer(status), answer(status))
+    assert images.find("alice", "gen_1") is None
+    assert images.read("alice", "gen_1") is None
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {**METADATA, "x-amz-meta-seed": "many"},
+        {**METADATA, "x-amz-meta-width": "9" * 5000},
+        {name: value for name, value in METADATA.items() if name != "x-amz-meta-sha256"},
+    ],
+    ids=["none", "no number", "endless number", "one missing"],
+)
+def test_an_object_that_somebody_else_put_there_is_no_image(headers: Mapping[str, str]) -> None:
+    """It does not describe itself, and must not stop whoever looks."""
+    images, _ = far_away(answer(headers=headers))
+    assert images.find("alice", "gen_1") is None
+
+
+def test_an_image_is_read_whole() -> None:
+    """And a body that is cut off is an error, not a smaller image."""
+    images, _ = far_away(answer(body=PNG), answer(body=PNG[:-1], headers={"content-length": str(len(PNG))}))
+    assert images.read("alice", "gen_1") == PNG
+    with pytest.raises(errors.InternalError):
+        images.read("alice", "gen_1")
+
+
+@pytest.mark.parametrize(
+    ("failure", "requests"),
+    [
+        (answer(403, DENIED), 1),
+        (answer(403, b"<html>not XML"), 1),
+        (answer(400, b""), 1),
+    ],
+    ids=["denied", "HTML", "nothing"],
+)
+def test_a_refused_put_is_not_repeated_here(failure: Reply, requests: int) -> None:
+    """Whether to go on is the caller's decision: the image is paid."""
+    images, far = far_away(failure)
+    with pytest.raises(errors.StoreFailed) as raised:
+        images.put("alice", "gen_1", PNG, IMAGE)
+    assert raised.value.__cause__ is not None
+    assert len(far.requests) == requests
+
+
+def test_a_put_whose_answer_is_lost_is_sent_again() -> None:
+    """It overwrites itself."""
+    images, far = far_away(ConnectionClosedError(endpoint_url=URL), answer())
+    images.put("alice", "gen_1", PNG, IMAGE)
+    assert far.bodies == [PNG, PNG]
+
+
+@pytest.mark.parametrize(
+    ("failure", "error"),
+    [
+        (answer(403, DENIED), errors.Misconfigured),
+        (answer(400, BUSY), errors.InternalError),
+        (answer(400, b"<html>not XML"), errors.InternalError),
+    ],
+    ids=["denied", "busy", "HTML"],
+)
+def test_an_image_that_cannot_be_removed_is_an_error(
+    failure: Reply, error: type[errors.ImagegenError]
+) -> None:
+    """Of ours, or of the deployment's rights."""
+    images, _ = far_away(failure)
+    with pytest.raises(error):
+        images.delete("alice", "gen_1")
+
+
+def test_a_silent_bucket_is_asked_three_times() -> None:
+    """Then it is an error, and not a missing image."""
+    silence = ReadTimeoutError(endpoint_url=URL)
+    images, far = far_away(silence, silence, silence)
+    with pytest.raises(errors.InternalError):
+        images.find("alice", "gen_1")
+    assert len(far.requests) == 3
+
+
+@pytest.mark.parametrize(
+    ("region", "host"),
+    [
+        ("us-east-1", "pictures.s3.us-east-1.amazonaws.com"),
+        ("us-west-2", "pictures.s3.us-west-2.amazonaws.com"),
+        ("eu-central-1", "pictures.s3.eu-central-1.amazonaws.com"),
+    ],
+)
+def test_a_url_is_signed_by_version_4_for_the_buckets_regional_host(region: str, host: str) -> None:
+    """The SDK's own default is version 2 on the global host."""
+    client = clients.s3(session(region), addressing_style="virtual")
+    images = S3Images(client=client, bucket="pictures", url_ttl=900, clock=FakeClock())
+    parts = urlsplit(images.url("alice", "gen_1").url)
+    query: dict[str, Any] = {name: values[0] for name, values in parse_qs(parts.query).items()}
+    assert (parts.scheme, parts.netloc, parts.path) == ("https", host, "/images/alice/gen_1.png")
+    assert query["X-Amz-Algorithm"] == "AWS4-HMAC-SHA256"
+    assert query["X-Amz-Credential"].endswith(f"/{region}/s3/aws4_request")
+    assert query["X-Amz-Expires"] == "900"
+    assert query["X-Amz-SignedHeaders"] == "host"
+    assert query["X-Amz-Security-Token"] == "token"
+
+
+def test_a_url_follows_the_endpoint_of_an_emulator(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In path style, as such a host needs it."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:4566")
+    client = clients.s3(new_session("us-east-1"), addressing_style="path")
+    images = S3Images(client=client, bucket="pictures", url_ttl=900, clock=FakeClock())
+    url = images.url("alice", "gen_1").url
+    assert url.startswith(
+        "http://127.0.0.1:4566/pictures/images/alice/gen_1.png?X-Amz-Algorithm=AWS4-HMAC-SHA256"
+    )
+
+
+def test_a_url_never_promises_more_than_its_signature() -> None:
+    """Signing drops fractions of a second, so the promise does."""
+    client = clients.s3(session(), addressing_style="virtual")
+    clock = FakeClock(datetime(2026, 11, 25, 12, 0, 0, 999_999, tzinfo=UTC))
+    images = S3Images(client=client, bucket="pictures", url_ttl=60, clock=clock)
+    assert images.url("alice", "gen_1").expires_at == datetime(2026, 11, 25, 12, 1, tzinfo=UTC)
+
+
+def test_a_url_needs_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without them the deployment is at fault."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, "/dev/null")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    client = clients.s3(boto3.session.Session(region_name=REGION), addressing_style="virtual")
+    images = S3Images(client=client, bucket="pictures", url_ttl=60, clock=FakeClock())
+    with pytest.raises(errors.Misconfigured):
+        images.url("alice", "gen_1")

@@ -1,0 +1,42 @@
+"""The secret: its text, or an error of the deployment."""
+
+from __future__ import annotations
+
+import pytest
+
+from imagegen import errors
+from imagegen.adapters import clients
+from imagegen.adapters.secretsmanager import SecretsManager
+from tests.unit.adapters.far_side import FarSide, Reply, answer, json_answer, refusal, session
+
+ARN = "arn:aws:secretsmanager:us-west-2:123456789012:secret:webhook"
+
+
+def far_away(reply: Reply) -> tuple[SecretsManager, FarSide]:
+    """Return a secret and its far side."""
+    client = clients.secretsmanager(session())
+    return SecretsManager(client=client, arn=ARN), FarSide(client, reply)
+
+
+def test_a_secret_is_read_by_its_arn() -> None:
+    """As text."""
+    secret, far = far_away(json_answer({"SecretString": "c2VjcmV0"}))
+    assert secret.read() == "c2VjcmV0"
+    assert far.sent == [{"SecretId": ARN}]
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        refusal("ResourceNotFoundException"),
+        refusal("AccessDeniedException"),
+        json_answer({"SecretBinary": "AAAA"}),
+        answer(400, b"\xff"),
+    ],
+    ids=["missing", "no right", "binary", "no text"],
+)
+def test_a_secret_that_cannot_be_read_is_the_deployments_fault(failure: Reply) -> None:
+    """Whatever the reason."""
+    secret, _ = far_away(failure)
+    with pytest.raises(errors.Misconfigured):
+        secret.read()

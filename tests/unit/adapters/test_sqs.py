@@ -1,0 +1,63 @@
+"""The queue: an id in, nothing else; a message put off within the bounds of SQS."""
+
+from __future__ import annotations
+
+import pytest
+from botocore.exceptions import ReadTimeoutError
+
+from imagegen import errors
+from imagegen.adapters import clients
+from imagegen.adapters.sqs import SqsJobs
+from imagegen.errors import ImagegenError
+from tests.unit.adapters.far_side import FarSide, Reply, answer, json_answer, refusal, session
+
+QUEUE = "https://sqs.us-west-2.amazonaws.com/123456789012/jobs"
+
+
+def far_away(*replies: Reply) -> tuple[SqsJobs, FarSide]:
+    """Return a queue and its far side."""
+    client = clients.sqs(session())
+    return SqsJobs(client=client, queue_url=QUEUE), FarSide(client, *replies)
+
+
+def test_a_message_is_an_id() -> None:
+    """And has no attributes."""
+    queue, far = far_away(json_answer({"MessageId": "m"}))
+    queue.send("gen_1")
+    assert far.sent == [{"QueueUrl": QUEUE, "MessageBody": "gen_1"}]
+
+
+@pytest.mark.parametrize(("asked", "sent"), [(-1, 0), (0, 0), (300, 300), (43_200, 43_200), (43_201, 43_200)])
+def test_a_message_is_put_off_within_the_queues_bounds(asked: int, sent: int) -> None:
+    """Twelve hours at most."""
+    queue, far = far_away(answer())
+    queue.postpone("receipt", seconds=asked)
+    assert far.sent == [{"QueueUrl": QUEUE, "ReceiptHandle": "receipt", "VisibilityTimeout": sent}]
+
+
+@pytest.mark.parametrize(
+    ("failure", "error"),
+    [
+        (refusal("InvalidMessageContents"), errors.InternalError),
+        (answer(400, b"\xff"), errors.InternalError),
+        (answer(403, b"<html>"), errors.InternalError),
+        (refusal("AccessDeniedException"), errors.Misconfigured),
+        (refusal("QueueDoesNotExist"), errors.Misconfigured),
+    ],
+    ids=["refused", "no text", "HTML", "no right", "no queue"],
+)
+def test_a_refusal_is_told_by_whose_fault_it_is(failure: Reply, error: type[ImagegenError]) -> None:
+    """After one request."""
+    queue, far = far_away(failure, failure)
+    with pytest.raises(error):
+        queue.send("gen_1")
+    with pytest.raises(error):
+        queue.postpone("receipt", seconds=1)
+    assert len(far.requests) == 2
+
+
+def test_a_message_whose_answer_is_lost_is_sent_again() -> None:
+    """Twice in the queue is no harm: whoever receives an id looks at its record first."""
+    queue, far = far_away(ReadTimeoutError(endpoint_url=QUEUE), json_answer({"MessageId": "m"}))
+    queue.send("gen_1")
+    assert len(far.requests) == 2

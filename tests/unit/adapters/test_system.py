@@ -1,0 +1,37 @@
+"""The machine's clock and randomness keep the promises of their ports."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC
+
+from imagegen.adapters.system import SystemChance, SystemClock
+from imagegen.deadline import InvocationDeadline
+
+
+def test_the_time_of_day_is_in_utc() -> None:
+    """Whatever the machine's zone."""
+    assert SystemClock().now().tzinfo is UTC
+
+
+def test_sleeping_takes_the_time() -> None:
+    """By the same clock."""
+    clock = SystemClock()
+    began = clock.now()
+    clock.sleep(0.01)
+    assert (clock.now() - began).total_seconds() >= 0.01
+
+
+def test_chance_stays_within_its_bounds() -> None:
+    """Seeds that every model accepts, fractions in 0…1, tokens that do not repeat."""
+    chance = SystemChance()
+    assert all(1 <= chance.seed() <= 4_294_967_294 for _ in range(1000))
+    assert all(0 <= chance.fraction() < 1 for _ in range(1000))
+    tokens = {chance.token() for _ in range(1000)}
+    assert len(tokens) == 1000
+    assert all(re.fullmatch("[a-z2-7]{26}", token) for token in tokens)
+
+
+def test_a_deadline_counts_lambdas_milliseconds_as_seconds() -> None:
+    """As its context tells them."""
+    assert InvocationDeadline(remaining_milliseconds=lambda: 1500).remaining() == 1.5

@@ -1,0 +1,143 @@
+"""Call-backs: which addresses they may go to. What is sent, and to whom, is shown over TLS in tests/local."""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import replace
+
+import pytest
+
+from imagegen import errors
+from imagegen.adapters.webhook import SignedCallbacks
+from tests.fakes import FakeClock
+from tests.unit.adapters.records import ENDED, NOW, SECRET
+
+URL = "https://hooks.example/done"
+
+
+class Connections:
+    """Keeps the addresses that were connected to, and refuses every one."""
+
+    def __init__(self) -> None:
+        self.tried: list[tuple[str, int]] = []
+
+    def __call__(self, address: tuple[str, int], timeout: float) -> socket.socket:  # noqa: ARG002 - the port's shape
+        """Refuse."""
+        self.tried.append(address)
+        raise ConnectionRefusedError
+
+
+def callbacks(*addresses: str, secret: str = SECRET) -> tuple[SignedCallbacks, Connections]:
+    """Return call-backs whose receivers all resolve to these addresses, and where they connect to."""
+    connections = Connections()
+    sender = SignedCallbacks(
+        secret=lambda: secret,
+        clock=FakeClock(NOW),
+        resolve=lambda host, port: addresses,  # noqa: ARG005 - the resolver's shape
+        connect=connections,
+    )
+    return sender, connections
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "127.0.0.1",
+        "10.1.2.3",
+        "172.16.0.1",
+        "192.168.1.1",
+        "169.254.169.254",
+        "100.64.0.1",
+        "0.0.0.0",  # noqa: S104 - one of the addresses to refuse
+        "192.0.0.8",
+        "192.0.2.1",
+        "192.88.99.1",
+        "198.18.0.1",
+        "224.0.0.1",
+        "240.0.0.1",
+        "255.255.255.255",
+        "::",
+        "::1",
+        "::10.0.0.1",
+        "::ffff:10.0.0.1",
+        "::ffff:93.184.216.34",
+        "64:ff9b::a00:1",
+        "64:ff9b:1::1",
+        "100::1",
+        "2001::1",
+        "2001:db8::1",
+        "2002:a00:1::1",
+        "3fff::1",
+        "fc00::1",
+        "fd00:ec2::254",
+        "fe80::1",
+        "fe80::1%eth0",
+        "fec0::1",
+        "ff02::1",
+        "ff0e::1",
+    ],
+)
+def test_an_address_that_is_not_public_is_never_connected_to(address: str) -> None:
+    """Alone or among public ones: the name's owner chooses the order."""
+    for addresses in ([address], ["93.184.216.34", address]):
+        sender, connections = callbacks(*addresses)
+        assert sender.deliver(URL, generation=ENDED) == "refused"
+        assert connections.tried == []
+
+
+@pytest.mark.parametrize("address", ["93.184.216.34", "2606:2800:220:1:248:1893:25c8:1946"])
+def test_the_address_that_was_checked_is_the_one_connected_to(address: str) -> None:
+    """The name is not resolved a second time."""
+    sender, connections = callbacks(address)
+    assert sender.deliver("https://hooks.example:8443/done", generation=ENDED) == "again"
+    assert connections.tried == [(address, 8443)]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://hooks.example/done",
+        "ftp://hooks.example/done",
+        "//hooks.example/done",
+        "https:///done",
+        "https://",
+        "",
+        "https://user@hooks.example/done",
+        "https://user:word@hooks.example/done",
+        "https://hooks.example:99999/done",
+        "https://hooks.example:x/done",
+        "https://[::1/done",
+        "https://h\N{LATIN SMALL LETTER O WITH DIAERESIS}oks.example/done",
+    ],
+)
+def test_a_url_that_is_no_plain_https_is_never_resolved(url: str) -> None:
+    """Not even where the record of it is old."""
+    sender, connections = callbacks("93.184.216.34")
+    assert sender.deliver(url, generation=ENDED) == "refused"
+    assert connections.tried == []
+
+
+@pytest.mark.parametrize(
+    ("failure", "delivery"),
+    [(socket.gaierror(), "again"), (UnicodeError(), "refused"), (None, "refused")],
+    ids=["no answer", "no name", "no address"],
+)
+def test_a_name_that_does_not_resolve_may_do_so_later(failure: Exception | None, delivery: str) -> None:
+    """Unless it is no name at all."""
+
+    def resolve(host: str, port: int) -> list[str]:  # noqa: ARG001 - the resolver's shape
+        if failure is not None:
+            raise failure
+        return []
+
+    sender = SignedCallbacks(secret=lambda: SECRET, clock=FakeClock(NOW), resolve=resolve)
+    assert sender.deliver(URL, generation=ENDED) == delivery
+
+
+@pytest.mark.parametrize("secret", ["", "not base64!", "whsec_"])
+def test_a_secret_that_cannot_sign_is_the_deployments_fault(secret: str) -> None:
+    """Nothing is sent unsigned."""
+    sender, connections = callbacks("93.184.216.34", secret=secret)
+    with pytest.raises(errors.Misconfigured):
+        sender.deliver(URL, generation=replace(ENDED, state="failed"))
+    assert connections.tried == []

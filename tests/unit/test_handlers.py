@@ -1,0 +1,95 @@
+"""The two doors as Lambda opens them: configured by the environment, silent about what they are told."""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import json
+import sys
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from tests.events import Context, event
+from tests.unit.test_settings import ENVIRONMENT
+
+PROMPT = "a-prompt-that-nobody-must-log"
+
+
+@pytest.fixture
+def handler_of(
+    monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> Callable[[str], ModuleType]:
+    """Import a handler anew in the environment of a deployed function, which would like to log its events."""
+    for name, value in {
+        **ENVIRONMENT,
+        "AWS_REGION": "us-west-2",
+        "AWS_DEFAULT_REGION": "us-west-2",
+        "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE",
+        "AWS_SECRET_ACCESS_KEY": "secret",
+        # loggers live as long as the process, with the standard output that they were made for: one for each test
+        "POWERTOOLS_SERVICE_NAME": request.node.name,
+        "POWERTOOLS_METRICS_NAMESPACE": "imagegen",
+        "POWERTOOLS_LOG_LEVEL": "DEBUG",
+        "POWERTOOLS_LOGGER_LOG_EVENT": "true",
+    }.items():
+        monkeypatch.setenv(name, value)
+
+    def load(name: str) -> ModuleType:
+        monkeypatch.delitem(sys.modules, f"imagegen.{name}", raising=False)
+        return importlib.import_module(f"imagegen.{name}")
+
+    return load
+
+
+def test_a_request_is_answered_and_not_logged(
+    handler_of: Callable[[str], ModuleType], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Here one that is refused before anything else is asked."""
+    door = handler_of("api_handler")
+    body = {"text_prompts": [{"text": PROMPT}], "steps": 9}
+    answer = door.lambda_handler(event("POST", "/text-to-image", body), Context())
+    assert answer["statusCode"] == 400
+    assert json.loads(answer["body"])["code"] == "invalid_parameter"
+    written = capsys.readouterr()
+    assert PROMPT not in written.out + written.err
+
+
+def message(body: str, arn: str) -> dict[str, Any]:
+    """Return an event with one message."""
+    record = {
+        "messageId": "m-1",
+        "receiptHandle": "r-1",
+        "body": body,
+        "attributes": {"ApproximateReceiveCount": "1"},
+        "messageAttributes": {},
+        "md5OfBody": "",
+        "eventSource": "aws:sqs",
+        "eventSourceARN": arn,
+        "awsRegion": "us-west-2",
+    }
+    return {"Records": [record]}
+
+
+def test_a_message_that_cannot_be_dealt_with_is_reported_as_failed(
+    handler_of: Callable[[str], ModuleType], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One batch item, no exception: here the table is out of reach, since no test opens a socket."""
+    door = handler_of("worker_handler")
+    answer = door.lambda_handler(message("gen_" + "a" * 26, "arn:aws:sqs:us-west-2:1:jobs"), Context())
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "m-1"}]}
+    assert "is not acknowledged" in capsys.readouterr().out
+
+
+def test_garbage_is_collected_again_once_a_handler_is_ready(handler_of: Callable[[str], ModuleType]) -> None:
+    """It is not while the handler starts."""
+    for name in ("api_handler", "worker_handler"):
+        handler_of(name)
+        assert gc.isenabled()
+
+
+def test_a_handlers_name_is_the_one_that_is_deployed(handler_of: Callable[[str], ModuleType]) -> None:
+    """`imagegen.<door>.lambda_handler`."""
+    assert all(callable(handler_of(name).lambda_handler) for name in ("api_handler", "worker_handler"))

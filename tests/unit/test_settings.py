@@ -1,0 +1,135 @@
+"""The environment becomes settings whole, or not at all and with every reason."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+import pytest
+
+from imagegen.errors import Misconfigured
+from imagegen.settings import Settings
+
+ENVIRONMENT = {
+    "BUCKET_NAME": "pictures",
+    "TABLE_NAME": "generations",
+    "QUEUE_URL": "https://sqs.us-west-2.amazonaws.com/123456789012/jobs",
+    "DEAD_LETTER_QUEUE_ARN": "arn:aws:sqs:us-west-2:123456789012:dead",
+    "MODELS": "stability.stable-diffusion-xl-v1,stability.stable-image-core-v1:1",
+    "MODEL_TIMEOUT": "60",
+    "FUNCTION_TIMEOUT": "80",
+    "URL_TTL": "3600",
+    "S3_ADDRESSING_STYLE": "virtual",
+    "CORS_ORIGINS": "",
+    "IMAGE_RETENTION_DAYS": "30",
+    "RECORD_RETENTION_DAYS": "90",
+    "MAX_PAID_ATTEMPTS": "1",
+    "DAILY_IMAGES_PER_CALLER": "",
+    "DAILY_IMAGES": "",
+    "WEBHOOK_SECRET_ARN": "",
+}
+
+
+def test_every_field_is_a_variable_of_its_name_in_capitals() -> None:
+    """And there is no other."""
+    assert {field.name.upper() for field in fields(Settings)} == set(ENVIRONMENT)
+
+
+def test_an_environment_is_read_whole() -> None:
+    """What is not ours is passed over."""
+    assert Settings.from_environment({**ENVIRONMENT, "PATH": "/bin"}) == Settings(
+        bucket_name="pictures",
+        table_name="generations",
+        queue_url="https://sqs.us-west-2.amazonaws.com/123456789012/jobs",
+        dead_letter_queue_arn="arn:aws:sqs:us-west-2:123456789012:dead",
+        models=("stability.stable-diffusion-xl-v1", "stability.stable-image-core-v1:1"),
+        model_timeout=60,
+        function_timeout=80,
+        url_ttl=3600,
+        s3_addressing_style="virtual",
+        cors_origins=(),
+        image_retention_days=30,
+        record_retention_days=90,
+        max_paid_attempts=1,
+        daily_images_per_caller=None,
+        daily_images=None,
+        webhook_secret_arn="",
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "read"),
+    [
+        ("MODELS", " a , b,, c ,", ("a", "b", "c")),
+        ("MODEL_TIMEOUT", "1", 1),
+        ("MODEL_TIMEOUT", "270", 270),
+        ("FUNCTION_TIMEOUT", "10", 10),
+        ("FUNCTION_TIMEOUT", "300", 300),
+        ("URL_TTL", "60", 60),
+        ("URL_TTL", "3600", 3600),
+        ("S3_ADDRESSING_STYLE", "path", "path"),
+        ("CORS_ORIGINS", "https://a.example,https://b.example", ("https://a.example", "https://b.example")),
+        ("IMAGE_RETENTION_DAYS", "1", 1),
+        ("RECORD_RETENTION_DAYS", "36500", 36_500),
+        ("MAX_PAID_ATTEMPTS", "10", 10),
+        ("DAILY_IMAGES_PER_CALLER", "5", 5),
+        ("DAILY_IMAGES", "0", 0),
+        ("DAILY_IMAGES", "1000000000", 1_000_000_000),
+        ("WEBHOOK_SECRET_ARN", "arn:aws:secretsmanager:…", "arn:aws:secretsmanager:…"),
+    ],
+)
+def test_a_value_within_its_bounds_is_read(name: str, value: str, read: Any) -> None:
+    """As what it is."""
+    assert getattr(Settings.from_environment({**ENVIRONMENT, name: value}), name.lower()) == read
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "why"),
+    [
+        ("BUCKET_NAME", "", "is empty"),
+        ("TABLE_NAME", "", "is empty"),
+        ("QUEUE_URL", "", "is empty"),
+        ("DEAD_LETTER_QUEUE_ARN", "", "is empty"),
+        ("MODELS", "", "names no model"),
+        ("MODELS", " , ", "names no model"),
+        ("MODEL_TIMEOUT", "0", "must be a whole number in 1–270"),
+        ("MODEL_TIMEOUT", "271", "must be a whole number in 1–270"),
+        ("MODEL_TIMEOUT", "60.5", "must be a whole number in 1–270"),
+        ("MODEL_TIMEOUT", "", "must be a whole number in 1–270"),
+        ("MODEL_TIMEOUT", "-1", "must be a whole number in 1–270"),
+        ("MODEL_TIMEOUT", " 60", "must be a whole number in 1–270"),
+        ("MODEL_TIMEOUT", "6_0", "must be a whole number in 1–270"),
+        ("MODEL_TIMEOUT", "\N{ARABIC-INDIC DIGIT SIX}", "must be a whole number in 1–270"),
+        ("MODEL_TIMEOUT", "9" * 5000, "must be a whole number in 1–270"),
+        ("FUNCTION_TIMEOUT", "9", "must be a whole number in 10–300"),
+        ("FUNCTION_TIMEOUT", "301", "must be a whole number in 10–300"),
+        ("URL_TTL", "59", "must be a whole number in 60–3600"),
+        ("URL_TTL", "3601", "must be a whole number in 60–3600"),
+        ("S3_ADDRESSING_STYLE", "auto", "must be virtual or path"),
+        ("IMAGE_RETENTION_DAYS", "0", "must be a whole number in 1–36500"),
+        ("RECORD_RETENTION_DAYS", "36501", "must be a whole number in 1–36500"),
+        ("MAX_PAID_ATTEMPTS", "0", "must be a whole number in 1–10"),
+        ("MAX_PAID_ATTEMPTS", "11", "must be a whole number in 1–10"),
+        ("DAILY_IMAGES_PER_CALLER", "-1", "must be a whole number in 0–1000000000"),
+        ("DAILY_IMAGES", "1000000001", "must be a whole number in 0–1000000000"),
+        ("DAILY_IMAGES", "none", "must be a whole number in 0–1000000000"),
+    ],
+)
+def test_a_value_beyond_its_bounds_is_refused_by_name(name: str, value: str, why: str) -> None:
+    """With what is allowed, and without the value, which may be a secret in the wrong place."""
+    with pytest.raises(Misconfigured) as raised:
+        Settings.from_environment({**ENVIRONMENT, name: value})
+    assert raised.value.detail == f"The environment cannot be used: {name} {why}."
+
+
+def test_everything_that_is_wrong_is_named_at_once() -> None:
+    """Missing or unreadable, in the order of the fields."""
+    with pytest.raises(Misconfigured) as raised:
+        Settings.from_environment({"MODELS": "", "URL_TTL": "0", "CORS_ORIGINS": ""})
+    assert raised.value.detail == (
+        "The environment cannot be used: BUCKET_NAME is missing; TABLE_NAME is missing; QUEUE_URL is missing; "
+        "DEAD_LETTER_QUEUE_ARN is missing; MODELS names no model; MODEL_TIMEOUT is missing; "
+        "FUNCTION_TIMEOUT is missing; URL_TTL must be a whole number in 60–3600; S3_ADDRESSING_STYLE is missing; "
+        "IMAGE_RETENTION_DAYS is missing; RECORD_RETENTION_DAYS is missing; MAX_PAID_ATTEMPTS is missing; "
+        "DAILY_IMAGES_PER_CALLER is missing; DAILY_IMAGES is missing; WEBHOOK_SECRET_ARN is missing."
+    )
