@@ -1,6 +1,6 @@
 # Every target does its own set-up inside the checkout; `make demo` and `make test` are all that a fresh machine needs.
 .DEFAULT_GOAL := help
-.PHONY: help set-up demo test check up down status synth deploy destroy bench lock clean
+.PHONY: help set-up demo test check up down status synth deploy destroy bench openapi lock clean
 
 STAGE ?= dev
 PYTHON := .venv/bin/python
@@ -45,6 +45,9 @@ destroy: set-up ## remove STAGE (dev) from that account
 
 bench: set-up ## measure the local service and print the table
 	@$(PYTHON) -m benchmarks
+
+openapi: set-up ## write docs/openapi.json anew
+	@PYTHONPATH=lambda $(PYTHON) -m imagegen.openapi > docs/openapi.json
 
 lock: set-up ## resolve every pinned list of packages again
 	@$(PYTHON) -m local.lock

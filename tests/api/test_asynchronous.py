@@ -1,0 +1,118 @@
+"""`Prefer: respond-async`: what is answered at once, and that the worker's door ends it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from imagegen import errors
+from imagegen.api import create_app
+from tests.events import Answer, event, send
+from tests.fakes import World, world
+
+TEA = {"text_prompts": [{"text": "Sri lanka tea plantation."}]}
+KEY = {"Idempotency-Key": "order-2026-11-03-0001"}
+HOOK = "https://example.com/hooks/imagegen"
+
+
+def post(
+    service: World, *, prefer: str | list[str] = "respond-async", body: Any = None, **headers: str
+) -> Answer:
+    """Ask for an image without waiting for it."""
+    sent = {"Prefer": prefer, **{name.replace("_", "-"): value for name, value in headers.items()}}
+    return send(create_app(service.services), event("POST", "/text-to-image", body or TEA, headers=sent))
+
+
+def test_a_queued_generation_is_accepted_with_where_to_look() -> None:
+    """202 with three members and three headers; the message is the id, and no model is called."""
+    service = world()
+    answer = post(service)
+    assert answer.status == 202
+    assert set(answer.json) == {"id", "status", "created_at"}
+    assert answer.json["status"] == "queued"
+    assert answer.headers["location"] == f"/v1/generations/{answer.json['id']}"
+    assert int(answer.headers["retry-after"]) > 0
+    assert answer.headers["preference-applied"] == "respond-async"
+    assert service.queue.sent == [answer.json["id"]]
+    assert service.runtime.calls == []
+
+
+def test_the_worker_makes_what_was_accepted() -> None:
+    """And the look-up shows it."""
+    service = world()
+    id_ = post(service).json["id"]
+    service.generator.work(id_, service.deadline())
+    answer = send(create_app(service.services), event("GET", f"/generations/{id_}"))
+    assert (answer.status, answer.json["status"]) == (200, "succeeded")
+
+
+def test_a_repeated_request_is_the_same_generation_in_every_state() -> None:
+    """202 while it waits, 200 when it is done; one message, one call."""
+    service = world()
+    first = post(service, **KEY)
+    waiting = post(service, **KEY)
+    service.generator.work(first.json["id"], service.deadline())
+    done = post(service, **KEY)
+    assert [answer.status for answer in (first, waiting, done)] == [202, 202, 200]
+    assert "idempotent-replayed" not in first.headers
+    assert waiting.headers["idempotent-replayed"] == done.headers["idempotent-replayed"] == "true"
+    assert waiting.headers["location"] == first.headers["location"]
+    assert len(service.queue.sent) == 1
+    assert len(service.runtime.calls) == 1
+
+
+@pytest.mark.parametrize(
+    ("prefer", "status"),
+    [
+        ("respond-async", 202),
+        ("Respond-Async", 202),
+        ("respond-async, wait=10", 202),
+        (["wait=10", "respond-async"], 202),
+        ("wait=10", 200),
+        ("return=minimal", 200),
+        ("", 200),
+    ],
+)
+def test_other_preferences_are_passed_over(prefer: str | list[str], status: int) -> None:
+    """RFC 7240: a preference may be ignored."""
+    answer = post(world(), prefer=prefer)
+    assert answer.status == status
+    assert ("preference-applied" in answer.headers) is (status == 202)
+
+
+def test_a_lost_message_does_not_lose_the_generation() -> None:
+    """The row stands; the sweeper sends it again."""
+    service = world()
+    service.queue.failures = [errors.InternalError("The queue did not answer.")]
+    answer = post(service)
+    assert (answer.status, service.store.only().state) == (202, "queued")
+
+
+def test_an_invalid_request_is_refused_at_once() -> None:
+    """Nothing is queued that the worker would have to refuse."""
+    service = world()
+    answer = post(service, body={**TEA, "steps": 9})
+    assert answer.status == 400
+    assert (service.queue.sent, service.store.items) == ([], {})
+
+
+def test_a_webhook_is_told_how_it_ended() -> None:
+    """Where the deployment has webhooks."""
+    service = world()
+    id_ = post(service, body={**TEA, "webhook_url": HOOK}).json["id"]
+    service.generator.work(id_, service.deadline())
+    assert service.webhook.told == [(HOOK, "succeeded")]
+
+
+@pytest.mark.parametrize(
+    ("webhooks", "prefer", "words"),
+    [(False, "respond-async", "is not enabled"), (True, "wait=10", "respond-async")],
+)
+def test_a_webhook_that_nobody_would_call_is_refused(*, webhooks: bool, prefer: str, words: str) -> None:
+    """By name, and before anything is recorded."""
+    service = world(webhooks=webhooks)
+    answer = post(service, prefer=prefer, body={**TEA, "webhook_url": HOOK})
+    assert (answer.status, answer.json["errors"][0]["field"]) == (400, "webhook_url")
+    assert words in answer.json["detail"]
+    assert service.store.items == {}

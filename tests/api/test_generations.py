@@ -1,0 +1,293 @@
+"""Looking generations up, listing, downloading and removing them: the caller's own, and nobody else's."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from imagegen import errors
+from imagegen.api import create_app
+from imagegen.generations import to_json
+from tests.events import OTHER_KEY, Answer, event, send
+from tests.fakes import CORE, SDXL, World, sdxl_answer, world
+
+if TYPE_CHECKING:
+    from imagegen.generations import State
+
+TEA = {"text_prompts": [{"text": "Sri lanka tea plantation."}], "seed": 3407, "steps": 50}
+UNKNOWN = "gen_" + "a" * 26
+
+
+def ask(service: World, method: str, path: str, body: Any = None, **more: Any) -> Answer:
+    """Send one request to a service."""
+    return send(create_app(service.services), event(method, path, body, **more))
+
+
+def made(service: World, **members: Any) -> str:
+    """Make an image and return its id."""
+    return str(ask(service, "POST", "/text-to-image", {**TEA, **members}).json["id"])
+
+
+def put_state(service: World, state: State) -> str:
+    """Put the one generation into another state and return its id."""
+    lease_until = service.clock.now() + timedelta(minutes=1) if state == "running" else None
+    record = replace(service.store.only(), state=state, image=None, lease_until=lease_until)
+    service.store.items[record.id] = to_json(record)
+    return record.id
+
+
+def test_a_generation_is_shown_with_its_request_as_resolved() -> None:
+    """The members of the 200 that made it, the parameters with every default, and a URL that is new each time."""
+    service = world()
+    first = ask(service, "POST", "/text-to-image", TEA).json
+    shown = [ask(service, "GET", f"/generations/{first['id']}").json for _ in range(2)]
+    urls = {body["artifacts"][0].pop("url") for body in (first, *shown)}
+    requests = [body.pop("request") for body in shown]
+    assert len(urls) == 3
+    assert shown == [first, first]
+    assert requests[0] == {
+        "text_prompts": [{"text": "Sri lanka tea plantation.", "weight": 1.0}],
+        "height": 1024,
+        "width": 1024,
+        "cfg_scale": 7.0,
+        "clip_guidance_preset": "NONE",
+        "samples": 1,
+        "seed": 3407,
+        "steps": 50,
+        "strict": False,
+    }
+
+
+def test_a_drawn_seed_is_the_one_that_is_shown() -> None:
+    """So every image can be made again."""
+    service = world()
+    id_ = made(service, seed=0)
+    body = ask(service, "GET", f"/generations/{id_}").json
+    assert body["request"]["seed"] == body["artifacts"][0]["seed"] > 0
+
+
+@pytest.mark.parametrize("state", ["queued", "running"])
+def test_a_generation_that_is_not_done_is_shown_without_image(state: State) -> None:
+    """Status and request."""
+    service = world()
+    made(service)
+    answer = ask(service, "GET", f"/generations/{put_state(service, state)}")
+    assert answer.status == 200
+    assert set(answer.json) == {"id", "status", "created_at", "request"}
+    assert answer.json["status"] == state
+
+
+def test_a_failed_generation_is_shown_with_its_problem() -> None:
+    """It still answers 200: the look-up succeeded."""
+    service = world(answers=[sdxl_answer(reason="CONTENT_FILTERED")])
+    ask(service, "POST", "/text-to-image", TEA)
+    answer = ask(service, "GET", f"/generations/{service.store.only().id}")
+    assert answer.status == 200
+    assert set(answer.json) == {"id", "status", "created_at", "request", "error"}
+    error = answer.json["error"]
+    assert (error["code"], error["status"], error["retryable"]) == ("content_filtered", 422, False)
+
+
+def test_unknown_foreign_deleted_expired_and_malformed_ids_look_the_same() -> None:
+    """Byte for byte, on every route of a generation."""
+    service = world()
+    foreign = ask(service, "POST", "/text-to-image", TEA, key=OTHER_KEY).json["id"]
+    deleted = made(service)
+    ask(service, "DELETE", f"/generations/{deleted}")
+    expired = made(service)
+    record = service.store.get(expired)
+    assert record is not None
+    past = replace(record, expires_at=service.clock.now())
+    service.store.items[expired] = to_json(past)
+    ids = (UNKNOWN, foreign, deleted, expired, "gen_", "x", "GEN_" + "a" * 26, 'a"b', "%00", "é")
+    answers = {
+        (answer.status, answer.body, tuple(sorted(answer.headers.items())))
+        for method, tail in (("GET", ""), ("GET", "/image"), ("DELETE", ""))
+        for id_ in ids
+        for answer in [ask(service, method, f"/generations/{id_}{tail}")]
+    }
+    assert len(answers) == 1
+    assert answers.pop()[0] == 404
+
+
+def test_the_history_has_everything_newest_first() -> None:
+    """Failed ones too, and no other caller's."""
+    service = world(answers=[sdxl_answer(), errors.OutcomeUnknown("No answer."), sdxl_answer()])
+    ids = []
+    for seed in (1, 2, 3):
+        ask(service, "POST", "/text-to-image", {**TEA, "seed": seed})
+        service.clock.sleep(1)
+    made_by_other = ask(service, "POST", "/text-to-image", TEA, key=OTHER_KEY).json["id"]
+    body = ask(service, "GET", "/generations").json
+    ids = [one["id"] for one in body["generations"]]
+    assert [one["status"] for one in body["generations"]] == ["succeeded", "failed", "succeeded"]
+    assert [one["request"]["seed"] for one in body["generations"]] == [3, 2, 1]
+    assert body["generations"][1]["error"]["code"] == "outcome_unknown"
+    assert made_by_other not in ids
+    assert body["next_cursor"] is None
+
+
+def test_the_history_comes_in_pages() -> None:
+    """The cursor of one page leads to the next, the last has none."""
+    service = world()
+    for seed in range(1, 6):
+        made(service, seed=seed)
+        service.clock.sleep(1)
+    seen, cursor = [], None
+    for _ in range(3):
+        query = {"limit": "2", **({"cursor": cursor} if cursor else {})}
+        body = ask(service, "GET", "/generations", query=query).json
+        seen.append([one["request"]["seed"] for one in body["generations"]])
+        cursor = body["next_cursor"]
+    assert (seen, cursor) == ([[5, 4], [3, 2], [1]], None)
+
+
+def test_the_history_forgets_what_is_past_its_retention() -> None:
+    """As a look-up does, however late the table removes it."""
+    service = world()
+    made(service, seed=1)
+    service.clock.sleep(30 * 24 * 3600)
+    recent = made(service, seed=2)
+    body = ask(service, "GET", "/generations").json
+    assert [one["id"] for one in body["generations"]] == [recent]
+
+
+def test_the_history_has_twenty_unless_asked_otherwise() -> None:
+    """1 to 100."""
+    service = world()
+    for seed in range(1, 24):
+        made(service, seed=seed)
+    sizes = [
+        len(ask(service, "GET", "/generations", query={"limit": limit} if limit else {}).json["generations"])
+        for limit in (None, "1", "100")
+    ]
+    assert sizes == [20, 1, 23]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"limit": "0"},
+        {"limit": "101"},
+        {"limit": ""},
+        {"limit": "-1"},
+        {"limit": "1.0"},
+        {"limit": "٣"},
+        {"limit": ["1", "2"]},
+        {"cursor": ""},
+        {"cursor": "not one of ours"},
+        {"cursor": "x" * 257},
+        {"cursor": ["1", "1"]},
+    ],
+)
+def test_a_bad_limit_or_cursor_is_refused(query: dict[str, Any]) -> None:
+    """By its name."""
+    answer = ask(world(), "GET", "/generations", query=query)
+    assert (answer.status, answer.json["code"]) == (400, "invalid_parameter")
+    assert [found["field"] for found in answer.json["errors"]] == [*query]
+
+
+def test_the_image_route_redirects_to_a_fresh_url() -> None:
+    """302, no body, and the next time another URL."""
+    service = world()
+    id_ = made(service)
+    answers = [ask(service, "GET", f"/generations/{id_}/image") for _ in range(2)]
+    assert [answer.status for answer in answers] == [302, 302]
+    assert answers[0].body == ""
+    locations = {answer.headers["location"] for answer in answers}
+    assert len(locations) == 2
+    assert all(location.startswith("https://bucket.example/images/") for location in locations)
+    assert {answer.headers["cache-control"] for answer in answers} == {"no-store"}
+
+
+@pytest.mark.parametrize("state", ["queued", "running"])
+def test_the_image_of_a_generation_that_is_not_done_is_in_progress(state: State) -> None:
+    """409, where and when to look."""
+    service = world()
+    made(service)
+    id_ = put_state(service, state)
+    answer = ask(service, "GET", f"/generations/{id_}/image")
+    assert (answer.status, answer.json["code"]) == (409, "in_progress")
+    assert answer.headers["location"] == f"/v1/generations/{id_}"
+    assert answer.headers["retry-after"] == "2"
+
+
+def test_a_failed_generation_has_no_image() -> None:
+    """404: the sentence leads to the reason, which repeating this request would not change."""
+    service = world(answers=[errors.ModelThrottled("Busy.")])
+    ask(service, "POST", "/text-to-image", TEA)
+    id_ = service.store.only().id
+    answer = ask(service, "GET", f"/generations/{id_}/image")
+    assert (answer.status, answer.json["code"], answer.json["retryable"]) == (404, "not_found", False)
+    assert f"/v1/generations/{id_}" in answer.json["detail"]
+
+
+@pytest.mark.parametrize("tail", ["", "/image"])
+def test_an_image_that_its_lifecycle_removed_is_gone(tail: str) -> None:
+    """410; the history still lists it."""
+    service = world()
+    id_ = made(service)
+    service.images.objects.clear()
+    answer = ask(service, "GET", f"/generations/{id_}{tail}")
+    assert (answer.status, answer.json["code"]) == (410, "gone")
+    assert ask(service, "GET", "/generations").json["generations"][0]["id"] == id_
+
+
+def test_deleting_removes_image_and_record() -> None:
+    """204 without a body; afterwards the id is unknown and the history does not have it."""
+    service = world()
+    id_ = made(service)
+    answer = ask(service, "DELETE", f"/generations/{id_}")
+    assert (answer.status, answer.body) == (204, "")
+    assert service.images.objects == {}
+    assert ask(service, "GET", f"/generations/{id_}").status == 404
+    assert ask(service, "DELETE", f"/generations/{id_}").status == 404
+    assert ask(service, "GET", "/generations").json["generations"] == []
+
+
+def test_a_failed_generation_can_be_deleted() -> None:
+    """It has a record, if no image."""
+    service = world(answers=[errors.OutcomeUnknown("No answer.")])
+    ask(service, "POST", "/text-to-image", TEA)
+    id_ = service.store.only().id
+    assert ask(service, "DELETE", f"/generations/{id_}").status == 204
+    assert ask(service, "GET", f"/generations/{id_}").status == 404
+
+
+@pytest.mark.parametrize("state", ["queued", "running"])
+def test_a_generation_that_is_not_done_cannot_be_deleted(state: State) -> None:
+    """Its image may be paid already."""
+    service = world()
+    made(service)
+    answer = ask(service, "DELETE", f"/generations/{put_state(service, state)}")
+    assert (answer.status, answer.json["code"]) == (409, "in_progress")
+    assert answer.headers["retry-after"] == "2"
+
+
+def test_the_models_are_listed_in_the_order_in_which_they_serve() -> None:
+    """The default is the first that is alive."""
+    models = ask(world(), "GET", "/models").json["models"]
+    assert [(model["id"], model["default"]) for model in models] == [(SDXL, False), (CORE, True)]
+    sdxl, core = models
+    assert sdxl["lifecycle"] == {
+        "status": "end_of_life",
+        "legacy_at": "2024-10-16",
+        "end_of_life_at": "2025-05-20",
+        "successor": CORE,
+    }
+    assert core["lifecycle"]["status"] == "active"
+    assert (core["region"], core["price_per_image"]) == ("us-west-2", 0.04)
+    assert "seed" in core["honours"]
+    assert "sampler" not in core["honours"]
+
+
+def test_health_needs_no_key_and_touches_nothing() -> None:
+    """A monitor may ask."""
+    service = world()
+    service.images.failures = [errors.InternalError("Nobody may ask the stores.")]
+    service.store.failures = [errors.InternalError("Nobody may ask the stores.")]
+    answer = ask(service, "GET", "/health", key=None)
+    assert (answer.status, answer.json) == (200, {"status": "ok"})

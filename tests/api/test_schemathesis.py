@@ -1,0 +1,65 @@
+"""The served OpenAPI document and the service agree, case by generated case."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, settings
+from schemathesis.specs.openapi.checks import positive_data_acceptance
+
+from imagegen.api import create_app
+from imagegen.generations import to_json
+from imagegen.openapi_routes import OPERATIONS
+from tests.agreement import is_beyond_a_schema
+from tests.events import KEY, event, send
+from tests.fakes import world
+from tests.gateway import wsgi
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from aws_lambda_powertools.event_handler import APIGatewayRestResolver
+
+EXAMPLE_ID: Final = "gen_3nq7v5kd2wzr6xj4tm5yhb2c7a"
+OWN: Final = "GET /openapi.json"
+"""The document itself, which no case asks for."""
+
+cases: Counter[str] = Counter()
+
+
+def app() -> APIGatewayRestResolver:
+    """Return a service of its own, in which the document's example id exists."""
+    service = world()
+    fresh = create_app(service.services)
+    send(fresh, event("POST", "/text-to-image", {"text_prompts": [{"text": "tea"}]}))
+    record = replace(service.store.only(), id=EXAMPLE_ID)
+    ((_, image),) = service.images.objects.values()
+    service.images.objects[record.owner, record.id] = (b"", image)
+    service.store.items[record.id] = to_json(record)
+    return fresh
+
+
+config = schemathesis.Config.from_dict({"auth": {"openapi": {"ApiKey": {"api_key": KEY}}}})
+schema = schemathesis.openapi.from_wsgi("/v1/openapi.json", app=wsgi(app), config=config)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def enough_cases() -> Iterator[None]:
+    """After a whole run, there were enough cases for the agreement to mean something."""
+    yield
+    if set(cases) >= {f"{operation.method} {operation.path}" for operation in OPERATIONS} - {OWN}:
+        assert sum(cases.values()) >= 5_000
+
+
+@schema.parametrize()
+@settings(max_examples=370, deadline=None, suppress_health_check=list(HealthCheck))
+def test_every_answer_is_as_documented(case: schemathesis.Case[Any]) -> None:
+    """No 5xx, no undocumented status, type, header or member; bad data refused, good data taken, keys required."""
+    cases[case.operation.label] += 1
+    response = case.call()
+    refused = response.status_code in {400, 422} and is_beyond_a_schema(case, response.json())
+    case.validate_response(response, excluded_checks=[positive_data_acceptance] if refused else [])

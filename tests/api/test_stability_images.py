@@ -1,0 +1,129 @@
+"""Stability's v1 routes over fakes: JSON and bytes, engines, replays."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import pytest
+
+from imagegen.api import create_app
+from tests.events import Answer, event, send
+from tests.fakes import CORE, SDXL, World, png, sdxl_answer, world
+
+TEA = {
+    "text_prompts": [{"text": "A lighthouse on a cliff", "weight": 1}],
+    "cfg_scale": 7,
+    "steps": 30,
+    "samples": 1,
+}
+ENGINE = "stable-diffusion-xl-1024-v1-0"
+KEY = {"Idempotency-Key": "order-2026-11-03-0001"}
+
+
+def post(service: World, *, engine: str = ENGINE, body: Any = None, **headers: str) -> Answer:
+    """Ask for an image as Stability's clients do."""
+    sent = {name.replace("_", "-"): value for name, value in headers.items()}
+    path = f"/generation/{engine}/text-to-image"
+    return send(create_app(service.services), event("POST", path, body or TEA, headers=sent))
+
+
+def test_json_has_the_image_in_base64() -> None:
+    """One artifact with Stability's three members."""
+    picture = png(grey=9)
+    service = world(answers=[sdxl_answer(picture, seed=3407)])
+    answer = post(service, Accept="application/json")
+    assert answer.status == 200
+    (artifact,) = answer.json["artifacts"]
+    assert base64.b64decode(artifact.pop("base64"), validate=True) == picture
+    assert artifact == {"finishReason": "SUCCESS", "seed": 3407}
+
+
+def test_png_is_the_image_itself() -> None:
+    """With the two headers that say what JSON would."""
+    picture = png(grey=9)
+    answer = post(world(answers=[sdxl_answer(picture, seed=3407)]), Accept="image/png")
+    assert answer.base64_encoded
+    assert answer.content == picture
+    assert answer.headers["content-type"] == "image/png"
+    assert (answer.headers["finish-reason"], answer.headers["seed"]) == ("SUCCESS", "3407")
+
+
+def test_an_error_is_json_whatever_is_accepted() -> None:
+    """Stability's clients read `name`."""
+    answer = post(world(), body={**TEA, "steps": 9}, Accept="image/png")
+    assert (answer.status, answer.headers["content-type"], answer.base64_encoded) == (
+        400,
+        "application/json",
+        False,
+    )
+    assert answer.json["name"] == "bad_request"
+    assert answer.json["message"].startswith("steps must be an integer from 10 to 150.")
+
+
+@pytest.mark.parametrize(("engine", "model"), [(ENGINE, SDXL), (CORE, CORE), (SDXL, SDXL)])
+def test_the_engine_chooses_the_model(engine: str, model: str) -> None:
+    """SDXL's own engine leaves it to the deployment."""
+    service = world()
+    post(service, engine=engine)
+    assert [called for called, _ in service.runtime.calls] == [model]
+
+
+def test_an_unknown_engine_is_not_found() -> None:
+    """404 in Stability's shape, and nothing is made."""
+    service = world()
+    answer = post(service, engine="stable-diffusion-v1-6")
+    assert (answer.status, answer.json["name"]) == (404, "not_found")
+    assert service.store.items == {}
+
+
+@pytest.mark.parametrize(
+    ("members", "name"),
+    [
+        ({"width": 512, "height": 512}, "invalid_sdxl_v1_dimensions"),
+        ({"height": 1024}, "invalid_sdxl_v1_dimensions"),
+        ({"samples": 2}, "invalid_samples"),
+        ({"strict": True}, "bad_request"),
+        ({"model": CORE}, "bad_request"),
+        ({"text_prompts": None}, "bad_request"),
+    ],
+)
+def test_a_refusal_has_stabilitys_name(members: dict[str, Any], name: str) -> None:
+    """And costs nothing."""
+    service = world()
+    answer = post(service, body={**TEA, **members})
+    assert (answer.status, answer.json["name"]) == (400, name)
+    assert service.runtime.calls == []
+
+
+def test_a_filtered_image_is_an_error() -> None:
+    """A blurred image is never answered as if it had succeeded."""
+    answer = post(world(answers=[sdxl_answer(reason="CONTENT_FILTERED")]), Accept="image/png")
+    assert (answer.status, answer.json["name"]) == (422, "invalid_prompts")
+
+
+def test_a_repeated_request_is_the_same_image() -> None:
+    """Also when it is asked for as bytes the second time, or on our own route."""
+    service = world()
+    first = post(service, **KEY)
+    second = post(service, Accept="image/png", **KEY)
+    third = send(create_app(service.services), event("POST", "/text-to-image", TEA, headers=KEY))
+    assert len(service.runtime.calls) == 1
+    assert second.headers["idempotent-replayed"] == third.headers["idempotent-replayed"] == "true"
+    assert second.content == base64.b64decode(first.json["artifacts"][0]["base64"])
+
+
+def test_an_image_that_was_removed_is_gone() -> None:
+    """Not an empty artifact."""
+    service = world()
+    post(service, **KEY)
+    service.images.objects.clear()
+    assert post(service, **KEY).status == 410
+
+
+def test_the_engines_are_listed_as_stabilitys_clients_expect() -> None:
+    """An array; each is one that the path takes."""
+    service = world()
+    answer = send(create_app(service.services), event("GET", "/engines/list"))
+    assert [engine["id"] for engine in answer.json] == [ENGINE, SDXL, CORE]
+    assert {tuple(sorted(engine)) for engine in answer.json} == {("description", "id", "name", "type")}

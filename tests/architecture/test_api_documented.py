@@ -1,0 +1,239 @@
+"""`docs/api.md` and `docs/errors.md` say of every route, field, header and code what the code says."""
+
+from __future__ import annotations
+
+import re
+import typing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from imagegen import contract, parameters, responses, schema, strict_json
+from imagegen.api import EXPOSED_HEADERS
+from imagegen.compat import openai, stability
+from imagegen.errors import (
+    CallerError,
+    ImagegenError,
+    OperatorError,
+    ServiceError,
+    WaitError,
+    error_types,
+)
+from imagegen.openapi_routes import OPERATIONS, Operation
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+    from pydantic.fields import FieldInfo
+
+DOCS = Path(__file__).parents[2] / "docs"
+API = (DOCS / "api.md").read_text(encoding="utf-8")
+ERRORS = (DOCS / "errors.md").read_text(encoding="utf-8")
+SENTENCES = " ".join(API.split())
+WHO: dict[type[ImagegenError], str] = {
+    CallerError: "the caller",
+    WaitError: "time",
+    OperatorError: "the operator",
+    ServiceError: "the service",
+}
+COLUMNS = ("field", "type", "limits", "default", "example", "means")
+OPERATION_IDS = [operation.id for operation in OPERATIONS]
+
+
+def rows(page: str) -> list[list[str]]:
+    """Return the rows of a page's tables."""
+    return [
+        [cell.strip() for cell in line.split("|")[1:-1]]
+        for line in page.splitlines()
+        if line.startswith("| ")
+    ]
+
+
+def section(operation: Operation) -> str:
+    """Return what the page says of one route."""
+    heading = f"\n## {operation.method} /v1{operation.path}\n"
+    assert heading in API, f"docs/api.md has no section of {operation.method} {operation.path}"
+    return API.partition(heading)[2].partition("\n## ")[0]
+
+
+def field_row(operation_id: str, name: str) -> list[str]:
+    """Return the row of a field in a route's table."""
+    operation = next(one for one in OPERATIONS if one.id == operation_id)
+    fields = (row for row in rows(section(operation)) if len(row) == len(COLUMNS))
+    found = [row for row in fields if row[0] == f"`{name}`"]
+    assert len(found) == 1, f"docs/api.md has no row, or several, of {name}"
+    return found[0]
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=OPERATION_IDS)
+def test_every_route_has_a_section_with_a_curl_line(operation: Operation) -> None:
+    """And a line in the list at the top that leads there."""
+    path = re.sub(r"\{\w+\}", '[^ "]+', operation.path)
+    assert re.search(rf'curl .*"\$API{path}[?"]', section(operation))
+    assert ("-X DELETE" in section(operation)) == (operation.method == "DELETE")
+    anchor = re.sub(r"[^a-z0-9 _-]", "", f"{operation.method} /v1{operation.path}".lower()).replace(" ", "-")
+    assert f"(#{anchor})" in API
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=OPERATION_IDS)
+def test_every_status_of_a_success_is_documented(operation: Operation) -> None:
+    """In the section of its route."""
+    assert all(str(success.status) in section(operation) for success in operation.successes)
+
+
+def test_no_route_is_documented_that_does_not_exist() -> None:
+    """A section outlives its route otherwise."""
+    headings = set(re.findall(r"^## ([A-Z]+ /v1\S+)$", API, flags=re.MULTILINE))
+    assert headings == {f"{operation.method} /v1{operation.path}" for operation in OPERATIONS}
+
+
+def numbers_of(field: FieldInfo) -> list[float]:
+    """Return the bounds that a field's definition has."""
+    names = ("ge", "le", "min_length", "max_length")
+    return [
+        getattr(bound, name)
+        for bound in field.metadata
+        for name in names
+        if getattr(bound, name, None) is not None
+    ]
+
+
+FIELDS: list[tuple[str, str, FieldInfo]] = [
+    *(("createGeneration", name, field) for name, field in schema.RequestBody.model_fields.items()),
+    *(
+        ("createGeneration", f"text_prompts[].{name}", field)
+        for name, field in schema.PromptBody.model_fields.items()
+    ),
+    *(("createOpenAIImages", name, field) for name, field in openai.ImagesBody.model_fields.items()),
+]
+
+
+@pytest.mark.parametrize(
+    ("operation_id", "name", "field"), FIELDS, ids=[f"{one[0]}-{one[1]}" for one in FIELDS]
+)
+def test_every_field_has_a_row_with_its_limits_and_an_example(
+    operation_id: str, name: str, field: FieldInfo
+) -> None:
+    """Numbers as the definition has them."""
+    _, kind, limits, default, example, meaning = field_row(operation_id, name)
+    assert kind
+    assert meaning
+    assert example.startswith("`")
+    named = {int(number) for number in re.findall(r"\d+", limits)}
+    model_is_looked_up = (operation_id, name) == ("createOpenAIImages", "model")
+    if not model_is_looked_up:
+        assert {int(number) for number in numbers_of(field)} <= named
+    assert (default == "required") == field.is_required() or name == "extras"
+
+
+@pytest.mark.parametrize(
+    ("operation_id", "name", "values"),
+    [
+        ("createGeneration", "clip_guidance_preset", contract.CLIP_GUIDANCE_PRESETS),
+        ("createGeneration", "sampler", contract.SAMPLERS),
+        ("createGeneration", "style_preset", contract.STYLE_PRESETS),
+        ("createOpenAIImages", "quality", typing.get_args(openai.Quality)),
+        ("createOpenAIImages", "style", typing.get_args(openai.Style)),
+        ("createOpenAIImages", "response_format", typing.get_args(openai.ResponseFormat)),
+    ],
+)
+def test_every_value_of_a_choice_is_listed_and_no_other(
+    operation_id: str, name: str, values: tuple[str, ...]
+) -> None:
+    """In the field's row."""
+    assert set(re.findall(r"`([^`]+)`", field_row(operation_id, name)[2])) == set(values)
+
+
+@pytest.mark.parametrize(
+    ("name", "default"),
+    [
+        ("cfg_scale", contract.TextToImage(text_prompts=()).cfg_scale),
+        ("steps", contract.TextToImage(text_prompts=()).steps),
+        ("seed", contract.TextToImage(text_prompts=()).seed),
+        ("height", contract.TextToImage(text_prompts=()).height),
+        ("width", contract.TextToImage(text_prompts=()).width),
+        ("samples", contract.TextToImage(text_prompts=()).samples),
+    ],
+)
+def test_defaults_are_the_contracts(name: str, default: float) -> None:
+    """As JSON writes them."""
+    assert field_row("createGeneration", name)[3] == f"`{default:g}`"
+
+
+def test_the_sizes_are_listed() -> None:
+    """All nine pairs."""
+    assert ", ".join(f"{width}x{height}" for width, height in contract.SIZES) in SENTENCES
+
+
+def members(model: type[BaseModel]) -> list[str]:
+    """Return the names of a body's members as clients see them."""
+    return [field.alias or name for name, field in model.model_fields.items()]
+
+
+@pytest.mark.parametrize(
+    ("operation_id", "model"),
+    [
+        ("createGeneration", responses.GenerationBody),
+        ("createGeneration", responses.ArtifactBody),
+        ("createGeneration", responses.AcceptedBody),
+        ("showGeneration", responses.GenerationDetailBody),
+        ("listGenerations", responses.HistoryBody),
+        ("listModels", responses.ModelBody),
+        ("listModels", responses.LifecycleBody),
+    ],
+)
+def test_every_member_of_an_answer_is_documented(operation_id: str, model: type[BaseModel]) -> None:
+    """In the section of its route."""
+    text = section(next(one for one in OPERATIONS if one.id == operation_id))
+    assert [name for name in members(model) if not re.search(rf"[`.\"]{name}[`\"]", text)] == []
+
+
+@pytest.mark.parametrize(
+    "header", [*EXPOSED_HEADERS, "X-Should-Retry", "x-api-key", "Idempotency-Key", "Prefer"]
+)
+def test_every_header_has_a_row(header: str) -> None:
+    """Those of requests and those of answers."""
+    assert [row[0] for row in rows(API)].count(f"`{header}`") == 1
+
+
+def test_numbers_in_the_text_are_the_codes_own() -> None:
+    """Limits that sentences repeat."""
+    assert f"at most {strict_json.MAX_BODY_BYTES:,} bytes" in SENTENCES
+    assert f"nesting deeper than {strict_json.MAX_DEPTH}" in SENTENCES
+    assert f"| `limit` | 1 to {parameters.MAX_LIMIT} | {parameters.DEFAULT_LIMIT} |" in API
+    assert stability.SDXL_ENGINE in SENTENCES
+    assert f"{strict_json.MAX_BODY_BYTES:,} bytes" in ERRORS
+
+
+def error_row(code: str) -> list[str]:
+    """Return a code's row of the table of codes."""
+    (found,) = [row for row in rows(ERRORS) if row[0] == f"`{code}`" and len(row) == 6]
+    return found
+
+
+@pytest.mark.parametrize("kind", error_types(), ids=[kind.kind.code for kind in error_types()])
+def test_every_code_has_a_row_that_says_what_the_code_says(kind: type[ImagegenError]) -> None:
+    """Status, whether to retry, whether it was paid, and who can fix it."""
+    _, status, retry, paid, who, meaning = error_row(kind.kind.code)
+    family = next(family for family in WHO if issubclass(kind, family))
+    assert (status, retry) == (str(kind.kind.status), "yes" if kind.kind.retryable else "no")
+    assert (paid, who) == (kind.kind.paid, WHO[family])
+    assert len(meaning) > 30
+
+
+def test_no_code_is_documented_that_does_not_exist() -> None:
+    """A row outlives its error otherwise."""
+    documented = [row[0].strip("`") for row in rows(ERRORS) if len(row) == 6 and row[0].startswith("`")]
+    assert documented == [kind.kind.code for kind in error_types()]
+
+
+@pytest.mark.parametrize("kind", error_types(), ids=[kind.kind.code for kind in error_types()])
+def test_every_code_has_its_names_in_the_other_shapes(kind: type[ImagegenError]) -> None:
+    """As the translators give them."""
+    error = kind("One sentence.")
+    names: list[Any] = [
+        openai.problem(error)["error"]["type"],
+        stability.problem(error, request_id="")["name"],
+    ]
+    (row,) = [row for row in rows(ERRORS) if row[0] == f"`{kind.kind.code}`" and len(row) == 3]
+    assert row[1:] == [f"`{name}`" for name in names]

@@ -1,0 +1,51 @@
+"""The document that the deployed stack serves, and what the stack answers to generated requests."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import schemathesis
+from hypothesis import HealthCheck, settings
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from imagegen.openapi import document
+
+if TYPE_CHECKING:
+    import httpx
+
+    from tests.local.stack import Stack
+
+CHECKS: Final = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+]
+
+# Boundary cases are left to tests/api, which has them in process and by the thousand.
+config = schemathesis.Config.from_dict({"phases": {"coverage": {"enabled": False}}})
+schema = schemathesis.openapi.from_dict(document(), config=config)
+
+
+def test_the_stack_serves_the_document_without_a_key(anonymous: httpx.Client) -> None:
+    """The one that is committed."""
+    answer = anonymous.get("/openapi.json").raise_for_status()
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.json() == document()
+
+
+@schema.parametrize()
+@settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+def test_every_answer_of_the_stack_is_as_documented(case: schemathesis.Case[Any], stack: Stack) -> None:
+    """Statuses, types, headers and members, through API Gateway."""
+    verify = str(stack.ca_bundle) if stack.ca_bundle else True
+    headers = {"x-api-key": stack.state.api_key}
+    response = case.call(base_url=stack.state.api_url, headers=headers, verify=verify)
+    case.validate_response(response, checks=CHECKS, headers=headers)
