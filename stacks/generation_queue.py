@@ -9,8 +9,9 @@ from constructs import Construct
 
 from stacks.stage import StageConfig
 
-# A delivery is spent only by a worker that died: the worker itself waits by changing the visibility.
-MAX_DELIVERIES = 5
+# Every delivery counts, also one that the worker puts off because the model is busy. With its back-off, up to
+# 300 seconds, ten are about a quarter of an hour.
+MAX_DELIVERIES = 10
 
 
 class GenerationQueue(Construct):

@@ -37,9 +37,7 @@ def invoke_models(refs: Sequence[ModelRef], *, stack: Stack) -> tuple[iam.Policy
     statements = [invoke]
     streaming = [ref for ref in refs if ref.model.streams]
     if streaming:
-        statements.append(
-            statement("StreamListedModels", "bedrock:InvokeModelWithResponseStream", streaming)
-        )
+        statements.append(statement("StreamListedModels", "bedrock:InvokeModelWithResponseStream", streaming))
     endpoints = [ref.endpoint_arn for ref in refs if ref.endpoint_arn is not None]
     if endpoints:
         statements.append(_through_bedrock(endpoints))

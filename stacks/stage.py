@@ -15,6 +15,8 @@ from typing import Any, Literal, Self
 
 STAGE_NAME = re.compile(r"[a-z](?:[a-z0-9-]{0,18}[a-z0-9])?")
 MAX_FUNCTION_TIMEOUT = 300
+# S3 expires by the day, from the midnight after, and some time later.
+LIFECYCLE_SLACK_DAYS = 2
 # The retention periods that CloudWatch Logs accepts.
 LOG_RETENTION_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 3653)
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
@@ -200,10 +202,11 @@ class StageConfig:
             _check(key=key, value=value, setting=known[key])
         frozen = {key: tuple(v) if isinstance(v, list) else v for key, v in values.items()}
         config = cls(name=name, **frozen)  # type: ignore[arg-type]  # each was checked by its Setting
-        if config.record_retention_days < config.image_retention_days:
+        least = config.image_retention_days + LIFECYCLE_SLACK_DAYS
+        if config.record_retention_days < least:
             raise StageError(
-                f"record_retention_days is {config.record_retention_days} (int); it must be at least "
-                f"image_retention_days, {config.image_retention_days}, so that no image outlives its record."
+                f"record_retention_days is {config.record_retention_days} (int); it must be at least {least}, "
+                f"{LIFECYCLE_SLACK_DAYS} more than image_retention_days, so that no image outlives its record."
             )
         if (config.throttle_rate is None) != (config.throttle_burst is None):
             raise StageError("throttle_rate and throttle_burst must both be numbers or both be null.")

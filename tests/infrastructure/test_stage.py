@@ -170,10 +170,10 @@ def test_a_stage_must_be_an_object() -> None:
 
 def test_images_never_outlive_their_records() -> None:
     """Otherwise a caller could not delete an image any more."""
-    with pytest.raises(StageError, match="record_retention_days is 6"):
-        StageConfig.from_json(name="dev", values={"image_retention_days": 7, "record_retention_days": 6})
-    config = StageConfig.from_json(name="dev", values={"image_retention_days": 7, "record_retention_days": 7})
-    assert config.record_retention_days == 7
+    with pytest.raises(StageError, match="record_retention_days is 8"):
+        StageConfig.from_json(name="dev", values={"image_retention_days": 7, "record_retention_days": 8})
+    config = StageConfig.from_json(name="dev", values={"image_retention_days": 7, "record_retention_days": 9})
+    assert config.record_retention_days == 9
 
 
 @pytest.mark.parametrize("key", ["throttle_rate", "throttle_burst"])

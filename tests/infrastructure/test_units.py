@@ -167,7 +167,7 @@ def test_a_message_gets_five_deliveries_and_then_waits_two_weeks(any_stage: Synt
     target = any_stage.logical_id("AWS::SQS::Queue", named="JobsDeadLetters")
     assert queue["RedrivePolicy"] == {
         "deadLetterTargetArn": {"Fn::GetAtt": [target, "Arn"]},
-        "maxReceiveCount": 5,
+        "maxReceiveCount": 10,
     }
     assert queue["MessageRetentionPeriod"] == 4 * 86_400
     assert dead_letters["MessageRetentionPeriod"] == 14 * 86_400
