@@ -21,7 +21,7 @@ STABILITY: Final = "/generation/stable-diffusion-xl-1024-v1-0/text-to-image"
 OPENAI: Final = "/images/generations"
 ROUTES: Final = ("/text-to-image", OPENAI, STABILITY)
 OPENAI_FIELDS: Final = ("prompt", "model", "n", "size", "quality", "style", "response_format", "user")
-BODIES: Final = {"bytes": 6_500, "raw": 4_500, "near": 2_500, "openai": 5_000, "stability": 2_000}
+BODIES: Final = {"bytes": 9_500, "raw": 4_500, "near": 2_500, "openai": 2_000, "stability": 2_000}
 """How many generated bodies each test sends: the cheap ones to make most, 20,500 in all."""
 
 
