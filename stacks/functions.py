@@ -107,8 +107,9 @@ class WorkerFunction(Function):
         config: StageConfig,
         code: lambda_.Code,
         environment: Mapping[str, str],
+        concurrency: int,
     ) -> None:
-        concurrency = config.worker_concurrency + DEAD_LETTER_CONCURRENCY + SWEEPER_CONCURRENCY
+        reserved = concurrency + DEAD_LETTER_CONCURRENCY + SWEEPER_CONCURRENCY
         super().__init__(
             scope,
             construct_id,
@@ -117,13 +118,13 @@ class WorkerFunction(Function):
             handler="imagegen.worker_handler.lambda_handler",
             description="Makes the images that were asked for asynchronously.",
             environment=environment,
-            reserved_concurrency=concurrency if config.reserve_concurrency else None,
+            reserved_concurrency=reserved if config.reserve_concurrency else None,
         )
-        self._config = config
+        self._concurrency = concurrency
 
     def poll(self, queue: GenerationQueue) -> None:
-        """Wake the worker for each message of both queues, never more at once than the stage allows."""
-        self._source("QueueSource", queue.queue, concurrency=self._config.worker_concurrency)
+        """Wake the worker for each message of both queues, never more at once than it was made for."""
+        self._source("QueueSource", queue.queue, concurrency=self._concurrency)
         self._source("DeadLetterSource", queue.dead_letters, concurrency=DEAD_LETTER_CONCURRENCY)
 
     def sweep_every_minute(self) -> None:
@@ -192,7 +193,6 @@ def environment(
         "URL_TTL": str(config.url_ttl),
         "S3_ADDRESSING_STYLE": config.s3_addressing_style,
         "CORS_ORIGINS": ",".join(config.cors_origins),
-        "IMAGE_RETENTION_DAYS": str(config.image_retention_days),
         "RECORD_RETENTION_DAYS": str(config.record_retention_days),
         "MAX_PAID_ATTEMPTS": str(config.max_paid_attempts),
         "DAILY_IMAGES_PER_CALLER": _or_empty(config.daily_images_per_caller),

@@ -77,9 +77,9 @@ def _problems(*, iam: bool) -> tuple[GatewayProblem, ...]:
         problem(types.BAD_REQUEST_BODY, errors.InvalidParameter, _NOT_WELL_FORMED),
         problem(types.BAD_REQUEST_PARAMETERS, errors.InvalidParameter, _NOT_WELL_FORMED),
         problem(types.DEFAULT_4_XX, errors.InvalidParameter, _NOT_WELL_FORMED),
-        problem(types.DEFAULT_5_XX, errors.InternalError, _MAYBE_CARRIED_OUT),
+        problem(types.DEFAULT_5_XX, errors.OutcomeUnknown, _MAYBE_CARRIED_OUT),
         problem(types.EXPIRED_TOKEN, errors.Forbidden, refused),
-        problem(types.INTEGRATION_FAILURE, errors.InternalError, _MAYBE_CARRIED_OUT),
+        problem(types.INTEGRATION_FAILURE, errors.OutcomeUnknown, _MAYBE_CARRIED_OUT),
         problem(types.INTEGRATION_TIMEOUT, errors.ModelTimeout, _STILL_RUNNING),
         problem(types.INVALID_API_KEY, errors.Forbidden, refused),
         problem(types.INVALID_SIGNATURE, errors.Forbidden, refused),
@@ -116,6 +116,9 @@ def add_gateway_responses(api: apigateway.RestApi, *, iam: bool, cors_origins: t
             "X-Request-Id": "context.requestId",
             **_cors_headers(cors_origins),
         }
+        if problem.error.kind.paid != "no":
+            # Without this header OpenAI's clients repeat every 5xx by themselves, and pay again.
+            headers["X-Should-Retry"] = "'false'"
         if problem.retry_after is not None:
             headers["Retry-After"] = f"'{problem.retry_after}'"
         api.add_gateway_response(

@@ -104,10 +104,10 @@ class HttpApi(Construct):
         self._preflight(resource)
 
     def _open_path(self, path: str, integration: apigateway.Integration) -> None:
-        # Another method falls through to the greedy path, which answers 405.
+        # ANY, since API Gateway's own answer to another method would be a 404; the function's is a 405.
         resource = self.api.root.add_resource(path)
         resource.add_method(
-            "GET", integration, api_key_required=False, authorization_type=apigateway.AuthorizationType.NONE
+            "ANY", integration, api_key_required=False, authorization_type=apigateway.AuthorizationType.NONE
         )
         self._preflight(resource)
 

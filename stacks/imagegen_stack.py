@@ -13,7 +13,7 @@ from stacks.generation_queue import GenerationQueue
 from stacks.generation_table import DUE_INDEX, OWNER_INDEX, GenerationTable
 from stacks.http_api import HttpApi
 from stacks.image_bucket import ImageBucket
-from stacks.model_access import invoke_models, resolve_models, warn_about_ended_models
+from stacks.model_access import concurrency_for, invoke_models, resolve_models, warn_about_ended_models
 from stacks.stage import StageConfig
 
 if TYPE_CHECKING:
@@ -41,7 +41,10 @@ class ImagegenStack(Stack):
         secret = WebhookSecret(self, "Webhooks") if config.webhooks else None
         variables = environment(config=config, bucket=bucket, table=table, queue=queue, webhook_secret=secret)
         api = ApiFunction(self, "Api", config=config, code=code, environment=variables)
-        worker = WorkerFunction(self, "Worker", config=config, code=code, environment=variables)
+        concurrency = config.worker_concurrency or concurrency_for(models, today=today)
+        worker = WorkerFunction(
+            self, "Worker", config=config, code=code, environment=variables, concurrency=concurrency
+        )
         http_api = HttpApi(self, "Http", config=config, handler=api.function)
 
         for function in (api, worker):
@@ -51,6 +54,7 @@ class ImagegenStack(Stack):
         worker.allow(table.query(DUE_INDEX), queue.consume())
         if secret:
             worker.allow(secret.read())
+            self._output("WebhookSecretArn", secret.arn)
         worker.poll(queue)
         worker.sweep_every_minute()
 

@@ -11,6 +11,9 @@ from aws_cdk import aws_iam as iam
 from imagegen.models import ModelRef, resolve
 from stacks.stage import StageError
 
+SECONDS_AN_IMAGE_TAKES = 10
+LEAST_CONCURRENCY = 2
+
 
 def resolve_models(entries: Sequence[str], *, region: str) -> tuple[ModelRef, ...]:
     """Return what the stage's `models` name, seen from `region`.
@@ -55,6 +58,18 @@ def _through_bedrock(endpoints: Sequence[str]) -> iam.PolicyStatement:
         resources=list(dict.fromkeys(endpoints)),
         conditions={"StringEquals": {"aws:CalledViaLast": "bedrock.amazonaws.com"}},
     )
+
+
+def concurrency_for(refs: Sequence[ModelRef], *, today: date) -> int:
+    """Return how many asynchronous generations at once use the quota of the model that serves, and do not overrun it.
+
+    That is requests a minute times the part of a minute that an image takes, within what an event source may have.
+    """
+    living = [ref for ref in refs if ref.lifecycle.status(today) != "end_of_life"]
+    quota = next((ref.model.requests_per_minute for ref in living), None)
+    if quota is None:
+        return LEAST_CONCURRENCY
+    return max(LEAST_CONCURRENCY, quota * SECONDS_AN_IMAGE_TAKES // 60)
 
 
 def warn_about_ended_models(refs: Sequence[ModelRef], *, stack: Stack, today: date) -> None:

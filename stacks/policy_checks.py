@@ -28,7 +28,7 @@ class Accepted:
 
 
 FUNCTIONS = ("Api", "Worker")
-OPEN_METHODS = ("health/GET", "openapi.json/GET")
+OPEN_METHODS = ("health/ANY", "openapi.json/ANY")
 
 _RUNTIME = (
     "python3.13 is the version that the zip is built and tested for; it is moved on purpose, not by a rule."
@@ -54,8 +54,8 @@ _ALWAYS: tuple[Accepted, ...] = (
     Accepted(
         path="Images/Bucket/Resource",
         id="AwsSolutions-S1",
-        reason="Only presigned URLs read the bucket and the function logs each one it mints; a log of downloads "
-        "would be a second bucket to protect and expire.",
+        reason="Besides the functions only presigned URLs read the bucket, minted for the owner of a generation; "
+        "a log of downloads would be a second bucket to protect and expire.",
     ),
     *_of_functions(
         "Role/DefaultPolicy/Resource",

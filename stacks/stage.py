@@ -165,7 +165,7 @@ class StageConfig:
     daily_images_per_caller: int | None = _key(_or_null(_whole(0, 1_000_000)), 100)
     daily_images: int | None = _key(_or_null(_whole(0, 10_000_000)), 500)
     max_paid_attempts: int = _key(_whole(1, 10), 1)
-    worker_concurrency: int = _key(_whole(2, 1000), 2)
+    worker_concurrency: int | None = _key(_or_null(_whole(2, 1000)), None)
     reserve_concurrency: bool = _key(_flag(), default=True)
     retain_data: bool = _key(_flag(), default=False)
     api_auth: Literal["api_key", "iam"] = _key(_choice("api_key", "iam"), "api_key")

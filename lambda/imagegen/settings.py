@@ -29,7 +29,6 @@ class Settings:
     url_ttl: int
     s3_addressing_style: str
     cors_origins: tuple[str, ...]
-    image_retention_days: int
     record_retention_days: int
     max_paid_attempts: int
     daily_images_per_caller: int | None
@@ -107,7 +106,6 @@ _READERS: Final[Mapping[str, Callable[[str], Any]]] = {
     "url_ttl": _integer(60, 3600),
     "s3_addressing_style": _one_of("virtual", "path"),
     "cors_origins": _list,
-    "image_retention_days": _integer(1, 36_500),
     "record_retention_days": _integer(1, 36_500),
     "max_paid_attempts": _integer(1, 10),
     "daily_images_per_caller": _limit,

@@ -22,9 +22,9 @@ EXPECTED = {
     "BAD_REQUEST_BODY": (400, "invalid_parameter"),
     "BAD_REQUEST_PARAMETERS": (400, "invalid_parameter"),
     "DEFAULT_4XX": (400, "invalid_parameter"),
-    "DEFAULT_5XX": (500, "internal_error"),
+    "DEFAULT_5XX": (502, "outcome_unknown"),
     "EXPIRED_TOKEN": (403, "forbidden"),
-    "INTEGRATION_FAILURE": (500, "internal_error"),
+    "INTEGRATION_FAILURE": (502, "outcome_unknown"),
     "INTEGRATION_TIMEOUT": (504, "model_timeout"),
     "INVALID_API_KEY": (403, "forbidden"),
     "INVALID_SIGNATURE": (403, "forbidden"),
@@ -82,6 +82,13 @@ def test_a_gateway_response_is_a_complete_problem(dev: Synthesized, type_: str) 
 def test_a_refusal_that_passes_says_when_to_come_back(dev: Synthesized, type_: str, seconds: str) -> None:
     """A second, or a day: a quota is counted by month."""
     assert headers(responses(dev)[type_])["Retry-After"] == seconds
+
+
+@pytest.mark.parametrize("type_", EXPECTED)
+def test_what_may_have_been_paid_is_not_repeated_by_a_client_of_its_own(dev: Synthesized, type_: str) -> None:
+    """OpenAI's clients repeat every 5xx unless this header says otherwise."""
+    maybe_paid = type_ in {"DEFAULT_5XX", "INTEGRATION_FAILURE", "INTEGRATION_TIMEOUT"}
+    assert headers(responses(dev)[type_]).get("X-Should-Retry") == ("'false'" if maybe_paid else None)
 
 
 def test_a_time_out_says_that_the_image_is_still_made(dev: Synthesized) -> None:

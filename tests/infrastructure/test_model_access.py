@@ -11,7 +11,7 @@ import pytest
 from aws_cdk import assertions
 
 from imagegen.models import ModelRef, resolve
-from stacks.model_access import invoke_models, resolve_models
+from stacks.model_access import concurrency_for, invoke_models, resolve_models
 from stacks.stage import StageError
 from tests.infrastructure.synthesis import CONTEXT, ENVIRONMENT, build
 
@@ -94,6 +94,24 @@ def test_a_registered_endpoint_is_reached_through_bedrock_only(
     assert resources(stage) == [
         "arn:aws:bedrock:us-west-2:111122223333:marketplace/model-endpoint/all-access"
     ]
+
+
+@pytest.mark.parametrize(
+    ("models", "concurrency"),
+    [
+        ([CORE], 15),
+        (["stability.stable-diffusion-xl-v1", CORE], 15),
+        (["stability.stable-image-ultra-v1:1", CORE], 2),
+        (["stability.sd3-5-large-v1:0"], 2),
+        (["stability.stable-diffusion-xl-v1"], 2),
+    ],
+)
+def test_the_workers_at_once_follow_from_the_quota_of_the_model_that_serves(
+    models: list[str], concurrency: int
+) -> None:
+    """Requests a minute, each of which takes ten seconds; never fewer than Lambda accepts."""
+    refs = resolve_models(models, region="us-west-2")
+    assert concurrency_for(refs, today=date(2026, 11, 25)) == concurrency
 
 
 def test_an_unknown_model_is_refused_in_one_sentence() -> None:

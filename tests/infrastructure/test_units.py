@@ -160,7 +160,7 @@ def test_queues_deny_plain_http(any_stage: Synthesized, queue: str) -> None:
     assert denial["Principal"] == {"AWS": "*"}
 
 
-def test_a_message_gets_five_deliveries_and_then_waits_two_weeks(any_stage: Synthesized) -> None:
+def test_a_message_gets_ten_deliveries_and_then_waits_two_weeks(any_stage: Synthesized) -> None:
     """The dead-letter queue keeps longer than the queue, because a message's age goes with it."""
     queue = any_stage.one("AWS::SQS::Queue", named="JobsQueue")
     dead_letters = any_stage.one("AWS::SQS::Queue", named="JobsDeadLetters")

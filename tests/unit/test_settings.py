@@ -21,7 +21,6 @@ ENVIRONMENT = {
     "URL_TTL": "3600",
     "S3_ADDRESSING_STYLE": "virtual",
     "CORS_ORIGINS": "",
-    "IMAGE_RETENTION_DAYS": "30",
     "RECORD_RETENTION_DAYS": "90",
     "MAX_PAID_ATTEMPTS": "1",
     "DAILY_IMAGES_PER_CALLER": "",
@@ -48,7 +47,6 @@ def test_an_environment_is_read_whole() -> None:
         url_ttl=3600,
         s3_addressing_style="virtual",
         cors_origins=(),
-        image_retention_days=30,
         record_retention_days=90,
         max_paid_attempts=1,
         daily_images_per_caller=None,
@@ -69,7 +67,6 @@ def test_an_environment_is_read_whole() -> None:
         ("URL_TTL", "3600", 3600),
         ("S3_ADDRESSING_STYLE", "path", "path"),
         ("CORS_ORIGINS", "https://a.example,https://b.example", ("https://a.example", "https://b.example")),
-        ("IMAGE_RETENTION_DAYS", "1", 1),
         ("RECORD_RETENTION_DAYS", "36500", 36_500),
         ("MAX_PAID_ATTEMPTS", "10", 10),
         ("DAILY_IMAGES_PER_CALLER", "5", 5),
@@ -106,7 +103,6 @@ def test_a_value_within_its_bounds_is_read(name: str, value: str, read: Any) -> 
         ("URL_TTL", "59", "must be a whole number in 60–3600"),
         ("URL_TTL", "3601", "must be a whole number in 60–3600"),
         ("S3_ADDRESSING_STYLE", "auto", "must be virtual or path"),
-        ("IMAGE_RETENTION_DAYS", "0", "must be a whole number in 1–36500"),
         ("RECORD_RETENTION_DAYS", "36501", "must be a whole number in 1–36500"),
         ("MAX_PAID_ATTEMPTS", "0", "must be a whole number in 1–10"),
         ("MAX_PAID_ATTEMPTS", "11", "must be a whole number in 1–10"),
@@ -130,6 +126,6 @@ def test_everything_that_is_wrong_is_named_at_once() -> None:
         "The environment cannot be used: BUCKET_NAME is missing; TABLE_NAME is missing; QUEUE_URL is missing; "
         "DEAD_LETTER_QUEUE_ARN is missing; MODELS names no model; MODEL_TIMEOUT is missing; "
         "FUNCTION_TIMEOUT is missing; URL_TTL must be a whole number in 60–3600; S3_ADDRESSING_STYLE is missing; "
-        "IMAGE_RETENTION_DAYS is missing; RECORD_RETENTION_DAYS is missing; MAX_PAID_ATTEMPTS is missing; "
+        "RECORD_RETENTION_DAYS is missing; MAX_PAID_ATTEMPTS is missing; "
         "DAILY_IMAGES_PER_CALLER is missing; DAILY_IMAGES is missing; WEBHOOK_SECRET_ARN is missing."
     )
