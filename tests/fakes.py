@@ -257,6 +257,7 @@ class FakeQuotas:
     """Counters in memory; `limit` for each caller, none by default; `failures` are raised first, one a call."""
 
     limit: int | None = None
+    switched_off: bool = False
     taken: dict[tuple[str, str], int] = field(default_factory=dict)
     failures: list[ImagegenError] = field(default_factory=list)
 
@@ -272,6 +273,10 @@ class FakeQuotas:
         """Take one back."""
         self._fail()
         self.taken[owner, day] -= 1
+
+    def stopped(self) -> bool:
+        """Tell whether the kill switch is on."""
+        return self.switched_off
 
     def _fail(self) -> None:
         if self.failures:

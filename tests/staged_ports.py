@@ -179,6 +179,10 @@ class Stage:
             self.env = self.env._replace(units=self.env.units + 1)
         return (None if outcome == "done" else errors.InternalError, None)
 
+    def stopped(self) -> bool:
+        """Tell that the kill switch is off."""
+        return False
+
     def give_back(self, owner: str, day: str) -> None:  # noqa: ARG002 - there is one
         """Uncount."""
         self._call("give_back")

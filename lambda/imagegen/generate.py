@@ -201,7 +201,12 @@ class Generator:
             # It may stand, and a worker may pay for it: asked once more, the write tells. If that fails, too, the
             # quota unit stays counted, since a unit too many is better than an image too many.
             self.observer.noted("a claim is written again", id_=draft.id, error=exc)
+        try:
             return self.ledger.write(draft, replacing=replacing)
+        except errors.InternalError as exc:
+            if draft.asynchronous:
+                raise errors.OutcomeUnknown("The job may have been queued all the same.") from exc
+            raise
 
     def _replayed(self, standing: Generation, *, asked: str, asynchronous: bool) -> Submission:
         if standing.asked != asked:
@@ -242,6 +247,8 @@ class Generator:
         return self.attempts.settle(record)
 
     def _work_queued(self, record: Generation, deadline: Deadline) -> Generation | None:
+        if self.quotas.stopped():
+            raise NotYet("the deployment is switched off")
         if record.may_succeed:
             # an attempt that was given up may have put its image since
             record = self.attempts.heal(record)

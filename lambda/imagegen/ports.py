@@ -100,6 +100,10 @@ class Quotas(Protocol):
         """Take one counted image back, since it was never paid."""
         ...
 
+    def stopped(self) -> bool:
+        """Tell whether the deployment may make no image at all, not even one that was counted before."""
+        ...
+
 
 class JobQueue(Protocol):
     """The queue of the asynchronous door; a message carries an id and nothing else."""

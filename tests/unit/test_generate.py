@@ -360,6 +360,19 @@ def test_a_quota_of_nothing_is_the_kill_switch() -> None:
     assert len(service.runtime.calls) == 1
 
 
+def test_the_kill_switch_holds_for_jobs_that_are_queued_already() -> None:
+    """They wait for it to be released, and cost nothing."""
+    service = world()
+    submit(service, asynchronous=True)
+    service.quotas.switched_off = True
+    with pytest.raises(NotYet):
+        work(service)
+    assert (service.store.only().state, service.runtime.calls) == ("queued", [])
+    service.quotas.switched_off = False
+    service.generator.work(service.store.only().id, service.deadline())
+    assert service.store.only().state == "succeeded"
+
+
 def test_a_duplicate_is_answered_though_the_quota_is_used_up() -> None:
     """It asks for nothing new."""
     service = world(quota=1)
@@ -408,7 +421,7 @@ def test_a_claim_that_may_stand_keeps_its_unit() -> None:
     """A worker may find it and pay for it."""
     service = world()
     service.store.lost_answers = 2
-    with pytest.raises(errors.InternalError):
+    with pytest.raises(errors.OutcomeUnknown):
         submit(service, asynchronous=True)
     assert counted(service) == 1
     later(service, 121)

@@ -179,6 +179,10 @@ class DynamoDbQuotas:
         self._uncount(owner, day, self._per_caller)
         self._uncount("", day, self._overall)
 
+    def stopped(self) -> bool:
+        """Tell whether the deployment's limit is 0, the kill switch."""
+        return self._overall == 0
+
     def _count(self, owner: str, day: str, limit: int | None) -> bool:
         if limit is None:
             return True

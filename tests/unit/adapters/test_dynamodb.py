@@ -290,6 +290,14 @@ def written(far: FarSide) -> list[tuple[str, str]]:
     return [(sent["Key"]["id"]["S"], sent["ExpressionAttributeValues"][":number"]["N"]) for sent in far.sent]
 
 
+@pytest.mark.parametrize(("overall", "stopped"), [(None, False), (1, False), (0, True)])
+def test_only_a_limit_of_nothing_stops_the_deployment(overall: int | None, *, stopped: bool) -> None:
+    """Without asking the table."""
+    quotas, far = counters(overall=overall)
+    assert quotas.stopped() is stopped
+    assert far.sent == []
+
+
 def test_an_image_is_counted_for_its_caller_and_for_the_deployment() -> None:
     """Each counter lives three days."""
     quotas, far = counters(json_answer({}), json_answer({}))
