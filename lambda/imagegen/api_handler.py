@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 from aws_lambda_powertools import Metrics
+from aws_lambda_powertools.logging import correlation_paths
 
 from imagegen.api import create_app
 from imagegen.observability import PowertoolsObserver, create_logger
@@ -36,7 +37,7 @@ gc.freeze()
 gc.enable()
 
 
-@logger.inject_lambda_context(log_event=False)
+@logger.inject_lambda_context(log_event=False, correlation_id_path=correlation_paths.API_GATEWAY_REST)
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Answer one request."""
     with observer.publishing():

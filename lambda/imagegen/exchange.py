@@ -32,6 +32,10 @@ class Exchange:
         return self._resolver.current_event.raw_event
 
     @property
+    def _all_headers(self) -> Mapping[str, Sequence[str]]:
+        return parameters.values_of(self._event, "headers")
+
+    @property
     def request_id(self) -> str:
         """API Gateway's id of the request."""
         return str((self._event.get("requestContext") or {}).get("requestId") or "")
@@ -68,11 +72,11 @@ class Exchange:
 
     def headers(self, name: str) -> list[str]:
         """Return every value of a header."""
-        return parameters.header_values(self._event.get("multiValueHeaders") or {}, name)
+        return parameters.header_values(self._all_headers, name)
 
     def query(self, name: str) -> Sequence[str]:
         """Return every value of a query parameter."""
-        return (self._event.get("multiValueQueryStringParameters") or {}).get(name) or ()
+        return parameters.values_of(self._event, "queryStringParameters").get(name) or ()
 
     def members(self) -> dict[str, Any]:
         """Return the members of the JSON object that the body is.
@@ -83,7 +87,7 @@ class Exchange:
         body = bodies.body_of(
             self._event.get("body"),
             is_base64_encoded=bool(self._event.get("isBase64Encoded")),
-            headers=self._event.get("multiValueHeaders") or {},
+            headers=self._all_headers,
         )
         return strict_json.loads(body)
 

@@ -8,13 +8,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from imagegen.errors import Unauthorized
-from imagegen.parameters import header_values
+from imagegen.parameters import header_values, values_of
 
 
 def owner_of(event: Mapping[str, Any]) -> str:
     """Return the owner (26 letters and digits) for an API Gateway REST event.
 
-    An IAM caller is its ARN, a token's bearer its `sub`; otherwise it is the API key that the gateway checked.
+    An IAM caller is its ARN, a token's bearer its `sub`; otherwise it is the API key that the gateway checked. All
+    sessions of an assumed role are one owner, since whoever assumes it chooses the session's name.
     See the API Gateway developer guide, "$context variables".
 
     Raises:
@@ -24,15 +25,20 @@ def owner_of(event: Mapping[str, Any]) -> str:
     identity = context.get("identity") or {}
     claims = (context.get("authorizer") or {}).get("claims") or {}
     if identity.get("userArn"):
-        return _hashed("iam", identity["userArn"])
+        return _hashed("iam", _without_session(identity["userArn"]))
     if claims.get("sub"):
         return _hashed("sub", claims["sub"])
     if identity.get("apiKey"):
         return _hashed("key", identity["apiKey"])
-    keys = set(header_values(event.get("multiValueHeaders") or {}, "x-api-key"))
+    keys = set(header_values(values_of(event, "headers"), "x-api-key"))
     if len(keys) != 1 or not all(keys):
         raise Unauthorized("The request needs one API key in the x-api-key header.")
     return _hashed("key", keys.pop())
+
+
+def _without_session(arn: str) -> str:
+    """Return an assumed role's ARN without its session: arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION."""
+    return arn.rpartition("/")[0] if ":assumed-role/" in arn else arn
 
 
 def _hashed(kind: str, principal: str) -> str:

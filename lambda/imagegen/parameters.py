@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 from imagegen.errors import FieldError, InvalidParameter, no_such_generation
 
@@ -22,6 +22,17 @@ _PREFERENCE: Final = re.compile(r'(?:[^",]|"(?:[^"\\]|\\.)*+"?)++')
 _RESPOND_ASYNC: Final = re.compile(
     r'[ \t]*respond-async[ \t]*(?:=[ \t]*(?:"")?[ \t]*)?(?:;|\Z)', re.IGNORECASE
 )
+
+
+def values_of(event: Mapping[str, Any], member: str) -> Mapping[str, Sequence[str]]:
+    """Return an event's `headers` or `queryStringParameters` as lists of values.
+
+    API Gateway sends both forms; the one with a single value for each name serves where the other is absent.
+    """
+    many: Mapping[str, Sequence[str]] | None = event.get(f"multiValue{member[0].upper()}{member[1:]}")
+    if many is not None:
+        return many
+    return {name: [value] for name, value in (event.get(member) or {}).items()}
 
 
 def header_values(headers: Mapping[str, Sequence[str]], name: str) -> list[str]:

@@ -89,7 +89,7 @@ def full(generation: Generation, signed: SignedUrl | None, *, request_id: str) -
 
 def model(ref: ModelRef, *, default: bool, today: date) -> dict[str, Any]:
     """Return one enabled model."""
-    lifecycle = ref.model.lifecycle
+    lifecycle = ref.lifecycle
     return {
         "id": ref.id,
         "name": ref.model.name,
@@ -109,7 +109,7 @@ def model(ref: ModelRef, *, default: bool, today: date) -> dict[str, Any]:
 def models(refs: Iterable[ModelRef], *, today: date) -> dict[str, Any]:
     """Return the enabled models in their order; the default is the first that is not past its end of life."""
     listed = list(refs)
-    living = [ref for ref in listed if ref.model.lifecycle.status(today) != "end_of_life"]
+    living = [ref for ref in listed if ref.lifecycle.status(today) != "end_of_life"]
     default = (living or listed)[0]
     return {"models": [model(ref, default=ref is default, today=today) for ref in listed]}
 

@@ -284,6 +284,13 @@ def test_the_models_are_listed_in_the_order_in_which_they_serve() -> None:
     assert "sampler" not in core["honours"]
 
 
+def test_an_endpoint_of_ones_own_does_not_end_with_the_vendors_model() -> None:
+    """It is listed as active, and is the default."""
+    endpoint = "arn:aws:sagemaker:us-west-2:111122223333:endpoint/painter"
+    (model,) = ask(world(models=[f"{SDXL}@{endpoint}"]), "GET", "/models").json["models"]
+    assert (model["default"], model["lifecycle"]["status"]) == (True, "active")
+
+
 def test_health_needs_no_key_and_touches_nothing() -> None:
     """A monitor may ask."""
     service = world()

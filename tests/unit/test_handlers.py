@@ -10,6 +10,7 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
+import boto3
 import pytest
 
 from tests.events import Context, event
@@ -55,6 +56,39 @@ def test_a_request_is_answered_and_not_logged(
     assert json.loads(answer["body"])["code"] == "invalid_parameter"
     written = capsys.readouterr()
     assert PROMPT not in written.out + written.err
+
+
+def test_the_log_carries_the_id_that_the_caller_was_told(
+    handler_of: Callable[[str], ModuleType], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`request_id` in a problem is how an operator finds what happened."""
+    door = handler_of("api_handler")
+    door.logger.info("before")
+    answer = door.lambda_handler(event("POST", "/text-to-image", {"steps": 9}), Context())
+    door.logger.info("looked for")
+    request_id = json.loads(answer["body"])["request_id"]
+    (line,) = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "looked for" in line]
+    assert line["correlation_id"] == request_id == "req-1"
+
+
+def test_clients_are_made_once_a_process_and_not_once_a_request(
+    handler_of: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A client costs more than the rest of a request."""
+    made: list[str] = []
+    create = boto3.session.Session.client
+
+    def counted(session: boto3.session.Session, service: str, *args: Any, **kwargs: Any) -> Any:
+        made.append(service)
+        return create(session, service, *args, **kwargs)
+
+    monkeypatch.setattr(boto3.session.Session, "client", counted)
+    door = handler_of("api_handler")
+    at_start = len(made)
+    for _ in range(2):
+        door.lambda_handler(event("GET", "/models"), Context())
+        door.lambda_handler(event("POST", "/text-to-image", {"steps": 9}), Context())
+    assert at_start == len(made) > 0
 
 
 def message(body: str, arn: str) -> dict[str, Any]:

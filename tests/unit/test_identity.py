@@ -42,6 +42,29 @@ def test_the_key_that_the_gateway_reports_and_the_one_in_the_header_are_the_same
     assert owner_of(signed(apiKey=KEY)) == owner_of(event("GET", "/generations"))
 
 
+def test_the_sessions_of_a_role_are_one_owner() -> None:
+    """Who assumes a role chooses the session's name, and could choose another's."""
+    role = "arn:aws:sts::123456789012:assumed-role/painters"
+    owners = {owner_of(signed(userArn=f"{role}/{session}")) for session in ("alice", "bob")}
+    other = owner_of(signed(userArn="arn:aws:sts::123456789012:assumed-role/others/alice"))
+    assert len(owners) == 1
+    assert other not in owners
+
+
+def test_the_users_of_an_account_are_owners_of_their_own() -> None:
+    """Paths included: only a session is cut off."""
+    users = ("arn:aws:iam::123456789012:user/team/alice", "arn:aws:iam::123456789012:user/team/bob")
+    assert len({owner_of(signed(userArn=user)) for user in users}) == 2
+
+
+def test_a_header_with_a_single_value_serves_where_the_list_is_absent() -> None:
+    """Not everything that invokes the function sends both forms."""
+    sent = event("GET", "/generations")
+    owner = owner_of(sent)
+    del sent["multiValueHeaders"]
+    assert owner_of(sent) == owner
+
+
 def test_the_kinds_of_principal_do_not_collide() -> None:
     """A key that reads like an ARN is not that user."""
     owners = {owner_of(signed(userArn=ARN)), owner_of(bearer(ARN)), owner_of(signed(apiKey=ARN))}

@@ -15,6 +15,7 @@ import ssl
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
@@ -88,7 +89,7 @@ class SignedCallbacks:
         try:
             receiver = _receiver(url)
             address = self._address(receiver)
-            payload = _payload(generation)
+            payload = _payload(generation, now=self._clock.now())
             headers = {
                 "Host": receiver.authority,
                 "Content-Type": "application/json",
@@ -181,13 +182,12 @@ def _status(connection: socket.socket, *, ends_at: float) -> int:
     return int(found[1])
 
 
-def _payload(generation: Generation) -> str:
+def _payload(generation: Generation, *, now: datetime) -> str:
     ended = "succeeded" if generation.state == "succeeded" else "failed"
     data: dict[str, str] = {"id": generation.id, "status": ended}
     if generation.failure is not None:
         data["code"] = generation.failure.code
-    timestamp = generation.created_at.isoformat()
-    return json.dumps({"type": f"generation.{ended}", "timestamp": timestamp, "data": data})
+    return json.dumps({"type": f"generation.{ended}", "timestamp": now.isoformat(), "data": data})
 
 
 def _is_public(address: str) -> bool:
