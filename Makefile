@@ -35,6 +35,7 @@ status: set-up ## what the local service is and where it listens
 	@$(PYTHON) -m local status
 
 synth: set-up ## the CloudFormation templates of STAGE (dev), into cdk.out/; needs no account
+	@rm -rf cdk.out # what another stage left there is not this one's
 	@$(CDK) synth --quiet -c stage=$(STAGE)
 
 deploy: set-up ## deploy STAGE (dev) into the AWS account of your credentials
