@@ -58,7 +58,7 @@ class Api:
         self.resolver = APIGatewayRestResolver(
             cors=_cors(services.cors_origins), strip_prefixes=[BASE_PATH], debug=False
         )
-        self.exchange = Exchange(self.resolver)
+        self.exchange = Exchange(self.resolver, varies=any(origin != "*" for origin in services.cors_origins))
         self.compat = CompatibilityRoutes(
             exchange=self.exchange, generator=services.generator, models=services.models
         )
@@ -150,7 +150,7 @@ class Api:
             status_code=200,
             content_type="application/json",
             body=served(),
-            headers={"X-Request-Id": self.exchange.request_id, "Cache-Control": "public, max-age=300"},
+            headers=self.exchange.common({"Cache-Control": "public, max-age=300"}),
         )
 
     # -- from the use case to an answer ----------------------------------------------------------------------------

@@ -22,10 +22,11 @@ Answer = Response[str] | Response[bytes]
 
 
 class Exchange:
-    """One exchange at a time, as the resolver takes them."""
+    """One exchange at a time, as the resolver takes them; `varies` if an answer depends on its page's origin."""
 
-    def __init__(self, resolver: APIGatewayRestResolver) -> None:
+    def __init__(self, resolver: APIGatewayRestResolver, *, varies: bool) -> None:
         self._resolver = resolver
+        self._same_for_all = _NO_STORE | ({"Vary": "Origin"} if varies else {})
 
     @property
     def _event(self) -> Mapping[str, Any]:
@@ -110,14 +111,15 @@ class Exchange:
             status_code=status,
             content_type=None if content is None else content_type,
             body=body,
-            headers=self._common(headers),
+            headers=self.common(headers),
         )
 
     def binary(self, content: bytes, *, content_type: str, headers: Mapping[str, str]) -> Response[bytes]:
         """Return an answer of bytes, which API Gateway decodes for a client whose `Accept` names their type."""
         return Response(
-            status_code=200, content_type=content_type, body=content, headers=self._common(headers)
+            status_code=200, content_type=content_type, body=content, headers=self.common(headers)
         )
 
-    def _common(self, headers: Mapping[str, str] | None) -> dict[str, str | list[str]]:
-        return {"X-Request-Id": self.request_id, **_NO_STORE, **(headers or {})}
+    def common(self, headers: Mapping[str, str] | None = None) -> dict[str, str | list[str]]:
+        """Return the headers that every answer has, and those of this one."""
+        return {"X-Request-Id": self.request_id, **self._same_for_all, **(headers or {})}

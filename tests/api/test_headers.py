@@ -47,6 +47,19 @@ def test_every_answer_names_its_request(method: str, path: str, body: object, st
     assert answer.headers["x-request-id"] == "req-1"
 
 
+@pytest.mark.parametrize(
+    ("origins", "vary"),
+    [([ORIGIN], "Origin"), (["https://other.example", ORIGIN], "Origin"), (["*"], None), ([], None)],
+)
+@pytest.mark.parametrize("path", ["/models", "/openapi.json"])
+def test_an_answer_that_depends_on_the_origin_says_so(
+    origins: list[str], vary: str | None, path: str
+) -> None:
+    """Or a cache would give one page another's."""
+    answer = send(create_app(world(cors_origins=origins).services), event("GET", path))
+    assert answer.headers.get("vary") == vary
+
+
 @pytest.mark.parametrize(("method", "path", "body", "status"), ASKED)
 def test_pages_of_an_allowed_origin_may_read_every_answer(
     method: str, path: str, body: object, status: int
