@@ -1,6 +1,7 @@
 """Calling the models of a deployment in their order: which one may serve, and when a call may be tried again.
 
 A retired model is remembered for the life of the process, so that it costs one unbilled call and not one a request.
+Only where nothing else is left it is asked again, at most once a minute: an account can be put right.
 Only failures that are certainly unbilled and will pass are retried, with full jitter, while enough time is left for
 one whole call and for storing its image.
 """
@@ -10,6 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Final
 
 from imagegen.contract import GenerationRequest
@@ -34,6 +36,7 @@ STORE_RESERVE: Final = 5.0
 _FIRST_BACKOFF: Final = 0.2
 _LONGEST_BACKOFF: Final = 5.0
 _MAX_TRIES: Final = 50
+ASK_AGAIN_AFTER: Final = timedelta(seconds=60)
 RETRY_AFTER: Final = {"Retry-After": "5"}
 
 
@@ -57,7 +60,7 @@ class ModelCaller:
     chance: Chance
     observer: Observer
     model_timeout: float
-    _retired: set[tuple[str, str]] = field(default_factory=set, init=False)
+    _retired: dict[tuple[str, str], datetime] = field(default_factory=dict, init=False)
 
     def check(self, request: GenerationRequest) -> None:
         """Refuse what no call could serve, before anything is recorded.
@@ -90,7 +93,7 @@ class ModelCaller:
             try:
                 answer = self._invoke(ref, translation, deadline)
             except ModelRetired as exc:
-                self._retired.add((ref.target, ref.region))
+                self._retired[ref.target, ref.region] = self.clock.now()
                 self.observer.model_retired(ref.id)
                 retired = exc
                 continue
@@ -107,7 +110,10 @@ class ModelCaller:
         return ()
 
     def _living(self, request: GenerationRequest) -> Sequence[ModelRef]:
-        return [ref for ref in self._candidates(request) if (ref.target, ref.region) not in self._retired]
+        candidates = self._candidates(request)
+        living = [ref for ref in candidates if (ref.target, ref.region) not in self._retired]
+        due = self.clock.now() - ASK_AGAIN_AFTER
+        return living or [ref for ref in candidates if self._retired[ref.target, ref.region] <= due]
 
     def _candidates(self, request: GenerationRequest) -> Sequence[ModelRef]:
         if request.model is None:
@@ -150,10 +156,10 @@ class ModelCaller:
         raise last or ModelUnavailable("Too little time was left to call the model.", headers=RETRY_AFTER)
 
     def _all_retired(self, request: GenerationRequest) -> ModelRetired:
-        successors = dict.fromkeys(
-            ref.lifecycle.successor for ref in self._candidates(request) if ref.lifecycle.successor
-        )
-        hint = f" Its successor is {', '.join(successors)}." if successors else ""
+        candidates = self._candidates(request)
+        named = dict.fromkeys(ref.lifecycle.successor for ref in candidates if ref.lifecycle.successor)
+        successors = [id_ for id_ in named if id_ not in {ref.id for ref in candidates}]
+        hint = f" The successor is {', '.join(successors)}." if successors else ""
         what = f"The model {request.model}" if request.model else "Every model of this deployment"
         return ModelRetired(f"{what} has been retired or is not available to this account.{hint}")
 

@@ -88,7 +88,7 @@ class Generator:
                 self.attempts.give_back(draft)
             return self._replayed(stands, asked=asked, asynchronous=asynchronous)
         if not asynchronous:
-            return Submission(generation=self.attempts.run(draft, deadline), replayed=False)
+            return Submission(generation=self._made(draft, deadline), replayed=False)
         self._send(draft.id)
         return Submission(generation=draft, replayed=False)
 
@@ -194,6 +194,13 @@ class Generator:
 
     # -- the steps -------------------------------------------------------------------------------------------------
 
+    def _made(self, record: Generation, deadline: Deadline) -> Generation:
+        try:
+            return self.attempts.run(record, deadline)
+        except ImagegenError as exc:
+            exc.headers = {**exc.headers, **_location(record)}
+            raise
+
     def _claim(self, draft: Generation, *, replacing: Generation | None) -> Generation:
         try:
             return self.ledger.write(draft, replacing=replacing)
@@ -215,7 +222,7 @@ class Generator:
         if standing.state == "deleted":
             raise errors.Gone("The generation of this Idempotency-Key was deleted.")
         if standing.failure is not None:
-            headers = {"Idempotent-Replayed": "true"}
+            headers = {"Idempotent-Replayed": "true", **_location(standing)}
             raise generations.recorded_error(standing.failure, headers=headers)
         if not standing.terminal and not asynchronous:
             raise errors.in_progress(standing.id, retry_after=POLL_AFTER)
@@ -308,3 +315,7 @@ class Generator:
             self.ledger.write(ended, replacing=record)
         elif self.ledger.write(self.ledger.refuse_webhook(record), replacing=record).webhook == "pending":
             raise NotYet("the webhook's receiver did not accept")
+
+
+def _location(record: Generation) -> dict[str, str]:
+    return {"Location": f"/v1/generations/{record.id}"}

@@ -1,7 +1,8 @@
 """One request made several times at once, each time a generation of its own with its own seed.
 
-The generations of a series share nothing but the caller's idempotency key, from which each derives its own; so a
-repeated request finds each of them again, and makes only those anew that had failed without being paid.
+The generations of a series share nothing but the caller's idempotency key: the first has the key itself, so that it
+means one thing on every route, and each other derives its own. A repeated request finds each of them again, and makes
+only those anew that had failed without being paid.
 """
 
 from __future__ import annotations
@@ -53,14 +54,16 @@ def draw(
 
 
 def _asked(request: GenerationRequest, images: int) -> str:
+    if images == 1:
+        return schema.fingerprint(request)
     return hashlib.sha256(f"{images} x {schema.fingerprint(request)}".encode()).hexdigest()
 
 
 def _keys(key: str | None, images: int) -> Sequence[str | None]:
     if key is None:
         return [None] * images
-    digests = (hashlib.sha256(f"{key} {index}".encode()).digest() for index in range(images))
-    return [urlsafe_b64encode(digest).decode().rstrip("=") for digest in digests]
+    digests = (hashlib.sha256(f"{key} {index}".encode()).digest() for index in range(1, images))
+    return [key, *(urlsafe_b64encode(digest).decode().rstrip("=") for digest in digests)]
 
 
 def _check_keys(generator: Generator, keys: Sequence[str | None], *, owner: str, asked: str) -> None:

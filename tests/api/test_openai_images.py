@@ -147,14 +147,29 @@ def test_a_key_used_for_something_else_is_a_conflict_and_costs_nothing(
     assert len(service.runtime.calls) == first
 
 
-def test_a_key_of_another_route_is_another_key() -> None:
-    """A series has keys of its own, derived from the caller's."""
+def test_a_key_means_one_thing_on_every_route() -> None:
+    """The same request finds what the other route made, another is a conflict, and nothing is paid twice."""
     service = world()
-    send(
-        create_app(service.services),
-        event("POST", "/text-to-image", {"text_prompts": [{"text": "x"}]}, headers=KEY),
+    app = create_app(service.services)
+    made = send(
+        app, event("POST", "/text-to-image", {"text_prompts": [{"text": TEA["prompt"]}]}, headers=KEY)
     )
-    assert post(service, headers=KEY).status == 200
+    again = post(service, headers=KEY)
+    assert (again.status, again.headers["idempotent-replayed"]) == (200, "true")
+    assert post(service, headers=KEY, n=2).json["error"]["code"] == "idempotency_conflict"
+    assert post(service, headers=KEY, prompt="another").json["error"]["code"] == "idempotency_conflict"
+    assert made.status == 200
+    assert len(service.runtime.calls) == 1
+
+
+def test_the_key_of_a_series_is_not_free_on_another_route() -> None:
+    """Its first image has the key itself."""
+    service = world()
+    post(service, n=2, headers=KEY)
+    body = {"text_prompts": [{"text": TEA["prompt"]}]}
+    answer = send(create_app(service.services), event("POST", "/text-to-image", body, headers=KEY))
+    assert (answer.status, answer.json["code"]) == (422, "idempotency_conflict")
+    assert len(service.runtime.calls) == 2
 
 
 def test_while_one_of_the_images_is_being_made_the_series_is_in_progress() -> None:

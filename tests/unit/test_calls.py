@@ -121,7 +121,21 @@ def test_when_every_model_is_retired_the_error_says_so() -> None:
     with pytest.raises(errors.ModelRetired, match="Every model of this deployment") as caught:
         service.caller.draw(REQUEST, service.deadline())
     assert caught.value.kind.paid == "no"
+    assert "successor" not in caught.value.detail  # it is retired here, too
     assert service.called == [SDXL, CORE]
+
+
+def test_where_nothing_is_left_a_retired_model_is_asked_again_once_a_minute() -> None:
+    """An account that was put right is noticed without a deployment, and nobody pays for the question."""
+    service = line(RETIRED, RETIRED, RETIRED, stable_image_answer(seed=7))
+    for seconds in (0, 59):
+        service.clock.sleep(seconds)
+        with pytest.raises(errors.ModelRetired):
+            service.caller.draw(REQUEST, service.deadline())
+    assert service.called == [SDXL, CORE]
+    service.clock.sleep(1)
+    assert service.caller.draw(REQUEST, service.deadline()).ref.id == CORE
+    assert service.called == [SDXL, CORE, SDXL, CORE]
 
 
 def test_a_model_that_the_operator_hosts_has_no_successor() -> None:

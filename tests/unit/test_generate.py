@@ -176,6 +176,14 @@ def test_a_key_outlives_the_model_that_served_it() -> None:
     assert submit(service, request=request).generation == made.generation
 
 
+def test_a_failure_tells_where_its_generation_is() -> None:
+    """An image that may turn up is looked for there, also by a client that sent no key."""
+    service = world(answers=[errors.OutcomeUnknown("No answer.")])
+    with pytest.raises(errors.OutcomeUnknown) as failed:
+        submit(service, key=None)
+    assert failed.value.headers["Location"] == f"/v1/generations/{service.store.only().id}"
+
+
 @pytest.mark.parametrize("error", PAID, ids=code)
 def test_a_failure_that_may_be_paid_is_replayed_and_stays_counted(error: ImagegenError) -> None:
     """The second answer is the first one's, and says that it is a replay."""
@@ -184,7 +192,8 @@ def test_a_failure_that_may_be_paid_is_replayed_and_stays_counted(error: Imagege
         submit(service)
     with pytest.raises(type(error)) as replayed:
         submit(service)
-    assert replayed.value.headers == {"Idempotent-Replayed": "true"}
+    location = f"/v1/generations/{service.store.only().id}"
+    assert replayed.value.headers == {"Idempotent-Replayed": "true", "Location": location}
     assert (len(service.runtime.calls), counted(service)) == (1, 1)
 
 

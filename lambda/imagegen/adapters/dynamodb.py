@@ -161,8 +161,8 @@ class DynamoDbQuotas:
         Raises:
             QuotaExceeded: the caller's or the deployment's limit is reached; nothing stays counted.
         """
-        if self._overall == 0:
-            raise self._exceeded("deployment")
+        if self.stopped():
+            raise self._exceeded("deployment", "It is switched off until its operator raises its limit of 0.")
         if not self._count(owner, day, self._per_caller):
             raise self._exceeded("caller")
         try:
@@ -220,12 +220,13 @@ class DynamoDbQuotas:
                 return written == stamp
         return True
 
-    def _exceeded(self, whose: str) -> QuotaExceeded:
+    def _exceeded(self, whose: str, until: str = "They start again at midnight UTC.") -> QuotaExceeded:
         now = self._clock.now()
         midnight = (now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
         seconds = int((midnight - now).total_seconds()) + 1
-        detail = f"The {whose}'s images of today are used up. They start again at midnight UTC."
-        return QuotaExceeded(detail, headers={"Retry-After": str(seconds)})
+        return QuotaExceeded(
+            f"The {whose}'s images of today are used up. {until}", headers={"Retry-After": str(seconds)}
+        )
 
 
 @contextmanager

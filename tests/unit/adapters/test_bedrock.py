@@ -124,14 +124,29 @@ def test_a_page_of_html_is_known_by_its_status(status: int, kind: type[ImagegenE
             "Invocation of model ID x with on-demand throughput isn\N{RIGHT SINGLE QUOTATION MARK}t supported.",
             errors.Misconfigured,
         ),
+        ("invalid_prompts: your prompt was refused", errors.ContentFiltered),
         ('{"detail":"Invalid field cfg_scale"}', errors.InvalidParameter),
     ],
 )
-def test_two_validation_errors_are_about_the_model_and_not_about_the_request(
+def test_some_validation_errors_are_not_about_the_shape_of_the_request(
     message: str, kind: type[ImagegenError]
 ) -> None:
     """They are told by their sentence, since Bedrock has no code for them."""
     assert type(error_of(refusal("ValidationException", 400, message))) is kind
+
+
+@pytest.mark.parametrize(
+    ("message", "kind"),
+    [
+        ("You don't have access to the model with the specified model ID.", errors.ModelRetired),
+        ("User: arn:aws:sts::1:x is not authorized to perform: bedrock:InvokeModel", errors.Misconfigured),
+    ],
+)
+def test_a_model_that_the_account_was_not_given_is_told_from_a_right_that_is_missing(
+    message: str, kind: type[ImagegenError]
+) -> None:
+    """The next model of the list may serve for the one, and must not hide the other."""
+    assert type(error_of(refusal("AccessDeniedException", 403, message))) is kind
 
 
 @pytest.mark.parametrize(
