@@ -6,10 +6,12 @@ from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from typing import Final
 
-from imagegen.errors import MAX_FIELD_ERRORS, FieldError, InvalidParameter, UnknownParameter
+from imagegen.errors import MAX_FIELD_ERRORS, FieldError, ImagegenError, InvalidParameter, UnknownParameter
 
 MAX_FIELD_LENGTH: Final = 64
 """Characters of a caller's own field name that an error repeats."""
+
+_MAX_EXPLANATION: Final = 600
 
 Location = tuple[int | str, ...]
 """The names and indexes that lead to a field, outermost first."""
@@ -52,3 +54,11 @@ def _summary(unknown: Sequence[FieldError], invalid: Sequence[FieldError]) -> st
     counts = ((len(unknown), "known"), (len(invalid), "valid"))
     parts = (f"{n} {'parameter is' if n == 1 else 'parameters are'} not {what}" for n, what in counts if n)
     return f"{' and '.join(parts)}."
+
+
+def explained(error: ImagegenError) -> str:
+    """Return an error's sentence, with its fields where a body has no member for them; at most 600 characters."""
+    told = [f"{item.field} {item.message}" for item in error.errors[:MAX_FIELD_ERRORS]]
+    if not told or (len(told) == 1 and error.errors[0].message in error.detail):
+        return error.detail
+    return f"{error.detail} {'; '.join(told)}."[:_MAX_EXPLANATION]

@@ -27,7 +27,7 @@ from imagegen.errors import (
     Unauthorized,
     invalid,
 )
-from imagegen.field_errors import refusal, unknown_field
+from imagegen.field_errors import explained, refusal, unknown_field
 
 PREFIX: Final = "/images/"
 """Every path below it answers errors in OpenAI's shape."""
@@ -179,7 +179,7 @@ def problem(error: ImagegenError) -> dict[str, Any]:
     """Return an error with all four members that OpenAI's clients read; `code` is ours."""
     return {
         "error": {
-            "message": error.detail,
+            "message": explained(error),
             "type": _type(error),
             "param": error.errors[0].field if error.errors else None,
             "code": error.kind.code,

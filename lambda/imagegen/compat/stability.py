@@ -15,7 +15,7 @@ from urllib.parse import unquote
 from imagegen import contract, errors, schema
 from imagegen.contract import GenerationRequest
 from imagegen.errors import ImagegenError
-from imagegen.field_errors import refusal, unknown_field
+from imagegen.field_errors import explained, refusal, unknown_field
 from imagegen.generations import StoredImage
 from imagegen.models import ModelRef
 
@@ -98,7 +98,7 @@ def engines(refs: Iterable[ModelRef]) -> list[dict[str, str]]:
 
 def problem(error: ImagegenError, *, request_id: str) -> dict[str, str]:
     """Return an error in Stability's shape; `message` ends in our code."""
-    return {"id": request_id, "name": _name(error), "message": f"{error.detail} [{error.kind.code}]"}
+    return {"id": request_id, "name": _name(error), "message": f"{explained(error)} [{error.kind.code}]"}
 
 
 _NAMES: Final[Mapping[type[ImagegenError], str]] = {
