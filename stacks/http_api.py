@@ -71,8 +71,9 @@ class HttpApi(Construct):
             description="Text to image on Amazon Bedrock.",
             endpoint_configuration=apigateway.EndpointConfiguration(types=[apigateway.EndpointType.REGIONAL]),
             api_key_source_type=apigateway.ApiKeySourceType.HEADER,
-            # The Stability route answers `Accept: image/png` with bytes.
-            binary_media_types=["image/png"],
+            # The Stability route answers `Accept: image/png` with bytes. JSON comes as bytes, too: as text, API Gateway
+            # would replace what is not UTF-8 instead of letting the function refuse it.
+            binary_media_types=["image/png", "application/json"],
             # Without the account's role API Gateway writes no log; other stages share it, so it stays.
             cloud_watch_role=True,
             cloud_watch_role_removal_policy=RemovalPolicy.RETAIN,

@@ -47,7 +47,7 @@ def test_the_api_is_regional_and_takes_keys_from_the_header(any_stage: Synthesiz
     rest_api = any_stage.one("AWS::ApiGateway::RestApi")
     assert rest_api["EndpointConfiguration"] == {"Types": ["REGIONAL"]}
     assert rest_api["ApiKeySourceType"] == "HEADER"
-    assert rest_api["BinaryMediaTypes"] == ["image/png"]
+    assert rest_api["BinaryMediaTypes"] == ["image/png", "application/json"]
 
 
 def test_every_path_needs_a_key_but_health_and_the_document(dev: Synthesized) -> None:

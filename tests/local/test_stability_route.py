@@ -39,6 +39,14 @@ def test_json_has_the_same_picture_in_base64(api: httpx.Client) -> None:
     assert base64.b64decode(artifact["base64"], validate=True) == png
 
 
+def test_a_body_that_is_not_utf8_is_refused_through_the_gateway(api: httpx.Client) -> None:
+    """Taken as text, it would have its bytes replaced on the way, and an image made of what is left."""
+    body = b'{"text_prompts": [{"text": "caf\xe9"}]}'
+    for content_type in ("application/json", "application/json; charset=utf-8"):
+        answer = api.post("/text-to-image", content=body, headers={"Content-Type": content_type})
+        assert (answer.status_code, answer.json()["code"]) == (400, "invalid_json")
+
+
 def test_an_error_is_json_even_where_bytes_are_accepted(api: httpx.Client) -> None:
     """In Stability's words."""
     answer = api.post(ROUTE, json={**LIGHTHOUSE, "width": 512}, headers={"Accept": "image/png"})
