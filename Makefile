@@ -29,7 +29,8 @@ up: set-up ## start and deploy the local service (BEDROCK_URL, PORT_OFFSET, CONF
 	@$(PYTHON) -m local up
 
 down: ## stop the local service and remove its files
-	@if [ -x $(PYTHON) ]; then $(PYTHON) -m local down; else echo "Nothing is set up here, so nothing runs."; fi
+	@if [ -e .local ]; then sh local/set_up.sh; fi
+	@if $(PYTHON) -c "" 2>/dev/null; then $(PYTHON) -m local down; else echo "Nothing is set up here, so nothing runs."; fi
 
 status: set-up ## what the local service is and where it listens
 	@$(PYTHON) -m local status

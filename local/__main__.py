@@ -1,6 +1,7 @@
 """The command line of the local service: `python -m local up|demo|status|down`; `docs/local.md` has the variables."""
 
 import argparse
+import os
 import sys
 import time
 from pathlib import Path
@@ -21,6 +22,10 @@ def main() -> int:
     drawn = commands.add_parser("demo", help="up, then one picture through the whole stack")
     drawn.add_argument("--out", type=Path, default=CHECKOUT / "out", help="where to save the picture (out/)")
     arguments = parser.parse_args()
+    for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE"):
+        os.environ.pop(
+            name, None
+        )  # the operator's account has no part in this, nor has a profile that is missing
     try:
         chosen = variables.from_environment()
         match arguments.command:
@@ -63,7 +68,8 @@ def _status(chosen: Variables) -> int:
 
 def _demo(chosen: Variables, *, out: Path) -> int:
     ready = life_cycle.up(chosen)
-    print(demo.report(demo.make_picture(ready, folder=out), ready, relative_to=CHECKOUT))
+    picture = demo.make_picture(ready, folder=out)
+    print(demo.report(picture, ready, relative_to=CHECKOUT, painted=not chosen.bedrock_url))
     return 0
 
 

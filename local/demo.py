@@ -71,12 +71,12 @@ def curl_line(ready: State) -> str:
     return shlex.join([*words, "-d", json.dumps(REQUEST), f"{ready.api_url}/text-to-image"])
 
 
-def report(picture: Picture, ready: State, *, relative_to: Path) -> str:
-    """Say what was made and how to make another."""
+def report(picture: Picture, ready: State, *, relative_to: Path, painted: bool) -> str:
+    """Say what was made and how to make another; `painted` by the stand-in, which must not be mistaken for a model."""
     path = picture.path.relative_to(relative_to) if picture.path.is_relative_to(relative_to) else picture.path
     lines = [
         f"picture    {path}",
-        f"model      {picture.model}",
+        f"model      {picture.model}{' (the local stand-in painted in its place)' if painted else ''}",
         f"seed       {picture.seed}",
         f"time       {picture.seconds:.2f} s",
         f"API key    {ready.api_key}",

@@ -26,10 +26,11 @@ OLDEST_NODE = 20
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """One thing to install: where it goes, the files it is made from, and how."""
+    """One thing to install: where it goes, the program that is there afterwards, the files it is made from, and how."""
 
     name: str
     target: Path
+    program: str
     sources: tuple[Path, ...]
     install: Callable[[Mapping[str, str]], None]
 
@@ -44,6 +45,10 @@ class Step:
         sources = hashlib.sha256(b"\n".join(source.read_bytes() for source in self.sources))
         return place.hexdigest(), sources.hexdigest()
 
+    def is_whole(self) -> bool:
+        """Tell whether its program is there: a link to a Python that was upgraded away leads nowhere."""
+        return (self.target / self.program).exists()
+
     def stamped(self) -> tuple[str, ...]:
         """Read the fingerprint that the target was made from; empty when there is none."""
         return tuple(self.stamp.read_text(encoding="utf-8").split()) if self.stamp.is_file() else ()
@@ -52,11 +57,11 @@ class Step:
         """Bring the target up to date, from nothing if it was made elsewhere or never finished."""
         place, sources = self.fingerprint()
         stamped = self.stamped()
-        if stamped == (place, sources):
+        if stamped == (place, sources) and self.is_whole():
             return
         started = time.monotonic()
         print(f"set-up: {self.name}…", flush=True)
-        if stamped[:1] != (place,):
+        if stamped[:1] != (place,) or not self.is_whole():
             shutil.rmtree(self.target, ignore_errors=True)
         self.stamp.unlink(missing_ok=True)
         self.install(environ)
@@ -70,18 +75,21 @@ def steps() -> tuple[Step, ...]:
         Step(
             name="Python packages",
             target=CHECKOUT / ".venv",
+            program="bin/python",
             sources=(CHECKOUT / "requirements.lock",),
             install=_install_python,
         ),
         Step(
             name="emulator of AWS",
             target=CHECKOUT / ".venv" / "emulator",
+            program="bin/python",
             sources=(CHECKOUT / "local" / "requirements.txt",),
             install=_install_emulator,
         ),
         Step(
             name="AWS CDK command line",
             target=CHECKOUT / "node_modules",
+            program=".bin/cdk",
             sources=(CHECKOUT / "package.json", CHECKOUT / "package-lock.json"),
             install=_install_node,
         ),

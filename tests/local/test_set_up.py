@@ -4,11 +4,13 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from local.registries import names_unreachable_registry, uv_settings
+from local.set_up import steps
 from local.variables import CHECKOUT
 from tests.local.instances import ENVIRON
 
@@ -27,7 +29,9 @@ NOWHERE = "http://127.0.0.1:9"
 STAMP_ALL = """
 from local.set_up import steps
 for step in steps():
-    step.target.mkdir(parents=True)
+    program = step.target / step.program
+    program.parent.mkdir(parents=True)
+    program.touch()
     step.stamp.write_text(" ".join(step.fingerprint()))
 """
 PLAIN_TOOLS = ("sh", "dirname", "uname")
@@ -147,6 +151,18 @@ def test_a_stamped_checkout_is_left_alone(checkout: Path, programs: Path) -> Non
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     (checkout / "package.json").write_text("{}", encoding="utf-8")
     assert "npm is needed" in sentence(set_up(checkout, programs))
+
+
+def test_an_environment_whose_python_is_gone_is_not_whole(tmp_path: Path) -> None:
+    """Its link leads nowhere after an upgrade, however fresh its stamp is."""
+    step = replace(steps()[0], target=tmp_path)
+    program = tmp_path / step.program
+    program.parent.mkdir()
+    program.symlink_to(tmp_path / "python-that-was-removed")
+    assert not step.is_whole()
+    program.unlink()
+    program.symlink_to(sys.executable)
+    assert step.is_whole()
 
 
 def test_the_index_that_pip_is_configured_with_is_given_to_uv() -> None:
