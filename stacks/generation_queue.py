@@ -10,8 +10,8 @@ from constructs import Construct
 from stacks.stage import StageConfig
 
 # Every delivery counts, also one that the worker puts off because the model is busy. With its back-off, up to
-# 300 seconds, ten are about a quarter of an hour.
-MAX_DELIVERIES = 10
+# a minute, fifty are about three quarters of an hour of a model that takes no request at all.
+MAX_DELIVERIES = 50
 
 
 class GenerationQueue(Construct):

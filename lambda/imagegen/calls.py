@@ -34,7 +34,7 @@ STORE_RESERVE: Final = 5.0
 """Seconds kept for storing the image, after the longest call."""
 
 _FIRST_BACKOFF: Final = 0.2
-_LONGEST_BACKOFF: Final = 5.0
+_LONGEST_BACKOFF: Final = 2.0
 _MAX_TRIES: Final = 50
 ASK_AGAIN_AFTER: Final = timedelta(seconds=60)
 RETRY_AFTER: Final = {"Retry-After": "5"}

@@ -105,6 +105,7 @@ class Generation:
     image: StoredImage | None = None
     ignored: tuple[str, ...] = ()
     failure: Failure | None = None
+    ended_at: datetime | None = None
     webhook: WebhookState | None = None
     webhook_tries: int = 0
 
@@ -255,6 +256,7 @@ def _ended(generation: Generation, now: datetime) -> Generation:
     return replace(
         generation,
         lease_until=None,
+        ended_at=now,
         webhook="pending" if called_back else None,
         webhook_tries=0,
         due_at=now + RESEND_AFTER if called_back or generation.may_heal else None,
@@ -280,6 +282,9 @@ def to_json(generation: Generation) -> str:
     return json.dumps(members, default=datetime.isoformat, separators=(",", ":"))
 
 
+_TIMES: Final = ("created_at", "expires_at", "ended_at", "due_at", "lease_until")
+
+
 def from_json(text: str) -> Generation:
     """Return the record that `to_json` wrote."""
     members: dict[str, Any] = json.loads(text)
@@ -290,7 +295,7 @@ def from_json(text: str) -> Generation:
         image=StoredImage(**image) if image else None,
         failure=_failure(failure) if failure else None,
         ignored=tuple(members.pop("ignored")),
-        **{name: _time(members.pop(name)) for name in ("created_at", "expires_at", "due_at", "lease_until")},
+        **{name: _time(members.pop(name)) for name in _TIMES},
         **members,
     )
 

@@ -30,8 +30,10 @@ _AWS_CODE: Final = re.compile(r"[A-Za-z0-9.]{1,80}")
 def create_logger() -> Logger:
     """Return a logger that writes ASCII: U+2028, U+202E or half a surrogate pair could break or reorder a line.
 
-    At DEBUG, which Lambda's own log level can switch on, the SDK would log every request with its prompt.
+    At DEBUG, which Lambda's own log level can switch on, the SDK would log every request with its prompt; and a handler
+    that fails would print the exception that was being logged, with all that it says.
     """
+    logging.raiseExceptions = False
     for name in _TALKATIVE:
         logging.getLogger(name).setLevel(logging.WARNING)
     return Logger(json_serializer=_ascii_json)

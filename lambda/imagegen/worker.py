@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 SWEPT_AT_ONCE: Final = 100
 """Due records of one shard that one tick deals with."""
 
-LONGEST_BACKOFF: Final = 300
+LONGEST_BACKOFF: Final = 60
 """Seconds."""
 
 

@@ -160,14 +160,14 @@ def test_queues_deny_plain_http(any_stage: Synthesized, queue: str) -> None:
     assert denial["Principal"] == {"AWS": "*"}
 
 
-def test_a_message_gets_ten_deliveries_and_then_waits_two_weeks(any_stage: Synthesized) -> None:
+def test_a_message_gets_fifty_deliveries_and_then_waits_two_weeks(any_stage: Synthesized) -> None:
     """The dead-letter queue keeps longer than the queue, because a message's age goes with it."""
     queue = any_stage.one("AWS::SQS::Queue", named="JobsQueue")
     dead_letters = any_stage.one("AWS::SQS::Queue", named="JobsDeadLetters")
     target = any_stage.logical_id("AWS::SQS::Queue", named="JobsDeadLetters")
     assert queue["RedrivePolicy"] == {
         "deadLetterTargetArn": {"Fn::GetAtt": [target, "Arn"]},
-        "maxReceiveCount": 10,
+        "maxReceiveCount": 50,
     }
     assert queue["MessageRetentionPeriod"] == 4 * 86_400
     assert dead_letters["MessageRetentionPeriod"] == 14 * 86_400

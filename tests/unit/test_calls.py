@@ -186,7 +186,7 @@ def test_the_pauses_double_up_to_a_bound_and_jitter_is_full() -> None:
     chance = FullJitter(fractions=[1.0, 0.0, 0.5, 1.0, 1.0, 1.0, 1.0, 0.0])
     service = line(*[THROTTLED] * 8, sdxl_answer(seed=7), chance=chance)
     service.caller.draw(REQUEST, service.deadline(100))
-    assert service.clock.slept == [0.2, 0.0, 0.4, 1.6, 3.2, 5.0, 5.0, 0.0]
+    assert service.clock.slept == [0.2, 0.0, 0.4, 1.6, 2.0, 2.0, 2.0, 0.0]
 
 
 def test_retries_end_while_one_whole_call_and_storing_still_fit() -> None:

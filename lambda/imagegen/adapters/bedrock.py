@@ -198,9 +198,6 @@ def _of_client_error(exc: botocore.ClientError) -> ImagegenError:
     message = exc.response.get("Error", {}).get("Message", "")
     # event streams name errors in camelCase
     kind = ERRORS.get(code[:1].upper() + code[1:])
-    if kind is errors.Misconfigured and "access to the model" in message:
-        # the account has not been given the model; a right that the function lacks reads otherwise
-        kind = errors.ModelRetired
     if kind is errors.InvalidParameter:
         if "invalid_prompts" in message:
             return errors.ContentFiltered("The model's filter refused the prompt (invalid_prompts).")

@@ -15,7 +15,6 @@ import ssl
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
@@ -89,7 +88,7 @@ class SignedCallbacks:
         try:
             receiver = _receiver(url)
             address = self._address(receiver)
-            payload = _payload(generation, now=self._clock.now())
+            payload = _payload(generation)
             headers = {
                 "Host": receiver.authority,
                 "Content-Type": "application/json",
@@ -182,12 +181,18 @@ def _status(connection: socket.socket, *, ends_at: float) -> int:
     return int(found[1])
 
 
-def _payload(generation: Generation, *, now: datetime) -> str:
+def _payload(generation: Generation) -> str:
     ended = "succeeded" if generation.state == "succeeded" else "failed"
     data: dict[str, str] = {"id": generation.id, "status": ended}
     if generation.failure is not None:
         data["code"] = generation.failure.code
-    return json.dumps({"type": f"generation.{ended}", "timestamp": now.isoformat(), "data": data})
+    return json.dumps(
+        {
+            "type": f"generation.{ended}",
+            "timestamp": (generation.ended_at or generation.created_at).isoformat(),
+            "data": data,
+        }
+    )
 
 
 def _is_public(address: str) -> bool:

@@ -136,20 +136,6 @@ def test_some_validation_errors_are_not_about_the_shape_of_the_request(
 
 
 @pytest.mark.parametrize(
-    ("message", "kind"),
-    [
-        ("You don't have access to the model with the specified model ID.", errors.ModelRetired),
-        ("User: arn:aws:sts::1:x is not authorized to perform: bedrock:InvokeModel", errors.Misconfigured),
-    ],
-)
-def test_a_model_that_the_account_was_not_given_is_told_from_a_right_that_is_missing(
-    message: str, kind: type[ImagegenError]
-) -> None:
-    """The next model of the list may serve for the one, and must not hide the other."""
-    assert type(error_of(refusal("AccessDeniedException", 403, message))) is kind
-
-
-@pytest.mark.parametrize(
     ("failure", "kind"),
     [
         (botocore.EndpointConnectionError(endpoint_url=URL), errors.ModelUnavailable),
