@@ -1,8 +1,8 @@
-"""`make bench`: prints one table; takes about two minutes, and leaves a running service alone."""
+"""`make bench`: prints the figures; takes about three minutes, and leaves a running service alone."""
 
 import sys
 
-from benchmarks import fresh_checkout, warm_requests
+from benchmarks import drain, fresh_checkout, warm_requests
 from benchmarks.figures import table
 from local.failures import LocalError
 
@@ -11,10 +11,12 @@ def main() -> int:
     """Measure and print; a failure is a sentence and exit status 1."""
     try:
         measured = [*warm_requests.measure(), *fresh_checkout.measure()]
+        drained = drain.measure()
     except LocalError as error:
         print(error, file=sys.stderr)
         return 1
     print(table(measured))
+    print(drained.lines())
     print("A fresh checkout still finds packages in the caches of pip, uv and npm, where they have any.")
     return 0
 

@@ -1,0 +1,174 @@
+"""How much of a model's rate the workers use while they drain a backlog, and what they pay for it."""
+
+import json
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import httpx
+
+from benchmarks.warm_requests import FOLDER, instant_model
+from local import life_cycle
+from local.aws import client_options
+from local.certificates import trust
+from local.failures import LocalError
+from local.ports import free_offset
+from local.state import State
+from local.variables import CHECKOUT, Variables
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+JOBS = 300
+PER_SECOND = 8
+BURST = PER_SECOND
+"""Calls that the model takes at once after a rest: one second's worth."""
+AT_ONCE = 4
+PATIENCE = 300.0
+POLLED_EVERY = 0.05
+ENDED = {"succeeded", "failed"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drain:
+    """A backlog that was drained: how its jobs ended, what the model saw, and the seconds from first to last image."""
+
+    ended: Mapping[str, int]
+    paid_attempts: int
+    calls: int
+    billed: int
+    seconds: float
+
+    @property
+    def used(self) -> float:
+        """The share of what the model allowed in that time, its first burst included."""
+        return self.billed / (BURST + PER_SECOND * self.seconds)
+
+    def lines(self) -> str:
+        """Lay the figures out for a terminal."""
+        rows = (
+            (f"drain of {JOBS} queued jobs, model limited to {PER_SECOND}/s", f"{self.seconds:.1f} s"),
+            ("  of the model's rate used", f"{self.used:.1%}"),
+            ("  jobs succeeded", str(self.ended.get("succeeded", 0))),
+            ("  jobs failed", str(self.ended.get("failed", 0))),
+            ("  paid attempts recorded", str(self.paid_attempts)),
+            ("  calls billed by the model", str(self.billed)),
+            ("  calls refused by the model for its rate, unbilled", str(self.calls - self.billed)),
+        )
+        width = max(len(name) for name, _ in rows)
+        return "\n".join(f"{name:{width}} {value:>10}" for name, value in rows)
+
+
+def measure() -> Drain:
+    """Deploy a stack of its own, fill its queue, let the workers loose, and take it down again.
+
+    Raises:
+        LocalError: the jobs did not end.
+    """
+    with instant_model() as url:
+        variables = Variables(bedrock_url=url, folder=FOLDER, port_offset=free_offset())
+        try:
+            return _drained(life_cycle.up(variables), url)
+        finally:
+            life_cycle.down(FOLDER)
+
+
+def _drained(ready: State, url: str) -> Drain:
+    headers = {"x-api-key": ready.api_key, "Prefer": "respond-async"}
+    with (
+        httpx.Client(base_url=url, trust_env=False, timeout=30) as model,
+        httpx.Client(
+            base_url=ready.api_url, headers=headers, verify=trust(None), trust_env=False, timeout=60
+        ) as api,
+    ):
+        _warm_up(ready, api, model)
+        limit = {"action": {"type": "rate_limit", "per_second": PER_SECOND, "burst": BURST}}
+        model.post("/_control/rules", json=limit).raise_for_status()
+        with _event_source_off(ready):
+            ids = _submit(api, JOBS)
+        first = _awaited(lambda: _calls(model)["billed"] > 0)
+        last = _awaited(lambda: _calls(model)["billed"] >= JOBS)
+        calls = _calls(model)
+        records = _ended(ready, ids)
+        return Drain(
+            ended=Counter(record["state"] for record in records),
+            paid_attempts=sum(record["paid_attempts"] for record in records),
+            calls=calls["calls"],
+            billed=calls["billed"],
+            seconds=last - first,
+        )
+
+
+def _warm_up(ready: State, api: httpx.Client, model: httpx.Client) -> None:
+    """Have every environment of the worker started, which takes the emulator seconds each, and forget the calls."""
+    concurrency = _worker_concurrency()
+    model.post("/_control/rules", json={"latency": 1}).raise_for_status()
+    ids: list[str] = []
+    while _calls(model)["peak_in_flight"] < concurrency:
+        ids += _submit(api, concurrency)
+        time.sleep(1)
+    _ended(ready, ids)
+    model.post("/_control/reset").raise_for_status()
+
+
+def _worker_concurrency() -> int:
+    stages = json.loads((CHECKOUT / "cdk.json").read_text(encoding="utf-8"))["context"]["stages"]
+    return int(stages["local"]["worker_concurrency"])
+
+
+def _submit(api: httpx.Client, jobs: int) -> list[str]:
+    def ask(number: int) -> str:
+        body = {"text_prompts": [{"text": f"backlog {number}"}]}
+        return str(api.post("/text-to-image", json=body).raise_for_status().json()["id"])
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        return list(pool.map(ask, range(jobs)))
+
+
+@contextmanager
+def _event_source_off(ready: State) -> Iterator[None]:
+    """Keep the worker away from the queue while it is filled."""
+    client = boto3.client("lambda", **client_options(endpoint_url=ready.aws_endpoint_url, ca_bundle=None))
+    queue = ready.queue_url.rsplit("/", 1)[-1]
+    sources = client.list_event_source_mappings()["EventSourceMappings"]
+    own = next(source["UUID"] for source in sources if source["EventSourceArn"].endswith(f":{queue}"))
+    client.update_event_source_mapping(UUID=own, Enabled=False)
+    yield
+    client.update_event_source_mapping(UUID=own, Enabled=True)
+
+
+def _calls(model: httpx.Client) -> dict[str, Any]:
+    report: dict[str, Any] = model.get("/_control/calls", params={"last": 0}).raise_for_status().json()
+    return report
+
+
+def _ended(ready: State, ids: list[str]) -> list[dict[str, Any]]:
+    """Return the records of jobs, once all have ended."""
+    options = client_options(endpoint_url=ready.aws_endpoint_url, ca_bundle=None)
+    dynamodb: DynamoDBClient = boto3.client("dynamodb", **options)
+    records: list[dict[str, Any]] = []
+
+    def have_ended() -> bool:
+        pages = dynamodb.get_paginator("scan").paginate(TableName=ready.table)
+        items = [item for page in pages for item in page["Items"] if item["id"]["S"] in wanted]
+        records[:] = [json.loads(item["record"]["S"]) for item in items]
+        return len(records) == len(wanted) and all(record["state"] in ENDED for record in records)
+
+    wanted = set(ids)
+    _awaited(have_ended)
+    return records
+
+
+def _awaited(condition: Callable[[], bool]) -> float:
+    """Return the time at which a condition is first found true."""
+    ends_at = time.monotonic() + PATIENCE
+    while not condition():
+        if time.monotonic() > ends_at:
+            raise LocalError(f"The backlog was not drained within {PATIENCE:.0f} s.")
+        time.sleep(POLLED_EVERY)
+    return time.monotonic()

@@ -1,0 +1,78 @@
+"""Around the deployed stack: callers without a history, waiting for what is asynchronous, and the functions' logs."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import boto3
+
+from tests.local.stack import Stack
+
+if TYPE_CHECKING:
+    import httpx
+    from mypy_boto3_sqs import SQSClient
+
+T = TypeVar("T")
+
+PATIENCE: Final = 60.0
+"""Seconds that anything asynchronous may take."""
+
+_NUMBERS: Final = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
+
+
+def fresh_key(stack: Stack) -> str:
+    """Make another API key on the stack's usage plan, and return its value."""
+    gateway = boto3.client("apigateway", **stack.aws())
+    plan = next(
+        plan["id"]
+        for plan in gateway.get_usage_plans()["items"]
+        if gateway.get_usage_plan_keys(usagePlanId=plan["id"])["items"]
+    )
+    key = gateway.create_api_key(name=f"test-{secrets.token_hex(4)}", enabled=True)
+    gateway.create_usage_plan_key(usagePlanId=plan, keyId=key["id"], keyType="API_KEY")
+    value: str = gateway.get_api_key(apiKey=key["id"], includeValue=True)["value"]
+    return value
+
+
+def awaited(look: Callable[[], T | None], what: str) -> T:
+    """Look again and again until there is something, and return it."""
+    ends_at = time.monotonic() + PATIENCE
+    while (found := look()) is None:
+        assert time.monotonic() < ends_at, f"{what} did not happen within {PATIENCE:.0f} s"
+        time.sleep(0.1)
+    return found
+
+
+def polled(client: httpx.Client, id_: str) -> dict[str, Any]:
+    """Ask for a generation until it has ended, and return the last answer."""
+
+    def look() -> dict[str, Any] | None:
+        generation: dict[str, Any] = client.get(f"/generations/{id_}").raise_for_status().json()
+        return generation if generation["status"] in {"succeeded", "failed"} else None
+
+    return awaited(look, f"the end of {id_}")
+
+
+def await_empty(sqs: SQSClient, queue_url: str) -> None:
+    """Wait until no message waits in a queue or is being taken."""
+
+    def look() -> bool | None:
+        found = sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=list(_NUMBERS))["Attributes"]
+        return True if not any(int(found[name]) for name in _NUMBERS) else None
+
+    awaited(look, "the end of the queue")
+
+
+def logged(stack: Stack, group: str = "") -> list[str]:
+    """Return the lines of the log groups whose names contain `group`."""
+    logs = boto3.client("logs", **stack.aws())
+    names = [found["logGroupName"] for found in logs.describe_log_groups()["logGroups"]]
+    lines: list[str] = []
+    for name in names:
+        if group in name:
+            pages = logs.get_paginator("filter_log_events").paginate(logGroupName=name)
+            lines += [found["message"] for page in pages for found in page["events"]]
+    return lines

@@ -1,0 +1,481 @@
+"""A prompt that nobody else uses is sent down every path that fails, and then looked for everywhere.
+
+In this process: the API and the worker with the deployed adapters over the emulator and a stand-in model whose error
+messages quote the prompt; what they log and count is captured. Over HTTP: the deployed functions and their logs.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import logging
+import secrets
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+import boto3
+import pytest
+from aws_lambda_powertools import Metrics
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+
+from imagegen.api import create_app
+from imagegen.observability import PowertoolsObserver, create_logger
+from imagegen.wiring import Wired
+from imagegen.worker import NotAcknowledged
+from local.bedrock.refusals import STATUS_OF
+from local.bedrock.settings import Settings as ModelSettings
+from local.bedrock.stand_in import StandIn as Model
+from tests.events import Answer, Context, event, send
+from tests.fakes import CORE, FakeClock, FakeDeadline
+from tests.local import real_parts
+from tests.local.callers import awaited, logged, polled
+from tests.local.real_parts import Poller, ShiftedClock
+from tests.local.stack import Stack, StandIn
+
+if TYPE_CHECKING:
+    import httpx
+    from mypy_boto3_s3 import S3Client
+
+Body = Callable[[str], Any]
+Rule = Mapping[str, Any]
+
+Create = Callable[..., "Canary"]
+
+PORTS: Final = ("store", "images", "runtime", "queue", "quotas")
+
+
+def asking(prompt: str, **others: Any) -> dict[str, Any]:
+    """Return a body that is valid, but for what is said otherwise."""
+    return {"text_prompts": [{"text": prompt}], **others}
+
+
+REFUSED: Final[Mapping[str, Body]] = {
+    "a text that is too long": lambda prompt: asking(prompt * 100),
+    "a control character": lambda prompt: asking(f"{prompt}\x00"),
+    "a reordered text": lambda prompt: asking(f"{prompt}\u202e"),
+    "half a surrogate pair": lambda prompt: f'{{"text_prompts":[{{"text":"{prompt}\\ud800"}}]}}',
+    "a prompt that is no list": lambda prompt: {"text_prompts": prompt},
+    "a prompt that is no object": lambda prompt: {"text_prompts": [prompt]},
+    "a prompt where a weight belongs": lambda prompt: {"text_prompts": [{"text": "a", "weight": prompt}]},
+    "a prompt under another name": lambda prompt: {"prompt": prompt},
+    "a prompt beside the text": lambda prompt: {"text_prompts": [{"text": prompt, "negative": prompt}]},
+    "a prompt for a seed": lambda prompt: asking("a", seed=prompt),
+    "a prompt for a style": lambda prompt: asking("a", style_preset=prompt),
+    "a prompt for a sampler": lambda prompt: asking("a", sampler=prompt),
+    "a prompt for a model": lambda prompt: asking("a", model=prompt),
+    "a prompt for extras": lambda prompt: asking("a", extras=prompt),
+    "a prompt in a webhook": lambda prompt: asking(prompt, webhook_url=f"http://example.com/{prompt}"),
+    "a size that does not exist": lambda prompt: asking(prompt, width=512, height=512),
+    "what the model cannot do": lambda prompt: asking(prompt, strict=True, cfg_scale=20, steps=40),
+    "no JSON": lambda prompt: f'{{"text_prompts":[{{"text":"{prompt}"',
+    "a name twice": lambda prompt: f'{{"text_prompts":[{{"text":"{prompt}","text":"{prompt}"}}]}}',
+    "a number that is none": lambda prompt: f'{{"text_prompts":[{{"text":"{prompt}","weight":NaN}}]}}',
+    "a deep nest": lambda prompt: "[" * 50 + json.dumps(prompt) + "]" * 50,
+    "a body that is too large": lambda prompt: asking(prompt, extras={"note": prompt * 1000}),
+    "a list": lambda prompt: [prompt],
+}
+
+OTHER_REFUSALS: Final[Mapping[str, Callable[[str], dict[str, Any]]]] = {
+    "bytes that are no text": lambda prompt: event(
+        "POST",
+        "/text-to-image",
+        base64.b64encode(prompt.encode() + b"\xff").decode(),
+        base64_encoded=True,
+    ),
+    "a media type": lambda prompt: event(
+        "POST", "/text-to-image", prompt, headers={"Content-Type": f"text/{prompt}"}
+    ),
+    "an idempotency key": lambda prompt: event(
+        "POST", "/text-to-image", asking(prompt), headers={"Idempotency-Key": f"{prompt}!"}
+    ),
+    "a cursor": lambda prompt: event("GET", "/generations", query={"cursor": prompt}),
+    "the OpenAI route": lambda prompt: event(
+        "POST", "/images/generations", {"prompt": prompt, "size": "13x13"}
+    ),
+    "the Stability route": lambda prompt: event(
+        "POST",
+        "/generation/stable-diffusion-xl-1024-v1-0/text-to-image",
+        asking(prompt, width=512, height=512),
+    ),
+}
+
+
+def model_failures(prompt: str) -> dict[str, Rule]:
+    """Return every way the model fails, with the prompt wherever the model can say something."""
+    return {
+        **{name: {"type": "error", "name": name, "message": f"Refused: {prompt}"} for name in STATUS_OF},
+        **{
+            f"status {status}": {"type": "status", "status": status, "body": prompt}
+            for status in (400, 403, 429, 500, 502, 503)
+        },
+        "retired": {"type": "retired"},
+        "filtered": {"type": "filtered", "reason": "output image"},
+        "prompt filter": {"type": "prompt_filter", "message": prompt},
+        "failed": {"type": "failed"},
+        "empty": {"type": "empty"},
+        "no JSON": {"type": "malformed", "body": prompt},
+        "a reason that quotes": {"type": "malformed", "body": json.dumps({"finish_reasons": [prompt]})},
+        "an image that is none": {
+            "type": "malformed",
+            "body": json.dumps({"seeds": [1], "finish_reasons": [None], "images": [prompt]}),
+        },
+        "a seed that is none": {
+            "type": "malformed",
+            "body": json.dumps({"seeds": [prompt], "finish_reasons": [None], "images": ["aGVsbG8="]}),
+        },
+        "bad base64": {"type": "bad_base64"},
+        "no PNG": {"type": "not_png", "content": "text"},
+        "half a PNG": {"type": "truncated_png"},
+        "cut": {"type": "cut"},
+        "close": {"type": "close"},
+        "stall": {"type": "stall"},
+        "hang": {"type": "hang"},
+    }
+
+
+MODEL_FAILURES: Final = tuple(model_failures(""))
+
+
+@dataclass(frozen=True)
+class SleepingContext(Context):
+    """Lambda's context for a service that only pretends to sleep: what it sleeps is gone all the same."""
+
+    clock: FakeClock = field(default_factory=FakeClock)
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Return what is left."""
+        began = FakeClock().time
+        return self.milliseconds - int(1000 * (self.clock.time - began).total_seconds())
+
+
+class Broken:
+    """A port with a defect: every call raises an error that quotes the prompt."""
+
+    def __init__(self, prompt: str) -> None:
+        self._prompt = prompt
+
+    def __getattr__(self, name: str) -> Any:
+        def fail(*_: Any, **__: Any) -> None:
+            raise RuntimeError(f"{name} cannot handle {self._prompt}")
+
+        return fail
+
+
+@dataclass(kw_only=True)
+class Canary:
+    """One prompt, the service that it is sent to, and whatever is heard of it."""
+
+    prompt: str
+    service: Wired
+    observer: PowertoolsObserver
+    poller: Poller
+    clock: FakeClock
+    s3: S3Client
+    bucket: str
+    capsys: pytest.CaptureFixture[str]
+    caplog: pytest.LogCaptureFixture
+
+    def ask(self, request: Mapping[str, Any], *, service: Wired | None = None) -> Answer:
+        """Send a request as the handler does, and make sure that it fails."""
+        app = create_app((service or self.service).services)
+        with self.observer.publishing():
+            answer = send(app, request, context=SleepingContext(clock=self.clock))
+        assert answer.status >= 400
+        return answer
+
+    def work(self, *, service: Wired | None = None) -> int:
+        """Take the messages of the queue as the handler does, and return how many would come back."""
+        back = 0
+        for record in self.poller.drain():
+            try:
+                with self.observer.publishing():
+                    worker = (service or self.service).worker
+                    worker.take(SQSRecord(record), FakeDeadline(self.clock))
+            except NotAcknowledged:
+                back += 1
+            self.poller.acknowledge(record)
+        return back
+
+    def accept(self, *, service: Wired | None = None) -> None:
+        """Have the prompt accepted for later."""
+        request = event("POST", "/text-to-image", asking(self.prompt), headers={"Prefer": "respond-async"})
+        assert send(create_app((service or self.service).services), request).status == 202
+
+    def broken(self, *ports: str) -> Wired:
+        """Return the service with defects."""
+        return real_parts.rewired(
+            self.service, lambda name, port: Broken(self.prompt) if name in ports else port
+        )
+
+    def assert_silence(self, *answers: Answer) -> None:
+        """Look for the prompt in answers, output, logs of every library, and in the bucket."""
+        heard = self.capsys.readouterr()
+        spoken = {
+            "standard output": heard.out,
+            "standard error": heard.err,
+            "logs": "\n".join(f"{record.getMessage()} {record.__dict__}" for record in self.caplog.records),
+            "bodies": "\n".join(answer.content.decode("latin-1") for answer in answers),
+            "headers": "\n".join(f"{answer.headers}" for answer in answers),
+            "bucket": "\n".join(self._objects()),
+        }
+        assert [where for where, text in spoken.items() if self.prompt in text] == []
+
+    def _objects(self) -> Iterator[str]:
+        pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket)
+        for page in pages:
+            for found in page.get("Contents", []):
+                yield f"{found['Key']} {self.s3.head_object(Bucket=self.bucket, Key=found['Key'])}"
+
+
+@pytest.fixture(scope="module")
+def model() -> Iterator[Model]:
+    """A stand-in model that answers at once."""
+    with Model(settings=ModelSettings(instant=True)) as far:
+        yield far
+
+
+@pytest.fixture(scope="module")
+def variables(stack: Stack, model: Model) -> Iterator[Mapping[str, str]]:
+    """The functions' environment with a table, a queue and a bucket of these tests' own, and a model in a hurry."""
+    bucket = f"canaries-{secrets.token_hex(4)}"
+    boto3.client("s3", **stack.aws()).create_bucket(Bucket=bucket)
+    own = {
+        **real_parts.own_environment(stack),
+        "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": model.url,
+        "BUCKET_NAME": bucket,
+        "MODELS": CORE,
+        "MODEL_TIMEOUT": "1",
+        "POWERTOOLS_LOG_LEVEL": "DEBUG",
+    }
+    with real_parts.entered(own):
+        yield own
+
+
+@pytest.fixture(scope="module")
+def session() -> boto3.session.Session:
+    """One session for all the services that are wired."""
+    return boto3.session.Session()
+
+
+@pytest.fixture(scope="module")
+def poller(stack: Stack, variables: Mapping[str, str]) -> Poller:
+    """What takes the messages of the tests' own queue."""
+    return real_parts.poller(stack, variables["QUEUE_URL"])
+
+
+@pytest.fixture(scope="module")
+def s3(stack: Stack) -> S3Client:
+    """The operator's client of S3."""
+    client: S3Client = boto3.client("s3", **stack.aws())
+    return client
+
+
+@pytest.fixture
+def create(
+    variables: Mapping[str, str],
+    model: Model,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+    session: boto3.session.Session,
+    s3: S3Client,
+    poller: Poller,
+) -> Iterator[Create]:
+    """Make a canary, in a service whose settings may be wrong.
+
+    To be called by a test, not by a fixture: what is written is captured anew when the test itself begins.
+    """
+    model.reset()
+
+    def create(**wrong: str) -> Canary:
+        # loggers live as long as the process, with the standard output they were made for: one for each test
+        monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", secrets.token_hex(8))
+        metrics = Metrics()
+        metrics.clear_metrics()
+        observer = PowertoolsObserver(logger=create_logger(), metrics=metrics)
+        caplog.set_level(logging.DEBUG)
+        clock = FakeClock()
+        hasty = ShiftedClock(inner=clock, ahead=timedelta(0))
+        service = real_parts.rewired(
+            real_parts.wired({**variables, **wrong}, observer=observer, session=session),
+            lambda name, port: hasty if name == "clock" else port,
+        )
+        return Canary(
+            prompt=f"kestrel{secrets.token_hex(12)}",
+            service=service,
+            observer=observer,
+            poller=poller,
+            clock=clock,
+            s3=s3,
+            bucket=variables["BUCKET_NAME"],
+            capsys=capsys,
+            caplog=caplog,
+        )
+
+    yield create
+    model.reset()
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_refused_request_is_not_quoted(create: Create, name: str) -> None:
+    """Neither to the caller nor in the logs, whatever is wrong with it."""
+    canary = create()
+    answer = canary.ask(event("POST", "/text-to-image", REFUSED[name](canary.prompt)))
+    assert 400 <= answer.status < 500
+    canary.assert_silence(answer)
+
+
+@pytest.mark.parametrize("name", OTHER_REFUSALS)
+def test_a_prompt_in_the_wrong_place_is_not_quoted(create: Create, name: str) -> None:
+    """Headers, paths, queries, and the other two contracts."""
+    canary = create()
+    canary.assert_silence(canary.ask(OTHER_REFUSALS[name](canary.prompt)))
+
+
+def test_two_requests_of_one_key_are_not_quoted(create: Create, model: Model) -> None:
+    """The second differs from the first; both have the prompt."""
+    canary = create()
+    model.configure({"action": "filtered"})
+    headers = {"Idempotency-Key": secrets.token_hex(16)}
+    requests = [asking(canary.prompt), asking(canary.prompt, seed=5)]
+    answers = [canary.ask(event("POST", "/text-to-image", body, headers=headers)) for body in requests]
+    assert [answer.json["code"] for answer in answers] == ["content_filtered", "idempotency_conflict"]
+    canary.assert_silence(*answers)
+
+
+@pytest.mark.parametrize("name", MODEL_FAILURES)
+def test_a_prompt_that_the_model_fails_on_is_not_quoted(create: Create, model: Model, name: str) -> None:
+    """Bedrock's messages may quote the prompt, and so may its answers; none is passed on."""
+    canary = create()
+    model.configure({"action": model_failures(canary.prompt)[name]})
+    answer = canary.ask(event("POST", "/text-to-image", asking(canary.prompt)))
+    assert model.calls(prompt=canary.prompt, last=0)["calls"] > 0
+    canary.assert_silence(answer)
+
+
+@pytest.mark.parametrize("name", MODEL_FAILURES)
+def test_a_queued_prompt_that_the_model_fails_on_is_not_quoted(
+    create: Create, model: Model, name: str
+) -> None:
+    """The worker logs no more than the API does."""
+    canary = create()
+    model.configure({"action": model_failures(canary.prompt)[name]})
+    canary.accept()
+    canary.work()
+    assert model.calls(prompt=canary.prompt, last=0)["calls"] > 0
+    canary.assert_silence()
+
+
+@pytest.mark.parametrize("name", ["BUCKET_NAME", "TABLE_NAME", "QUEUE_URL"])
+def test_a_prompt_is_not_quoted_where_the_stores_fail(create: Create, name: str) -> None:
+    """What is missing is named by its kind; the SDK's errors are not passed on."""
+    missing = "http://127.0.0.1/000000000000/missing" if name == "QUEUE_URL" else "imagegen-missing"
+    canary = create(**{name: missing})
+    body = asking(canary.prompt)
+    if name == "QUEUE_URL":
+        canary.accept()
+        canary.assert_silence()
+    else:
+        canary.assert_silence(canary.ask(event("POST", "/text-to-image", body)))
+
+
+@pytest.mark.parametrize("port", [port for port in PORTS if port != "queue"])
+def test_a_defect_on_the_way_is_not_quoted(create: Create, port: str) -> None:
+    """An error that nobody expected may say anything; its class and place are logged, its text is not."""
+    canary = create()
+    answer = canary.ask(event("POST", "/text-to-image", asking(canary.prompt)), service=canary.broken(port))
+    assert answer.status >= 500
+    canary.assert_silence(answer)
+
+
+def test_a_defect_of_the_queue_is_not_quoted(create: Create) -> None:
+    """The record is there, and the caller hears of a defect."""
+    canary = create()
+    request = event("POST", "/text-to-image", asking(canary.prompt), headers={"Prefer": "respond-async"})
+    canary.assert_silence(canary.ask(request, service=canary.broken("queue")))
+
+
+def test_a_job_that_is_buried_is_not_quoted(create: Create) -> None:
+    """The dead-letter queue's door says what failed, not what was asked."""
+    canary = create()
+    canary.accept()
+    for record in canary.poller.drain():
+        dead = {**record, "eventSourceARN": canary.service.worker.dead_letter_queue_arn}
+        with canary.observer.publishing():
+            canary.service.worker.take(SQSRecord(dead), FakeDeadline(canary.clock))
+        canary.poller.acknowledge(record)
+    canary.assert_silence()
+
+
+def test_a_sweep_over_broken_records_is_not_quoted(create: Create) -> None:
+    """The schedule's door, where looking for the image fails."""
+    canary = create()
+    canary.accept()
+    late = real_parts.shifted(canary.broken("images", "queue"), seconds=7200)
+    with canary.observer.publishing():
+        assert late.worker.sweep() > 0
+    canary.assert_silence()
+
+
+def test_a_message_carries_the_id_and_nothing_else(create: Create) -> None:
+    """Neither its body nor its attributes know the prompt; the record, which belongs to the caller, does."""
+    canary = create()
+    canary.accept()
+    sent = list(canary.poller.drain())
+    (record,) = [record for record in sent if canary.prompt in _record(canary, record["body"])]
+    assert record["body"].startswith("gen_")
+    assert canary.prompt not in json.dumps(sent)
+
+
+def test_an_image_says_nothing_of_its_prompt(create: Create) -> None:
+    """Neither its key nor its metadata, nor what is logged of a success."""
+    canary = create()
+    canary.accept()
+    assert canary.work() == 0
+    heard = canary.capsys.readouterr().out
+    assert "image generated" in heard
+    assert canary.prompt not in heard
+    canary.assert_silence()
+
+
+def _record(canary: Canary, id_: str) -> str:
+    return str(canary.service.services.generator.ledger.get(id_))
+
+
+def test_the_deployed_functions_log_no_prompt(api: httpx.Client, stack: Stack, stand_in: StandIn) -> None:
+    """Through both doors, with success, refusal, filter, a message that quotes, and an answer that is none."""
+    prompt = f"kestrel{secrets.token_hex(12)}"
+    rules = [
+        {"prompt": f"{prompt} {name}", "action": action}
+        for name, action in model_failures(prompt).items()
+        if name in DEPLOYED_FAILURES
+    ]
+    stand_in.client.post("/_control/rules", json={"instant": True, "rules": rules}).raise_for_status()
+    refused = [api.post("/text-to-image", json=asking(prompt, seed=prompt))]
+    refused += [api.post("/text-to-image", json=asking(f"{prompt} {name}")) for name in DEPLOYED_FAILURES]
+    queued = [
+        api.post("/text-to-image", json=asking(text), headers={"Prefer": "respond-async"}).json()["id"]
+        for text in (prompt, *(f"{prompt} {name}" for name in DEPLOYED_FAILURES))
+    ]
+    ended = [polled(api, id_) for id_ in queued]
+
+    def look() -> list[str] | None:
+        lines = logged(stack)
+        return lines if all(any(id_ in line for line in lines) for id_ in queued) else None
+
+    lines = awaited(look, "a line about each job")
+    assert [generation["status"] for generation in ended] == ["succeeded", *["failed"] * 3]
+    assert {answer.is_error for answer in refused} == {True}
+    assert quoted(prompt, lines) == []
+    assert quoted(prompt, [f"{answer.text} {answer.headers}" for answer in refused]) == []
+    assert quoted(prompt, [json.dumps(generation.get("error")) for generation in ended]) == []
+
+
+DEPLOYED_FAILURES: Final = ("ValidationException", "prompt filter", "a reason that quotes")
+
+
+def quoted(prompt: str, texts: Sequence[str]) -> list[str]:
+    """Return the texts that a prompt is in."""
+    return [text for text in texts if prompt in text]

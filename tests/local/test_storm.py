@@ -1,0 +1,207 @@
+"""Many duplicates of many requests at once, through both doors, with redeliveries: each key is paid for once."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from threading import local
+from typing import TYPE_CHECKING, Any, Final
+
+import boto3
+import httpx
+import pytest
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+
+from imagegen.api import create_app
+from imagegen.identity import owner_of
+from imagegen.wiring import Wired
+from imagegen.worker import NotAcknowledged
+from local.bedrock.settings import Settings as ModelSettings
+from local.bedrock.stand_in import StandIn as Model
+from tests.events import event, send
+from tests.fakes import CORE, FakeClock, FakeDeadline, FakeObserver
+from tests.local import real_parts
+from tests.local.callers import polled
+from tests.local.stack import Stack, StandIn
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.event_handler import APIGatewayRestResolver
+
+KEYS: Final = 200
+KEYS_OVER_HTTP: Final = 20
+DUPLICATES: Final = 20
+REDELIVERIES: Final = 3
+AT_ONCE: Final = 20
+AT_ONCE_OVER_HTTP: Final = 8
+"""Each takes an environment of the emulated function, which takes seconds to start."""
+ALLOWED: Final = {200, 202, 409}
+"""The image, where it will be, or that somebody else is at it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Duplicate:
+    """One of the requests for a key; every other one is asynchronous."""
+
+    key: str
+    prompt: str
+    asynchronous: bool
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The headers of the request."""
+        return {"Idempotency-Key": self.key, **({"Prefer": "respond-async"} if self.asynchronous else {})}
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """The body, the same for every duplicate of a key."""
+        return {"text_prompts": [{"text": self.prompt}]}
+
+
+def storm(keys: int, *, name: str) -> Sequence[Duplicate]:
+    """Return the duplicates of every key, those of one key next to each other, so that they are sent at once."""
+    return [
+        Duplicate(key=f"{name}-{number:016d}", prompt=f"({name} {number})", asynchronous=duplicate % 2 == 0)
+        for number in range(keys)
+        for duplicate in range(DUPLICATES)
+    ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Storm:
+    """What is left of a storm: the answers, what the model billed for each prompt, and where the service was."""
+
+    service: Wired
+    statuses: Counter[int]
+    billed: Counter[str]
+    ids: Sequence[str]
+    counted: int
+
+
+class ThreadedApps:
+    """The service's API for many threads: a resolver holds one request, so each thread has its own."""
+
+    def __init__(self, service: Wired) -> None:
+        self._service = service
+        self._own = local()
+
+    def send(self, duplicate: Duplicate) -> int:
+        """Send a request and return the answer's status."""
+        app: APIGatewayRestResolver | None = getattr(self._own, "app", None)
+        if app is None:
+            app = self._own.app = create_app(self._service.services)
+        request = event("POST", "/text-to-image", duplicate.body, headers=duplicate.headers)
+        return send(app, request).status
+
+
+def redeliver(service: Wired, records: Sequence[dict[str, Any]]) -> None:
+    """Take every message several times, by several workers at once, as SQS may deliver it."""
+    deliveries = [*records] * REDELIVERIES
+    random.Random(200).shuffle(deliveries)  # noqa: S311 - an order, not a secret
+
+    def take(record: dict[str, Any]) -> None:
+        with suppress(NotAcknowledged):
+            service.worker.take(SQSRecord(record), FakeDeadline(FakeClock()))
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        list(pool.map(take, deliveries))
+
+
+def billed(report: dict[str, Any], *, name: str) -> Counter[str]:
+    """Return how often each prompt of a storm was billed, by the stand-in's ledger."""
+    return Counter(
+        {prompt: sums["billed"] for prompt, sums in report["prompts"].items() if f"({name} " in prompt}
+    )
+
+
+@pytest.fixture(scope="module")
+def in_process(stack: Stack) -> Iterator[Storm]:
+    """A storm on the API and worker code in this process, over the emulator's table, bucket and queue.
+
+    4,000 requests would keep the emulated gateway busy for minutes; the same code with the same adapters runs in
+    twenty threads instead, and every conditional write is the emulated DynamoDB's.
+    """
+    with Model(settings=ModelSettings(instant=True, latency=0.05)) as model:
+        variables = {
+            **real_parts.own_environment(stack),
+            "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": model.url,
+            "MODELS": CORE,
+            "DAILY_IMAGES_PER_CALLER": "100000",
+        }
+        with real_parts.entered(variables):
+            service = real_parts.wired(variables, observer=FakeObserver())
+            apps, poller = ThreadedApps(service), real_parts.poller(stack, variables["QUEUE_URL"])
+            with ThreadPoolExecutor(AT_ONCE) as pool:
+                statuses = Counter(pool.map(apps.send, storm(KEYS, name="in-process")))
+            records = list(poller.drain())
+            redeliver(service, records)
+            redeliver(service, records)
+            owner = owner_of(event("GET", "/generations"))
+            page = service.services.generator.history(owner=owner, limit=2 * KEYS, cursor=None)
+            yield Storm(
+                service=service,
+                statuses=statuses,
+                billed=billed(model.calls(last=0), name="in-process"),
+                ids=[record.id for record in page.generations if record.state == "succeeded"],
+                counted=counted(stack, variables["TABLE_NAME"], owner),
+            )
+
+
+def counted(stack: Stack, table: str, owner: str) -> int:
+    """Return the images that were counted for a caller, over all days."""
+    items = boto3.client("dynamodb", **stack.aws()).scan(
+        TableName=table,
+        FilterExpression="begins_with(id, :counter)",
+        ExpressionAttributeValues={":counter": {"S": f"quota#{owner}#"}},
+    )["Items"]
+    return sum(int(item["images"]["N"]) for item in items)
+
+
+def test_4000_duplicates_and_redeliveries_of_200_keys_are_200_paid_calls(in_process: Storm) -> None:
+    """Twenty of each key at once, through both doors; each message is taken three times at once, and again later."""
+    assert sum(in_process.statuses.values()) == KEYS * DUPLICATES
+    assert len(in_process.billed) == KEYS
+    assert set(in_process.billed.values()) == {1}
+
+
+def test_every_duplicate_is_answered_as_one(in_process: Storm) -> None:
+    """With the image, where it will be, or that it is being made; never with an error of the service."""
+    assert set(in_process.statuses) == ALLOWED
+
+
+def test_the_caller_has_200_images_afterwards(in_process: Storm) -> None:
+    """One generation for each key, and all of them succeeded."""
+    assert len(set(in_process.ids)) == KEYS
+
+
+def test_duplicates_give_their_unit_of_the_quota_back(in_process: Storm) -> None:
+    """What was counted while they raced is what was made."""
+    assert in_process.counted == KEYS
+
+
+def test_400_duplicates_of_20_keys_over_http_are_20_paid_calls(stack: Stack, stand_in: StandIn) -> None:
+    """Through gateway, functions, queue and event source as deployed; each 202 sends the message once more."""
+    stand_in.client.post("/_control/rules", json={"instant": True, "latency": 0.05}).raise_for_status()
+    sqs = boto3.client("sqs", **stack.aws())
+    redeliver = partial(sqs.send_message, QueueUrl=stack.state.queue_url)
+    with stack.client(api_key=stack.state.api_key) as client, ThreadPoolExecutor(AT_ONCE_OVER_HTTP) as pool:
+
+        def post(duplicate: Duplicate) -> httpx.Response:
+            answer = client.post("/text-to-image", json=duplicate.body, headers=duplicate.headers)
+            if answer.status_code == httpx.codes.ACCEPTED:
+                redeliver(MessageBody=answer.json()["id"])
+            return answer
+
+        answers = list(pool.map(post, storm(KEYS_OVER_HTTP, name="over-http")))
+        ids = {answer.json()["id"] for answer in answers if answer.status_code != httpx.codes.CONFLICT}
+        behind_them = post(Duplicate(key="behind-all-others", prompt="(behind)", asynchronous=True))
+        ended = [polled(client, id_)["status"] for id_ in (*ids, behind_them.json()["id"])]
+    assert {answer.status_code for answer in answers} <= ALLOWED
+    assert Counter(ended) == {"succeeded": KEYS_OVER_HTTP + 1}
+    assert billed(stand_in.calls(), name="over-http") == {
+        f"(over-http {number})": 1 for number in range(KEYS_OVER_HTTP)
+    }
