@@ -55,7 +55,7 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> Variables:
     folder = environ.get("IMAGEGEN_LOCAL_DIR", "")
     return Variables(
         bedrock_url=_url("BEDROCK_URL", environ.get("BEDROCK_URL", "").strip()),
-        config=" ".join(environ.get("CONFIG", "").split()),
+        config=_config(environ.get("CONFIG", "")),
         port_offset=_offset("PORT_OFFSET", environ.get("PORT_OFFSET", "").strip()),
         strict=_switch("STRICT", environ.get("STRICT", "").strip()),
         folder=Path(folder).resolve() if folder else CHECKOUT / ".local",
@@ -69,14 +69,24 @@ def _url(name: str, value: str) -> str:
             parts.scheme in {"http", "https"}
             and bool(parts.hostname)
             and (parts.port is None or parts.port > 0)
+            and "@" not in parts.netloc
+            and not (parts.path.strip("/") or parts.query or parts.fragment)
         )
     except ValueError:
         sound = False
     if value and (not sound or re.search(r"\s", value)):
+        # the value is not shown: it may hold a password
         raise LocalError(
-            f"{name} must be an http or https address such as http://127.0.0.1:8080, not {value!r}."
+            f"{name} must be an http or https address without a path, such as http://127.0.0.1:8080."
         )
     return value.rstrip("/")
+
+
+def _config(value: str) -> str:
+    words = value.split()
+    if any(word.startswith("bedrock_endpoint_url=") for word in words):
+        raise LocalError("CONFIG cannot set bedrock_endpoint_url here: use BEDROCK_URL, which does.")
+    return " ".join(words)
 
 
 def _offset(name: str, value: str) -> int:

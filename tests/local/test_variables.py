@@ -41,12 +41,30 @@ def test_an_offset_that_leaves_the_port_range_is_refused(offset: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["127.0.0.1:80", "ftp://host", "http://", "http://host:0", "http://host:port", "http://a b"]
+    "url",
+    [
+        "127.0.0.1:80",
+        "ftp://host",
+        "http://",
+        "http://host:0",
+        "http://host:port",
+        "http://a b",
+        "http://127.0.0.1:80/model",
+        "http://127.0.0.1:80?x=1",
+        "http://u:secret@127.0.0.1:80",
+    ],
 )
 def test_an_address_that_is_none_is_refused(url: str) -> None:
-    """The sentence shows what one looks like."""
-    with pytest.raises(LocalError, match="BEDROCK_URL must be an http or https address"):
+    """The sentence shows what one looks like, and no password."""
+    with pytest.raises(LocalError, match="BEDROCK_URL must be an http or https address") as refused:
         from_environment({"BEDROCK_URL": url})
+    assert "secret" not in str(refused.value)
+
+
+def test_the_runtime_has_one_variable_and_not_two() -> None:
+    """What both set would be whichever came last."""
+    with pytest.raises(LocalError, match="BEDROCK_URL"):
+        from_environment({"CONFIG": "model_timeout=5 bedrock_endpoint_url=http://127.0.0.1:9000"})
 
 
 def test_certificates_are_kept_until_a_week_before_they_end(tmp_path: Path) -> None:
