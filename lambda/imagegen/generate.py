@@ -92,6 +92,16 @@ class Generator:
         self._send(draft.id)
         return Submission(generation=draft, replayed=False)
 
+    def refuse_other_use(self, key: str, *, owner: str, asked: str) -> None:
+        """Make sure that an idempotency key is free, or was used for the same request.
+
+        Raises:
+            IdempotencyConflict: it was used before with another request.
+        """
+        standing = self.ledger.get(generations.derive_id(owner, key))
+        if standing is not None:
+            _check_asked(standing, asked)
+
     def look_up(self, id_: str, *, owner: str) -> Generation:
         """Return a caller's own generation, settled if its attempt was cut off.
 
@@ -216,8 +226,7 @@ class Generator:
             raise
 
     def _replayed(self, standing: Generation, *, asked: str, asynchronous: bool) -> Submission:
-        if standing.asked != asked:
-            raise errors.IdempotencyConflict("The Idempotency-Key was used before with another request.")
+        _check_asked(standing, asked)
         standing = self._settled(standing)
         if standing.state == "deleted":
             raise errors.Gone("The generation of this Idempotency-Key was deleted.")
@@ -315,6 +324,11 @@ class Generator:
             self.ledger.write(ended, replacing=record)
         elif self.ledger.write(self.ledger.refuse_webhook(record), replacing=record).webhook == "pending":
             raise NotYet("the webhook's receiver did not accept")
+
+
+def _check_asked(standing: Generation, asked: str) -> None:
+    if standing.asked != asked:
+        raise errors.IdempotencyConflict("The Idempotency-Key was used before with another request.")
 
 
 def _location(record: Generation) -> dict[str, str]:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from imagegen.errors import FieldError, InvalidParameter, no_such_generation
+from imagegen.errors import invalid, no_such_generation
 
 DEFAULT_LIMIT: Final = 20
 MAX_LIMIT: Final = 100
@@ -50,7 +50,7 @@ def idempotency_key(values: Sequence[str]) -> str | None:
     if not values:
         return None
     if len(values) > 1 or not _IDEMPOTENCY_KEY.fullmatch(values[0]):
-        raise _invalid("Idempotency-Key", "must be sent once, with 16 to 64 of A-Z, a-z, 0-9, _ and -")
+        raise invalid("Idempotency-Key", "must be sent once, with 16 to 64 of A-Z, a-z, 0-9, _ and -")
     return values[0]
 
 
@@ -83,7 +83,7 @@ def history_limit(values: Sequence[str]) -> int:
     if not values:
         return DEFAULT_LIMIT
     if len(values) > 1 or not _LIMIT.fullmatch(values[0]) or int(values[0]) > MAX_LIMIT:
-        raise _invalid("limit", f"must be sent once, an integer from 1 to {MAX_LIMIT}")
+        raise invalid("limit", f"must be sent once, an integer from 1 to {MAX_LIMIT}")
     return int(values[0])
 
 
@@ -96,9 +96,5 @@ def cursor(values: Sequence[str]) -> str | None:
     if not values:
         return None
     if len(values) > 1 or not 0 < len(values[0]) <= MAX_CURSOR_LENGTH:
-        raise _invalid("cursor", "must be sent once, the next_cursor of an earlier answer")
+        raise invalid("cursor", "must be sent once, the next_cursor of an earlier answer")
     return values[0]
-
-
-def _invalid(field: str, message: str) -> InvalidParameter:
-    return InvalidParameter(f"{field} {message}.", errors=(FieldError(field=field, message=message),))

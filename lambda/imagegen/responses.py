@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from imagegen import contract
 from imagegen.errors import MAX_FIELD_ERRORS
 
-_ABSENT: Final[Any] = None
+ABSENT: Final[Any] = None
 """The default of a member that may be left out and is never null."""
 
 _EXAMPLE_ID: Final = "gen_3nq7v5kd2wzr6xj4tm5yhb2c7a"
@@ -44,15 +44,18 @@ IgnoredParameters = Annotated[
 ]
 
 
-def _without_default(schema: dict[str, Any]) -> None:
+def without_default(schema: dict[str, Any]) -> None:
+    """Leave a default out of a schema: the member may be absent, and is never null."""
     schema.pop("default", None)
 
 
-class _Body(BaseModel):
+class AnswerBody(BaseModel):
+    """What every shape of an answer is: closed, and built only when the document asks for it."""
+
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
-class ArtifactBody(_Body):
+class ArtifactBody(AnswerBody):
     """One image: where it can be downloaded, and what made it."""
 
     model_config = ConfigDict(title="Artifact")
@@ -94,7 +97,7 @@ class ArtifactBody(_Body):
     ]
 
 
-class GenerationBody(_Body):
+class GenerationBody(AnswerBody):
     """A generation that succeeded."""
 
     model_config = ConfigDict(title="Generation")
@@ -108,7 +111,7 @@ class GenerationBody(_Body):
     artifacts: Annotated[list[ArtifactBody], Field(min_length=1, max_length=1, description="The image.")]
 
 
-class AcceptedBody(_Body):
+class AcceptedBody(AnswerBody):
     """A generation that will be made; `Location` tells where to look."""
 
     model_config = ConfigDict(title="Accepted")
@@ -121,7 +124,7 @@ class AcceptedBody(_Body):
     created_at: CreatedAt
 
 
-class FieldErrorBody(_Body):
+class FieldErrorBody(AnswerBody):
     """One thing wrong with one field."""
 
     model_config = ConfigDict(title="FieldError")
@@ -134,7 +137,7 @@ class FieldErrorBody(_Body):
     ]
 
 
-class ProblemBody(_Body):
+class ProblemBody(AnswerBody):
     """Any failure, as RFC 9457 describes problems; it never repeats a prompt."""
 
     model_config = ConfigDict(title="Problem")
@@ -154,12 +157,12 @@ class ProblemBody(_Body):
         Field(
             max_length=MAX_FIELD_ERRORS,
             description="The fields at fault, the first ten.",
-            json_schema_extra=_without_default,
+            json_schema_extra=without_default,
         ),
-    ] = _ABSENT
+    ] = ABSENT
 
 
-class GenerationDetailBody(_Body):
+class GenerationDetailBody(AnswerBody):
     """A generation in any state; a failed one says why in `error`."""
 
     model_config = ConfigDict(title="GenerationDetail")
@@ -174,20 +177,20 @@ class GenerationDetailBody(_Body):
         dict[str, Any],
         Field(description="The contract's parameters as resolved, with defaults and the seed."),
     ]
-    result: Annotated[Result, Field(json_schema_extra=_without_default)] = _ABSENT
-    model: Annotated[ModelId, Field(json_schema_extra=_without_default)] = _ABSENT
-    ignored_parameters: Annotated[IgnoredParameters, Field(json_schema_extra=_without_default)] = _ABSENT
+    result: Annotated[Result, Field(json_schema_extra=without_default)] = ABSENT
+    model: Annotated[ModelId, Field(json_schema_extra=without_default)] = ABSENT
+    ignored_parameters: Annotated[IgnoredParameters, Field(json_schema_extra=without_default)] = ABSENT
     artifacts: Annotated[
         list[ArtifactBody],
-        Field(description="The image, with a fresh URL; after success.", json_schema_extra=_without_default),
-    ] = _ABSENT
+        Field(description="The image, with a fresh URL; after success.", json_schema_extra=without_default),
+    ] = ABSENT
     error: Annotated[
         ProblemBody,
-        Field(description="Why it failed; after failure.", json_schema_extra=_without_default),
-    ] = _ABSENT
+        Field(description="Why it failed; after failure.", json_schema_extra=without_default),
+    ] = ABSENT
 
 
-class HistoryBody(_Body):
+class HistoryBody(AnswerBody):
     """One page of the caller's generations, newest first; failed ones too."""
 
     model_config = ConfigDict(title="History")
@@ -198,7 +201,7 @@ class HistoryBody(_Body):
     ]
 
 
-class LifecycleBody(_Body):
+class LifecycleBody(AnswerBody):
     """When the vendor retires a model, as announced."""
 
     model_config = ConfigDict(title="Lifecycle")
@@ -211,7 +214,7 @@ class LifecycleBody(_Body):
     successor: Annotated[str | None, Field(description="The model to go on with.", examples=[_EXAMPLE_MODEL])]
 
 
-class ModelBody(_Body):
+class ModelBody(AnswerBody):
     """One enabled model."""
 
     model_config = ConfigDict(title="Model")
@@ -232,7 +235,7 @@ class ModelBody(_Body):
     ]
 
 
-class ModelsBody(_Body):
+class ModelsBody(AnswerBody):
     """The enabled models, in the order in which they are tried."""
 
     model_config = ConfigDict(title="Models")
@@ -240,7 +243,7 @@ class ModelsBody(_Body):
     models: Annotated[list[ModelBody], Field(description="The first is asked first.")]
 
 
-class HealthBody(_Body):
+class HealthBody(AnswerBody):
     """That the service runs."""
 
     model_config = ConfigDict(title="Health")

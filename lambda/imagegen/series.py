@@ -12,7 +12,7 @@ from base64 import urlsafe_b64encode
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from imagegen import errors, generations, schema
+from imagegen import errors, schema
 from imagegen.contract import GenerationRequest
 from imagegen.errors import ImagegenError
 from imagegen.generate import Generator, Submission
@@ -36,7 +36,10 @@ def draw(
     """
     asked = _asked(request, images)
     keys = _keys(key, images)
-    _check_keys(generator, keys, owner=owner, asked=asked)
+    # Each submission checks its own key, but by then the others of the series would be under way.
+    for own_key in keys if images > 1 else ():
+        if own_key is not None:
+            generator.refuse_other_use(own_key, owner=owner, asked=asked)
 
     def draw_one(own_key: str | None) -> Submission:
         submission = generator.submit(
@@ -64,14 +67,6 @@ def _keys(key: str | None, images: int) -> Sequence[str | None]:
         return [None] * images
     digests = (hashlib.sha256(f"{key} {index}".encode()).digest() for index in range(1, images))
     return [key, *(urlsafe_b64encode(digest).decode().rstrip("=") for digest in digests)]
-
-
-def _check_keys(generator: Generator, keys: Sequence[str | None], *, owner: str, asked: str) -> None:
-    # Each submission checks its own key, but by then the others of the series would be under way.
-    for key in keys if len(keys) > 1 else ():
-        standing = generator.ledger.get(generations.derive_id(owner, key)) if key else None
-        if standing is not None and standing.asked != asked:
-            raise errors.IdempotencyConflict("The Idempotency-Key was used before with another request.")
 
 
 def _joined(generator: Generator, drawings: Sequence[Future[Submission]]) -> tuple[Submission, ...]:

@@ -2,40 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from imagegen import contract
 from imagegen.compat import openai
-
-_ABSENT: Final[Any] = None
-"""The default of a member that may be left out and is never null."""
+from imagegen.responses import ABSENT, AnswerBody, without_default
 
 
-def _without_default(schema: dict[str, Any]) -> None:
-    schema.pop("default", None)
-
-
-class _Body(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
-
-
-class OpenAIImageBody(_Body):
+class OpenAIImageBody(AnswerBody):
     """One image: `url` or, with `response_format` `b64_json`, itself."""
 
     model_config = ConfigDict(title="OpenAIImage")
 
     url: Annotated[
         str,
-        Field(description="A presigned URL; needs no key, expires.", json_schema_extra=_without_default),
-    ] = _ABSENT
-    b64_json: Annotated[str, Field(description="The PNG in base64.", json_schema_extra=_without_default)] = (
-        _ABSENT
+        Field(description="A presigned URL; needs no key, expires.", json_schema_extra=without_default),
+    ] = ABSENT
+    b64_json: Annotated[str, Field(description="The PNG in base64.", json_schema_extra=without_default)] = (
+        ABSENT
     )
 
 
-class OpenAIImagesBody(_Body):
+class OpenAIImagesBody(AnswerBody):
     """The images that were made, at least one and at most `n`."""
 
     model_config = ConfigDict(title="OpenAIImages")
@@ -47,7 +37,7 @@ class OpenAIImagesBody(_Body):
     ]
 
 
-class OpenAIErrorMembers(_Body):
+class OpenAIErrorMembers(AnswerBody):
     """What went wrong, in OpenAI's members."""
 
     model_config = ConfigDict(title="OpenAIErrorMembers")
@@ -68,7 +58,7 @@ class OpenAIErrorMembers(_Body):
     code: Annotated[str, Field(description="The code of this service.", examples=["invalid_parameter"])]
 
 
-class OpenAIErrorBody(_Body):
+class OpenAIErrorBody(AnswerBody):
     """Any failure, in OpenAI's shape."""
 
     model_config = ConfigDict(title="OpenAIError")
@@ -76,7 +66,7 @@ class OpenAIErrorBody(_Body):
     error: OpenAIErrorMembers
 
 
-class StabilityArtifactBody(_Body):
+class StabilityArtifactBody(AnswerBody):
     """One image."""
 
     model_config = ConfigDict(title="StabilityArtifact")
@@ -93,7 +83,7 @@ class StabilityArtifactBody(_Body):
     ]
 
 
-class StabilityArtifactsBody(_Body):
+class StabilityArtifactsBody(AnswerBody):
     """The image that was made."""
 
     model_config = ConfigDict(title="StabilityArtifacts")
@@ -101,7 +91,7 @@ class StabilityArtifactsBody(_Body):
     artifacts: Annotated[list[StabilityArtifactBody], Field(min_length=1, max_length=1)]
 
 
-class StabilityEngineBody(_Body):
+class StabilityEngineBody(AnswerBody):
     """One engine that the path may name."""
 
     model_config = ConfigDict(title="StabilityEngine")
@@ -112,7 +102,7 @@ class StabilityEngineBody(_Body):
     type: Literal["PICTURE"]
 
 
-class StabilityErrorBody(_Body):
+class StabilityErrorBody(AnswerBody):
     """Any failure, in Stability's shape."""
 
     model_config = ConfigDict(title="StabilityError")
