@@ -49,7 +49,7 @@ bench: set-up ## measure the local service and print the table
 	@$(PYTHON) -m benchmarks
 
 openapi: set-up ## write docs/openapi.json anew
-	@PYTHONPATH=lambda $(PYTHON) -m imagegen.openapi > docs/openapi.json
+	@PYTHONPATH=lambda $(PYTHON) -m imagegen.http.openapi > docs/openapi.json
 
 lock: set-up ## resolve every pinned list of packages again
 	@$(PYTHON) -m local.lock

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from aws_cdk import aws_apigateway as apigateway
 
-from imagegen import errors, representations
+from imagegen import errors
+from imagegen.http import serialize
 
 EXPOSED_HEADERS = (
     "allow",
@@ -54,7 +55,7 @@ class GatewayProblem:
 
     def body(self) -> str:
         """Return the body's template; API Gateway fills in the request id."""
-        return json.dumps(representations.problem(self.error(self.detail), request_id="$context.requestId"))
+        return json.dumps(serialize.problem(self.error(self.detail), request_id="$context.requestId"))
 
 
 def _problems(*, iam: bool) -> tuple[GatewayProblem, ...]:

@@ -8,7 +8,7 @@ from datetime import date
 from aws_cdk import Annotations, Stack
 from aws_cdk import aws_iam as iam
 
-from imagegen.models import ModelRef, resolve
+from imagegen.models.registry import ModelRef, resolve
 from stacks.stage import StageError
 
 SECONDS_AN_IMAGE_TAKES = 10

@@ -16,8 +16,8 @@ import boto3
 from aws_lambda_powertools import Metrics
 from aws_lambda_powertools.logging import correlation_paths
 
-from imagegen.api import create_app
-from imagegen.observability import PowertoolsObserver, create_logger
+from imagegen.adapters.telemetry import PowertoolsObserver, create_logger
+from imagegen.http.app import create_app
 from imagegen.settings import Settings
 from imagegen.wiring import wire
 

@@ -14,19 +14,19 @@ from imagegen.adapters.secretsmanager import SecretsManager
 from imagegen.adapters.sqs import SqsJobs
 from imagegen.adapters.system import SystemChance, SystemClock
 from imagegen.adapters.webhook import SignedCallbacks
-from imagegen.api import Services
-from imagegen.attempts import Attempts
-from imagegen.calls import ModelCaller
 from imagegen.errors import Misconfigured
-from imagegen.generate import Generator
-from imagegen.ledger import Ledger, Limits
-from imagegen.models import ModelRef, resolve
+from imagegen.generations.attempts import Attempts
+from imagegen.generations.ledger import Ledger, Limits
+from imagegen.generations.model_caller import ModelCaller
+from imagegen.generations.submit import Generator
+from imagegen.http.app import Services
+from imagegen.models.registry import ModelRef, resolve
 from imagegen.worker import Worker
 
 if TYPE_CHECKING:
     import boto3
 
-    from imagegen.observability import Observer
+    from imagegen.generations.ports import Observer
     from imagegen.settings import Settings
 
 

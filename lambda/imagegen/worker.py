@@ -10,13 +10,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from imagegen.errors import ImagegenError
-from imagegen.generate import Generator, NotYet
+from imagegen.generations.submit import Generator, NotYet
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
-    from imagegen.observability import Observer
-    from imagegen.ports import Chance, Deadline, JobQueue
+    from imagegen.generations.ports import Chance, Deadline, JobQueue, Observer
 
 SWEPT_AT_ONCE: Final = 100
 """Due records of one shard that one tick deals with."""

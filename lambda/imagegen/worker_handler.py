@@ -16,8 +16,8 @@ import boto3
 from aws_lambda_powertools import Metrics
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 
-from imagegen.deadline import InvocationDeadline
-from imagegen.observability import PowertoolsObserver, create_logger
+from imagegen.adapters.telemetry import PowertoolsObserver, create_logger
+from imagegen.generations.retry import InvocationDeadline
 from imagegen.settings import Settings
 from imagegen.wiring import wire
 from imagegen.worker import is_tick

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from imagegen import errors
-from imagegen.api import create_app
-from imagegen.generations import to_json
-from tests.events import OTHER_KEY, Answer, event, send
-from tests.fakes import CORE, SDXL, World, sdxl_answer, world
+from imagegen.generations.generation import to_json
+from imagegen.http.app import create_app
+from tests.support.events import OTHER_KEY, Answer, event, send
+from tests.support.fakes import CORE, SDXL, World, sdxl_answer, world
 
 if TYPE_CHECKING:
-    from imagegen.generations import State
+    from imagegen.generations.generation import State
 
 TEA = {"text_prompts": [{"text": "Sri lanka tea plantation."}], "seed": 3407, "steps": 50}
 UNKNOWN = "gen_" + "a" * 26

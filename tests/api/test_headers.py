@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from imagegen.api import create_app
-from tests.events import event, send
-from tests.fakes import world
+from imagegen.http.app import create_app
+from tests.support.events import event, send
+from tests.support.fakes import world
 
 TEA = {"text_prompts": [{"text": "Sri lanka tea plantation."}]}
 ORIGIN = "https://app.example"

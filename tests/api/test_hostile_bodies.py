@@ -10,11 +10,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from imagegen.api import create_app
-from tests.events import Answer, event, send
-from tests.fakes import World, world
-from tests.hostile import HostileInput, hostile_inputs
-from tests.strategies import json_values, near_valid_members, raw_bodies, valid_bodies
+from imagegen.http.app import create_app
+from tests.support.events import Answer, event, send
+from tests.support.fakes import World, world
+from tests.support.hostile import HostileInput, hostile_inputs
+from tests.support.strategies import json_values, near_valid_members, raw_bodies, valid_bodies
 
 INPUTS: Final = hostile_inputs()
 STABILITY: Final = "/generation/stable-diffusion-xl-1024-v1-0/text-to-image"

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from imagegen import errors
-from imagegen.api import create_app
-from imagegen.calls import RETRY_AFTER
 from imagegen.errors import ImagegenError
-from tests.events import OTHER_KEY, Answer, event, send
-from tests.fakes import World, sdxl_answer, world
+from imagegen.generations.model_caller import RETRY_AFTER
+from imagegen.http.app import create_app
+from tests.support.events import OTHER_KEY, Answer, event, send
+from tests.support.fakes import World, sdxl_answer, world
 
 TEA = {"text_prompts": [{"text": "Sri lanka tea plantation."}], "steps": 50}
 KEY = {"Idempotency-Key": "order-2026-11-03-0001"}

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from imagegen import errors
-from imagegen.api import create_app
-from imagegen.generations import to_json
-from tests.events import Answer, event, send
-from tests.fakes import CORE, SDXL, FakeQuotas, World, png, sdxl_answer, world
+from imagegen.generations.generation import to_json
+from imagegen.http.app import create_app
+from tests.support.events import Answer, event, send
+from tests.support.fakes import CORE, SDXL, FakeQuotas, World, png, sdxl_answer, world
 
 TEA = {"prompt": "Sri lanka tea plantation."}
 KEY = {"Idempotency-Key": "order-2026-11-03-0001"}

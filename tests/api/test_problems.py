@@ -10,11 +10,11 @@ from typing import Any, NoReturn
 import pytest
 
 from imagegen import errors
-from imagegen.api import create_app
-from imagegen.calls import RETRY_AFTER
 from imagegen.errors import ImagegenError, error_types
-from tests.events import Answer, Context, event, send
-from tests.fakes import CORE, SDXL, FakeDeadline, World, sdxl_answer, world
+from imagegen.generations.model_caller import RETRY_AFTER
+from imagegen.http.app import create_app
+from tests.support.events import Answer, Context, event, send
+from tests.support.fakes import CORE, SDXL, FakeDeadline, World, sdxl_answer, world
 
 TEA = {"text_prompts": [{"text": "Sri lanka tea plantation."}]}
 KEY_HEADER = {"Idempotency-Key": "0123456789abcdef"}

@@ -11,13 +11,13 @@ import schemathesis
 from hypothesis import HealthCheck, settings
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
-from imagegen.api import create_app
-from imagegen.generations import to_json
-from imagegen.openapi_routes import OPERATIONS
-from tests.agreement import is_beyond_a_schema
-from tests.events import KEY, event, send
-from tests.fakes import world
-from tests.gateway import wsgi
+from imagegen.generations.generation import to_json
+from imagegen.http.app import create_app
+from imagegen.http.openapi_routes import OPERATIONS
+from tests.support.agreement import is_beyond_a_schema
+from tests.support.events import KEY, event, send
+from tests.support.fakes import world
+from tests.support.gateway import wsgi
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

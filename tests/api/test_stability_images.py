@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from imagegen.api import create_app
-from tests.events import Answer, event, send
-from tests.fakes import CORE, SDXL, World, png, sdxl_answer, world
+from imagegen.http.app import create_app
+from tests.support.events import Answer, event, send
+from tests.support.fakes import CORE, SDXL, World, png, sdxl_answer, world
 
 TEA = {
     "text_prompts": [{"text": "A lighthouse on a cliff", "weight": 1}],

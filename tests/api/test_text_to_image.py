@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from imagegen.api import create_app
-from tests.events import event, send
-from tests.fakes import CORE, SDXL, world
+from imagegen.http.app import create_app
+from tests.support.events import event, send
+from tests.support.fakes import CORE, SDXL, world
 
 TEA = {
     "text_prompts": [{"text": "Sri lanka tea plantation."}],

@@ -9,9 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from imagegen import contract, parameters, responses, schema, strict_json
-from imagegen.api import EXPOSED_HEADERS
-from imagegen.compat import openai, stability
+from imagegen.contracts.text_to_image import parameters, schema
 from imagegen.errors import (
     CallerError,
     ImagegenError,
@@ -20,7 +18,10 @@ from imagegen.errors import (
     WaitError,
     error_types,
 )
-from imagegen.openapi_routes import OPERATIONS, Operation
+from imagegen.http import request, responses, strict_json
+from imagegen.http.app import EXPOSED_HEADERS
+from imagegen.http.compat import openai, stability
+from imagegen.http.openapi_routes import OPERATIONS, Operation
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -129,9 +130,9 @@ def test_every_field_has_a_row_with_its_limits_and_an_example(
 @pytest.mark.parametrize(
     ("operation_id", "name", "values"),
     [
-        ("createGeneration", "clip_guidance_preset", contract.CLIP_GUIDANCE_PRESETS),
-        ("createGeneration", "sampler", contract.SAMPLERS),
-        ("createGeneration", "style_preset", contract.STYLE_PRESETS),
+        ("createGeneration", "clip_guidance_preset", parameters.CLIP_GUIDANCE_PRESETS),
+        ("createGeneration", "sampler", parameters.SAMPLERS),
+        ("createGeneration", "style_preset", parameters.STYLE_PRESETS),
         ("createOpenAIImages", "quality", typing.get_args(openai.Quality)),
         ("createOpenAIImages", "style", typing.get_args(openai.Style)),
         ("createOpenAIImages", "response_format", typing.get_args(openai.ResponseFormat)),
@@ -147,12 +148,12 @@ def test_every_value_of_a_choice_is_listed_and_no_other(
 @pytest.mark.parametrize(
     ("name", "default"),
     [
-        ("cfg_scale", contract.TextToImage(text_prompts=()).cfg_scale),
-        ("steps", contract.TextToImage(text_prompts=()).steps),
-        ("seed", contract.TextToImage(text_prompts=()).seed),
-        ("height", contract.TextToImage(text_prompts=()).height),
-        ("width", contract.TextToImage(text_prompts=()).width),
-        ("samples", contract.TextToImage(text_prompts=()).samples),
+        ("cfg_scale", parameters.TextToImage(text_prompts=()).cfg_scale),
+        ("steps", parameters.TextToImage(text_prompts=()).steps),
+        ("seed", parameters.TextToImage(text_prompts=()).seed),
+        ("height", parameters.TextToImage(text_prompts=()).height),
+        ("width", parameters.TextToImage(text_prompts=()).width),
+        ("samples", parameters.TextToImage(text_prompts=()).samples),
     ],
 )
 def test_defaults_are_the_contracts(name: str, default: float) -> None:
@@ -162,7 +163,7 @@ def test_defaults_are_the_contracts(name: str, default: float) -> None:
 
 def test_the_sizes_are_listed() -> None:
     """All nine pairs."""
-    assert ", ".join(f"{width}x{height}" for width, height in contract.SIZES) in SENTENCES
+    assert ", ".join(f"{width}x{height}" for width, height in parameters.SIZES) in SENTENCES
 
 
 def members(model: type[BaseModel]) -> list[str]:
@@ -200,7 +201,7 @@ def test_numbers_in_the_text_are_the_codes_own() -> None:
     """Limits that sentences repeat."""
     assert f"at most {strict_json.MAX_BODY_BYTES:,} bytes" in SENTENCES
     assert f"nesting deeper than {strict_json.MAX_DEPTH}" in SENTENCES
-    assert f"| `limit` | 1 to {parameters.MAX_LIMIT} | {parameters.DEFAULT_LIMIT} |" in API
+    assert f"| `limit` | 1 to {request.MAX_LIMIT} | {request.DEFAULT_LIMIT} |" in API
     assert stability.SDXL_ENGINE in SENTENCES
     assert f"{strict_json.MAX_BODY_BYTES:,} bytes" in ERRORS
 

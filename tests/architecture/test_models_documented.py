@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from imagegen.contract import PARAMETERS
-from imagegen.models import GEOGRAPHIES, MODELS, Model
+from imagegen.contracts.text_to_image.parameters import PARAMETERS
+from imagegen.models.registry import GEOGRAPHIES, MODELS, Model
 from imagegen.models.stable_image import ASPECT_RATIOS, MAX_TEXT_LENGTH
 
 PAGE = (Path(__file__).parents[2] / "docs" / "models.md").read_text(encoding="utf-8")

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any
 import jsonschema_rs
 import pytest
 
-from imagegen import responses
-from imagegen.api import Api
-from imagegen.compat import openai, stability
-from imagegen.compat import responses as theirs
 from imagegen.errors import error_types
-from imagegen.openapi import document, readable, served
-from imagegen.openapi_routes import OPERATIONS, Operation
+from imagegen.http import compat_responses as theirs
+from imagegen.http import responses
+from imagegen.http.app import Api
+from imagegen.http.compat import openai, stability
+from imagegen.http.openapi import document, readable, served
+from imagegen.http.openapi_routes import OPERATIONS, Operation
 from stacks.http_api import OPEN_PATHS
-from tests.events import event, send
-from tests.fakes import world
+from tests.support.events import event, send
+from tests.support.fakes import world
 
 if TYPE_CHECKING:
     from pydantic import BaseModel

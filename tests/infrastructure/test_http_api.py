@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from imagegen import api
+from imagegen.http import app as api
 from stacks.gateway_responses import EXPOSED_HEADERS
 from stacks.http_api import SENT_HEADERS
 

@@ -10,7 +10,7 @@ import aws_cdk as cdk
 import pytest
 from aws_cdk import assertions
 
-from imagegen.models import ModelRef, resolve
+from imagegen.models.registry import ModelRef, resolve
 from stacks.model_access import concurrency_for, invoke_models, resolve_models
 from stacks.stage import StageError
 from tests.infrastructure.synthesis import CONTEXT, ENVIRONMENT, build

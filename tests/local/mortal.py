@@ -24,15 +24,15 @@ from typing import Any, Final, Literal, Self
 import boto3
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
-from imagegen.api import create_app
-from imagegen.deadline import InvocationDeadline
+from imagegen.generations.retry import InvocationDeadline
+from imagegen.http.app import create_app
 from imagegen.settings import Settings
 from imagegen.wiring import Wired, wire
 from imagegen.worker import NotAcknowledged
 from local.variables import CHECKOUT
-from tests.events import Context
-from tests.fakes import FakeObserver
 from tests.local.real_parts import rewired, shifted
+from tests.support.events import Context
+from tests.support.fakes import FakeObserver
 
 KILLED: Final = -signal.SIGKILL
 NOT_ACKNOWLEDGED: Final = 3

@@ -21,7 +21,7 @@ from tests.local.stack import Stack
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
-    from imagegen.observability import Observer
+    from imagegen.generations.ports import Observer
 
 Wrap = Callable[[str, Any], Any]
 """Takes a port's name (store, images, runtime, queue, quotas or clock) and the port, and returns what to use."""

@@ -18,10 +18,10 @@ from imagegen.adapters.dynamodb import DynamoDbGenerations, DynamoDbQuotas
 from imagegen.adapters.s3 import S3Images
 from imagegen.adapters.sqs import SqsJobs
 from imagegen.adapters.system import SystemChance, SystemClock
-from imagegen.generations import Generation, StoredImage
-from tests.fakes import CORE, png
+from imagegen.generations.generation import Generation, StoredImage
 from tests.local.stack import Stack
-from tests.unit.adapters.records import NEXT, RECORD
+from tests.support.fakes import CORE, png
+from tests.support.records import NEXT, RECORD
 
 if TYPE_CHECKING:
     import httpx

@@ -12,12 +12,12 @@ import boto3
 import httpx
 import pytest
 
-from imagegen.api import create_app
-from tests.events import event, send
-from tests.fakes import FakeObserver
+from imagegen.http.app import create_app
 from tests.local import real_parts
 from tests.local.callers import await_empty, awaited, logged, polled
 from tests.local.stack import Stack, StandIn
+from tests.support.events import event, send
+from tests.support.fakes import FakeObserver
 
 LONG_AGO = -600.0
 """Seconds; a record that old is due, if it still waits."""

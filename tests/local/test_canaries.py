@@ -20,19 +20,19 @@ import pytest
 from aws_lambda_powertools import Metrics
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
-from imagegen.api import create_app
-from imagegen.observability import PowertoolsObserver, create_logger
+from imagegen.adapters.telemetry import PowertoolsObserver, create_logger
+from imagegen.http.app import create_app
 from imagegen.wiring import Wired
 from imagegen.worker import NotAcknowledged
 from local.bedrock.refusals import STATUS_OF
 from local.bedrock.settings import Settings as ModelSettings
 from local.bedrock.stand_in import StandIn as Model
-from tests.events import Answer, Context, event, send
-from tests.fakes import CORE, FakeClock, FakeDeadline
 from tests.local import real_parts
 from tests.local.callers import awaited, logged, polled
 from tests.local.real_parts import Poller, ShiftedClock
 from tests.local.stack import Stack, StandIn
+from tests.support.events import Answer, Context, event, send
+from tests.support.fakes import CORE, FakeClock, FakeDeadline
 
 if TYPE_CHECKING:
     import httpx

@@ -16,19 +16,19 @@ from typing import Any, Final
 import pytest
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
-from imagegen import generations
-from imagegen.api import create_app
-from imagegen.generations import Generation
-from imagegen.identity import owner_of
+from imagegen.generations import generation as generations
+from imagegen.generations.generation import Generation
+from imagegen.http.app import create_app
+from imagegen.http.identity import owner_of
 from imagegen.wiring import Wired
 from local.bedrock.settings import Settings as ModelSettings
 from local.bedrock.stand_in import StandIn as Model
-from tests.events import event, send
-from tests.fakes import CORE, FakeClock, FakeDeadline, FakeObserver
 from tests.local import real_parts
 from tests.local.mortal import KILLED, Errand, Mortals, Point
 from tests.local.real_parts import Poller
 from tests.local.stack import Stack
+from tests.support.events import event, send
+from tests.support.fakes import CORE, FakeClock, FakeDeadline, FakeObserver
 
 CASES_A_POINT: Final = 12
 RANDOM_CASES: Final = 60

@@ -13,13 +13,13 @@ from typing import Final
 
 import pytest
 
-from imagegen.api import create_app
+from imagegen.http.app import create_app
 from local.bedrock.settings import Settings as ModelSettings
 from local.bedrock.stand_in import StandIn as Model
-from tests.events import KEY, OTHER_KEY, Answer, event, send
-from tests.fakes import CORE, FakeObserver
 from tests.local import real_parts
 from tests.local.stack import Stack
+from tests.support.events import KEY, OTHER_KEY, Answer, event, send
+from tests.support.fakes import CORE, FakeObserver
 
 Send = Callable[..., Answer]
 

@@ -14,7 +14,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from imagegen.openapi import document
+from imagegen.http.openapi import document
 
 if TYPE_CHECKING:
     import httpx

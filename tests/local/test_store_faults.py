@@ -18,11 +18,11 @@ from imagegen.adapters.s3 import S3Images
 from imagegen.adapters.sqs import SqsJobs
 from imagegen.adapters.system import SystemClock
 from imagegen.errors import ImagegenError
-from imagegen.generations import StoredImage
-from tests.fakes import CORE, FakeChance
+from imagegen.generations.generation import StoredImage
 from tests.local.faulty_server import CLOSED, HANGING, FaultyServer, Reply, Request, Script, cut, whole
-from tests.unit.adapters.far_side import session
-from tests.unit.adapters.records import NEXT, NOW, RECORD
+from tests.support.fakes import CORE, FakeChance
+from tests.support.far_side import session
+from tests.support.records import NEXT, NOW, RECORD
 
 HTML = b"<html><body><h1>Sorry</h1></body></html>"
 XML = b"<?xml version='1.0'?><Error><Code>%b</Code><Message>no</Message></Error>"

@@ -17,17 +17,17 @@ import httpx
 import pytest
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
-from imagegen.api import create_app
-from imagegen.identity import owner_of
+from imagegen.http.app import create_app
+from imagegen.http.identity import owner_of
 from imagegen.wiring import Wired
 from imagegen.worker import NotAcknowledged
 from local.bedrock.settings import Settings as ModelSettings
 from local.bedrock.stand_in import StandIn as Model
-from tests.events import event, send
-from tests.fakes import CORE, FakeClock, FakeDeadline, FakeObserver
 from tests.local import real_parts
 from tests.local.callers import polled
 from tests.local.stack import Stack, StandIn
+from tests.support.events import event, send
+from tests.support.fakes import CORE, FakeClock, FakeDeadline, FakeObserver
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.event_handler import APIGatewayRestResolver

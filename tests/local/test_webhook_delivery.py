@@ -16,10 +16,10 @@ from standardwebhooks import Webhook
 
 from imagegen.adapters.system import SystemClock
 from imagegen.adapters.webhook import SignedCallbacks
-from imagegen.generations import Failure
+from imagegen.generations.generation import Failure
 from local import certificates
 from tests.local.faulty_server import CLOSED, HANGING, FaultyServer, Reply, Request, whole
-from tests.unit.adapters.records import ENDED, SECRET
+from tests.support.records import ENDED, SECRET
 
 HOST = "hooks.execute-api.localhost"
 PUBLIC = "93.184.216.34"

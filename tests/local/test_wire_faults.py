@@ -22,14 +22,14 @@ from imagegen.adapters import clients
 from imagegen.adapters.bedrock import BedrockRuntime
 from imagegen.adapters.s3 import S3Images
 from imagegen.adapters.system import SystemClock
-from imagegen.contract import GenerationRequest, Prompt, TextToImage
+from imagegen.contracts.generation_request import GenerationRequest
+from imagegen.contracts.text_to_image.parameters import Prompt, TextToImage
 from imagegen.errors import ImagegenError
-from imagegen.models import resolve
-from imagegen.ports import Clock
+from imagegen.generations.ports import Clock
+from imagegen.models.registry import resolve
 from local import certificates
 from local.bedrock.settings import Settings
 from local.bedrock.stand_in import StandIn
-from tests.fakes import CORE, FakeClock, World, world
 from tests.local.faulty_server import (
     CLOSED,
     HANGING,
@@ -40,7 +40,8 @@ from tests.local.faulty_server import (
     stalled,
     whole,
 )
-from tests.unit.adapters.far_side import session
+from tests.support.fakes import CORE, FakeClock, World, world
+from tests.support.far_side import session
 
 REQUEST = GenerationRequest(image=TextToImage(text_prompts=(Prompt(text="tea"),), seed=7))
 WHOLE = resolve(CORE, region="us-west-2")

@@ -13,7 +13,7 @@ from typing import Any
 import boto3
 import pytest
 
-from tests.events import Context, event
+from tests.support.events import Context, event
 from tests.unit.test_settings import ENVIRONMENT
 
 PROMPT = "a-prompt-that-nobody-must-log"

@@ -9,9 +9,10 @@ import pytest
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 from imagegen import errors
-from imagegen.contract import GenerationRequest, Prompt, TextToImage
+from imagegen.contracts.generation_request import GenerationRequest
+from imagegen.contracts.text_to_image.parameters import Prompt, TextToImage
 from imagegen.worker import LONGEST_BACKOFF, NotAcknowledged, Worker, is_tick
-from tests.fakes import DLQ_ARN, FakeChance, World, world
+from tests.support.fakes import DLQ_ARN, FakeChance, World, world
 
 QUEUE_ARN: Final = "arn:aws:sqs:us-east-1:000000000000:jobs"
 REQUEST: Final = GenerationRequest(image=TextToImage(text_prompts=(Prompt(text="tea"),)))

@@ -20,8 +20,8 @@ from imagegen.errors import ImagegenError
 if TYPE_CHECKING:
     from mypy_boto3_bedrock_runtime import BedrockRuntimeClient
 
-    from imagegen.models import ModelRef
-    from imagegen.ports import Clock
+    from imagegen.generations.ports import Clock
+    from imagegen.models.registry import ModelRef
 
 MAX_ANSWER: Final = 30_000_000
 """Bytes; ten times the largest image that these models draw."""

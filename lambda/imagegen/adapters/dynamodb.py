@@ -21,13 +21,13 @@ from imagegen.errors import (
     Misconfigured,
     QuotaExceeded,
 )
-from imagegen.generations import Generation, from_json, to_json
-from imagegen.ports import Page
+from imagegen.generations.generation import Generation, from_json, to_json
+from imagegen.generations.ports import Page
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-    from imagegen.ports import Chance, Clock
+    from imagegen.generations.ports import Chance, Clock
 
 DUE_SHARDS: Final = 8
 """The index of due records is spread over this many partitions."""

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Final
 from botocore.exceptions import ClientError
 
 from imagegen.errors import ImagegenError, InternalError, Misconfigured, StoreFailed
-from imagegen.generations import StoredImage
-from imagegen.ports import SignedUrl
+from imagegen.generations.generation import StoredImage
+from imagegen.generations.ports import SignedUrl
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import HeadObjectOutputTypeDef
 
-    from imagegen.ports import Clock
+    from imagegen.generations.ports import Clock
 
 _MISSING: Final = frozenset({"403", "404", "AccessDenied", "NoSuchKey", "NotFound"})
 _CACHE: Final = "private, max-age=31536000, immutable"

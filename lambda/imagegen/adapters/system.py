@@ -7,7 +7,7 @@ import time
 from base64 import b32encode
 from datetime import UTC, datetime
 
-from imagegen.contract import MAX_DRAWN_SEED
+from imagegen.contracts.text_to_image.parameters import MAX_DRAWN_SEED
 
 
 class SystemClock:

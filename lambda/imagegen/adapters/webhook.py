@@ -23,8 +23,8 @@ from standardwebhooks import Webhook
 from imagegen.errors import Misconfigured
 
 if TYPE_CHECKING:
-    from imagegen.generations import Generation
-    from imagegen.ports import Clock, Delivery
+    from imagegen.generations.generation import Generation
+    from imagegen.generations.ports import Clock, Delivery
 
 PATIENCE: Final = 5.0
 """Seconds for the connection, and as many for the handshake, the request and the answer each."""

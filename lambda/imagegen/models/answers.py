@@ -11,7 +11,7 @@ from typing import Any, Final, Self
 
 import pybase64
 
-from imagegen.contract import MAX_SEED, MIN_SEED
+from imagegen.contracts.text_to_image.parameters import MAX_SEED, MIN_SEED
 from imagegen.errors import BadModelResponse, ContentFiltered
 
 _IMAGE: Final = re.compile(rb'"(?:base64|images)"\s*:\s*\[?\s*"')

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from imagegen.contract import PARAMETERS, TextToImage
+from imagegen.contracts.text_to_image.parameters import PARAMETERS, TextToImage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from imagegen.contract import PARAMETERS, TextToImage
+from imagegen.contracts.text_to_image.parameters import PARAMETERS, TextToImage
 from imagegen.errors import BadModelResponse
 from imagegen.models.answers import Answer, filtered, seed_of
 from imagegen.models.dialect import Artifact, Dialect, Translation

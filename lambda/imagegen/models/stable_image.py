@@ -13,7 +13,7 @@ from itertools import chain, repeat
 from types import MappingProxyType
 from typing import Any, Final
 
-from imagegen.contract import MAX_DRAWN_SEED, MAX_SEED, Prompt, TextToImage
+from imagegen.contracts.text_to_image.parameters import MAX_DRAWN_SEED, MAX_SEED, Prompt, TextToImage
 from imagegen.errors import BadModelResponse, FieldError, UnsupportedParameter
 from imagegen.models.answers import Answer, filtered, seed_of
 from imagegen.models.dialect import Artifact, Dialect, Translation, beyond_default, in_contract_order

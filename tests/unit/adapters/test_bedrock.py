@@ -13,10 +13,10 @@ from imagegen import errors
 from imagegen.adapters import clients
 from imagegen.adapters.bedrock import MAX_ANSWER, BedrockRuntime
 from imagegen.errors import ImagegenError
-from imagegen.models import ModelRef, resolve
+from imagegen.models.registry import ModelRef, resolve
 from local.bedrock import event_stream
-from tests.fakes import CORE, FakeClock
-from tests.unit.adapters.far_side import Body, FarSide, Reply, answer, failing, parsed, refusal, session
+from tests.support.fakes import CORE, FakeClock
+from tests.support.far_side import Body, FarSide, Reply, answer, failing, parsed, refusal, session
 
 if TYPE_CHECKING:
     from botocore.awsrequest import AWSPreparedRequest, AWSResponse

@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
 
 from imagegen.adapters import clients
-from tests.unit.adapters.far_side import FarSide, Reply, answer, new_session, refusal
+from tests.support.far_side import FarSide, Reply, answer, new_session, refusal
 
 if TYPE_CHECKING:
     from botocore.client import BaseClient

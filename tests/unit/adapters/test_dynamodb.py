@@ -15,10 +15,10 @@ from imagegen import errors
 from imagegen.adapters import clients
 from imagegen.adapters.dynamodb import DUE_SHARDS, DynamoDbGenerations, DynamoDbQuotas
 from imagegen.errors import ImagegenError
-from imagegen.generations import Generation
-from tests.fakes import FakeChance, FakeClock
-from tests.unit.adapters.far_side import FarSide, Reply, answer, json_answer, refusal, session
-from tests.unit.adapters.records import NEXT, NOW, RECORD
+from imagegen.generations.generation import Generation
+from tests.support.fakes import FakeChance, FakeClock
+from tests.support.far_side import FarSide, Reply, answer, json_answer, refusal, session
+from tests.support.records import NEXT, NOW, RECORD
 
 if TYPE_CHECKING:
     from botocore.awsrequest import AWSPreparedRequest, AWSResponse

@@ -16,9 +16,9 @@ from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
 from imagegen import errors
 from imagegen.adapters import clients
 from imagegen.adapters.s3 import S3Images
-from imagegen.generations import StoredImage
-from tests.fakes import CORE, FakeClock, png
-from tests.unit.adapters.far_side import REGION, FarSide, Reply, answer, new_session, session
+from imagegen.generations.generation import StoredImage
+from tests.support.fakes import CORE, FakeClock, png
+from tests.support.far_side import REGION, FarSide, Reply, answer, new_session, session
 
 if TYPE_CHECKING:
     from botocore.awsrequest import AWSPreparedRequest

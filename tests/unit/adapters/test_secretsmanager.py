@@ -7,7 +7,7 @@ import pytest
 from imagegen import errors
 from imagegen.adapters import clients
 from imagegen.adapters.secretsmanager import SecretsManager
-from tests.unit.adapters.far_side import FarSide, Reply, answer, json_answer, refusal, session
+from tests.support.far_side import FarSide, Reply, answer, json_answer, refusal, session
 
 ARN = "arn:aws:secretsmanager:us-west-2:123456789012:secret:webhook"
 

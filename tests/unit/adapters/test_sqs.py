@@ -9,7 +9,7 @@ from imagegen import errors
 from imagegen.adapters import clients
 from imagegen.adapters.sqs import SqsJobs
 from imagegen.errors import ImagegenError
-from tests.unit.adapters.far_side import FarSide, Reply, answer, json_answer, refusal, session
+from tests.support.far_side import FarSide, Reply, answer, json_answer, refusal, session
 
 QUEUE = "https://sqs.us-west-2.amazonaws.com/123456789012/jobs"
 

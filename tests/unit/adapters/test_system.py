@@ -6,7 +6,7 @@ import re
 from datetime import UTC
 
 from imagegen.adapters.system import SystemChance, SystemClock
-from imagegen.deadline import InvocationDeadline
+from imagegen.generations.retry import InvocationDeadline
 
 
 def test_the_time_of_day_is_in_utc() -> None:

@@ -9,8 +9,8 @@ import pytest
 
 from imagegen import errors
 from imagegen.adapters.webhook import SignedCallbacks
-from tests.fakes import FakeClock
-from tests.unit.adapters.records import ENDED, NOW, SECRET
+from tests.support.fakes import FakeClock
+from tests.support.records import ENDED, NOW, SECRET
 
 URL = "https://hooks.example/done"
 

@@ -1,0 +1,120 @@
+"""Structured logs and metrics, without prompts: what an observer may be told is in its signatures.
+
+Powertools writes both as JSON lines on standard output; CloudWatch reads the metrics out of them (EMF).
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.metrics import MetricUnit
+
+from imagegen.errors import ImagegenError, OperatorError, ServiceError
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools import Metrics
+
+
+_FRAMES_KEPT: Final = 8
+_TALKATIVE: Final = ("boto3", "botocore", "urllib3")
+_AWS_CODE: Final = re.compile(r"[A-Za-z0-9.]{1,80}")
+
+
+def create_logger() -> Logger:
+    """Return a logger that writes ASCII: U+2028, U+202E or half a surrogate pair could break or reorder a line.
+
+    At DEBUG, which Lambda's own log level can switch on, the SDK would log every request with its prompt; and a handler
+    that fails would print the exception that was being logged, with all that it says.
+    """
+    logging.raiseExceptions = False
+    for name in _TALKATIVE:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    return Logger(json_serializer=_ascii_json)
+
+
+def _ascii_json(members: Mapping[str, Any]) -> str:
+    return json.dumps(members, default=str, separators=(",", ":"))
+
+
+class PowertoolsObserver:
+    """The observer of the deployed functions."""
+
+    def __init__(self, *, logger: Logger, metrics: Metrics) -> None:
+        self._logger = logger
+        self._metrics = metrics
+
+    @contextmanager
+    def publishing(self) -> Iterator[None]:
+        """Publish the metrics of one invocation, if there are any, however it ends."""
+        try:
+            yield
+        finally:
+            if self._metrics.provider.metric_set:
+                self._metrics.flush_metrics()
+
+    def succeeded(self, id_: str, *, model: str, seconds: float, bytes_: int) -> None:
+        """Note a finished image."""
+        self._metrics.add_metric(name="ImagesGenerated", unit=MetricUnit.Count, value=1)
+        self._metrics.add_metric(name="GenerationTime", unit=MetricUnit.Seconds, value=seconds)
+        self._logger.info(
+            "image generated", generation=id_, model=model, seconds=round(seconds, 3), bytes=bytes_
+        )
+
+    def failed(self, id_: str, error: ImagegenError) -> None:
+        """Note a generation that failed; what is not the caller's or a matter of waiting is an error."""
+        ours = isinstance(error, OperatorError | ServiceError)
+        self._metrics.add_metric(name="GenerationsFailed", unit=MetricUnit.Count, value=1)
+        if ours:
+            self._metrics.add_metric(name="Faults", unit=MetricUnit.Count, value=1)
+        write = self._logger.error if ours else self._logger.warning
+        write(
+            "generation failed",
+            generation=id_,
+            code=error.kind.code,
+            detail=error.detail,
+            paid=error.kind.paid,
+            cause=_named(error.__cause__),
+        )
+
+    def model_retired(self, model: str) -> None:
+        """Note that a model answered that it is no longer there."""
+        self._metrics.add_metric(name="ModelRetired", unit=MetricUnit.Count, value=1)
+        self._logger.warning("model is retired or not available to this account", model=model)
+
+    def model_retried(self, model: str, code: str) -> None:
+        """Note one unbilled call that is tried again."""
+        self._metrics.add_metric(name="ModelRetries", unit=MetricUnit.Count, value=1)
+        self._logger.info("model call is tried again", model=model, code=code)
+
+    def noted(self, what: str, *, id_: str = "", error: BaseException | None = None) -> None:
+        """Note something surprising that was dealt with."""
+        cause = _named(error.__cause__) if error else None
+        self._logger.warning(what, generation=id_, error=_named(error), cause=cause)
+
+    def defect(self, error: BaseException) -> None:
+        """Note a defect of ours; an exception's text can quote a prompt, its place cannot."""
+        self._metrics.add_metric(name="Faults", unit=MetricUnit.Count, value=1)
+        frames = traceback.extract_tb(error.__traceback__)[-_FRAMES_KEPT:]
+        self._logger.error(
+            "defect",
+            error=_named(error),
+            cause=_named(error.__cause__),
+            at=[f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames],
+        )
+
+
+def _named(error: BaseException | None) -> str | None:
+    """Return an error's class, and the code that AWS gave it where it is AWS's."""
+    if error is None:
+        return None
+    response = getattr(error, "response", None)
+    code = response.get("Error", {}).get("Code") if isinstance(response, dict) else None
+    known = isinstance(code, str) and _AWS_CODE.fullmatch(code)
+    return f"{type(error).__name__} {code}" if known else type(error).__name__

@@ -1,0 +1,140 @@
+"""The Diffusion 1.0 text-to-image contract as plain data: its limits, and one request inside the service.
+
+The limits follow the Amazon Bedrock user guide, "Diffusion 1.0 text to image". Two bounds are ours, where the
+guide names none: at most 10 prompts, and prompt weights that are finite numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+MIN_PROMPTS: Final = 1
+MAX_PROMPTS: Final = 10
+MAX_PROMPT_LENGTH: Final = 2000
+"""Code points in one prompt's text."""
+
+MIN_CFG_SCALE: Final = 0.0
+MAX_CFG_SCALE: Final = 35.0
+MIN_STEPS: Final = 10
+MAX_STEPS: Final = 150
+MIN_SEED: Final = 0
+MAX_SEED: Final = 4_294_967_295
+MAX_DRAWN_SEED: Final = 4_294_967_294
+"""The service draws seeds in 1…this, which every enabled model accepts."""
+
+SIZES: Final = (
+    (1024, 1024),
+    (1152, 896),
+    (1216, 832),
+    (1344, 768),
+    (1536, 640),
+    (640, 1536),
+    (768, 1344),
+    (832, 1216),
+    (896, 1152),
+)
+"""The pairs (width, height), in pixels."""
+
+CLIP_GUIDANCE_PRESETS: Final = ("FAST_BLUE", "FAST_GREEN", "NONE", "SIMPLE", "SLOW", "SLOWER", "SLOWEST")
+
+SAMPLERS: Final = (
+    "DDIM",
+    "DDPM",
+    "K_DPMPP_2M",
+    "K_DPMPP_2S_ANCESTRAL",
+    "K_DPM_2",
+    "K_DPM_2_ANCESTRAL",
+    "K_EULER",
+    "K_EULER_ANCESTRAL",
+    "K_HEUN",
+    "K_LMS",
+)
+
+STYLE_PRESETS: Final = (
+    "3d-model",
+    "analog-film",
+    "anime",
+    "cinematic",
+    "comic-book",
+    "digital-art",
+    "enhance",
+    "fantasy-art",
+    "isometric",
+    "line-art",
+    "low-poly",
+    "modeling-compound",
+    "neon-punk",
+    "origami",
+    "photographic",
+    "pixel-art",
+    "tile-texture",
+)
+
+PARAMETERS: Final = (
+    "text_prompts",
+    "height",
+    "width",
+    "cfg_scale",
+    "clip_guidance_preset",
+    "sampler",
+    "samples",
+    "seed",
+    "steps",
+    "style_preset",
+    "extras",
+)
+"""Every parameter of the contract, in the guide's order."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prompt:
+    """One prompt: 0–2000 code points, and a weight that is negative for what to avoid."""
+
+    text: str
+    weight: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextToImage:
+    """One valid request, defaults filled in; `seed` 0 means that the service draws one."""
+
+    text_prompts: tuple[Prompt, ...]
+    width: int = 1024
+    height: int = 1024
+    cfg_scale: float = 7.0
+    clip_guidance_preset: str = "NONE"
+    sampler: str | None = None
+    samples: int = 1
+    seed: int = 0
+    steps: int = 30
+    style_preset: str | None = None
+    extras: Mapping[str, Any] = field(default_factory=dict)
+
+    def parameters(self) -> dict[str, Any]:
+        """Return the request as the contract's JSON object, without members that are unset."""
+        members: dict[str, Any] = {
+            "text_prompts": [{"text": prompt.text, "weight": prompt.weight} for prompt in self.text_prompts],
+            "height": self.height,
+            "width": self.width,
+            "cfg_scale": self.cfg_scale,
+            "clip_guidance_preset": self.clip_guidance_preset,
+            "sampler": self.sampler,
+            "samples": self.samples,
+            "seed": self.seed,
+            "steps": self.steps,
+            "style_preset": self.style_preset,
+            "extras": dict(self.extras) or None,
+        }
+        return {name: value for name, value in members.items() if value is not None}
+
+    @classmethod
+    def from_parameters(cls, parameters: Mapping[str, Any]) -> TextToImage:
+        """Return the request that `parameters()` described; for records of our own, not for callers' input."""
+        members = dict(parameters)
+        prompts = members.pop("text_prompts")
+        return cls(
+            text_prompts=tuple(Prompt(text=prompt["text"], weight=prompt["weight"]) for prompt in prompts),
+            **members,
+        )

@@ -1,0 +1,341 @@
+"""The border of our own contract: JSON members in, a valid `GenerationRequest` out, or an error naming each field.
+
+The models here are for pydantic and the OpenAPI document only; behind `parse` there are plain dataclasses. A
+request with unknown *and* invalid fields is `unknown_parameter`, since a misspelt name often explains the rest; its
+`errors` list both, the unknown ones first. Messages say what is allowed and never quote a value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Final
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from imagegen.contracts import webhook_urls
+from imagegen.contracts.generation_request import GenerationRequest
+from imagegen.contracts.refusals import Location, field_path, refusal, unknown_field
+from imagegen.contracts.text_to_image import parameters, prompt_text
+from imagegen.contracts.text_to_image.parameters import Prompt, TextToImage
+from imagegen.errors import FieldError
+
+MAX_MODEL_LENGTH: Final = 256
+
+_PAIRS: Final = ", ".join(f"{width}x{height}" for width, height in parameters.SIZES)
+_SIZE_RULE: Final[dict[str, Any]] = {
+    "anyOf": [
+        {"properties": {"width": False, "height": False}},
+        *(
+            {"required": ["width", "height"], "properties": {"width": {"const": w}, "height": {"const": h}}}
+            for w, h in parameters.SIZES
+        ),
+    ]
+}
+
+
+_ABSENT: Final[Any] = None
+"""The value of a member that was not sent; sent as null, it is refused, since its type has no null."""
+
+
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """What a field may hold, in the words that follow "must be" in an error."""
+
+    words: str
+
+
+def _member_of(values: Sequence[str]) -> AfterValidator:
+    def member(value: str) -> str:
+        if value not in values:
+            raise ValueError("not one of the values")
+        return value
+
+    return AfterValidator(member)
+
+
+def _one_of(values: Sequence[str]) -> Allowed:
+    return Allowed(f"one of {', '.join(values)}")
+
+
+def _visible(text: str) -> str:
+    if not prompt_text.has_content(text):
+        raise ValueError("nothing visible")
+    return text
+
+
+def _public(url: str) -> str:
+    if not webhook_urls.has_public_host(url):
+        raise ValueError("not public")
+    return url
+
+
+def _optional(**members: Any) -> Any:
+    """Return an edit of a field's JSON Schema: without a default, and with these members."""
+
+    def edit(schema: dict[str, Any]) -> None:
+        schema.pop("default", None)
+        schema.update(members)
+
+    return edit
+
+
+PROMPT_TEXT_RULE: Final = (
+    f"a string of at most {parameters.MAX_PROMPT_LENGTH} characters, empty or visible, without bidirectional "
+    "overrides or control characters but tab, newline and return"
+)
+
+PromptText = Annotated[
+    str,
+    Field(
+        max_length=parameters.MAX_PROMPT_LENGTH,
+        pattern=prompt_text.SAFE,
+        description="What to draw, in code points. Control characters but tab, newline and return, and "
+        "bidirectional overrides are refused, and so is a text in which nothing is visible.",
+        examples=["Sri lanka tea plantation."],
+        json_schema_extra=prompt_text.EMPTY_OR_VISIBLE,
+    ),
+    AfterValidator(_visible),
+    Allowed(PROMPT_TEXT_RULE),
+]
+
+
+class PromptBody(BaseModel):
+    """One prompt: a text, and how much it counts."""
+
+    model_config = ConfigDict(
+        strict=True, extra="forbid", frozen=True, hide_input_in_errors=True, title="Prompt"
+    )
+
+    text: PromptText
+    weight: Annotated[
+        float,
+        Field(allow_inf_nan=False, description="How much the prompt counts; negative for what to avoid."),
+        Allowed("a finite number"),
+    ] = 1.0
+
+
+class RequestBody(BaseModel):
+    """An image to make: the parameters of the Diffusion 1.0 contract, and three of this service."""
+
+    model_config = ConfigDict(
+        strict=True,
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
+        title="TextToImageRequest",
+        json_schema_extra={
+            **_SIZE_RULE,
+            "examples": [
+                {
+                    "text_prompts": [{"text": "Sri lanka tea plantation."}],
+                    "cfg_scale": 10,
+                    "seed": 0,
+                    "steps": 50,
+                    "samples": 1,
+                    "style_preset": "photographic",
+                }
+            ],
+        },
+    )
+
+    text_prompts: Annotated[
+        list[PromptBody],
+        Field(
+            min_length=parameters.MIN_PROMPTS,
+            max_length=parameters.MAX_PROMPTS,
+            description="What to draw and, with negative weights, what to avoid.",
+        ),
+        Allowed(f"an array of {parameters.MIN_PROMPTS} to {parameters.MAX_PROMPTS} prompts"),
+    ]
+    height: Annotated[
+        int,
+        Field(
+            description="Pixels; given together with width.",
+            json_schema_extra={"enum": sorted({height for _, height in parameters.SIZES})},
+        ),
+        Allowed(f"an integer; the pairs width x height are {_PAIRS}"),
+    ] = 1024
+    width: Annotated[
+        int,
+        Field(
+            description="Pixels; given together with height.",
+            json_schema_extra={"enum": sorted({width for width, _ in parameters.SIZES})},
+        ),
+        Allowed(f"an integer; the pairs width x height are {_PAIRS}"),
+    ] = 1024
+    cfg_scale: Annotated[
+        float,
+        Field(
+            ge=parameters.MIN_CFG_SCALE,
+            le=parameters.MAX_CFG_SCALE,
+            allow_inf_nan=False,
+            description="How closely the image follows the prompt.",
+            examples=[10],
+        ),
+        Allowed(f"a number from {parameters.MIN_CFG_SCALE:g} to {parameters.MAX_CFG_SCALE:g}"),
+    ] = 7.0
+    clip_guidance_preset: Annotated[
+        str,
+        Field(
+            description="How CLIP guides the image.",
+            json_schema_extra={"enum": [*parameters.CLIP_GUIDANCE_PRESETS]},
+        ),
+        _member_of(parameters.CLIP_GUIDANCE_PRESETS),
+        _one_of(parameters.CLIP_GUIDANCE_PRESETS),
+    ] = "NONE"
+    sampler: Annotated[
+        str,
+        Field(
+            description="The sampler of the diffusion; absent, the model chooses.",
+            json_schema_extra=_optional(enum=[*parameters.SAMPLERS]),
+        ),
+        _member_of(parameters.SAMPLERS),
+        _one_of(parameters.SAMPLERS),
+    ] = _ABSENT
+    samples: Annotated[
+        int, Field(ge=1, le=1, description="How many images; always one."), Allowed("the integer 1")
+    ] = 1
+    seed: Annotated[
+        int,
+        Field(
+            ge=parameters.MIN_SEED,
+            le=parameters.MAX_SEED,
+            description="The start of the noise. With 0 or none the service draws one; the answer names it.",
+            examples=[3407],
+        ),
+        Allowed(f"an integer from {parameters.MIN_SEED} to {parameters.MAX_SEED}"),
+    ] = 0
+    steps: Annotated[
+        int,
+        Field(
+            ge=parameters.MIN_STEPS,
+            le=parameters.MAX_STEPS,
+            description="Steps of the diffusion.",
+            examples=[50],
+        ),
+        Allowed(f"an integer from {parameters.MIN_STEPS} to {parameters.MAX_STEPS}"),
+    ] = 30
+    style_preset: Annotated[
+        str,
+        Field(
+            description="The style that the image leans to.",
+            json_schema_extra=_optional(enum=[*parameters.STYLE_PRESETS]),
+        ),
+        _member_of(parameters.STYLE_PRESETS),
+        _one_of(parameters.STYLE_PRESETS),
+    ] = _ABSENT
+    extras: Annotated[
+        dict[str, Any],
+        Field(default_factory=dict, description="Passed on to the model untouched.", examples=[{}]),
+        Allowed("an object"),
+    ]
+    model: Annotated[
+        str,
+        Field(
+            min_length=1,
+            max_length=MAX_MODEL_LENGTH,
+            description="The only model that may serve the request, one of `/v1/models`.",
+            examples=["stability.stable-image-core-v1:1"],
+            json_schema_extra=_optional(),
+        ),
+        Allowed(f"a string of 1 to {MAX_MODEL_LENGTH} characters"),
+    ] = _ABSENT
+    strict: Annotated[
+        bool,
+        Field(description="Refuse the request rather than ignore or approximate a parameter."),
+        Allowed("true or false"),
+    ] = False
+    webhook_url: Annotated[
+        str,
+        Field(
+            max_length=webhook_urls.MAX_LENGTH,
+            pattern=webhook_urls.PATTERN,
+            description="Where to announce the end of the generation; https, a public host name.",
+            examples=["https://example.com/hooks/imagegen"],
+            json_schema_extra=_optional(format="uri"),
+        ),
+        AfterValidator(_public),
+        Allowed(
+            f"an https URL of at most {webhook_urls.MAX_LENGTH} characters with a public host name, "
+            "without user or fragment"
+        ),
+    ] = _ABSENT
+
+
+_ALLOWED: Final[Mapping[str, str]] = {
+    "": "an object whose names are Unicode text",
+    "text_prompts[]": "an object with text and, if wanted, weight",
+    **{
+        f"{prefix}{name}": metadata.words
+        for prefix, model in (("", RequestBody), ("text_prompts[].", PromptBody))
+        for name, field in model.model_fields.items()
+        for metadata in field.metadata
+        if isinstance(metadata, Allowed)
+    },
+}
+
+
+def parse(members: dict[str, Any]) -> GenerationRequest:
+    """Return the request that the members describe, as `strict_json.loads` returned them.
+
+    Raises:
+        UnknownParameter: at least one name is not part of the contract.
+        InvalidParameter: a value is missing, of another type or outside its range.
+    """
+    size_errors = _size_errors(members)
+    try:
+        body = RequestBody.model_validate(members)
+    except ValidationError as exc:
+        unknown, invalid = _field_errors(exc)
+        raise refusal(unknown=unknown, invalid=[*invalid, *size_errors]) from exc
+    if size_errors:
+        raise refusal(invalid=size_errors)
+    image = TextToImage(
+        # Adding zero turns -0.0 into 0.0: one meaning, one fingerprint.
+        text_prompts=tuple(Prompt(text=p.text, weight=p.weight + 0.0) for p in body.text_prompts),
+        width=body.width,
+        height=body.height,
+        cfg_scale=body.cfg_scale + 0.0,
+        clip_guidance_preset=body.clip_guidance_preset,
+        sampler=body.sampler,
+        samples=body.samples,
+        seed=body.seed,
+        steps=body.steps,
+        style_preset=body.style_preset,
+        extras=body.extras,
+    )
+    return GenerationRequest(image=image, model=body.model, strict=body.strict, webhook_url=body.webhook_url)
+
+
+def _size_errors(members: Mapping[str, Any]) -> list[FieldError]:
+    sides = {name: members[name] for name in ("width", "height") if name in members}
+    if len(sides) == 1:
+        missing = "height" if "width" in sides else "width"
+        return [FieldError(field=missing, message=f"is required too; the pairs width x height are {_PAIRS}")]
+    if not sides or any(type(side) is not int for side in sides.values()):
+        return []
+    if (sides["width"], sides["height"]) in parameters.SIZES:
+        return []
+    wrong = [name for name, side in sides.items() if all(side not in pair for pair in parameters.SIZES)]
+    message = f"must make one of the pairs width x height: {_PAIRS}"
+    return [FieldError(field=name, message=message) for name in wrong or sides]
+
+
+def _field_errors(exc: ValidationError) -> tuple[list[FieldError], list[FieldError]]:
+    unknown, invalid = [], []
+    for error in exc.errors(include_url=False, include_context=False, include_input=False):
+        location = error["loc"]
+        if error["type"] == "extra_forbidden":
+            known = RequestBody.model_fields if len(location) == 1 else PromptBody.model_fields
+            unknown.append(unknown_field(location, known=known))
+        else:
+            invalid.append(_invalid(location, missing=error["type"] == "missing"))
+    return unknown, invalid
+
+
+def _invalid(location: Location, *, missing: bool) -> FieldError:
+    names = [f".{part}" if isinstance(part, str) else "[]" for part in location]
+    allowed = _ALLOWED.get("".join(names).removeprefix("."), _ALLOWED[""])
+    message = f"is required and must be {allowed}" if missing else f"must be {allowed}"
+    return FieldError(field=field_path(location) or "body", message=message)

@@ -1,0 +1,176 @@
+"""Calling the models of a deployment in their order: which one may serve, and when a call may be tried again.
+
+A retired model is remembered for the life of the process, so that it costs one unbilled call and not one a request.
+Only where nothing else is left it is asked again, at most once a minute: an account can be put right.
+Only failures that are certainly unbilled and will pass are retried, with full jitter, while enough time is left for
+one whole call and for storing its image.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final
+
+from imagegen.contracts.generation_request import GenerationRequest
+from imagegen.errors import (
+    BadModelResponse,
+    FieldError,
+    ImagegenError,
+    ModelRetired,
+    ModelThrottled,
+    ModelUnavailable,
+    UnknownModel,
+    UnsupportedParameter,
+)
+from imagegen.generations.ports import Chance, Clock, Deadline, ModelRuntime, Observer
+from imagegen.models.dialect import Artifact, Translation
+from imagegen.models.registry import ModelRef
+
+STORE_RESERVE: Final = 5.0
+"""Seconds kept for storing the image, after the longest call."""
+
+_FIRST_BACKOFF: Final = 0.2
+_LONGEST_BACKOFF: Final = 2.0
+_MAX_TRIES: Final = 50
+ASK_AGAIN_AFTER: Final = timedelta(seconds=60)
+RETRY_AFTER: Final = {"Retry-After": "5"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drawn:
+    """An image out of a model: its bytes as answered, the seed, and what the model could not honour."""
+
+    ref: ModelRef
+    image: bytes = field(repr=False)
+    seed: int
+    ignored: tuple[str, ...]
+
+
+@dataclass(kw_only=True)
+class ModelCaller:
+    """The deployment's models behind one call; `model_timeout` is the longest that one call takes, in seconds."""
+
+    refs: Sequence[ModelRef]
+    runtime: ModelRuntime
+    clock: Clock
+    chance: Chance
+    observer: Observer
+    model_timeout: float
+    _retired: dict[tuple[str, str], datetime] = field(default_factory=dict, init=False)
+
+    def check(self, request: GenerationRequest) -> None:
+        """Refuse what no call could serve, before anything is recorded.
+
+        Raises:
+            UnknownModel: the pinned model is not enabled here.
+            UnsupportedParameter: the request is strict, or beyond a hard limit, for every model that may serve it.
+        """
+        refusal: UnsupportedParameter | None = None
+        for ref in self._living(request):
+            try:
+                self._translate(ref, request)
+            except UnsupportedParameter as exc:
+                refusal = refusal or exc
+            else:
+                return
+        if refusal is not None:
+            raise refusal
+
+    def draw(self, request: GenerationRequest, deadline: Deadline) -> Drawn:
+        """Return the image that the first available model draws.
+
+        Raises:
+            ModelRetired: no model that may serve the request is alive; unbilled.
+            ImagegenError: as the adapter and the dialect say, each with what it means for the bill.
+        """
+        retired: ModelRetired | None = None
+        for ref in self._living(request):
+            translation = self._translate(ref, request)
+            try:
+                answer = self._invoke(ref, translation, deadline)
+            except ModelRetired as exc:
+                self._retired[ref.target, ref.region] = self.clock.now()
+                self.observer.model_retired(ref.id)
+                retired = exc
+                continue
+            artifact = _only(ref, answer, translation)
+            seed = artifact.seed or translation.seed
+            return Drawn(ref=ref, image=artifact.image, seed=seed, ignored=translation.ignored)
+        raise self._all_retired(request) from retired
+
+    def ignored(self, model: str, request: GenerationRequest) -> tuple[str, ...]:
+        """Return the parameters that a model could not honour, for an image found again."""
+        for ref in self.refs:
+            if ref.id == model:
+                return ref.model.dialect.translate(request.image).ignored
+        return ()
+
+    def _living(self, request: GenerationRequest) -> Sequence[ModelRef]:
+        candidates = self._candidates(request)
+        living = [ref for ref in candidates if (ref.target, ref.region) not in self._retired]
+        due = self.clock.now() - ASK_AGAIN_AFTER
+        return living or [ref for ref in candidates if self._retired[ref.target, ref.region] <= due]
+
+    def _candidates(self, request: GenerationRequest) -> Sequence[ModelRef]:
+        if request.model is None:
+            return self.refs
+        pinned = [ref for ref in self.refs if ref.id == request.model]
+        if pinned:
+            return pinned
+        enabled = ", ".join(ref.id for ref in self.refs)
+        raise UnknownModel(
+            "The model is not enabled in this deployment.",
+            errors=(FieldError(field="model", message=f"must be one of: {enabled}"),),
+        )
+
+    def _translate(self, ref: ModelRef, request: GenerationRequest) -> Translation:
+        translation = ref.model.dialect.translate(request.image)
+        lost = dict.fromkeys((*translation.ignored, *translation.approximated))
+        if request.strict and lost:
+            raise UnsupportedParameter(
+                f"The model {ref.id} cannot honour the request exactly, and the request is strict.",
+                errors=tuple(
+                    FieldError(field=name, message=f"cannot be honoured exactly by {ref.id}") for name in lost
+                ),
+            )
+        return translation
+
+    def _invoke(self, ref: ModelRef, translation: Translation, deadline: Deadline) -> bytes:
+        body = json.dumps(translation.body, ensure_ascii=False, separators=(",", ":")).encode()
+        backoff = _FIRST_BACKOFF
+        last: ImagegenError | None = None
+        for _ in range(_MAX_TRIES):
+            if deadline.remaining() < self.model_timeout + STORE_RESERVE:
+                break
+            try:
+                return self.runtime.invoke(ref, body)
+            except (ModelThrottled, ModelUnavailable) as exc:
+                last = exc
+            self.observer.model_retried(ref.id, last.kind.code)
+            self.clock.sleep(backoff * self.chance.fraction())
+            backoff = min(backoff * 2, _LONGEST_BACKOFF)
+        raise last or ModelUnavailable("Too little time was left to call the model.", headers=RETRY_AFTER)
+
+    def _all_retired(self, request: GenerationRequest) -> ModelRetired:
+        candidates = self._candidates(request)
+        named = dict.fromkeys(ref.lifecycle.successor for ref in candidates if ref.lifecycle.successor)
+        successors = [id_ for id_ in named if id_ not in {ref.id for ref in candidates}]
+        hint = f" The successor is {', '.join(successors)}." if successors else ""
+        what = f"The model {request.model}" if request.model else "Every model of this deployment"
+        return ModelRetired(f"{what} has been retired or is not available to this account.{hint}")
+
+
+def _only(ref: ModelRef, answer: bytes, translation: Translation) -> Artifact:
+    """Return an answer's one image; since there is an answer, no error of this may count as unbilled."""
+    try:
+        artifacts = ref.model.dialect.artifacts(answer, seed=translation.seed)
+    except ImagegenError as exc:
+        if exc.kind.paid == "no":
+            raise BadModelResponse("The model's answer cannot be read.") from exc
+        raise
+    if len(artifacts) != 1:
+        raise BadModelResponse("The model answered with more than one image.")
+    return artifacts[0]

@@ -1,0 +1,194 @@
+"""What the use case needs from the outside, in its own words; `adapters/` has the real ones, the tests small fakes.
+
+An adapter raises `imagegen.errors` only, and says by the class whether a call was certainly unbilled (`paid` "no").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, Protocol
+
+from imagegen.errors import ImagegenError
+from imagegen.generations.generation import Generation, StoredImage
+from imagegen.models.registry import ModelRef
+
+
+class ModelRuntime(Protocol):
+    """Amazon Bedrock's runtime, or what speaks like it."""
+
+    def invoke(self, ref: ModelRef, body: bytes) -> bytes:
+        """Send one request, once, and return the whole answer."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedUrl:
+    """A presigned URL and when it stops working, at the latest."""
+
+    url: str
+    expires_at: datetime
+
+
+class ImageStore(Protocol):
+    """The private bucket; an image's key derives from its owner and id, so it can be found again."""
+
+    def put(self, owner: str, id_: str, png: bytes, image: StoredImage) -> None:
+        """Store an image; a second put of the same id overwrites it with itself."""
+        ...
+
+    def find(self, owner: str, id_: str) -> StoredImage | None:
+        """Return what is stored, or None; that it is missing and that it may not be seen are the same."""
+        ...
+
+    def read(self, owner: str, id_: str) -> bytes | None:
+        """Return an image's bytes, or None as `find` does."""
+        ...
+
+    def url(self, owner: str, id_: str) -> SignedUrl:
+        """Return a presigned URL that lives as long as the settings say, made anew each time."""
+        ...
+
+    def delete(self, owner: str, id_: str) -> None:
+        """Remove an image; one that is not there counts as removed."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """A caller's generations, newest first, and where the next page starts."""
+
+    generations: tuple[Generation, ...]
+    next_cursor: str | None
+
+
+class GenerationStore(Protocol):
+    """The table of generations; every write is one conditional write of a whole record."""
+
+    def get(self, id_: str) -> Generation | None:
+        """Return a record, read consistently."""
+        ...
+
+    def write(self, new: Generation, *, replacing: Generation | None) -> Generation:
+        """Write `new` if `replacing` (None: nothing) still stands, and return the record that stands now.
+
+        A lost answer that is retried finds its own stamp and counts as written: `new` itself is returned.
+        """
+        ...
+
+    def of_owner(self, owner: str, *, limit: int, cursor: str | None) -> Page:
+        """Return one page of a caller's history."""
+        ...
+
+    def due(self, now: datetime, *, limit: int) -> Sequence[str]:
+        """Return the ids of records whose `due_at` has passed."""
+        ...
+
+
+class Quotas(Protocol):
+    """Daily image counters; days are UTC dates."""
+
+    def take(self, owner: str, day: str) -> None:
+        """Count one image for the caller and for the deployment.
+
+        Raises:
+            QuotaExceeded: a limit is reached; nothing stays counted.
+        """
+        ...
+
+    def give_back(self, owner: str, day: str) -> None:
+        """Take one counted image back, since it was never paid."""
+        ...
+
+    def stopped(self) -> bool:
+        """Tell whether the deployment may make no image at all, not even one that was counted before."""
+        ...
+
+
+class JobQueue(Protocol):
+    """The queue of the asynchronous door; a message carries an id and nothing else."""
+
+    def send(self, id_: str) -> None:
+        """Send an id to the worker."""
+        ...
+
+    def postpone(self, receipt: str, *, seconds: int) -> None:
+        """Let a received message come back after so many seconds."""
+        ...
+
+
+Delivery = Literal["delivered", "refused", "again"]
+"""A call-back was accepted, must never be sent, or may be tried again."""
+
+
+class WebhookSender(Protocol):
+    """Signed call-backs (Standard Webhooks)."""
+
+    def deliver(self, url: str, *, generation: Generation) -> Delivery:
+        """Tell a receiver once how a generation ended."""
+        ...
+
+
+class Clock(Protocol):
+    """Time, injected so that tests need not wait."""
+
+    def now(self) -> datetime:
+        """Return the time of day in UTC."""
+        ...
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+        ...
+
+
+class Chance(Protocol):
+    """Randomness, injected so that tests can choose it."""
+
+    def seed(self) -> int:
+        """Return a seed in 1…4294967294."""
+        ...
+
+    def token(self) -> str:
+        """Return 128 random bits as lower-case base32, 26 characters."""
+        ...
+
+    def fraction(self) -> float:
+        """Return a number in 0…1, for jitter."""
+        ...
+
+
+class Deadline(Protocol):
+    """How long this invocation may still take."""
+
+    def remaining(self) -> float:
+        """Return the seconds left."""
+        ...
+
+
+class Observer(Protocol):
+    """What happens that an operator wants to count or read; ids and codes only."""
+
+    def succeeded(self, id_: str, *, model: str, seconds: float, bytes_: int) -> None:
+        """Note a finished image."""
+        ...
+
+    def failed(self, id_: str, error: ImagegenError) -> None:
+        """Note a generation that failed."""
+        ...
+
+    def model_retired(self, model: str) -> None:
+        """Note that a model answered that it is no longer there."""
+        ...
+
+    def model_retried(self, model: str, code: str) -> None:
+        """Note one unbilled call that is tried again."""
+        ...
+
+    def noted(self, what: str, *, id_: str = "", error: BaseException | None = None) -> None:
+        """Note something surprising that was dealt with; only the error's class is kept, never its text."""
+        ...
+
+    def defect(self, error: BaseException) -> None:
+        """Note a defect of ours: the error's class and where it was raised, never its text or its values."""
+        ...

@@ -1,0 +1,1 @@
+"""The HTTP contract: requests in, answers out."""

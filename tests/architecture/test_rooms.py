@@ -1,0 +1,208 @@
+"""Who may know whom: a module imports its own layer and those below it, and importing it does nothing."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2] / "lambda"
+
+FLOORS = (
+    ("errors",),
+    ("contracts", "settings"),
+    ("models",),
+    ("generations",),
+    ("adapters", "http", "worker"),
+    ("wiring",),
+    ("api_handler", "worker_handler"),
+)
+"""The rooms of `lambda/imagegen`, lowest floor first: a room is a folder, or a module of its own."""
+
+HANDLERS = FLOORS[-1]
+
+MAY_IMPORT: dict[str, set[str]] = {
+    "errors": set(),
+    "settings": {"errors"},
+    "contracts": {"errors"},
+    "models": {"contracts", "errors"},
+    "generations": {"models", "contracts", "errors"},
+    "adapters": {"generations", "models", "contracts", "errors"},
+    "http": {"generations", "models", "contracts", "errors"},
+    "worker": {"generations", "errors"},
+    "wiring": {"adapters", "generations", "http", "models", "settings", "errors", "worker"},
+    "api_handler": {"adapters", "http", "settings", "wiring"},
+    "worker_handler": {"adapters", "generations", "settings", "wiring", "worker"},
+}
+"""Which other rooms each room may import."""
+
+MODULE_RULES = (
+    # a module, and which imports it must not have: our own modules, or packages of others
+    ("contracts.generation_request", r"pydantic|.*\.schema"),
+    (r"contracts\.\w+\.parameters", r"pydantic|.*\.schema"),
+    (r"models(\.\w+)?", r"contracts\.(?!\w+\.parameters$).*"),
+    (r"generations(\.\w+)?", r"contracts\.(?!generation_request$|\w+\.parameters$).*"),
+    (r"generations(\.\w+)?", "boto3|botocore|pydantic|aws_lambda_powertools"),
+    (r"adapters\.\w+", r"adapters\.\w+"),
+    (r"http\.compat\.\w+", r"http\.compat\.\w+"),
+    ("(?!adapters|api_handler|worker_handler|wiring).*", "boto3|botocore|urllib3"),
+    ("(?!adapters).*", "http|random|secrets|socket|ssl|subprocess|time"),
+    ("(?!adapters|http.app|http.reply|worker|api_handler).*", "aws_lambda_powertools"),
+    ("(?!api_handler|worker_handler).*", "os"),
+)
+"""What a module must not import, beyond the rules of its room; time, chance and sockets are the adapters'."""
+
+
+def name_of(path: Path) -> str:
+    """Return a module's name, without the package's."""
+    parts = path.relative_to(ROOT / "imagegen").with_suffix("").parts
+    return ".".join(parts).removesuffix("__init__").rstrip(".") or "imagegen"
+
+
+MODULES = {name_of(path): path for path in sorted((ROOT / "imagegen").rglob("*.py"))}
+INSIDE = [name for name in MODULES if name != "imagegen"]
+
+
+@cache
+def tree_of(module: str) -> ast.Module:
+    """Return a module's syntax."""
+    return ast.parse(MODULES[module].read_text(encoding="utf-8"))
+
+
+@cache
+def imports_of(module: str) -> tuple[frozenset[str], frozenset[str]]:
+    """Return our modules (without the package's name) and the others' packages that a module imports, for types too."""
+    ours, others = set(), set()
+    for node in ast.walk(tree_of(module)):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        else:
+            continue
+        for name in names:
+            root, _, inside = name.partition(".")
+            if root != "imagegen":
+                others.add(root)
+            else:
+                ours.add(inside if inside in MODULES else inside.rpartition(".")[0])
+    return frozenset(ours), frozenset(others)
+
+
+def room_of(module: str) -> str:
+    """Return the room that a module is in."""
+    return module.partition(".")[0]
+
+
+def arrows() -> set[tuple[str, str]]:
+    """Return which room imports which other one."""
+    return {
+        (room_of(module), room_of(name))
+        for module in INSIDE
+        for name in imports_of(module)[0]
+        if name and room_of(module) != room_of(name)
+    }
+
+
+def test_every_room_has_its_floor() -> None:
+    """A new one is given its place here, and what it may import."""
+    assert {room_of(module) for module in INSIDE} == {room for floor in FLOORS for room in floor}
+    assert set(MAY_IMPORT) == {room for floor in FLOORS for room in floor}
+
+
+def test_the_rules_never_run_back_up() -> None:
+    """A room may import rooms of lower floors only, so there is no circle."""
+    floor_of = {room: number for number, floor in enumerate(FLOORS) for room in floor}
+    assert [
+        (room, other)
+        for room, others in MAY_IMPORT.items()
+        for other in others
+        if floor_of[other] >= floor_of[room]
+    ] == []
+
+
+def test_a_room_imports_what_it_may() -> None:
+    """Each arrow between two rooms is one that the rules name."""
+    assert {(room, other) for room, other in arrows() if other not in MAY_IMPORT[room]} == set()
+
+
+def test_the_house_has_these_numbers() -> None:
+    """Rooms, floors and arrows: a change that adds to them says so here."""
+    assert (len(MAY_IMPORT), len(FLOORS), len(arrows())) == (11, 7, 33)
+
+
+@pytest.mark.parametrize(("modules", "forbidden"), MODULE_RULES)
+def test_a_module_imports_what_it_may(modules: str, forbidden: str) -> None:
+    """The finer rules, module by module."""
+    found = {
+        (module, name)
+        for module in INSIDE
+        if re.fullmatch(modules, module)
+        for names in imports_of(module)
+        for name in names
+        if re.fullmatch(forbidden, name) and not (name == "http" and name in imports_of(module)[0])
+    }
+    assert found == set()
+
+
+@pytest.mark.parametrize("module", [name for name in INSIDE if name not in HANDLERS])
+def test_only_the_handlers_touch_the_environment(module: str) -> None:
+    """They pass it on to the settings, which are given it as a mapping."""
+    names = {node.attr for node in ast.walk(tree_of(module)) if isinstance(node, ast.Attribute)}
+    assert not names & {"environ", "environb", "getenv"}
+
+
+@pytest.mark.parametrize("module", INSIDE)
+def test_nothing_in_the_functions_imports_what_describes_or_deploys_them(module: str) -> None:
+    """The zip holds `lambda/` alone."""
+    assert not imports_of(module)[1] & {"apidoc", "local", "stacks", "tests", "tools"}
+
+
+def run(program: str) -> subprocess.CompletedProcess[str]:
+    """Run a program over the package in a process whose environment is empty."""
+    return subprocess.run(  # noqa: S603 - it runs what is written here
+        [
+            sys.executable,
+            "-I",
+            "-W",
+            "error",
+            "-c",
+            f"import sys; sys.path.insert(0, {str(ROOT)!r})\n{program}",
+        ],
+        env={},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_importing_a_module_does_nothing() -> None:
+    """No variable is needed for it, no client is made, no connection opened, nothing printed."""
+    names = [f"imagegen.{name}" for name in MODULES if name not in {*HANDLERS, "imagegen"}]
+    done = run(
+        "def audit(event, arguments):\n"
+        "    if event in {'socket.connect', 'socket.getaddrinfo', 'subprocess.Popen', 'os.system'}:\n"
+        "        raise SystemExit(event)\n"
+        "sys.addaudithook(audit)\n"
+        "import importlib\n"
+        f"for name in {names!r}: importlib.import_module(name)\n"
+        "import botocore.client\n"
+        "import gc\n"
+        "assert not [one for one in gc.get_objects() if isinstance(one, botocore.client.BaseClient)]\n"
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize("handler", HANDLERS)
+def test_a_handler_that_is_not_configured_says_so_when_it_is_imported(handler: str) -> None:
+    """And names everything that is missing, so that one deployment repairs it."""
+    done = run(f"import imagegen.{handler}")
+    assert done.returncode == 1
+    assert "misconfigured: The environment cannot be used: BUCKET_NAME is missing; " in done.stderr
+    assert "WEBHOOK_SECRET_ARN is missing." in done.stderr

@@ -1,0 +1,426 @@
+"""Small in-memory sides of the ports, with state that a test can read; no test patches anything."""
+
+from __future__ import annotations
+
+import base64
+import json
+import struct
+import threading
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from functools import cache
+from typing import Any
+
+from imagegen.errors import ImagegenError, InternalError, QuotaExceeded, invalid
+from imagegen.generations.attempts import Attempts
+from imagegen.generations.generation import Generation, StoredImage, from_json, to_json
+from imagegen.generations.ledger import Ledger, Limits
+from imagegen.generations.model_caller import ModelCaller
+from imagegen.generations.ports import Delivery, Page, SignedUrl
+from imagegen.generations.submit import Generator
+from imagegen.http.app import Services
+from imagegen.models.registry import ModelRef, resolve
+from imagegen.worker import Worker
+
+SDXL = "stability.stable-diffusion-xl-v1"
+CORE = "stability.stable-image-core-v1:1"
+DLQ_ARN = "arn:aws:sqs:us-east-1:000000000000:dead-letters"
+
+
+@cache
+def png(width: int = 1024, height: int = 1024, *, grey: int = 128) -> bytes:
+    """Return a small valid one-colour PNG of any size."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        body = kind + data
+        return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    rows = zlib.compress((b"\0" + bytes([grey]) * width) * height, 9)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+
+
+def sdxl_answer(image: bytes | None = None, *, seed: int = 0, reason: str = "SUCCESS") -> bytes:
+    """Return an answer in the SDXL dialect."""
+    text = base64.b64encode(png() if image is None else image).decode()
+    artifact = {"seed": seed, "base64": text, "finishReason": reason}
+    return json.dumps({"result": "success", "artifacts": [artifact]}).encode()
+
+
+def stable_image_answer(image: bytes | None = None, *, seed: int = 0) -> bytes:
+    """Return an answer in the Stable Image dialect."""
+    text = base64.b64encode(png() if image is None else image).decode()
+    return json.dumps({"seeds": [seed], "finish_reasons": [None], "images": [text]}).encode()
+
+
+@dataclass
+class FakeClock:
+    """A clock that moves only when it is told to, or slept on."""
+
+    time: datetime = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
+    slept: list[float] = field(default_factory=list)
+
+    def now(self) -> datetime:
+        """Return the fake time."""
+        return self.time
+
+    def sleep(self, seconds: float) -> None:
+        """Move on without waiting."""
+        self.slept.append(seconds)
+        self.time += timedelta(seconds=seconds)
+
+
+@dataclass
+class FakeChance:
+    """Randomness that counts, in threads too."""
+
+    drawn: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def seed(self) -> int:
+        """Return 1001, then 1002, and so on."""
+        return 1000 + self._next()
+
+    def token(self) -> str:
+        """Return a token that has not been returned before."""
+        return f"{self._next():026d}"
+
+    def fraction(self) -> float:
+        """Return the middle."""
+        return 0.5
+
+    def _next(self) -> int:
+        with self._lock:
+            self.drawn += 1
+            return self.drawn
+
+
+@dataclass
+class FakeDeadline:
+    """So much time is left, counted down by a fake clock."""
+
+    clock: FakeClock
+    seconds: float = 80.0
+    since: datetime = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.since = self.clock.time
+
+    def remaining(self) -> float:
+        """Return the seconds left."""
+        return self.seconds - (self.clock.time - self.since).total_seconds()
+
+
+Answer = bytes | ImagegenError
+
+
+@dataclass
+class FakeRuntime:
+    """A model runtime that answers what a test scripted, one answer a call, the last one for ever.
+
+    `before` happens while the model draws; `defect` is raised once the call has been made.
+    """
+
+    answers: list[Answer] = field(default_factory=list)
+    calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    before: Callable[[], object] | None = None
+    defect: BaseException | None = None
+
+    def invoke(self, ref: ModelRef, body: bytes) -> bytes:
+        """Record the call and answer."""
+        request = json.loads(body)
+        self.calls.append((ref.id, request))
+        if self.before is not None:
+            self.before()
+        if self.defect is not None:
+            raise self.defect
+        if not self.answers:
+            dialect = ref.model.dialect.name
+            return (
+                sdxl_answer(seed=request["seed"])
+                if dialect == "sdxl"
+                else stable_image_answer(seed=request["seed"])
+            )
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if isinstance(answer, ImagegenError):
+            raise answer
+        return answer
+
+
+@dataclass
+class FakeImages:
+    """A bucket in memory; `failures` are raised first, one a call."""
+
+    clock: FakeClock
+    objects: dict[tuple[str, str], tuple[bytes, StoredImage]] = field(default_factory=dict)
+    failures: list[ImagegenError] = field(default_factory=list)
+    urls: int = 0
+
+    def put(self, owner: str, id_: str, png: bytes, image: StoredImage) -> None:
+        """Keep an image."""
+        self._fail()
+        self.objects[owner, id_] = (png, image)
+
+    def find(self, owner: str, id_: str) -> StoredImage | None:
+        """Return what is kept."""
+        self._fail()
+        kept = self.objects.get((owner, id_))
+        return kept[1] if kept else None
+
+    def read(self, owner: str, id_: str) -> bytes | None:
+        """Return the bytes that are kept."""
+        self._fail()
+        kept = self.objects.get((owner, id_))
+        return kept[0] if kept else None
+
+    def url(self, owner: str, id_: str) -> SignedUrl:
+        """Return a URL that is new every time."""
+        self.urls += 1
+        url = f"https://bucket.example/images/{owner}/{id_}.png?signature={self.urls}"
+        return SignedUrl(url=url, expires_at=self.clock.now() + timedelta(hours=1))
+
+    def delete(self, owner: str, id_: str) -> None:
+        """Forget an image."""
+        self._fail()
+        self.objects.pop((owner, id_), None)
+
+    def _fail(self) -> None:
+        if self.failures:
+            raise self.failures.pop(0)
+
+
+@dataclass
+class FakeStore:
+    """A table in memory that keeps records as the real one does, as text.
+
+    `failures` are raised before a write, one a call; so many `lost_answers` after one.
+    """
+
+    items: dict[str, str] = field(default_factory=dict)
+    failures: list[ImagegenError] = field(default_factory=list)
+    lost_answers: int = 0
+
+    def get(self, id_: str) -> Generation | None:
+        """Return a record."""
+        item = self.items.get(id_)
+        return from_json(item) if item else None
+
+    def write(self, new: Generation, *, replacing: Generation | None) -> Generation:
+        """Write if `replacing` still stands."""
+        if self.failures:
+            raise self.failures.pop(0)
+        stands = self.get(new.id)
+        if stands is not None and stands.stamp == new.stamp:
+            return self._answered(new)
+        if (stands.stamp if stands else None) != (replacing.stamp if replacing else None):
+            assert stands is not None
+            return stands
+        self.items[new.id] = to_json(new)
+        return self._answered(new)
+
+    def _answered(self, new: Generation) -> Generation:
+        if self.lost_answers:
+            self.lost_answers -= 1
+            raise InternalError("The table did not answer.")
+        return new
+
+    def of_owner(self, owner: str, *, limit: int, cursor: str | None) -> Page:
+        """Return a page; the cursor is the number of records to pass over."""
+        mine = [one for one in self.all() if one.owner == owner and one.state != "deleted"]
+        mine.sort(key=lambda one: one.created_at, reverse=True)
+        if cursor is not None and not cursor.isdecimal():
+            raise invalid("cursor", "must be the next_cursor of an earlier answer")
+        start = int(cursor or 0)
+        more = len(mine) > start + limit
+        return Page(
+            generations=tuple(mine[start : start + limit]), next_cursor=str(start + limit) if more else None
+        )
+
+    def due(self, now: datetime, *, limit: int) -> Sequence[str]:
+        """Return what is due."""
+        return [one.id for one in self.all() if one.due_at is not None and one.due_at <= now][:limit]
+
+    def all(self) -> Iterator[Generation]:
+        """Return every record."""
+        return (from_json(item) for item in list(self.items.values()))
+
+    def only(self) -> Generation:
+        """Return the one record that there is."""
+        (record,) = self.all()
+        return record
+
+
+@dataclass
+class FakeQuotas:
+    """Counters in memory; `limit` for each caller, none by default; `failures` are raised first, one a call."""
+
+    limit: int | None = None
+    switched_off: bool = False
+    taken: dict[tuple[str, str], int] = field(default_factory=dict)
+    failures: list[ImagegenError] = field(default_factory=list)
+
+    def take(self, owner: str, day: str) -> None:
+        """Count one image."""
+        self._fail()
+        taken = self.taken.get((owner, day), 0)
+        if self.limit is not None and taken >= self.limit:
+            raise QuotaExceeded("The caller's images of today are used up.", headers={"Retry-After": "43200"})
+        self.taken[owner, day] = taken + 1
+
+    def give_back(self, owner: str, day: str) -> None:
+        """Take one back."""
+        self._fail()
+        self.taken[owner, day] -= 1
+
+    def stopped(self) -> bool:
+        """Tell whether the kill switch is on."""
+        return self.switched_off
+
+    def _fail(self) -> None:
+        if self.failures:
+            raise self.failures.pop(0)
+
+
+@dataclass
+class FakeQueue:
+    """A queue in memory; `failures` are raised first, one a call."""
+
+    sent: list[str] = field(default_factory=list)
+    postponed: list[tuple[str, int]] = field(default_factory=list)
+    failures: list[Exception] = field(default_factory=list)
+
+    def send(self, id_: str) -> None:
+        """Keep an id."""
+        if self.failures:
+            raise self.failures.pop(0)
+        self.sent.append(id_)
+
+    def postpone(self, receipt: str, *, seconds: int) -> None:
+        """Keep what was postponed."""
+        if self.failures:
+            raise self.failures.pop(0)
+        self.postponed.append((receipt, seconds))
+
+
+@dataclass
+class FakeWebhook:
+    """A receiver that answers what a test scripted, and otherwise accepts; `failures` are raised first."""
+
+    answers: list[Delivery] = field(default_factory=list)
+    failures: list[ImagegenError] = field(default_factory=list)
+    told: list[tuple[str, str]] = field(default_factory=list)
+
+    def deliver(self, url: str, *, generation: Generation) -> Delivery:
+        """Record the call-back."""
+        if self.failures:
+            raise self.failures.pop(0)
+        self.told.append((url, generation.state))
+        return self.answers.pop(0) if self.answers else "delivered"
+
+
+@dataclass
+class FakeObserver:
+    """Keeps what it was told, as (what, detail)."""
+
+    events: list[tuple[str, str]] = field(default_factory=list)
+
+    def succeeded(self, id_: str, *, model: str, seconds: float, bytes_: int) -> None:  # noqa: ARG002 - the port's shape
+        """Note a finished image."""
+        self.events.append(("succeeded", model))
+
+    def failed(self, id_: str, error: ImagegenError) -> None:  # noqa: ARG002 - the port's shape
+        """Note a failed generation."""
+        self.events.append(("failed", error.kind.code))
+
+    def model_retired(self, model: str) -> None:
+        """Note a retired model."""
+        self.events.append(("model_retired", model))
+
+    def model_retried(self, model: str, code: str) -> None:
+        """Note a retry."""
+        self.events.append(("model_retried", f"{model} {code}"))
+
+    def noted(self, what: str, *, id_: str = "", error: BaseException | None = None) -> None:  # noqa: ARG002 - the port's shape
+        """Note something surprising."""
+        self.events.append(("noted", what))
+
+    def defect(self, error: BaseException) -> None:
+        """Note a defect."""
+        self.events.append(("defect", type(error).__name__))
+
+
+@dataclass
+class World:
+    """A whole service over fakes."""
+
+    clock: FakeClock
+    chance: FakeChance
+    runtime: FakeRuntime
+    images: FakeImages
+    store: FakeStore
+    quotas: FakeQuotas
+    queue: FakeQueue
+    webhook: FakeWebhook
+    observer: FakeObserver
+    generator: Generator
+    services: Services
+    worker: Worker
+
+    def deadline(self, seconds: float = 80.0) -> FakeDeadline:
+        """Return a deadline so many seconds from now."""
+        return FakeDeadline(self.clock, seconds)
+
+
+def world(
+    *,
+    models: Sequence[str] = (SDXL, CORE),
+    answers: Sequence[Answer] = (),
+    max_paid_attempts: int = 1,
+    quota: int | None = None,
+    cors_origins: Sequence[str] = (),
+    webhooks: bool = True,
+    today: Callable[[], date] = lambda: date(2026, 11, 25),
+) -> World:
+    """Return a service over fakes; every model answers with an image unless `answers` are scripted."""
+    clock, chance, observer = FakeClock(), FakeChance(), FakeObserver()
+    runtime, images, store = FakeRuntime(list(answers)), FakeImages(clock), FakeStore()
+    quotas, queue, webhook = FakeQuotas(quota), FakeQueue(), FakeWebhook()
+    refs = tuple(resolve(entry, region="us-west-2") for entry in models)
+    limits = Limits(function_timeout=80, max_paid_attempts=max_paid_attempts, record_retention_days=30)
+    ledger = Ledger(store=store, clock=clock, chance=chance, limits=limits)
+    attempts = Attempts(
+        caller=ModelCaller(
+            refs=refs, runtime=runtime, clock=clock, chance=chance, observer=observer, model_timeout=60
+        ),
+        images=images,
+        ledger=ledger,
+        quotas=quotas,
+        clock=clock,
+        chance=chance,
+        observer=observer,
+    )
+    generator = Generator(
+        attempts=attempts,
+        images=images,
+        ledger=ledger,
+        quotas=quotas,
+        queue=queue,
+        webhook=webhook,
+        observer=observer,
+    )
+    services = Services(
+        generator=generator,
+        models=refs,
+        cors_origins=cors_origins,
+        webhooks=webhooks,
+        observer=observer,
+        today=today,
+    )
+    worker = Worker(
+        generator=generator, queue=queue, chance=chance, observer=observer, dead_letter_queue_arn=DLQ_ARN
+    )
+    return World(
+        clock, chance, runtime, images, store, quotas, queue, webhook, observer, generator, services, worker
+    )

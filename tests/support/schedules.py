@@ -1,0 +1,449 @@
+"""Every schedule of faults, explored over the real use case: an explicit-state model checker with in-memory ports.
+
+A *delivery* is one call through a door (HTTP request, queue message, dead letter, sweep). It runs as real code up to
+its next call of a port, where it is suspended: it is no more than the list of answers that its ports have given, and is
+resumed by running it again over that list. So any number of deliveries interleave at every port call without threads,
+and a state (the stores, the suspended deliveries, what is left to happen) can be hashed.
+
+A *schedule* is one complete sequence of choices: which delivery goes on, and how its port answers (done; refused; done
+and the answer lost; done later; killed before it; for the model, every class of answer by what it costs). States that
+can only go on alike are explored once, and the schedules through them are counted exactly: `schedules` is the number
+of paths through the graph of `states`. Stamps are compared by identity and times by what they are compared with, so
+merging loses nothing. More than two messages in the queue count as two.
+
+The ground truth (`paid`) is kept by the model runtime itself and is never shown to the code.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final, NamedTuple
+
+from imagegen.contracts.generation_request import GenerationRequest
+from imagegen.contracts.text_to_image.parameters import Prompt, TextToImage
+from imagegen.errors import ImagegenError
+from imagegen.generations.attempts import Attempts
+from imagegen.generations.generation import Generation
+from imagegen.generations.ledger import Ledger, Limits
+from imagegen.generations.model_caller import ModelCaller
+from imagegen.generations.submit import Generator, NotYet, Submission
+from imagegen.models.registry import resolve
+from tests.support.fakes import CORE, SDXL
+from tests.support.staged_ports import (
+    HOOK,
+    ID,
+    KEY,
+    OUTCOMES,
+    OWNER,
+    Activity,
+    Broken,
+    Env,
+    Stage,
+    Suspended,
+    written,
+)
+
+WAIT: Final = timedelta(seconds=4000)
+"""Longer than every lease and every time after which something is due."""
+
+DOORS: Final = ("sync", "async", "work", "duplicate", "look", "delete", "bury", "sweep")
+"""Two ways to ask, a message and its duplicate, two ways to come back, the dead-letter queue, and the schedule."""
+
+REFS: Final = tuple(resolve(model, region="us-west-2") for model in (SDXL, CORE))
+
+
+class Budget(NamedTuple):
+    """What may still happen."""
+
+    launches: int
+    faults: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """What is explored: how many deliveries, how many faults, over which code.
+
+    First `one_by_one` deliveries, each with so many faults of its own; time passes and what is late arrives between
+    them. From every state that is reached by that, `at_once` deliveries that interleave at every port call, with so
+    many faults in all; time passes and what is late arrives at any moment.
+    """
+
+    one_by_one: int = 0
+    faults_in_each: int = 1
+    at_once: int = 0
+    faults_in_all: int = 1
+    doors: tuple[str, ...] = DOORS
+    max_paid_attempts: int = 1
+    webhook: bool = False
+    generator: type[Generator] = Generator
+    attempts: type[Attempts] = Attempts
+    caller: type[ModelCaller] = ModelCaller
+    ledger: type[Ledger] = Ledger
+
+
+class Explorer:
+    """Walks through every schedule of a scenario; `count` says how many there are."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        self.scenario = scenario
+        self.schedules = 0
+        self.states = 0
+        self.steps = 0
+        self.answers: set[tuple[str, str]] = set()
+        self.fewest_ways = sys.maxsize
+        self._counted: dict[Any, int] = {}
+        self._followed: dict[Any, list[tuple[str, Env, int]]] = {}
+        self._drained: set[Any] = set()
+        self._trace: list[str] = []
+        self._serial = 0
+        hook = HOOK if scenario.webhook else None
+        self._request = GenerationRequest(
+            image=TextToImage(text_prompts=(Prompt(text="tea"),)), webhook_url=hook
+        )
+        self._limits = Limits(
+            function_timeout=80, max_paid_attempts=scenario.max_paid_attempts, record_retention_days=30
+        )
+
+    def explore(self) -> float:
+        """Walk through everything, and return the seconds that it took.
+
+        Raises:
+            Broken: an invariant does not hold in some schedule.
+        """
+        began = time.perf_counter()
+        try:
+            self.schedules = self._sequences(Env(), self.scenario.one_by_one)
+        except Broken as exc:
+            schedule = "\n  ".join(self._trace)
+            raise Broken(f"{exc}, by this schedule:\n  {schedule}") from exc
+        self.states = len(self._counted) + len(self._followed)
+        return time.perf_counter() - began
+
+    # -- one delivery after the other ------------------------------------------------------------------------------
+
+    def _sequences(self, env: Env, deliveries: int) -> int:
+        """Return the number of schedules of so many deliveries from here on."""
+        if not deliveries:
+            return self._count(env, (), Budget(self.scenario.at_once, self.scenario.faults_in_all))
+        shape = _canonical(env, ())
+        known = self._counted.get((shape, deliveries))
+        if known is not None:
+            return known
+        if shape not in self._followed:
+            self._followed[shape] = self._followers(env)
+        total = 0
+        for step, child, ways in self._followed[shape]:
+            self._trace.append(step)
+            total += ways * self._sequences(child, deliveries - 1)
+            self._trace.pop()
+        self._counted[shape, deliveries] = total
+        return total
+
+    def _followers(self, env: Env) -> list[tuple[str, Env, int]]:
+        """Return the different states after one more delivery, each with the number of ways that lead there."""
+        ends: dict[Any, tuple[str, Env, int]] = {}
+        budget = Budget(1, self.scenario.faults_in_each)
+        ways_on = 0
+
+        def walk(env: Env, activities: tuple[Activity, ...], budget: Budget, steps: str) -> None:
+            nonlocal ways_on
+            self._check(env)
+            if not (activities or budget.launches):
+                ways_on += 1
+                key = _canonical(env, ())
+                if key not in ends:
+                    self._check_drained(env)
+                _, _, ways = ends.get(key, ("", env, 0))
+                ends[key] = (steps, env, ways + 1)
+                return
+            for step, child, running, left in self._children(env, activities, budget, alone=True):
+                self._trace.append(step)
+                walk(child, running, left, f"{steps}\n  {step}" if steps else step)
+                self._trace.pop()
+
+        walk(env, (), budget, "")
+        self.fewest_ways = min(self.fewest_ways, ways_on)
+        return list(ends.values())
+
+    # -- several at once -------------------------------------------------------------------------------------------
+
+    def _count(self, env: Env, activities: tuple[Activity, ...], budget: Budget) -> int:
+        key = (_canonical(env, activities), budget)
+        known = self._counted.get(key)
+        if known is not None:
+            return known
+        self._check(env)
+        if not activities:
+            self._check_drained(env)
+        total = 0
+        for step, child, running, left in self._children(env, activities, budget, alone=False):
+            self._trace.append(step)
+            total += self._count(child, running, left)
+            self._trace.pop()
+        self._counted[key] = total = total or 1
+        return total
+
+    def _children(
+        self, env: Env, activities: tuple[Activity, ...], budget: Budget, *, alone: bool
+    ) -> Iterator[tuple[str, Env, tuple[Activity, ...], Budget]]:
+        if budget.launches:
+            for door, before in self._doors(env):
+                left = budget._replace(launches=budget.launches - 1)
+                activity = Activity(door, self._next(), env.now)
+                child, running, how = self._step(before, activity, None)
+                yield f"{door}{how}", child, (*activities, *running), left
+        if budget.launches or (activities and not alone):
+            yield from self._events(env, activities, budget)
+        for index, activity in enumerate(activities):
+            others = activities[:index], activities[index + 1 :]
+            for outcome in self._outcomes(activity, budget):
+                self.answers.add((activity.pending, outcome))
+                left = budget if outcome == "done" else budget._replace(faults=budget.faults - 1)
+                if outcome == "killed":
+                    child, running, how = _returned(env, activity), (), ""
+                else:
+                    child, running, how = self._step(env, activity, outcome)
+                step = f"  {activity.door} #{activity.serial}: {activity.pending} {outcome}{how}"
+                yield step, child, (*others[0], *running, *others[1]), left
+
+    def _doors(self, env: Env) -> Iterator[tuple[str, Env]]:
+        """Yield the doors that somebody may come through, and the stores once the message is taken."""
+        for door in self.scenario.doors:
+            if door in {"work", "bury"}:
+                if env.messages:
+                    yield door, env._replace(messages=env.messages - 1)
+            elif door == "duplicate":
+                if env.record is not None and env.record.asynchronous:
+                    yield door, env
+            elif door in {"sync", "async"} or env.record is not None:
+                yield door, env
+
+    def _events(
+        self, env: Env, activities: tuple[Activity, ...], budget: Budget
+    ) -> Iterator[tuple[str, Env, tuple[Activity, ...], Budget]]:
+        record = env.record
+        times = (record.lease_until, record.due_at) if record is not None else ()
+        if any(moment is not None and moment > env.now for moment in times):
+            yield "time passes", env._replace(now=env.now + WAIT), activities, budget
+        if env.late_image is not None:
+            landed = env._replace(image=env.late_image, late_image=None)
+            yield "the late image arrives", landed, activities, budget
+        for index, (new, replacing) in enumerate(env.late_writes):
+            rest = env.late_writes[:index] + env.late_writes[index + 1 :]
+            landed = written(env._replace(late_writes=rest), new, replacing)
+            yield "a late write arrives", landed, activities, budget
+
+    def _outcomes(self, activity: Activity, budget: Budget) -> tuple[str, ...]:
+        if not budget.faults:
+            return ("done",)
+        if activity.pending == "end":
+            return ("done", "killed")
+        return ("done", "killed", *OUTCOMES[activity.pending])
+
+    # -- running one delivery a step further -----------------------------------------------------------------------
+
+    def _step(
+        self, env: Env, activity: Activity, outcome: str | None
+    ) -> tuple[Env, tuple[Activity, ...], str]:
+        """Answer a delivery's pending call; a message's delivery that has ended is left to be acknowledged."""
+        self.steps += 1
+        if activity.pending == "end":
+            return env, (), ""
+        stage = Stage(env, activity, outcome)
+        try:
+            ended = self._call(stage, activity.door)
+        except Suspended:
+            return stage.env, (activity._replace(log=tuple(stage.log), pending=stage.pending),), ""
+        except (NotYet, ImagegenError) as exc:
+            self._check_defects(stage)
+            return _returned(stage.env, activity), (), f", ended with {type(exc).__name__}"
+        except Exception as exc:
+            raise Broken(f"a door raised {exc!r}") from exc
+        self._check_defects(stage)
+        if isinstance(ended, Submission | Generation):
+            self._check_answer(stage.env, ended)
+        if activity.door in {"work", "bury"}:
+            return stage.env, (activity._replace(log=tuple(stage.log), pending="end"),), ", ended"
+        return stage.env, (), ", ended"
+
+    def _call(self, stage: Stage, door: str) -> object:
+        generator = self._generator(stage)
+        if door in {"sync", "async"}:
+            return generator.submit(
+                self._request,
+                owner=OWNER,
+                asked="fingerprint",
+                key=KEY,
+                asynchronous=door == "async",
+                deadline=stage,
+            )
+        calls: dict[str, Callable[[], object]] = {
+            "look": lambda: generator.look_up(ID, owner=OWNER),
+            "delete": lambda: generator.delete(ID, owner=OWNER),
+            "work": lambda: generator.work(ID, stage),
+            "duplicate": lambda: generator.work(ID, stage),
+            "bury": lambda: generator.bury(ID),
+            "sweep": lambda: generator.sweep(limit=1),
+        }
+        return calls[door]()
+
+    def _generator(self, stage: Stage) -> Generator:
+        ledger = self.scenario.ledger(store=stage, clock=stage, chance=stage, limits=self._limits)
+        caller = self.scenario.caller(
+            refs=REFS, runtime=stage, clock=stage, chance=stage, observer=stage, model_timeout=60
+        )
+        attempts = self.scenario.attempts(
+            caller=caller,
+            images=stage,
+            ledger=ledger,
+            quotas=stage,
+            clock=stage,
+            chance=stage,
+            observer=stage,
+        )
+        return self.scenario.generator(
+            attempts=attempts,
+            images=stage,
+            ledger=ledger,
+            quotas=stage,
+            queue=stage,
+            webhook=stage,
+            observer=stage,
+        )
+
+    def _next(self) -> int:
+        self._serial += 1
+        return self._serial
+
+    # -- what must hold --------------------------------------------------------------------------------------------
+
+    def _check(self, env: Env) -> None:
+        """Hold at every moment, also in the middle of a delivery."""
+        record = env.record
+        if env.paid > self.scenario.max_paid_attempts:
+            raise Broken(f"paid {env.paid} times")
+        if env.units < 0:
+            raise Broken("a quota unit was given back twice")
+        if record is None:
+            if env.paid:
+                raise Broken("something was paid without a record")
+            return
+        if record.state == "succeeded" and env.image is None:
+            raise Broken("succeeded without an image")
+        counted = not record.restartable and (record.state != "deleted" or env.paid > 0)
+        if counted and env.units < 1:
+            raise Broken("a generation is not counted against the quota")
+
+    def _check_defects(self, stage: Stage) -> None:
+        if stage.defects:
+            raise Broken(f"a defect: {stage.defects[0]!r}")
+
+    def _check_answer(self, env: Env, ended: Submission | Generation) -> None:
+        shown = ended.generation if isinstance(ended, Submission) else ended
+        if shown.state == "succeeded" and env.image is None and not env.deleted:
+            raise Broken("a caller was shown an image that is not there")
+
+    def _check_drained(self, env: Env) -> None:
+        """Let everything happen that happens by itself, without a fault: then nothing may be open or lost."""
+        key = _canonical(env, ())
+        if key in self._drained:
+            return
+        self._drained.add(key)
+        marks = len(self._trace)
+        for _ in range(6):
+            env = env._replace(now=env.now + WAIT)
+            env = self._run(env, "sweep")
+            for _ in range(env.messages):
+                env = self._run(env._replace(messages=env.messages - 1), "work")
+            self._check(env)
+        late = tuple(env.late_writes)
+        env = env._replace(image=env.late_image or env.image, late_image=None, late_writes=())
+        for new, replacing in late:
+            env = written(env, new, replacing)
+        for _ in range(4):
+            env = env._replace(now=env.now + WAIT)
+            env = self._run(env, "sweep")
+            for _ in range(env.messages):
+                env = self._run(env._replace(messages=env.messages - 1), "work")
+        self._check(env)
+        if env.record is None:
+            if env.image is not None:
+                raise Broken("an image is stored that nobody knows of")
+        else:
+            env = self._run(env, "look")
+            self._check_end(env)
+        del self._trace[marks:]
+
+    def _check_end(self, env: Env) -> None:
+        record = env.record
+        if record is None or not record.terminal:
+            raise Broken("a generation never ended")
+        if env.messages:
+            raise Broken("a message stays in the queue for ever")
+        if record.state == "failed" and env.image is not None:
+            raise Broken("a paid image is stored, and its record says that it failed")
+        if record.webhook == "pending":
+            raise Broken("a webhook was never called")
+        if record.due_at is not None and record.due_at <= env.now:
+            raise Broken("a record stays due for ever")
+        self._check(env)
+
+    def _run(self, env: Env, door: str) -> Env:
+        activity = Activity(door, self._next(), env.now)
+        child, running, how = self._step(env, activity, None)
+        while running:
+            (activity,) = running
+            child, running, how = self._step(child, activity, "done")
+        self._trace.append(f"afterwards: {door}{how}")
+        return child
+
+
+def _returned(env: Env, activity: Activity) -> Env:
+    """Return the stores after a delivery that was not acknowledged: its message comes back."""
+    return env._replace(messages=env.messages + 1) if activity.door in {"work", "bury"} else env
+
+
+def _canonical(env: Env, activities: tuple[Activity, ...]) -> Any:
+    """Return what the future depends on: stamps numbered as they appear, times by whether they have passed."""
+    names: dict[str, int] = {}
+    now = env.now
+
+    def stamp(text: str | None) -> int | None:
+        return None if text is None else names.setdefault(text, len(names))
+
+    def shape(value: Any) -> Any:
+        if not isinstance(value, Generation):
+            return value
+        return (
+            value.state,
+            stamp(value.stamp),
+            stamp(value.claim),
+            value.asynchronous,
+            value.paid_attempts,
+            value.lease_until is not None and value.lease_until > now,
+            None if value.due_at is None else value.due_at > now,
+            value.failure and value.failure.code,
+            value.webhook,
+            value.webhook_tries,
+        )
+
+    return (
+        shape(env.record),
+        env.image is not None,
+        env.late_image is not None,
+        tuple((shape(new), stamp(replacing)) for new, replacing in env.late_writes),
+        (env.messages, env.paid, env.units, env.deleted),
+        tuple(
+            (
+                activity.door,
+                activity.pending,
+                activity.began == now,
+                tuple((entry.raised, shape(entry.value), entry.now == now) for entry in activity.log),
+            )
+            for activity in activities
+        ),
+    )

@@ -1,0 +1,340 @@
+"""Every port of the use case at once, for `tests/support/schedules.py`: each call ends in one of its possible ways.
+
+A delivery that has come to a call which is not answered yet is suspended there; it is resumed by replaying the answers
+that it has had so far.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Final, NamedTuple
+
+from imagegen import errors
+from imagegen.errors import ImagegenError
+from imagegen.generations.generation import Generation, StoredImage, derive_id
+from imagegen.generations.ports import Delivery, Page, SignedUrl
+from imagegen.models.registry import ModelRef
+from tests.support.fakes import png, sdxl_answer, stable_image_answer
+
+OWNER: Final = "a" * 26
+KEY: Final = "the-only-key-of-this-world"
+ID: Final = derive_id(OWNER, KEY)
+HOOK: Final = "https://receiver.example/hook"
+START: Final = datetime(2026, 11, 25, 6, 0, tzinfo=UTC)
+ANSWERS: Final = {
+    "sdxl": sdxl_answer(png(64, 64), seed=7),
+    "stable_image": stable_image_answer(png(64, 64), seed=7),
+}
+FILTERED: Final = {
+    "sdxl": sdxl_answer(png(64, 64), seed=7, reason="CONTENT_FILTERED"),
+    "stable_image": b'{"finish_reasons": ["Filter reason: prompt"]}',
+}
+REMAINING: Final = (80.0, 66.0, 1.0)
+"""Seconds left of an invocation after so many pauses: a step is tried three times, the model twice."""
+
+MODEL_FAILURES: Final[dict[str, tuple[type[ImagegenError], bool]]] = {
+    "throttled": (errors.ModelThrottled, False),
+    "refused": (errors.Misconfigured, False),
+    "retired": (errors.ModelRetired, False),
+    "timeout, free": (errors.ModelTimeout, False),
+    "timeout, paid": (errors.ModelTimeout, True),
+    "unknown, paid": (errors.OutcomeUnknown, True),
+}
+OUTCOMES: Final[dict[str, tuple[str, ...]]] = {
+    "get": ("error",),
+    "write": ("refused", "lost", "late"),
+    "take": ("refused", "lost"),
+    "give_back": ("refused", "lost"),
+    "invoke": (*MODEL_FAILURES, "filtered", "malformed", "defect"),
+    "put": ("refused", "lost", "late", "defect"),
+    "find": ("error",),
+    "delete": ("refused", "lost"),
+    "send": ("refused", "lost"),
+    "deliver": ("again",),
+}
+"""How a port's call can end, apart from "done" and from the delivery being killed instead."""
+
+
+class Broken(AssertionError):
+    """An invariant does not hold; its text has the schedule that shows it."""
+
+
+class InjectedDefect(Exception):
+    """What a defect in an adapter raises."""
+
+
+class Suspended(BaseException):
+    """The delivery has come to a port call that is not answered yet."""
+
+
+class Env(NamedTuple):
+    """The stores, the queue, the clock and the ground truth."""
+
+    record: Generation | None = None
+    image: StoredImage | None = None
+    late_image: StoredImage | None = None
+    late_writes: tuple[tuple[Generation, str | None], ...] = ()
+    messages: int = 0
+    paid: int = 0
+    units: int = 0
+    now: datetime = START
+    deleted: bool = False
+    """Whether anybody deleted the generation: then its image may be gone."""
+
+
+class Entry(NamedTuple):
+    """One answer of a port, and the time that the delivery's next steps saw."""
+
+    raised: type[Exception] | None
+    value: Any
+    now: datetime
+
+
+class Activity(NamedTuple):
+    """One suspended delivery."""
+
+    door: str
+    serial: int
+    began: datetime
+    log: tuple[Entry, ...] = ()
+    pending: str = ""
+
+
+@dataclass(slots=True)
+class Stage:
+    """Every port at once: replays a delivery's log, answers one call live, and suspends it at the next."""
+
+    env: Env
+    activity: Activity
+    outcome: str | None
+    position: int = 0
+    tokens: int = 0
+    pauses: int = 0
+    time: datetime = field(init=False)
+    log: list[Entry] = field(init=False)
+    pending: str = ""
+    defects: list[BaseException] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.time = self.activity.began
+        self.log = list(self.activity.log)
+
+    def _call(self, operation: str, *arguments: Any) -> Any:
+        if self.position < len(self.log):
+            entry = self.log[self.position]
+        elif self.outcome is None:
+            self.pending = operation
+            raise Suspended
+        else:
+            outcome, self.outcome = self.outcome, None
+            raised, value = getattr(self, f"_{operation}")(outcome, *arguments)
+            entry = Entry(raised, value, self.env.now)
+            self.log.append(entry)
+        self.position += 1
+        self.time = entry.now
+        if entry.raised is not None:
+            raise entry.raised("injected")
+        return entry.value
+
+    # -- the table, also of counters -------------------------------------------------------------------------------
+
+    def get(self, id_: str) -> Generation | None:  # noqa: ARG002 - there is one
+        """Return the record."""
+        found: Generation | None = self._call("get")
+        return found
+
+    def _get(self, outcome: str) -> tuple[type[Exception] | None, Any]:
+        return (errors.InternalError, None) if outcome == "error" else (None, self.env.record)
+
+    def write(self, new: Generation, *, replacing: Generation | None) -> Generation:
+        """Write under the condition."""
+        stands: Generation = self._call("write", new, replacing.stamp if replacing else None)
+        return new if stands.stamp == new.stamp else stands
+
+    def _write(
+        self, outcome: str, new: Generation, replacing: str | None
+    ) -> tuple[type[Exception] | None, Any]:
+        if outcome == "late":
+            self.env = _without_dead(self.env._replace(late_writes=(*self.env.late_writes, (new, replacing))))
+        elif outcome != "refused":
+            self.env = written(self.env, new, replacing)
+        return (None, self.env.record) if outcome == "done" else (errors.InternalError, None)
+
+    def of_owner(self, owner: str, *, limit: int, cursor: str | None) -> Page:
+        """Nobody asks."""
+        raise NotImplementedError
+
+    def due(self, now: datetime, *, limit: int) -> Sequence[str]:  # noqa: ARG002 - the port's shape
+        """Name the record always; whether it is due, the use case has to look."""
+        return [ID]
+
+    def take(self, owner: str, day: str) -> None:  # noqa: ARG002 - there is one
+        """Count."""
+        self._call("take")
+
+    def _take(self, outcome: str) -> tuple[type[Exception] | None, Any]:
+        if outcome != "refused":
+            self.env = self.env._replace(units=self.env.units + 1)
+        return (None if outcome == "done" else errors.InternalError, None)
+
+    def stopped(self) -> bool:
+        """Tell that the kill switch is off."""
+        return False
+
+    def give_back(self, owner: str, day: str) -> None:  # noqa: ARG002 - there is one
+        """Uncount."""
+        self._call("give_back")
+
+    def _give_back(self, outcome: str) -> tuple[type[Exception] | None, Any]:
+        if outcome != "refused":
+            self.env = self.env._replace(units=self.env.units - 1)
+        return (None if outcome == "done" else errors.InternalError, None)
+
+    # -- the model -------------------------------------------------------------------------------------------------
+
+    def invoke(self, ref: ModelRef, body: bytes) -> bytes:  # noqa: ARG002 - the port's shape
+        """Draw, for money."""
+        answer: bytes = self._call("invoke", ref)
+        return answer
+
+    def _invoke(self, outcome: str, ref: ModelRef) -> tuple[type[Exception] | None, Any]:
+        raised, paid = MODEL_FAILURES.get(outcome, (None, True))
+        if paid:
+            self.env = self.env._replace(paid=self.env.paid + 1)
+        if raised is not None:
+            return raised, None
+        dialect = ref.model.dialect.name
+        answers = {"done": ANSWERS[dialect], "filtered": FILTERED[dialect], "malformed": b"<html>"}
+        return (InjectedDefect, None) if outcome == "defect" else (None, answers[outcome])
+
+    # -- the bucket ------------------------------------------------------------------------------------------------
+
+    def put(self, owner: str, id_: str, png: bytes, image: StoredImage) -> None:  # noqa: ARG002 - the port's shape
+        """Store."""
+        self._call("put", image)
+
+    def _put(self, outcome: str, image: StoredImage) -> tuple[type[Exception] | None, Any]:
+        if outcome == "late":
+            self.env = self.env._replace(late_image=image)
+        elif outcome in {"done", "lost"}:
+            self.env = self.env._replace(image=image)
+        if outcome == "defect":
+            return InjectedDefect, None
+        return (None if outcome == "done" else errors.StoreFailed, None)
+
+    def find(self, owner: str, id_: str) -> StoredImage | None:  # noqa: ARG002 - there is one
+        """Look."""
+        found: StoredImage | None = self._call("find")
+        return found
+
+    def _find(self, outcome: str) -> tuple[type[Exception] | None, Any]:
+        return (errors.InternalError, None) if outcome == "error" else (None, self.env.image)
+
+    def delete(self, owner: str, id_: str) -> None:  # noqa: ARG002 - there is one
+        """Remove."""
+        self._call("delete")
+
+    def _delete(self, outcome: str) -> tuple[type[Exception] | None, Any]:
+        if outcome != "refused":
+            self.env = self.env._replace(image=None)
+        return (None if outcome == "done" else errors.InternalError, None)
+
+    def url(self, owner: str, id_: str) -> SignedUrl:
+        """Nobody asks."""
+        raise NotImplementedError
+
+    def read(self, owner: str, id_: str) -> bytes:
+        """Nobody asks."""
+        raise NotImplementedError
+
+    # -- the queue and the receiver --------------------------------------------------------------------------------
+
+    def send(self, id_: str) -> None:  # noqa: ARG002 - there is one
+        """Send."""
+        self._call("send")
+
+    def _send(self, outcome: str) -> tuple[type[Exception] | None, Any]:
+        if outcome != "refused":
+            self.env = self.env._replace(messages=min(self.env.messages + 1, 2))
+        return (None if outcome == "done" else errors.InternalError, None)
+
+    def postpone(self, receipt: str, *, seconds: int) -> None:
+        """Nobody asks."""
+        raise NotImplementedError
+
+    def deliver(self, url: str, *, generation: Generation) -> Delivery:
+        """Call back; only of what has ended."""
+        answer: Delivery = self._call("deliver", url, generation)
+        return answer
+
+    def _deliver(self, outcome: str, url: str, generation: Generation) -> tuple[type[Exception] | None, Any]:
+        if url != HOOK or not generation.terminal:
+            raise Broken("a webhook was called for something that had not ended")
+        return None, "delivered" if outcome == "done" else "again"
+
+    # -- time, chance and what is observed -------------------------------------------------------------------------
+
+    def now(self) -> datetime:
+        """Return the time that this segment saw when it first ran."""
+        return self.time
+
+    def sleep(self, seconds: float) -> None:  # noqa: ARG002 - the port's shape
+        """Use up the invocation's time."""
+        self.pauses += 1
+
+    def remaining(self) -> float:
+        """Return the seconds left."""
+        return REMAINING[min(self.pauses, len(REMAINING) - 1)]
+
+    def seed(self) -> int:
+        """Return seven."""
+        return 7
+
+    def token(self) -> str:
+        """Return a token that no other delivery draws."""
+        self.tokens += 1
+        return f"{self.activity.serial}.{self.tokens}"
+
+    def fraction(self) -> float:
+        """Return the middle."""
+        return 0.5
+
+    def succeeded(self, id_: str, *, model: str, seconds: float, bytes_: int) -> None:
+        """Pass over it."""
+
+    def failed(self, id_: str, error: ImagegenError) -> None:
+        """Pass over it."""
+
+    def model_retired(self, model: str) -> None:
+        """Pass over it."""
+
+    def model_retried(self, model: str, code: str) -> None:
+        """Pass over it."""
+
+    def noted(self, what: str, *, id_: str = "", error: BaseException | None = None) -> None:
+        """Pass over it."""
+
+    def defect(self, error: BaseException) -> None:
+        """Keep it: none but the injected ones may happen."""
+        if not isinstance(error, InjectedDefect):
+            self.defects.append(error)
+
+
+def written(env: Env, new: Generation, replacing: str | None) -> Env:
+    """Return the stores after a conditional write has arrived."""
+    stands = env.record
+    if (stands.stamp if stands else None) != replacing:
+        return env
+    if stands is not None and stands.claim != new.claim and env.paid:
+        raise Broken("a key was started again although something was paid")
+    return _without_dead(env._replace(record=new, deleted=env.deleted or new.state == "deleted"))
+
+
+def _without_dead(env: Env) -> Env:
+    """Drop the late writes whose condition can never hold again, since no stamp comes back."""
+    current = env.record.stamp if env.record else None
+    possible = {current, *(new.stamp for new, _ in env.late_writes)}
+    alive = tuple(write for write in env.late_writes if write[1] in possible and write[0].stamp != current)
+    return env if alive == env.late_writes else env._replace(late_writes=alive)

@@ -1,0 +1,217 @@
+"""What is logged and counted: ids, codes and places, one ASCII line each, and never a text of somebody else's."""
+
+from __future__ import annotations
+
+import json
+import logging
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from aws_lambda_powertools import Metrics
+from botocore.exceptions import ClientError
+
+from imagegen import errors
+from imagegen.adapters.telemetry import PowertoolsObserver, create_logger
+from imagegen.errors import ImagegenError
+from tests.support.fakes import CORE
+
+
+@pytest.fixture
+def create(
+    monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> Callable[[], PowertoolsObserver]:
+    """Make the observer of the deployed functions, as their environment configures it."""
+
+    def create() -> PowertoolsObserver:
+        # loggers live as long as the process, with the standard output they were made for: one for each test
+        monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", request.node.name)
+        monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "imagegen")
+        monkeypatch.setenv("POWERTOOLS_LOG_LEVEL", "DEBUG")
+        metrics = Metrics()
+        metrics.clear_metrics()
+        return PowertoolsObserver(logger=create_logger(), metrics=metrics)
+
+    return create
+
+
+def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    """Return what was written, which is one JSON object a line, in ASCII."""
+    written = capsys.readouterr()
+    assert written.out.isascii()
+    assert written.err == ""
+    return [json.loads(line) for line in written.out.splitlines()]
+
+
+def raised(error: Exception, *, cause: Exception | None = None) -> Exception:
+    """Return an error that was raised, so that it has a place."""
+    try:
+        raise error from cause
+    except type(error) as exc:
+        return exc
+
+
+def of_aws(code: str) -> ClientError:
+    """Return an error of AWS with a message that must not be logged."""
+    return ClientError({"Error": {"Code": code, "Message": "my-secret-prompt"}}, "InvokeModel")
+
+
+def test_an_image_is_logged_and_counted(
+    create: Callable[[], PowertoolsObserver], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By its id, model, time and size; the metrics follow when the invocation ends."""
+    observer = create()
+    with observer.publishing():
+        observer.succeeded("gen_1", model=CORE, seconds=1.23456, bytes_=1_800_000)
+    log, metrics = lines(capsys)
+    assert {name: log[name] for name in ("level", "message", "generation", "model", "seconds", "bytes")} == {
+        "level": "INFO",
+        "message": "image generated",
+        "generation": "gen_1",
+        "model": CORE,
+        "seconds": 1.235,
+        "bytes": 1_800_000,
+    }
+    assert (metrics["ImagesGenerated"], metrics["GenerationTime"]) == ([1.0], [1.23456])
+    assert metrics["service"] == log["service"] == "test_an_image_is_logged_and_counted"
+    assert metrics["_aws"]["CloudWatchMetrics"][0]["Namespace"] == "imagegen"
+
+
+@pytest.mark.parametrize(
+    ("error", "level", "counted"),
+    [
+        (errors.InvalidParameter("steps must be 10–150."), "WARNING", {"GenerationsFailed"}),
+        (errors.ModelThrottled("busy"), "WARNING", {"GenerationsFailed"}),
+        (errors.ModelRetired("gone"), "ERROR", {"GenerationsFailed", "Faults"}),
+        (errors.OutcomeUnknown("lost"), "ERROR", {"GenerationsFailed", "Faults"}),
+    ],
+    ids=["caller", "wait", "operator", "service"],
+)
+def test_a_failure_is_an_error_where_an_operator_has_to_act(
+    create: Callable[[], PowertoolsObserver],
+    capsys: pytest.CaptureFixture[str],
+    error: ImagegenError,
+    level: str,
+    counted: set[str],
+) -> None:
+    """A caller's mistake or a busy model must wake nobody."""
+    observer = create()
+    with observer.publishing():
+        observer.failed("gen_1", error)
+    log, metrics = lines(capsys)
+    assert (log["level"], log["generation"], log["code"]) == (level, "gen_1", error.kind.code)
+    assert (log["detail"], log["paid"], log.get("cause")) == (error.detail, error.kind.paid, None)
+    assert {name for name in metrics if name in {"GenerationsFailed", "Faults"}} == counted
+
+
+@pytest.mark.parametrize(
+    ("cause", "shown"),
+    [
+        (of_aws("AccessDeniedException"), "ClientError AccessDeniedException"),
+        (of_aws("my secret prompt"), "ClientError"),
+        (of_aws("x" * 100), "ClientError"),
+        (ValueError("my-secret-prompt"), "ValueError"),
+    ],
+    ids=["a code", "no code", "too long for one", "not AWS's"],
+)
+def test_a_cause_is_shown_by_its_class_and_the_code_of_aws(
+    create: Callable[[], PowertoolsObserver], capsys: pytest.CaptureFixture[str], cause: Exception, shown: str
+) -> None:
+    """Never by its message, which can quote a prompt."""
+    observer = create()
+    error = raised(errors.StoreFailed("The image could not be stored."), cause=cause)
+    assert isinstance(error, ImagegenError)
+    observer.failed("gen_1", error)
+    observer.noted("a due record is swept again later", id_="gen_1", error=error)
+    observer.defect(raised(KeyError("my-secret-prompt"), cause=cause))
+    written = lines(capsys)
+    assert [line["cause"] for line in written] == [shown] * 3
+    assert [line.get("error") for line in written] == [None, "StoreFailed", "KeyError"]
+    assert "secret" not in json.dumps(written)
+
+
+def test_a_defect_is_found_by_its_place(
+    create: Callable[[], PowertoolsObserver], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """File, line and function of the last frames."""
+    observer = create()
+    with observer.publishing():
+        observer.defect(raised(RuntimeError("my-secret-prompt")))
+    log, metrics = lines(capsys)
+    assert log["level"] == "ERROR"
+    assert [place.rpartition("/")[2].split(":")[0] for place in log["at"]] == ["test_telemetry.py"]
+    assert log["at"][0].endswith(" raised")
+    assert metrics["Faults"] == [1.0]
+
+
+def test_what_happens_to_models_is_logged_and_counted(
+    create: Callable[[], PowertoolsObserver], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By the model's id."""
+    observer = create()
+    with observer.publishing():
+        observer.model_retired(CORE)
+        observer.model_retried(CORE, "model_throttled")
+        observer.model_retried(CORE, "model_throttled")
+    retired, retried, _, metrics = lines(capsys)
+    assert (retired["level"], retired["model"]) == ("WARNING", CORE)
+    assert (retried["level"], retried["model"], retried["code"]) == ("INFO", CORE, "model_throttled")
+    assert (metrics["ModelRetired"], metrics["ModelRetries"]) == ([1.0], [1.0, 1.0])
+
+
+def test_an_invocation_without_metrics_publishes_none(
+    create: Callable[[], PowertoolsObserver], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And warns of nothing, which powertools' own decorator does on each of them."""
+    observer = create()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with observer.publishing():
+            observer.noted("nothing to count")
+    assert [line["message"] for line in lines(capsys)] == ["nothing to count"]
+
+
+def test_metrics_are_published_once_and_also_when_the_invocation_fails(
+    create: Callable[[], PowertoolsObserver], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The next invocation of the process starts at nothing."""
+    observer = create()
+
+    def fail() -> None:
+        with observer.publishing():
+            observer.model_retired(CORE)
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fail()
+    with observer.publishing():
+        observer.model_retried(CORE, "model_throttled")
+    _, first, _, second = lines(capsys)
+    assert "ModelRetired" in first
+    assert "ModelRetired" not in second
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["\u2028", "\u202e", "\ud800", "\n{}", "\N{HOT BEVERAGE}"],
+    ids=lambda text: f"U+{ord(text[0]):04X}",
+)
+def test_a_line_of_the_log_cannot_be_broken_or_reordered(
+    create: Callable[[], PowertoolsObserver], capsys: pytest.CaptureFixture[str], text: str
+) -> None:
+    """Whatever a name that somebody chose holds."""
+    observer = create()
+    observer.noted(f"a{text}b", id_=text)
+    (line,) = lines(capsys)
+    assert (line["message"], line["generation"]) == (f"a{text}b", text)
+
+
+@pytest.mark.parametrize("name", ["boto3", "botocore.endpoint", "urllib3.connectionpool"])
+def test_the_sdk_does_not_log_requests(
+    create: Callable[[], PowertoolsObserver], caplog: pytest.LogCaptureFixture, name: str
+) -> None:
+    """At DEBUG, which Lambda's own log level can switch on, it would log prompts and signed URLs."""
+    caplog.set_level(logging.DEBUG)
+    create()
+    assert not logging.getLogger(name).isEnabledFor(logging.DEBUG)

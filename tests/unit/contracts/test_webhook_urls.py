@@ -1,0 +1,91 @@
+"""A webhook goes to a public DNS name over https, and no parser can be fooled about where that is."""
+
+from __future__ import annotations
+
+import pytest
+
+from imagegen.contracts.text_to_image import schema
+from imagegen.errors import InvalidParameter
+
+PROMPTS = [{"text": "tea"}]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://example.com",
+        "https://example.com/",
+        "https://hooks.example.co.uk:8443/a/b?c=d&e=%20",
+        "https://xn--bcher-kva.example/x",
+        "https://a-1.example.com:65535",
+        "https://EXAMPLE.com?x",
+        "https://example.com/a@b:c",
+        f"https://example.com/{'x' * 2028}",
+    ],
+)
+def test_https_urls_of_public_names_are_taken_as_webhooks(url: str) -> None:
+    """Any port, path and query."""
+    assert schema.parse({"text_prompts": PROMPTS, "webhook_url": url}).webhook_url == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://example.com/",
+        "ftp://example.com/",
+        "//example.com/",
+        "example.com",
+        "https://",
+        "https:///x",
+        "https://example",
+        "https://localhost/",
+        "https://LOCALHOST:443",
+        "https://a.localhost/",
+        "https://printer.local/",
+        "https://metadata.google.internal/",
+        "https://metadata.google.INTERNAL:443/",
+        "https://127.0.0.1/",
+        "https://10.0.0.1/",
+        "https://169.254.169.254/latest/meta-data/",
+        "https://8.8.8.8/",
+        "https://0.0.0.0",
+        "https://127.1/",
+        "https://2130706433/",
+        "https://0x7f000001/",
+        "https://0x7f.0.0.0x1/",
+        "https://0177.0.0.1/",
+        "https://127.0.0.1./",
+        "https://[::1]/",
+        "https://[::ffff:127.0.0.1]/",
+        "https://user@example.com/",
+        "https://user:pass@example.com/",
+        "https://example.com@127.0.0.1/",
+        "https://example.com\\@127.0.0.1/",
+        "https://example.com#@127.0.0.1/",
+        "https://example.com/#top",
+        "https://example.com:0/",
+        "https://example.com:65536/",
+        "https://example.com:/",
+        "https://example.com:-1/",
+        "https://example.com:4٤3/",
+        "https://exa mple.com/",
+        "https://example.com/a b",
+        "https://example.com/\r\nHost: x",
+        "https://example.com/\n",
+        " https://example.com/",
+        "https://example.com/é",
+        "https://bücher.example/",
+        "https://example.com./",
+        "https://-example.com/",
+        "https://example-.com/",
+        "https://example..com/",
+        "https://exam%70le.com/",
+        "https://example。com/",
+        f"https://example.com/{'x' * 2029}",
+    ],
+)
+def test_other_webhook_urls_are_refused(url: str) -> None:
+    """No other scheme, no address in any notation, no user, no fragment, nothing that parsers read differently."""
+    with pytest.raises(InvalidParameter) as caught:
+        schema.parse({"text_prompts": PROMPTS, "webhook_url": url})
+    assert [found.field for found in caught.value.errors] == ["webhook_url"]

@@ -1,0 +1,318 @@
+"""The record's transitions, what each of them keeps true, and the record as text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from imagegen import errors
+from imagegen.contracts.generation_request import GenerationRequest
+from imagegen.contracts.text_to_image.parameters import SIZES, Prompt, TextToImage
+from imagegen.generations import generation as generations
+from imagegen.generations.generation import Failure, Generation, IllegalTransition, State, StoredImage
+
+NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
+LATER = NOW + timedelta(seconds=85)
+REQUEST = GenerationRequest(image=TextToImage(text_prompts=(Prompt(text="tea"),), seed=7))
+HOOKED = replace(REQUEST, webhook_url="https://receiver.example/hook")
+IMAGE = StoredImage(model="m", seed=7, width=64, height=64, bytes=9, sha256="00")
+UNPAID = Failure(code="misconfigured", detail="No.", paid=False)
+PAID = Failure(code="model_timeout", detail="Late.", paid=True)
+UNKNOWN = Failure(code="outcome_unknown", detail="Cut off.", paid=True)
+
+
+def record(
+    state: State = "queued",
+    *,
+    paid_attempts: int = 0,
+    failure: Failure | None = None,
+    request: GenerationRequest = REQUEST,
+    asynchronous: bool = True,
+) -> Generation:
+    """Return a record in any state."""
+    return Generation(
+        id="gen_" + "a" * 26,
+        owner="o" * 26,
+        asked="fingerprint",
+        request=request,
+        asynchronous=asynchronous,
+        created_at=NOW,
+        expires_at=NOW + timedelta(days=30),
+        state=state,
+        stamp="old",
+        claim="claim",
+        quota_day="2026-11-25",
+        due_at=NOW,
+        paid_attempts=paid_attempts,
+        lease_until=LATER if state == "running" else None,
+        image=IMAGE if state == "succeeded" else None,
+        failure=failure,
+    )
+
+
+EVERY_STATE: Mapping[str, Generation] = {
+    "queued": record("queued"),
+    "queued, paid before": record("queued", paid_attempts=1),
+    "running": record("running", paid_attempts=1),
+    "succeeded": record("succeeded", paid_attempts=1),
+    "failed, unpaid": record("failed", failure=UNPAID),
+    "failed, paid": record("failed", failure=PAID, paid_attempts=1),
+    "failed, may heal": record("failed", failure=UNKNOWN, paid_attempts=1),
+    "deleted": record("deleted", paid_attempts=1),
+}
+TRANSITIONS: Mapping[str, tuple[Callable[[Generation], Generation], set[str]]] = {
+    "start": (
+        lambda one: generations.start(one, stamp="new", lease_until=LATER, max_paid_attempts=2),
+        {"queued", "queued, paid before"},
+    ),
+    "succeed": (
+        lambda one: generations.succeed(one, stamp="new", now=NOW, image=IMAGE, ignored=()),
+        {"queued, paid before", "running", "failed, may heal"},
+    ),
+    "fail": (
+        lambda one: generations.fail(one, stamp="new", now=NOW, failure=PAID),
+        {"queued", "queued, paid before", "running"},
+    ),
+    "release": (lambda one: generations.release(one, stamp="new", now=NOW), {"running"}),
+    "requeue": (lambda one: generations.requeue(one, stamp="new", now=NOW), {"running"}),
+    "delete": (
+        lambda one: generations.delete(one, stamp="new", now=NOW),
+        {"succeeded", "failed, unpaid", "failed, paid", "failed, may heal"},
+    ),
+}
+PAIRS = [(transition, state) for transition in TRANSITIONS for state in EVERY_STATE]
+LEGAL = [pair for pair in PAIRS if pair[1] in TRANSITIONS[pair[0]][1]]
+ILLEGAL = [pair for pair in PAIRS if pair[1] not in TRANSITIONS[pair[0]][1]]
+
+
+@pytest.mark.parametrize(("transition", "state"), LEGAL)
+def test_a_legal_transition_gives_the_record_a_new_stamp_and_keeps_its_claim(
+    transition: str, state: str
+) -> None:
+    """Without a new stamp, two that race could both be written."""
+    changed = TRANSITIONS[transition][0](EVERY_STATE[state])
+    assert (changed.stamp, changed.claim, changed.id) == ("new", "claim", EVERY_STATE[state].id)
+
+
+@pytest.mark.parametrize(("transition", "state"), ILLEGAL)
+def test_an_illegal_transition_is_a_defect(transition: str, state: str) -> None:
+    """Nothing restarts what has ended, and nothing ends twice."""
+    with pytest.raises(IllegalTransition):
+        TRANSITIONS[transition][0](EVERY_STATE[state])
+
+
+def test_a_start_counts_the_call_before_it_is_made() -> None:
+    """The write that grants the call is the one that counts it."""
+    started = generations.start(record(), stamp="new", lease_until=LATER, max_paid_attempts=1)
+    assert (started.state, started.paid_attempts) == ("running", 1)
+    assert (started.lease_until, started.due_at) == (LATER, LATER)
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3])
+def test_no_start_is_granted_beyond_the_limit(limit: int) -> None:
+    """The limit is the deployment's, whatever the record has gone through."""
+    spent = record("queued", paid_attempts=limit)
+    with pytest.raises(IllegalTransition, match="no attempt left"):
+        generations.start(spent, stamp="new", lease_until=LATER, max_paid_attempts=limit)
+
+
+def test_an_unbilled_failure_gives_its_attempt_back_and_frees_the_key() -> None:
+    """Nothing was paid, so the same key may begin anew."""
+    failed = generations.fail(record("running", paid_attempts=1), stamp="new", now=NOW, failure=UNPAID)
+    assert (failed.state, failed.paid_attempts, failed.restartable) == ("failed", 0, True)
+
+
+def test_an_unbilled_failure_after_a_paid_attempt_does_not_free_the_key() -> None:
+    """The first attempt may have been paid, though the second was not."""
+    failed = generations.fail(record("running", paid_attempts=2), stamp="new", now=NOW, failure=UNPAID)
+    assert (failed.paid_attempts, failed.restartable, failed.may_heal) == (1, False, True)
+
+
+def test_a_paid_failure_keeps_its_attempt_and_the_key() -> None:
+    """The outcome is replayed from now on."""
+    failed = generations.fail(record("running", paid_attempts=1), stamp="new", now=NOW, failure=PAID)
+    assert (failed.paid_attempts, failed.restartable, failed.may_heal) == (1, False, False)
+
+
+def test_a_queued_record_that_fails_gives_nothing_back() -> None:
+    """Only a running record holds an attempt of its own."""
+    failed = generations.fail(record("queued", paid_attempts=1), stamp="new", now=NOW, failure=UNPAID)
+    assert failed.paid_attempts == 1
+
+
+def test_a_released_attempt_is_not_counted_and_its_message_is_trusted() -> None:
+    """The message that started it comes back by itself, so it is sent again only much later."""
+    released = generations.release(record("running", paid_attempts=1), stamp="new", now=NOW)
+    assert (released.state, released.paid_attempts, released.lease_until) == ("queued", 0, None)
+    assert released.due_at == NOW + generations.RETURNS_WITHIN
+
+
+def test_a_requeued_attempt_stays_counted() -> None:
+    """It may have been paid; its message may be gone, so it is sent again soon."""
+    requeued = generations.requeue(record("running", paid_attempts=1), stamp="new", now=NOW)
+    assert (requeued.state, requeued.paid_attempts, requeued.lease_until) == ("queued", 1, None)
+    assert requeued.due_at == NOW + generations.RESEND_AFTER
+
+
+@pytest.mark.parametrize(
+    ("waited", "pause"),
+    [(0, 120), (119, 120), (121, 121), (3000, 3000), (3601, 3600), (900_000, 3600)],
+)
+def test_the_longer_a_message_has_waited_the_later_it_is_sent_again(waited: int, pause: int) -> None:
+    """A long queue is not filled with duplicates: their number grows with the logarithm of the wait."""
+    now = NOW + timedelta(seconds=waited)
+    assert generations.postpone(record(), stamp="new", now=now).due_at == now + timedelta(seconds=pause)
+
+
+def test_a_success_is_due_only_for_its_webhook() -> None:
+    """Nothing else is left to do."""
+    running = record("running", paid_attempts=1)
+    quiet = generations.succeed(running, stamp="new", now=NOW, image=IMAGE, ignored=("steps",))
+    told = generations.succeed(
+        replace(running, request=HOOKED), stamp="new", now=NOW, image=IMAGE, ignored=()
+    )
+    assert (quiet.due_at, quiet.webhook, quiet.ignored) == (None, None, ("steps",))
+    assert (told.due_at, told.webhook) == (NOW + generations.RESEND_AFTER, "pending")
+
+
+def test_a_healed_failure_is_told_to_its_webhook_again() -> None:
+    """The receiver was told of a failure that is none."""
+    failed = replace(EVERY_STATE["failed, may heal"], request=HOOKED, webhook="delivered", webhook_tries=3)
+    healed = generations.succeed(failed, stamp="new", now=NOW, image=IMAGE, ignored=())
+    assert (healed.state, healed.failure) == ("succeeded", None)
+    assert (healed.webhook, healed.webhook_tries) == ("pending", 0)
+
+
+def test_a_tombstone_keeps_nothing_of_the_request() -> None:
+    """Neither prompts nor where to call; the owner stays, to find the image by, and what the key asked for."""
+    gone = generations.delete(
+        replace(EVERY_STATE["succeeded"], request=HOOKED, webhook="pending"), stamp="new", now=NOW
+    )
+    assert gone.request == GenerationRequest(image=TextToImage(text_prompts=()))
+    assert (gone.image, gone.failure, gone.webhook, gone.ignored) == (None, None, None, ())
+    assert (gone.owner, gone.asked) == ("o" * 26, "fingerprint")
+    assert gone.due_at is not None
+
+
+def test_a_webhook_is_given_up_after_its_last_try() -> None:
+    """The tries are counted in the record, however many messages there are."""
+    one = replace(record("succeeded", paid_attempts=1, request=HOOKED), webhook="pending")
+    states = []
+    for _ in range(generations.MAX_WEBHOOK_TRIES):
+        one = generations.webhook_refused(one, stamp="new", now=NOW)
+        states.append(one.webhook)
+    assert states == ["pending"] * (generations.MAX_WEBHOOK_TRIES - 1) + ["failed"]
+    assert one.due_at is None
+
+
+def test_a_webhook_that_ended_leaves_a_failure_due_that_may_heal() -> None:
+    """The sweeper still looks for the image."""
+    failed = replace(EVERY_STATE["failed, may heal"], webhook="pending")
+    assert generations.webhook_ended(failed, stamp="new", delivered=True).due_at == failed.due_at
+    ended = replace(EVERY_STATE["succeeded"], webhook="pending")
+    assert generations.webhook_ended(ended, stamp="new", delivered=True).due_at is None
+
+
+def test_a_lease_is_live_until_its_last_moment() -> None:
+    """From the moment it ends, another attempt may settle the record."""
+    running = record("running", paid_attempts=1)
+    assert running.lease_is_live(LATER - timedelta(microseconds=1))
+    assert not running.lease_is_live(LATER)
+    assert not record("queued").lease_is_live(NOW)
+
+
+@pytest.mark.parametrize("state", EVERY_STATE)
+def test_only_what_has_ended_is_terminal(state: str) -> None:
+    """Everything else goes on by itself."""
+    assert EVERY_STATE[state].terminal == (EVERY_STATE[state].state not in {"queued", "running"})
+
+
+def test_an_id_depends_on_owner_and_key_and_on_nothing_else() -> None:
+    """So a claim is one conditional write, and one caller's key says nothing to another's."""
+    id_ = generations.derive_id("alice", "key-1")
+    assert id_ == generations.derive_id("alice", "key-1")
+    others = {generations.derive_id("alice", "key-2"), generations.derive_id("bob", "key-1")}
+    assert id_ not in others
+    assert len(others) == 2
+    assert id_.startswith("gen_")
+    assert len(id_) == 30
+
+
+def test_owner_and_key_cannot_be_shifted_into_each_other() -> None:
+    """The two are separated before they are hashed."""
+    assert generations.derive_id("ab", "c") != generations.derive_id("a", "bc")
+
+
+@pytest.mark.parametrize("kind", errors.error_types(), ids=lambda kind: kind.kind.code)
+def test_every_recorded_failure_comes_back_as_the_error_that_it_was(
+    kind: type[errors.ImagegenError],
+) -> None:
+    """Code, sentence and fields survive."""
+    failure = Failure(code=kind.kind.code, detail="Because.", paid=True, fields=(("steps", "too few"),))
+    error = generations.recorded_error(failure, headers={"Idempotent-Replayed": "true"})
+    assert type(error) is kind
+    assert error.detail == "Because."
+    assert [(one.field, one.message) for one in error.errors] == [("steps", "too few")]
+    assert error.headers == {"Idempotent-Replayed": "true"}
+
+
+TEXTS = st.text(max_size=40)
+TIMES = st.datetimes(timezones=st.just(UTC))
+PLAIN = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), TEXTS)
+REQUESTS = st.builds(
+    GenerationRequest,
+    image=st.builds(
+        lambda size, **rest: TextToImage(width=size[0], height=size[1], **rest),
+        size=st.sampled_from(SIZES),
+        text_prompts=st.lists(
+            st.builds(Prompt, text=TEXTS, weight=st.floats(allow_nan=False, allow_infinity=False)), max_size=3
+        ).map(tuple),
+        seed=st.integers(0, 4_294_967_295),
+        sampler=st.sampled_from([None, "DDIM"]),
+        style_preset=st.sampled_from([None, "anime"]),
+        extras=st.dictionaries(TEXTS, PLAIN, max_size=2),
+    ),
+    model=st.none() | TEXTS,
+    strict=st.booleans(),
+    webhook_url=st.none() | TEXTS,
+)
+GENERATIONS = st.builds(
+    Generation,
+    id=TEXTS,
+    owner=TEXTS,
+    asked=TEXTS,
+    request=REQUESTS,
+    asynchronous=st.booleans(),
+    created_at=TIMES,
+    expires_at=TIMES,
+    state=st.sampled_from(["queued", "running", "succeeded", "failed", "deleted"]),
+    stamp=TEXTS,
+    claim=TEXTS,
+    quota_day=TEXTS,
+    due_at=st.none() | TIMES,
+    paid_attempts=st.integers(0, 10),
+    lease_until=st.none() | TIMES,
+    image=st.none() | st.builds(StoredImage, model=TEXTS, sha256=TEXTS, content_type=TEXTS),
+    ignored=st.lists(TEXTS, max_size=3).map(tuple),
+    failure=st.none()
+    | st.builds(
+        Failure,
+        code=TEXTS,
+        detail=TEXTS,
+        paid=st.booleans(),
+        fields=st.lists(st.tuples(TEXTS, TEXTS), max_size=3).map(tuple),
+    ),
+    webhook=st.sampled_from([None, "pending", "delivered", "failed"]),
+    webhook_tries=st.integers(0, 10),
+)
+
+
+@given(GENERATIONS)
+def test_a_record_survives_being_text(one: Generation) -> None:
+    """Every member, every type, any Unicode."""
+    assert generations.from_json(generations.to_json(one)) == one

@@ -1,0 +1,135 @@
+"""Stability's v1 request, answer and error shapes, translated without a service."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from imagegen import errors
+from imagegen.contracts.text_to_image import schema
+from imagegen.errors import FieldError, ImagegenError, NotFound, UnknownParameter, error_types
+from imagegen.generations.generation import StoredImage
+from imagegen.http.compat import stability
+from imagegen.models.registry import resolve
+
+CORE = "stability.stable-image-core-v1:1"
+REFS = (resolve(CORE, region="us-west-2"),)
+TEA: dict[str, Any] = {"text_prompts": [{"text": "Sri lanka tea plantation."}], "steps": 50}
+IMAGE = StoredImage(model=CORE, seed=3407, width=1024, height=1024, bytes=4, sha256="0" * 64)
+
+
+@pytest.mark.parametrize(
+    ("engine", "model"),
+    [
+        ("stable-diffusion-xl-1024-v1-0", None),
+        (CORE, CORE),
+        ("stability.stable-image-core-v1%3A1", CORE),
+    ],
+)
+def test_an_engine_is_sdxl_or_a_model_of_ours(engine: str, model: str | None) -> None:
+    """SDXL's own engine leaves the choice to the deployment; a path may be percent-encoded."""
+    assert stability.model_of(engine, REFS) == model
+
+
+@pytest.mark.parametrize(
+    "engine", ["stable-diffusion-v1-6", "stability.stable-image-ultra-v1:1", "", "%", "*"]
+)
+def test_another_engine_is_not_found(engine: str) -> None:
+    """Also one that is registered and not enabled here."""
+    with pytest.raises(NotFound):
+        stability.model_of(engine, REFS)
+
+
+def test_the_body_is_the_contracts_own() -> None:
+    """All that differs is where the model stands."""
+    assert stability.parse(dict(TEA), model=None) == schema.parse(dict(TEA))
+    assert stability.parse(dict(TEA), model=CORE) == schema.parse({**TEA, "model": CORE})
+
+
+@pytest.mark.parametrize("name", stability.OURS_ONLY)
+def test_members_of_our_own_route_are_refused_by_name(name: str) -> None:
+    """They are not Stability's."""
+    with pytest.raises(UnknownParameter) as caught:
+        stability.parse({**TEA, name: CORE}, model=None)
+    assert [found.field for found in caught.value.errors] == [name]
+
+
+@pytest.mark.parametrize(
+    ("accept", "png"),
+    [
+        (["image/png"], True),
+        (["IMAGE/PNG;q=1"], True),
+        (["image/png, application/json"], True),
+        (["image/png", "application/json"], True),
+        (["application/json, image/png"], False),
+        (["image/*"], False),
+        (["*/*"], False),
+        (["image/pngx"], False),
+        ([""], False),
+        ([], False),
+    ],
+)
+def test_bytes_are_answered_where_png_comes_first(accept: list[str], *, png: bool) -> None:
+    """As API Gateway decides it; everything else is JSON."""
+    assert stability.wants_png(accept) is png
+
+
+def test_an_answer_has_one_artifact_in_base64() -> None:
+    """And the headers say the same of bytes."""
+    assert stability.answer(b"\x89PNG", IMAGE) == {
+        "artifacts": [{"base64": "iVBORw==", "finishReason": "SUCCESS", "seed": 3407}]
+    }
+    assert stability.png_headers(IMAGE) == {"Finish-Reason": "SUCCESS", "Seed": "3407"}
+
+
+def test_the_engines_are_sdxls_own_and_the_enabled_models() -> None:
+    """Each is one that the path may name."""
+    engines = stability.engines(REFS)
+    assert [engine["id"] for engine in engines] == ["stable-diffusion-xl-1024-v1-0", CORE]
+    assert {engine["type"] for engine in engines} == {"PICTURE"}
+    assert all(stability.model_of(engine["id"], REFS) in {None, engine["id"]} for engine in engines)
+
+
+NAMES = {
+    errors.Unauthorized: "unauthorized",
+    errors.Forbidden: "permission_denied",
+    errors.NotFound: "not_found",
+    errors.ContentFiltered: "invalid_prompts",
+    errors.RateLimited: "rate_limit_exceeded",
+    errors.QuotaExceeded: "rate_limit_exceeded",
+    errors.InvalidJson: "bad_request",
+    errors.InvalidParameter: "bad_request",
+    errors.UnknownParameter: "bad_request",
+    errors.IdempotencyConflict: "bad_request",
+    errors.ModelThrottled: "server_error",
+    errors.ModelRetired: "server_error",
+    errors.OutcomeUnknown: "server_error",
+    errors.InternalError: "server_error",
+}
+
+
+@pytest.mark.parametrize("kind", error_types())
+def test_every_error_has_stabilitys_members(kind: type[ImagegenError]) -> None:
+    """The message ends in the code of this service."""
+    problem = stability.problem(kind("One sentence."), request_id="r-1")
+    assert set(problem) == {"id", "name", "message"}
+    assert problem["id"] == "r-1"
+    assert problem["message"] == f"One sentence. [{kind.kind.code}]"
+    assert problem["name"] == NAMES.get(kind, problem["name"])
+
+
+@pytest.mark.parametrize(
+    ("fields", "name"),
+    [
+        (("width", "height"), "invalid_sdxl_v1_dimensions"),
+        (("height",), "invalid_sdxl_v1_dimensions"),
+        (("samples",), "invalid_samples"),
+        (("samples", "width"), "bad_request"),
+        (("steps",), "bad_request"),
+    ],
+)
+def test_sizes_and_samples_have_names_of_their_own(fields: tuple[str, ...], name: str) -> None:
+    """If nothing else is wrong."""
+    found = tuple(FieldError(field=field, message="is wrong") for field in fields)
+    assert stability.problem(errors.InvalidParameter("Wrong.", errors=found), request_id="")["name"] == name

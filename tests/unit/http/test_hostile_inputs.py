@@ -1,0 +1,55 @@
+"""Every curated hostile input is refused at the door, by its own code, in an answer that stays small."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+
+from imagegen.contracts.generation_request import GenerationRequest
+from imagegen.contracts.text_to_image import schema
+from imagegen.errors import CallerError, error_types
+from imagegen.http.bodies import body_of
+from imagegen.http.request import header_values, idempotency_key
+from imagegen.http.strict_json import loads
+from tests.support.hostile import HostileInput, hostile_inputs
+
+INPUTS = hostile_inputs()
+
+
+def through_the_door(hostile: HostileInput) -> GenerationRequest:
+    """Read an input in the order in which the service does."""
+    idempotency_key(header_values(hostile.headers, "Idempotency-Key"))
+    body = body_of(hostile.body, is_base64_encoded=hostile.is_base64_encoded, headers=hostile.headers)
+    return schema.parse(loads(body))
+
+
+@pytest.mark.parametrize("hostile", INPUTS, ids=[ascii(hostile.name) for hostile in INPUTS])
+def test_each_hostile_input_is_refused_by_its_code(hostile: HostileInput) -> None:
+    """The code and the named field are as curated; the errors fit 4 KB and nothing takes long."""
+    started = time.process_time()
+    with pytest.raises(CallerError) as caught:
+        through_the_door(hostile)
+    error = caught.value
+    fields = [found.field for found in error.errors]
+    shown = json.dumps([error.detail, [[found.field, found.message] for found in error.errors]])
+    assert error.kind.code == hostile.code
+    assert hostile.field is None or hostile.field in fields
+    assert len(shown) < 3_500
+    assert shown.isprintable()
+    assert time.process_time() - started < 0.5
+
+
+def test_the_curated_inputs_are_many_and_told_apart() -> None:
+    """Names are unique, and codes are those of the service."""
+    codes = {error.kind.code for error in error_types()}
+    assert len({hostile.name for hostile in INPUTS}) == len(INPUTS) >= 170
+    assert {hostile.code for hostile in INPUTS} <= codes
+    assert {hostile.code for hostile in INPUTS} >= {
+        "invalid_json",
+        "invalid_parameter",
+        "unknown_parameter",
+        "unsupported_media_type",
+        "payload_too_large",
+    }

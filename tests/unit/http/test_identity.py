@@ -1,0 +1,104 @@
+"""Who owns what a request makes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from imagegen.errors import Unauthorized
+from imagegen.http.identity import owner_of
+from tests.support.events import KEY, OTHER_KEY, event
+
+ARN = "arn:aws:iam::123456789012:user/alice"
+
+
+def signed(**identity: str) -> dict[str, Any]:
+    """Return an event without an API key that the gateway found an identity for."""
+    sent = event("GET", "/generations", key=None)
+    sent["requestContext"]["identity"] |= identity
+    return sent
+
+
+def bearer(sub: str) -> dict[str, Any]:
+    """Return an event with a token that the gateway verified."""
+    sent = event("GET", "/generations", key=None)
+    sent["requestContext"]["authorizer"] = {"claims": {"sub": sub}}
+    return sent
+
+
+def test_the_same_key_is_the_same_owner_and_another_key_another() -> None:
+    """The owner says nothing of the key."""
+    owner = owner_of(event("GET", "/generations"))
+    assert owner == owner_of(event("POST", "/text-to-image", {"other": "request"}))
+    assert owner != owner_of(event("GET", "/generations", key=OTHER_KEY))
+    assert KEY not in owner
+    assert len(owner) == 26
+    assert owner.isalnum()
+
+
+def test_the_key_that_the_gateway_reports_and_the_one_in_the_header_are_the_same_owner() -> None:
+    """Some gateways report the checked key, some only pass it on."""
+    assert owner_of(signed(apiKey=KEY)) == owner_of(event("GET", "/generations"))
+
+
+def test_the_sessions_of_a_role_are_one_owner() -> None:
+    """Who assumes a role chooses the session's name, and could choose another's."""
+    role = "arn:aws:sts::123456789012:assumed-role/painters"
+    owners = {owner_of(signed(userArn=f"{role}/{session}")) for session in ("alice", "bob")}
+    other = owner_of(signed(userArn="arn:aws:sts::123456789012:assumed-role/others/alice"))
+    assert len(owners) == 1
+    assert other not in owners
+
+
+def test_the_users_of_an_account_are_owners_of_their_own() -> None:
+    """Paths included: only a session is cut off."""
+    users = ("arn:aws:iam::123456789012:user/team/alice", "arn:aws:iam::123456789012:user/team/bob")
+    assert len({owner_of(signed(userArn=user)) for user in users}) == 2
+
+
+def test_a_header_with_a_single_value_serves_where_the_list_is_absent() -> None:
+    """Not everything that invokes the function sends both forms."""
+    sent = event("GET", "/generations")
+    owner = owner_of(sent)
+    del sent["multiValueHeaders"]
+    assert owner_of(sent) == owner
+
+
+def test_the_kinds_of_principal_do_not_collide() -> None:
+    """A key that reads like an ARN is not that user."""
+    owners = {owner_of(signed(userArn=ARN)), owner_of(bearer(ARN)), owner_of(signed(apiKey=ARN))}
+    assert len(owners) == 3
+
+
+@pytest.mark.parametrize("sent", [signed(userArn=ARN), bearer("sub-1"), signed(apiKey=KEY)])
+def test_no_header_changes_a_verified_principal(sent: dict[str, Any]) -> None:
+    """A caller cannot choose to be somebody else."""
+    owner = owner_of(sent)
+    for name in ("x-api-key", "X-Owner", "X-Amzn-Oidc-Identity", "Authorization"):
+        sent["multiValueHeaders"][name] = [OTHER_KEY]
+        sent["headers"][name] = OTHER_KEY
+    assert owner_of(sent) == owner
+
+
+def test_the_headers_case_does_not_matter() -> None:
+    """Names of headers have none."""
+    sent = event("GET", "/generations", key=None, headers={"X-API-Key": KEY})
+    assert owner_of(sent) == owner_of(event("GET", "/generations"))
+
+
+@pytest.mark.parametrize(
+    "keys", [[], [""], [KEY, OTHER_KEY], ["", KEY]], ids=["none", "empty", "two", "empty and one"]
+)
+def test_a_request_without_one_clear_principal_is_refused(keys: list[str]) -> None:
+    """Nothing is guessed."""
+    sent = event("GET", "/generations", key=None)
+    sent["multiValueHeaders"]["x-api-key"] = keys
+    with pytest.raises(Unauthorized):
+        owner_of(sent)
+
+
+def test_an_event_without_any_context_is_refused() -> None:
+    """Also a malformed one."""
+    with pytest.raises(Unauthorized):
+        owner_of({"requestContext": None, "multiValueHeaders": None})

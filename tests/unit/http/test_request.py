@@ -1,0 +1,178 @@
+"""Headers, query and path parameters are read strictly, and each refusal names what it refuses."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from imagegen.errors import InvalidParameter, NotFound
+from imagegen.http.request import generation_id, header_values, history_limit, idempotency_key, prefers_async
+
+
+def test_header_values_are_found_in_any_case() -> None:
+    """Names compare without case, and values of all spellings are kept in order."""
+    headers = {"Prefer": ["a", "b"], "prefer": ["c"], "Preferred": ["d"]}
+    assert header_values(headers, "PREFER") == ["a", "b", "c"]
+    assert header_values(headers, "accept") == []
+
+
+@pytest.mark.parametrize(
+    "key", ["a" * 16, "Z" * 64, "0123456789-_azAZ", "3f2b8c1e-9f0d-4d7e-8a55-0c1d2e3f4a5b"]
+)
+def test_idempotency_keys_of_16_to_64_safe_characters_are_taken(key: str) -> None:
+    """The bounds themselves are allowed."""
+    assert idempotency_key([key]) == key
+
+
+def test_a_request_without_an_idempotency_key_has_none() -> None:
+    """The header is optional."""
+    assert idempotency_key([]) is None
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [""],
+        ["a" * 15],
+        ["a" * 65],
+        ["a" * 16 + "\n"],
+        [" " + "a" * 16],
+        ['"' + "a" * 16 + '"'],
+        ["a" * 15 + "é"],
+        ["a" * 15 + "\u0660"],
+        ["a" * 16 + "."],
+        ["a" * 16 + "," + "a" * 16],
+        ["a" * 16, "a" * 16],
+        ["a" * 16, ""],
+    ],
+)
+def test_other_idempotency_keys_are_refused_by_name(values: list[str]) -> None:
+    """Malformed, empty and repeated headers name `Idempotency-Key`."""
+    with pytest.raises(InvalidParameter) as caught:
+        idempotency_key(values)
+    assert [error.field for error in caught.value.errors] == ["Idempotency-Key"]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        ["respond-async"],
+        ["Respond-Async"],
+        ["respond-async, wait=10"],
+        ["wait=10,respond-async"],
+        ["return=minimal", "respond-async"],
+        ["respond-async; foo=bar"],
+        ["respond-async;"],
+        ['respond-async=""'],
+        ["respond-async="],
+        ['foo="a,b", \trespond-async '],
+        [",,respond-async,"],
+    ],
+)
+def test_respond_async_is_found_among_other_preferences(values: list[str]) -> None:
+    """Lists, repeated headers, parameters and case follow RFC 7240."""
+    assert prefers_async(values) is True
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [],
+        [""],
+        ["wait=10"],
+        ["respond-asynchronously"],
+        ["no-respond-async"],
+        ["respond-async=false"],
+        ["respond async"],
+        ['foo="respond-async"'],
+        ['foo="a, respond-async"'],
+        ['foo="\\", respond-async"'],
+        ["foo; respond-async"],
+        ['foo="unterminated, respond-async'],
+    ],
+)
+def test_other_preferences_are_passed_over(values: list[str]) -> None:
+    """Nothing but the preference itself makes a request asynchronous."""
+    assert prefers_async(values) is False
+
+
+@given(st.lists(st.text(), max_size=3))
+def test_no_preference_raises(values: list[str]) -> None:
+    """A preference that cannot be read is ignored, as the RFC says of unknown ones."""
+    assert prefers_async(values) in {True, False}
+
+
+def test_a_hostile_preference_is_answered_at_once() -> None:
+    """Ten kilobytes of quotes, commas and backslashes cost a fraction of a second."""
+    started = time.process_time()
+    for value in ('"' * 9_999, "," * 10_000, '"' + '\\"' * 5_000, "respond-async " + " " * 10_000 + "x"):
+        assert prefers_async([value]) is False
+    assert time.process_time() - started < 0.25
+
+
+def test_generation_ids_are_taken_as_they_are() -> None:
+    """`gen_` and 26 characters of base 32."""
+    assert generation_id("gen_abcdefghijklmnopqrstuvwxyz") == "gen_abcdefghijklmnopqrstuvwxyz"
+    assert generation_id("gen_234567abcdefghijklmnopqrst") == "gen_234567abcdefghijklmnopqrst"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "gen_",
+        "gen_" + "a" * 25,
+        "gen_" + "a" * 27,
+        "gen_" + "A" * 26,
+        "gen_" + "1" * 26,
+        "gen_" + "a" * 25 + "é",
+        "gen_" + "a" * 26 + "\n",
+        "Gen_" + "a" * 26,
+        "a" * 30,
+        "../" + "a" * 27,
+        "quota##2026-01-01",
+    ],
+)
+def test_other_ids_are_not_found(text: str) -> None:
+    """A malformed id is as unknown as any other, and is not repeated."""
+    with pytest.raises(NotFound, match="There is no such generation") as caught:
+        generation_id(text)
+    assert not caught.value.errors
+
+
+@pytest.mark.parametrize(
+    ("values", "limit"), [([], 20), (["1"], 1), (["20"], 20), (["99"], 99), (["100"], 100)]
+)
+def test_limits_from_1_to_100_are_taken(values: list[str], limit: int) -> None:
+    """Absent means 20."""
+    assert history_limit(values) == limit
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        ["0"],
+        ["101"],
+        ["-1"],
+        ["+1"],
+        ["01"],
+        ["1.0"],
+        ["1e1"],
+        [" 1"],
+        ["1\n"],
+        [""],
+        ["\u0661"],
+        ["x"],
+        ["1", "1"],
+        ["9" * 5_000],
+    ],
+    ids=lambda values: repr(values)[:20],
+)
+def test_other_limits_are_refused_by_name(values: list[str]) -> None:
+    """A bad limit is an error, never a default."""
+    with pytest.raises(InvalidParameter) as caught:
+        history_limit(values)
+    assert [error.field for error in caught.value.errors] == ["limit"]

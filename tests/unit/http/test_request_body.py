@@ -1,0 +1,139 @@
+"""Bodies are read only from events whose headers say JSON in UTF-8, uncompressed."""
+
+from __future__ import annotations
+
+import base64
+import time
+
+import pytest
+
+from imagegen.errors import InvalidJson, PayloadTooLarge, UnsupportedMediaType
+from imagegen.http.bodies import body_of
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "application/json",
+        "Application/JSON",
+        "application/json; charset=utf-8",
+        "application/json;charset=UTF-8",
+        'application/json ; charset="utf-8"',
+        "application/json;",
+        "application/json; ; charset=utf-8 ;",
+        "application/json; profile=x",
+        'application/json; a="b;c\\"d"; charset=utf-8',
+        " application/json\t",
+    ],
+)
+def test_json_in_utf_8_is_read(value: str) -> None:
+    """Case, quotes, blanks and parameters that mean nothing for JSON change nothing."""
+    assert body_of("{}", is_base64_encoded=False, headers={"Content-Type": [value]}) == b"{}"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "",
+        "text/plain",
+        "text/json",
+        "application/jsonp",
+        "application/json-seq",
+        "application/problem+json",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data",
+        "application/*",
+        "*/*",
+        "application",
+        "application/json, text/plain",
+        "application/json; charset=utf-16",
+        "application/json; charset=latin1",
+        "application/json; charset=utf-8; charset=utf-16",
+        "application/json; charset=",
+        "application/json; charset",
+        "application/json; charset=utf-8 x",
+        "application/json; a=b c",
+        "application/json utf-8",
+        'application/json; a="b',
+        "application/json\u00a0",
+    ],
+)
+def test_other_types_and_charsets_are_refused(value: str) -> None:
+    """Anything that is not JSON, or might be read in another charset, is 415."""
+    with pytest.raises(UnsupportedMediaType, match="Content-Type"):
+        body_of("{}", is_base64_encoded=False, headers={"content-type": [value]})
+
+
+def test_a_repeated_content_type_is_refused() -> None:
+    """Two values are ambiguous, also when their names differ in case or they agree."""
+    for headers in (
+        {"Content-Type": ["application/json", "application/json"]},
+        {"Content-Type": ["application/json"], "content-type": ["text/plain"]},
+    ):
+        with pytest.raises(UnsupportedMediaType, match="more than one"):
+            body_of("{}", is_base64_encoded=False, headers=headers)
+
+
+def test_an_absent_content_type_is_accepted() -> None:
+    """A client that names no type means JSON."""
+    assert body_of("{}", is_base64_encoded=False, headers={}) == b"{}"
+    assert body_of("{}", is_base64_encoded=False, headers={"content-type": []}) == b"{}"
+
+
+@pytest.mark.parametrize("values", [["identity"], ["IDENTITY"], [""], ["identity, identity"], []])
+def test_identity_is_no_encoding(values: list[str]) -> None:
+    """Naming the absence of a compression is allowed."""
+    assert body_of("{}", is_base64_encoded=False, headers={"Content-Encoding": values}) == b"{}"
+
+
+@pytest.mark.parametrize("values", [["gzip"], ["br"], ["identity, gzip"], ["identity", "deflate"], ["x"]])
+def test_compressed_bodies_are_refused(values: list[str]) -> None:
+    """No body is unpacked here, so that none can grow."""
+    with pytest.raises(UnsupportedMediaType, match="Content-Encoding"):
+        body_of("{}", is_base64_encoded=False, headers={"content-encoding": values})
+
+
+def test_an_absent_body_is_empty() -> None:
+    """What is wrong with an empty body is for the JSON to say."""
+    assert body_of(None, is_base64_encoded=False, headers={}) == b""
+    assert body_of(None, is_base64_encoded=True, headers={}) == b""
+
+
+def test_base64_is_decoded() -> None:
+    """The gateway encodes what it holds to be binary."""
+    encoded = base64.b64encode('{"a": "é"}'.encode()).decode()
+    assert body_of(encoded, is_base64_encoded=True, headers={}) == '{"a": "é"}'.encode()
+
+
+@pytest.mark.parametrize("body", ["e30", "e3=0", "e30=\n", "{}", "e3\u00e90", "====", "e-_0", "\ud800AAA"])
+def test_bad_base64_is_invalid_json(body: str) -> None:
+    """No lenient decoder guesses what was meant."""
+    with pytest.raises(InvalidJson, match="base64"):
+        body_of(body, is_base64_encoded=True, headers={})
+
+
+def test_a_text_that_no_bytes_stand_for_is_invalid_json() -> None:
+    """A lone surrogate in the event's text has no UTF-8."""
+    with pytest.raises(InvalidJson, match="UTF-8"):
+        body_of('{"a": "\ud800"}', is_base64_encoded=False, headers={})
+
+
+def test_bodies_far_too_long_are_refused_before_they_are_decoded() -> None:
+    """The bound is on the bytes: the longest body passes in either form, a longer one does not."""
+    longest = b" " * 16_384
+    assert body_of(longest.decode(), is_base64_encoded=False, headers={}) == longest
+    assert body_of(base64.b64encode(longest).decode(), is_base64_encoded=True, headers={}) == longest
+    for body, encoded in ((" " * 16_385, False), ("!" * 22_000, True)):
+        with pytest.raises(PayloadTooLarge, match="16384"):
+            body_of(body, is_base64_encoded=encoded, headers={})
+
+
+@pytest.mark.parametrize(
+    "tail", [";" * 10_000 + "=", '; a="' + "\\" * 10_000, "; a=b" * 2_000 + "=", " " * 10_000 + "x"]
+)
+def test_hostile_content_types_are_answered_at_once(tail: str) -> None:
+    """A header of ten kilobytes costs a fraction of a second."""
+    started = time.process_time()
+    with pytest.raises(UnsupportedMediaType):
+        body_of("{}", is_base64_encoded=False, headers={"content-type": [f"application/json{tail}"]})
+    assert time.process_time() - started < 0.25

@@ -1,0 +1,294 @@
+"""The registry: which entries name a model, where it is called, what that needs in IAM, and when it ends."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from imagegen.contracts.text_to_image.parameters import PARAMETERS
+from imagegen.models.registry import MODELS, REGISTRY, LifecycleStatus, Model, resolve
+
+SDXL = "stability.stable-diffusion-xl-v1"
+PROVISIONED_SDXL = "stability.stable-diffusion-xl-v1:0"
+CORE = "stability.stable-image-core-v1:1"
+ULTRA = "stability.stable-image-ultra-v1:1"
+SD35 = "stability.sd3-5-large-v1:0"
+OCTOBER_2026 = date(2026, 10, 15)
+every_model = pytest.mark.parametrize("model", [pytest.param(model, id=model.id) for model in MODELS])
+
+
+def _arns(entry: str, *, region: str) -> tuple[str, ...]:
+    return resolve(entry, region=region).invoke_arns(partition="aws", account="123456789012")
+
+
+def test_ids_are_unique() -> None:
+    """A second entry of one id would hide the first."""
+    assert len(REGISTRY) == len(MODELS)
+
+
+@pytest.mark.parametrize(
+    ("id_", "day", "status"),
+    [
+        (SDXL, date(2024, 10, 15), "active"),
+        (SDXL, date(2024, 10, 16), "legacy"),
+        (SDXL, date(2025, 5, 19), "legacy"),
+        (SDXL, date(2025, 5, 20), "end_of_life"),
+        (SDXL, OCTOBER_2026, "end_of_life"),
+        (PROVISIONED_SDXL, OCTOBER_2026, "end_of_life"),
+        ("stability.stable-image-core-v1:0", date(2025, 9, 3), "active"),
+        ("stability.stable-image-core-v1:0", date(2025, 9, 4), "end_of_life"),
+        ("stability.stable-image-ultra-v1:0", date(2025, 9, 4), "end_of_life"),
+        ("stability.sd3-large-v1:0", date(2025, 9, 4), "end_of_life"),
+        (CORE, OCTOBER_2026, "active"),
+        (ULTRA, OCTOBER_2026, "active"),
+        (SD35, OCTOBER_2026, "active"),
+    ],
+)
+def test_the_lifecycle_changes_on_the_announced_day(id_: str, day: date, status: LifecycleStatus) -> None:
+    """The announced day itself is the first day of the new status."""
+    assert REGISTRY[id_].lifecycle.status(day) == status
+
+
+@every_model
+def test_an_ended_model_names_a_registered_successor_that_lives(model: Model) -> None:
+    """Following the advice of a warning or an error must not lead to the next dead model."""
+    if model.lifecycle.end_of_life_at is not None:
+        assert model.lifecycle.successor is not None
+        successor = REGISTRY[model.lifecycle.successor]
+        assert successor.lifecycle.status(OCTOBER_2026) == "active"
+        assert successor.on_demand
+
+
+@pytest.mark.parametrize(
+    ("id_", "per_minute"), [(CORE, 90), (ULTRA, 10), (SD35, 15), (SDXL, None), (PROVISIONED_SDXL, None)]
+)
+def test_the_quota_is_the_documented_one(id_: str, per_minute: int | None) -> None:
+    """Requests a minute; a model that has ended has none."""
+    assert REGISTRY[id_].requests_per_minute == per_minute
+
+
+@pytest.mark.parametrize(
+    ("id_", "steps", "dollars"),
+    [
+        (SDXL, 10, 0.04),
+        (SDXL, 50, 0.04),
+        (SDXL, 51, 0.08),
+        (SDXL, 150, 0.08),
+        (CORE, 50, 0.04),
+        (CORE, 51, 0.04),
+        (ULTRA, 51, 0.14),
+        (SD35, 51, 0.08),
+    ],
+)
+def test_the_price_follows_the_steps_where_the_vendor_says_so(id_: str, steps: int, dollars: float) -> None:
+    """SDXL costs twice as much from 51 steps on, the others the same."""
+    assert REGISTRY[id_].price.of(steps) == dollars
+
+
+@every_model
+def test_what_a_model_honours_is_named_in_the_contracts_words(model: Model) -> None:
+    """`/v1/models` lists parameters that a client can send."""
+    assert set(model.dialect.honours) <= set(PARAMETERS)
+    assert set(model.dialect.approximates) <= set(model.dialect.honours)
+
+
+def test_no_registered_model_streams() -> None:
+    """No image model supports it today; an entry that says so changes the functions' rights."""
+    assert [model.id for model in MODELS if model.streams] == []
+
+
+@pytest.mark.parametrize(
+    ("entry", "region", "target", "called_in"),
+    [
+        (SDXL, "us-east-1", SDXL, "us-east-1"),
+        (SDXL, "us-west-2", SDXL, "us-west-2"),
+        (SDXL, "eu-west-1", SDXL, "us-east-1"),
+        (CORE, "us-west-2", CORE, "us-west-2"),
+        (CORE, "us-east-1", CORE, "us-west-2"),
+        (CORE, "ap-northeast-1", CORE, "us-west-2"),
+        (f"us.{CORE}", "us-east-1", f"us.{CORE}", "us-east-1"),
+        (f"us.{CORE}", "us-east-2", f"us.{CORE}", "us-east-2"),
+        (f"us.{CORE}", "eu-west-1", f"us.{CORE}", "us-west-2"),
+    ],
+)
+def test_a_model_is_called_where_it_is_offered(entry: str, region: str, target: str, called_in: str) -> None:
+    """At home if it is offered there, otherwise in the first region that offers it."""
+    ref = resolve(entry, region=region)
+    assert (ref.id, ref.target, ref.region) == (entry, target, called_in)
+
+
+def test_an_arn_is_called_in_its_own_region_under_the_models_own_id() -> None:
+    """Clients pin the model by its id; the account's ARN stays inside the deployment."""
+    arn = "arn:aws:bedrock:eu-central-1:123456789012:provisioned-model/abcdefghijkl"
+    ref = resolve(f"{PROVISIONED_SDXL}@{arn}", region="us-east-1")
+    assert (ref.id, ref.target, ref.region) == (PROVISIONED_SDXL, arn, "eu-central-1")
+
+
+def test_on_demand_needs_the_one_foundation_model() -> None:
+    """Exactly the listed model in the one region where it is called."""
+    assert _arns(CORE, region="us-east-1") == (f"arn:aws:bedrock:us-west-2::foundation-model/{CORE}",)
+
+
+def test_arns_are_of_the_deployments_partition() -> None:
+    """The partition is the stack's, which may be a token."""
+    ref = resolve(CORE, region="us-west-2")
+    assert ref.invoke_arns(partition="${P}", account="${A}") == (
+        f"arn:${{P}}:bedrock:us-west-2::foundation-model/{CORE}",
+    )
+
+
+@pytest.mark.parametrize("region", ["us-east-1", "us-east-2", "us-west-2"])
+def test_a_geographic_profile_needs_itself_and_the_model_in_every_destination(region: str) -> None:
+    """The profile in the calling region, the model there first, then wherever the profile may send to."""
+    profile, source, *rest = _arns(f"us.{ULTRA}", region=region)
+    assert profile == f"arn:aws:bedrock:{region}:123456789012:inference-profile/us.{ULTRA}"
+    assert source == f"arn:aws:bedrock:{region}::foundation-model/{ULTRA}"
+    assert {source, *rest} == {
+        f"arn:aws:bedrock:us-east-1::foundation-model/{ULTRA}",
+        f"arn:aws:bedrock:us-east-2::foundation-model/{ULTRA}",
+        f"arn:aws:bedrock:us-west-2::foundation-model/{ULTRA}",
+    }
+    assert len(rest) == 2
+
+
+@pytest.mark.parametrize(
+    "profile",
+    [
+        f"arn:aws:bedrock:us-east-1:123456789012:inference-profile/us.{CORE}",
+        "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/abcdefghijkl",
+    ],
+)
+def test_a_profile_by_its_arn_needs_the_models_behind_it_too(profile: str) -> None:
+    """An application profile may copy a geographic one, and the ARN does not tell."""
+    assert _arns(f"{CORE}@{profile}", region="eu-west-1") == (
+        profile,
+        f"arn:aws:bedrock:us-east-1::foundation-model/{CORE}",
+        f"arn:aws:bedrock:us-east-2::foundation-model/{CORE}",
+        f"arn:aws:bedrock:us-west-2::foundation-model/{CORE}",
+    )
+
+
+def test_a_profile_called_outside_its_destinations_needs_the_source_region_as_well() -> None:
+    """The source region counts even where no request is sent to."""
+    profile = f"arn:aws:bedrock:us-west-1:123456789012:inference-profile/us.{CORE}"
+    assert _arns(f"{CORE}@{profile}", region="us-west-1")[1] == (
+        f"arn:aws:bedrock:us-west-1::foundation-model/{CORE}"
+    )
+
+
+def test_an_application_profile_elsewhere_needs_the_model_in_its_region() -> None:
+    """Outside the known geographies a profile is over one region's model."""
+    profile = "arn:aws:bedrock:eu-west-1:123456789012:application-inference-profile/abcdefghijkl"
+    assert _arns(f"{CORE}@{profile}", region="us-west-2") == (
+        profile,
+        f"arn:aws:bedrock:eu-west-1::foundation-model/{CORE}",
+    )
+
+
+@pytest.mark.parametrize("kind", ["provisioned-model", "imported-model"])
+def test_own_capacity_needs_its_own_arn_only(kind: str) -> None:
+    """No foundation model stands behind a provisioned or imported one."""
+    arn = f"arn:aws:bedrock:us-east-1:123456789012:{kind}/abcdefghijkl"
+    assert _arns(f"{PROVISIONED_SDXL}@{arn}", region="us-west-2") == (arn,)
+
+
+def test_an_endpoint_needs_all_endpoints_of_bedrock_and_itself_of_sagemaker() -> None:
+    """Bedrock has one resource for all registered endpoints; SageMaker's right narrows it to one."""
+    arn = "arn:aws:sagemaker:us-east-1:123456789012:endpoint/sdxl"
+    ref = resolve(f"{SDXL}@{arn}", region="eu-west-1")
+    assert ref.invoke_arns(partition="aws", account="123456789012") == (
+        "arn:aws:bedrock:us-east-1:123456789012:marketplace/model-endpoint/all-access",
+    )
+    assert ref.endpoint_arn == arn
+
+
+@pytest.mark.parametrize(
+    "entry", [CORE, f"us.{CORE}", f"{SDXL}@arn:aws:bedrock:us-east-1:123456789012:provisioned-model/abc"]
+)
+def test_only_an_endpoint_needs_a_right_of_sagemaker(entry: str) -> None:
+    """Every other entry is called within Bedrock."""
+    assert resolve(entry, region="us-west-2").endpoint_arn is None
+
+
+@pytest.mark.parametrize(
+    ("arn", "status"),
+    [
+        ("arn:aws:bedrock:us-east-1:123456789012:provisioned-model/abc", "end_of_life"),
+        ("arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/abc", "end_of_life"),
+        ("arn:aws:bedrock:us-east-1:123456789012:imported-model/abc", "active"),
+        ("arn:aws:sagemaker:us-east-1:123456789012:endpoint/sdxl", "active"),
+    ],
+)
+def test_what_the_operator_hosts_outlives_the_vendors_model(arn: str, status: LifecycleStatus) -> None:
+    """The end of life is Bedrock's own model's, also behind provisioned throughput."""
+    ref = resolve(f"{SDXL}@{arn}", region="us-east-1")
+    assert ref.lifecycle.status(OCTOBER_2026) == status
+
+
+def test_a_provisioned_only_model_is_refused_on_demand() -> None:
+    """Bedrock would answer every call with a ValidationException."""
+    with pytest.raises(ValueError, match=f"^'{PROVISIONED_SDXL}' exists as provisioned throughput only: "):
+        resolve(PROVISIONED_SDXL, region="us-east-1")
+
+
+@pytest.mark.parametrize(
+    ("entry", "sentence"),
+    [
+        ("stability.stable-image-core-v1:2", f"did you mean {CORE}"),
+        ("stability.stable-diffusion-xl-v0", f"did you mean {SDXL}"),
+        ("amazon.nova-canvas-v1:0", "is not a registered model"),
+        ("anthropic.claude", "known are "),
+        ("", "is not a registered model"),
+        (f" {CORE}", "is not a registered model"),
+        (f"{CORE}@", "must continue after '@'"),
+        (f"us.{CORE}@arn:aws:bedrock:us-east-1:123456789012:provisioned-model/a", "is not a registered"),
+        (f"eu.{CORE}", "is not a registered model"),
+        (f"global.{CORE}", "is not a registered model"),
+        ("us.amazon.nova-canvas-v1:0", "is not a registered model"),
+        ("us.", "is not a registered model"),
+        ("arn:aws:bedrock:us-east-1:123456789012:provisioned-model/a", "is not a registered model"),
+        ("@arn:aws:bedrock:us-east-1:123456789012:provisioned-model/a", "is not a registered model"),
+    ],
+)
+def test_an_entry_that_names_no_model_is_refused_in_one_sentence(entry: str, sentence: str) -> None:
+    """An unknown id is an error with a hint, never taken for SDXL."""
+    with pytest.raises(ValueError, match=r"^'") as caught:
+        resolve(entry, region="us-west-2")
+    assert sentence in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "arn",
+    [
+        "*",
+        "arn:aws:bedrock:us-east-1:123456789012:provisioned-model/*",
+        "arn:aws:bedrock:us-east-1:123456789012:provisioned-model/abc?",
+        "arn:aws:bedrock:*:123456789012:provisioned-model/abc",
+        "arn:aws:bedrock:us-east-1:*:provisioned-model/abc",
+        "arn:aws:bedrock:us-east-1::provisioned-model/abc",
+        "arn:aws:bedrock::123456789012:provisioned-model/abc",
+        "arn:aws:bedrock:us-east-1:123456789012:provisioned-model/",
+        "arn:aws:bedrock:us-east-1:123456789012:provisioned-model/a b",
+        "arn:aws:bedrock:us-east-1:123456789012:provisioned-model/abc\n",
+        "arn:aws:bedrock:us-east-1:123456789012:guardrail/abc",
+        "arn:aws:bedrock:us-west-2::foundation-model/stability.stable-image-core-v1:1",
+        "arn:aws:s3:us-east-1:123456789012:provisioned-model/abc",
+        "arn:aws:sagemaker:us-east-1:123456789012:provisioned-model/abc",
+        "arn:aws:bedrock:us-east-1:123456789012:endpoint/abc",
+        "provisioned-model/abc",
+    ],
+)
+def test_an_arn_that_is_not_exact_or_not_callable_is_refused(arn: str) -> None:
+    """A wildcard here would become a wildcard in the functions' rights."""
+    with pytest.raises(ValueError, match="must continue after '@' with an exact ARN of one of: "):
+        resolve(f"{CORE}@{arn}", region="us-west-2")
+
+
+@pytest.mark.parametrize("name", [f"us.{ULTRA}", f"eu.{CORE}", CORE, "us.", "abcdefghijkl"])
+def test_a_profile_of_another_model_is_refused(name: str) -> None:
+    """The dialect of one model would be sent to another."""
+    arn = f"arn:aws:bedrock:us-west-2:123456789012:inference-profile/{name}"
+    with pytest.raises(ValueError, match="continues with an inference profile that is not one of"):
+        resolve(f"{CORE}@{arn}", region="us-west-2")
