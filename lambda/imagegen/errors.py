@@ -22,8 +22,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 Paid = Literal["no", "yes", "maybe"]
@@ -53,16 +53,21 @@ class ErrorKind:
 
 @dataclass(eq=False)
 class ImagegenError(Exception):
-    """A failure with a stable code; `detail` is one sentence that never quotes a prompt.
+    """A failure with a stable code, and the facts that a caller can act on; `http/` turns them into headers.
 
-    `headers` are sent along (`Retry-After`, `Allow`, `Location`).
+    `detail` is one sentence that never quotes a prompt. `retry_after` is in seconds. `generation_id` names the
+    generation that the failure is about. `replayed` tells that an earlier request recorded it. `allow` lists the
+    methods that the path has.
     """
 
     kind: ClassVar[ErrorKind]
 
     detail: str
     errors: Sequence[FieldError] = ()
-    headers: Mapping[str, str] = field(default_factory=dict)
+    retry_after: int | None = None
+    generation_id: str | None = None
+    replayed: bool = False
+    allow: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         """Return the code and the sentence, as they are logged."""
@@ -150,7 +155,7 @@ class NotFound(CallerError):
 
 
 class MethodNotAllowed(CallerError):
-    """The path exists, the method does not; `Allow` lists those that do."""
+    """The path exists, the method does not; the error lists those that do."""
 
     kind = _kind("method_not_allowed", 405, "The method is not allowed")
 
@@ -174,7 +179,7 @@ class ContentFiltered(CallerError):
 
 
 class InProgress(WaitError):
-    """The generation is still running; `Location` tells where to look."""
+    """The generation is still running; the error names it."""
 
     kind = _kind("in_progress", 409, "The generation is still running", retryable=True)
 
@@ -256,9 +261,8 @@ def no_such_generation() -> NotFound:
 
 
 def in_progress(id_: str, *, retry_after: int) -> InProgress:
-    """Return the error for a generation that is not done; it tells where to look, and after how many seconds."""
-    headers = {"Location": f"/v1/generations/{id_}", "Retry-After": str(retry_after)}
-    return InProgress("The generation is still running.", headers=headers)
+    """Return the error for a generation that is not done; `retry_after` is in seconds."""
+    return InProgress("The generation is still running.", generation_id=id_, retry_after=retry_after)
 
 
 def error_types() -> tuple[type[ImagegenError], ...]:

@@ -92,8 +92,8 @@ def test_a_key_whose_generation_is_not_done_is_in_progress() -> None:
 @pytest.mark.parametrize(
     "failure",
     [
-        errors.ModelThrottled("Busy.", headers=RETRY_AFTER),
-        errors.ModelUnavailable("Not ready.", headers=RETRY_AFTER),
+        errors.ModelThrottled("Busy.", retry_after=RETRY_AFTER),
+        errors.ModelUnavailable("Not ready.", retry_after=RETRY_AFTER),
         errors.Misconfigured("No right."),
     ],
 )

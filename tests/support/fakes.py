@@ -266,7 +266,7 @@ class FakeQuotas:
         self._fail()
         taken = self.taken.get((owner, day), 0)
         if self.limit is not None and taken >= self.limit:
-            raise QuotaExceeded("The caller's images of today are used up.", headers={"Retry-After": "43200"})
+            raise QuotaExceeded("The caller's images of today are used up.", retry_after=43_200)
         self.taken[owner, day] = taken + 1
 
     def give_back(self, owner: str, day: str) -> None:

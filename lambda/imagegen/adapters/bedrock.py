@@ -16,6 +16,7 @@ from botocore import exceptions as botocore
 
 from imagegen import errors
 from imagegen.errors import ImagegenError
+from imagegen.generations.model_caller import RETRY_AFTER
 
 if TYPE_CHECKING:
     from mypy_boto3_bedrock_runtime import BedrockRuntimeClient
@@ -215,5 +216,4 @@ def _by_status(status: int) -> type[ImagegenError]:
 
 
 def _error(kind: type[ImagegenError]) -> ImagegenError:
-    headers = {"Retry-After": "5"} if issubclass(kind, errors.WaitError) else {}
-    return kind(_SENTENCES[kind], headers=headers)
+    return kind(_SENTENCES[kind], retry_after=RETRY_AFTER if issubclass(kind, errors.WaitError) else None)

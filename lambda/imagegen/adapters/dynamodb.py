@@ -224,9 +224,7 @@ class DynamoDbQuotas:
         now = self._clock.now()
         midnight = (now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
         seconds = int((midnight - now).total_seconds()) + 1
-        return QuotaExceeded(
-            f"The {whose}'s images of today are used up. {until}", headers={"Retry-After": str(seconds)}
-        )
+        return QuotaExceeded(f"The {whose}'s images of today are used up. {until}", retry_after=seconds)
 
 
 @contextmanager

@@ -269,11 +269,13 @@ def _require(generation: Generation, *states: State) -> None:
         raise IllegalTransition(f"{generation.id} is {generation.state}, not {' or '.join(states)}")
 
 
-def recorded_error(failure: Failure, *, headers: Mapping[str, str] | None = None) -> errors.ImagegenError:
+def recorded_error(
+    failure: Failure, *, generation_id: str | None = None, replayed: bool = False
+) -> errors.ImagegenError:
     """Return the error that a recorded failure was."""
     kinds = {kind.kind.code: kind for kind in errors.error_types()}
     fields = tuple(errors.FieldError(field=name, message=message) for name, message in failure.fields)
-    return kinds[failure.code](failure.detail, errors=fields, headers=headers or {})
+    return kinds[failure.code](failure.detail, errors=fields, generation_id=generation_id, replayed=replayed)
 
 
 def to_json(generation: Generation) -> str:

@@ -36,7 +36,8 @@ _FIRST_BACKOFF: Final = 0.2
 _LONGEST_BACKOFF: Final = 2.0
 _MAX_TRIES: Final = 50
 ASK_AGAIN_AFTER: Final = timedelta(seconds=60)
-RETRY_AFTER: Final = {"Retry-After": "5"}
+RETRY_AFTER: Final = 5
+"""Seconds after which a model that takes no request may be asked again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,7 +153,7 @@ class ModelCaller:
             self.observer.model_retried(ref.id, last.kind.code)
             self.clock.sleep(backoff * self.chance.fraction())
             backoff = min(backoff * 2, _LONGEST_BACKOFF)
-        raise last or ModelUnavailable("Too little time was left to call the model.", headers=RETRY_AFTER)
+        raise last or ModelUnavailable("Too little time was left to call the model.", retry_after=RETRY_AFTER)
 
     def _all_retired(self, request: GenerationRequest) -> ModelRetired:
         candidates = self._candidates(request)

@@ -217,8 +217,7 @@ class Generator:
         try:
             return self.attempts.run(record, deadline)
         except ImagegenError as exc:
-            exc.headers = {**exc.headers, **_location(record)}
-            raise
+            raise replace(exc, generation_id=record.id) from exc
 
     def _claim(self, draft: Generation, *, replacing: Generation | None) -> Generation:
         try:
@@ -240,8 +239,7 @@ class Generator:
         if standing.state == "deleted":
             raise errors.Gone("The generation of this Idempotency-Key was deleted.")
         if standing.failure is not None:
-            headers = {"Idempotent-Replayed": "true", **_location(standing)}
-            raise generations.recorded_error(standing.failure, headers=headers)
+            raise generations.recorded_error(standing.failure, generation_id=standing.id, replayed=True)
         if not standing.terminal and not asynchronous:
             raise errors.in_progress(standing.id, retry_after=POLL_AFTER)
         return Submission(generation=standing, replayed=True)
@@ -338,7 +336,3 @@ class Generator:
 def _check_asked(standing: Generation, asked: str) -> None:
     if standing.asked != asked:
         raise errors.IdempotencyConflict("The Idempotency-Key was used before with another request.")
-
-
-def _location(record: Generation) -> dict[str, str]:
-    return {"Location": f"/v1/generations/{record.id}"}

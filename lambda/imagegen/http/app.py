@@ -201,12 +201,8 @@ class Api:
         in_their_shape = self.compat.problem(error)
         if in_their_shape is not None:
             return in_their_shape
-        return self.exchange.answer(
-            error.kind.status,
-            serialize.problem(error, request_id=self.exchange.request_id),
-            content_type="application/problem+json",
-            headers=error.headers,
-        )
+        body = serialize.problem(error, request_id=self.exchange.request_id)
+        return self.exchange.problem(error, body, content_type="application/problem+json")
 
     def _defect(self, exc: Exception) -> Answer:
         self.services.observer.defect(exc)
@@ -220,8 +216,9 @@ class Api:
             if path.startswith("/generations/"):
                 return self._problem(errors.no_such_generation())
             return self._problem(errors.NotFound("There is no such path."))
-        headers = {"Allow": ", ".join(allowed)}
-        return self._problem(errors.MethodNotAllowed("The path does not have this method.", headers=headers))
+        return self._problem(
+            errors.MethodNotAllowed("The path does not have this method.", allow=tuple(allowed))
+        )
 
 
 def create_app(services: Services) -> APIGatewayRestResolver:

@@ -13,7 +13,7 @@ from imagegen.generations import batch
 from imagegen.generations.generation import Generation, StoredImage
 from imagegen.generations.submit import Generator, Submission
 from imagegen.http.compat import openai, stability
-from imagegen.http.reply import Answer, Exchange
+from imagegen.http.reply import Answer, Exchange, error_headers
 from imagegen.models.registry import ModelRef
 
 MAX_INLINE_BYTES: Final = 4_400_000
@@ -75,11 +75,11 @@ class CompatibilityRoutes:
         """Return an error in the shape of the API that the path belongs to, None for a path of our own."""
         path, status = self.exchange.path, error.kind.status
         if path.startswith(openai.PREFIX):
-            headers = {**error.headers, **openai.problem_headers(error)}
+            headers = {**error_headers(error), **openai.problem_headers(error)}
             return self.exchange.answer(status, openai.problem(error), headers=headers)
         if path.startswith(stability.PREFIXES):
             body = stability.problem(error, request_id=self.exchange.request_id)
-            return self.exchange.answer(status, body, headers=error.headers)
+            return self.exchange.answer(status, body, headers=error_headers(error))
         return None
 
     def _picture(self, submission: Submission, *, in_base64: bool) -> openai.Picture:

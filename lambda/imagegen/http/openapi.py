@@ -1,6 +1,7 @@
-"""The OpenAPI 3.1 document of this API, generated from the code that answers: `python -m imagegen.http.openapi` prints it.
+"""The OpenAPI 3.1 document of this API, generated from the code that answers.
 
-`docs/openapi.json` is a copy, which a test compares; `make openapi` renews it.
+`python -m imagegen.http.openapi` prints it; `docs/openapi.json` is a copy, and a test compares the two.
+
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from aws_lambda_powertools.event_handler import Response
 
+from imagegen.errors import ImagegenError
 from imagegen.generations.retry import InvocationDeadline
 from imagegen.http import bodies, strict_json
 from imagegen.http import request as parameters
@@ -20,6 +21,20 @@ BASE_PATH: Final = "/v1"
 _NO_STORE: Final = {"Cache-Control": "no-store"}
 
 Answer = Response[str] | Response[bytes]
+
+
+def error_headers(error: ImagegenError) -> dict[str, str]:
+    """Return the headers that an error's facts make."""
+    headers = {}
+    if error.retry_after is not None:
+        headers["Retry-After"] = str(error.retry_after)
+    if error.generation_id is not None:
+        headers["Location"] = f"{BASE_PATH}/generations/{error.generation_id}"
+    if error.replayed:
+        headers["Idempotent-Replayed"] = "true"
+    if error.allow:
+        headers["Allow"] = ", ".join(error.allow)
+    return headers
 
 
 class Exchange:
@@ -120,6 +135,12 @@ class Exchange:
         return Response(
             status_code=200, content_type=content_type, body=content, headers=self.common(headers)
         )
+
+    def problem(
+        self, error: ImagegenError, body: Mapping[str, Any], *, content_type: str = "application/json"
+    ) -> Response[str]:
+        """Return an error's body with the headers that its facts make."""
+        return self.answer(error.kind.status, body, content_type=content_type, headers=error_headers(error))
 
     def common(self, headers: Mapping[str, str] | None = None) -> dict[str, str | list[str]]:
         """Return the headers that every answer has, and those of this one."""

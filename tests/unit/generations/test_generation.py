@@ -254,11 +254,11 @@ def test_every_recorded_failure_comes_back_as_the_error_that_it_was(
 ) -> None:
     """Code, sentence and fields survive."""
     failure = Failure(code=kind.kind.code, detail="Because.", paid=True, fields=(("steps", "too few"),))
-    error = generations.recorded_error(failure, headers={"Idempotent-Replayed": "true"})
+    error = generations.recorded_error(failure, generation_id="gen_a", replayed=True)
     assert type(error) is kind
     assert error.detail == "Because."
     assert [(one.field, one.message) for one in error.errors] == [("steps", "too few")]
-    assert error.headers == {"Idempotent-Replayed": "true"}
+    assert (error.replayed, error.generation_id) == (True, "gen_a")
 
 
 TEXTS = st.text(max_size=40)

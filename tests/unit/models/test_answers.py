@@ -102,7 +102,7 @@ def test_no_sentence_quotes_what_the_model_wrote(name: str, text: str) -> None:
     assert text in (ANSWERS / f"{name}.json").read_text()
     with pytest.raises((ContentFiltered, BadModelResponse)) as caught:
         _read(name)
-    assert text not in f"{caught.value}{caught.value.errors}{caught.value.headers}"
+    assert text not in f"{caught.value}{caught.value.errors}"
 
 
 @pytest.mark.parametrize("dialect", DIALECTS.values(), ids=DIALECTS)
