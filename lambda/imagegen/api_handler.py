@@ -1,4 +1,4 @@
-"""The HTTP door: API Gateway's events in, its answers out."""
+"""Lambda entry point of the HTTP API: takes API Gateway's events, returns its answers."""
 
 # ruff: noqa: E402
 
@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import gc
 
-# Collecting among objects that will last costs a sixth of a cold start: not before they are all made and set aside.
+# Start-up objects live for ever; scanning them while they are made costs a sixth of a cold start, so the collector
+# stays off until `gc.freeze()`.
 gc.disable()
 
 import os
@@ -17,7 +18,7 @@ from aws_lambda_powertools import Metrics
 from aws_lambda_powertools.logging import correlation_paths
 
 from imagegen.adapters.telemetry import PowertoolsObserver, create_logger
-from imagegen.http.app import create_app
+from imagegen.http.app import Services, create_app
 from imagegen.settings import Settings
 from imagegen.wiring import wire
 
@@ -26,12 +27,18 @@ if TYPE_CHECKING:
 
 logger = create_logger()
 observer = PowertoolsObserver(logger=logger, metrics=Metrics())
+settings = Settings.from_environment(os.environ)  # noqa: TID251 - a handler passes the environment on
+service = wire(settings, session=boto3.session.Session(), observer=observer)
 app = create_app(
-    wire(
-        Settings.from_environment(os.environ),  # noqa: TID251 - a handler passes the environment on
-        session=boto3.session.Session(),
+    Services(
+        submitter=service.submitter,
+        history=service.history,
+        models=service.models,
+        cors_origins=settings.cors_origins,
+        webhooks=bool(settings.webhook_secret_arn),
         observer=observer,
-    ).services
+        clock=service.ports.clock,
+    )
 )
 gc.freeze()
 gc.enable()

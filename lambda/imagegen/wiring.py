@@ -1,7 +1,8 @@
-"""The one place where settings become clients, clients adapters, and adapters the services."""
+"""The one place where settings become clients, clients adapters, and adapters the parts of `generations/`."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, cast
@@ -12,120 +13,126 @@ from imagegen.adapters.dynamodb import DynamoDbGenerations, DynamoDbQuotas
 from imagegen.adapters.s3 import S3Images
 from imagegen.adapters.secretsmanager import SecretsManager
 from imagegen.adapters.sqs import SqsJobs
-from imagegen.adapters.system import SystemChance, SystemClock
+from imagegen.adapters.system import SystemClock, SystemRandomness
 from imagegen.adapters.webhook import SignedCallbacks
 from imagegen.errors import Misconfigured
 from imagegen.generations.attempts import Attempts
+from imagegen.generations.history import History
+from imagegen.generations.jobs import Jobs
 from imagegen.generations.ledger import Ledger, Limits
 from imagegen.generations.model_caller import ModelCaller
-from imagegen.generations.submit import Generator
-from imagegen.http.app import Services
+from imagegen.generations.ports import Observer, Ports
+from imagegen.generations.submit import Submitter
 from imagegen.models.registry import ModelRef, resolve
-from imagegen.worker import Worker
 
 if TYPE_CHECKING:
     import boto3
 
-    from imagegen.generations.ports import Observer
     from imagegen.settings import Settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wired:
-    """Everything that the two doors call."""
+class Service:
+    """The parts that the functions call, and the ports and models that they were made of."""
 
-    services: Services
-    worker: Worker
+    submitter: Submitter
+    history: History
+    jobs: Jobs
+    models: Sequence[ModelRef]
+    ports: Ports
 
 
-def wire(settings: Settings, *, session: boto3.session.Session, observer: Observer) -> Wired:
-    """Return the services of a deployment.
+def assemble(ports: Ports, limits: Limits, *, models: Sequence[ModelRef]) -> Service:
+    """Introduce the parts of `generations/` to each other, over real ports or a test's."""
+    ledger = Ledger(store=ports.store, clock=ports.clock, randomness=ports.randomness, limits=limits)
+    attempts = Attempts(
+        caller=ModelCaller(
+            refs=models,
+            runtime=ports.runtime,
+            clock=ports.clock,
+            randomness=ports.randomness,
+            observer=ports.observer,
+            model_timeout=limits.model_timeout,
+        ),
+        images=ports.images,
+        ledger=ledger,
+        quotas=ports.quotas,
+        clock=ports.clock,
+        randomness=ports.randomness,
+        observer=ports.observer,
+    )
+    submitter = Submitter(
+        attempts=attempts, ledger=ledger, quotas=ports.quotas, queue=ports.queue, observer=ports.observer
+    )
+    jobs = Jobs(
+        attempts=attempts,
+        ledger=ledger,
+        quotas=ports.quotas,
+        queue=ports.queue,
+        webhook=ports.webhook,
+        observer=ports.observer,
+    )
+    history = History(attempts=attempts, images=ports.images, ledger=ledger)
+    return Service(submitter=submitter, history=history, jobs=jobs, models=models, ports=ports)
+
+
+def wire(settings: Settings, *, session: boto3.session.Session, observer: Observer) -> Service:
+    """Return the service of a deployment.
 
     Raises:
         Misconfigured: a listed model is not registered.
     """
-    clock, chance = SystemClock(), SystemChance()
-    refs = _refs(settings, region=session.region_name)
-    dynamodb = clients.dynamodb(session)
-    style = cast("clients.AddressingStyle", settings.s3_addressing_style)
-    runtime = BedrockRuntime(
-        {
-            region: clients.bedrock_runtime(session, region=region, model_timeout=settings.model_timeout)
-            for region in {ref.region for ref in refs}
-        },
+    models = _models(settings, region=session.region_name)
+    limits = Limits(
+        function_timeout=settings.function_timeout,
         model_timeout=settings.model_timeout,
-        clock=clock,
+        max_paid_attempts=settings.max_paid_attempts,
+        record_retention_days=settings.record_retention_days,
     )
-    queue = SqsJobs(client=clients.sqs(session), queue_url=settings.queue_url)
-    images = S3Images(
-        client=clients.s3(session, addressing_style=style),
-        bucket=settings.bucket_name,
-        url_ttl=settings.url_ttl,
-        clock=clock,
+    return assemble(
+        aws_ports(settings, models=models, session=session, observer=observer), limits, models=models
     )
-    ledger = Ledger(
-        store=DynamoDbGenerations(client=dynamodb, table=settings.table_name),
-        clock=clock,
-        chance=chance,
-        limits=Limits(
-            function_timeout=settings.function_timeout,
-            max_paid_attempts=settings.max_paid_attempts,
-            record_retention_days=settings.record_retention_days,
-        ),
-    )
-    quotas = DynamoDbQuotas(
-        client=dynamodb,
-        once=cache(lambda: clients.dynamodb(session, attempts=1)),
-        table=settings.table_name,
-        per_caller=settings.daily_images_per_caller,
-        overall=settings.daily_images,
-        clock=clock,
-        chance=chance,
-    )
-    attempts = Attempts(
-        caller=ModelCaller(
-            refs=refs,
-            runtime=runtime,
+
+
+def aws_ports(
+    settings: Settings, *, models: Sequence[ModelRef], session: boto3.session.Session, observer: Observer
+) -> Ports:
+    """Return the ports' real sides: AWS, the machine's clock and its randomness."""
+    clock, randomness = SystemClock(), SystemRandomness()
+    dynamodb = clients.dynamodb(session)
+    runtimes = {
+        region: clients.bedrock_runtime(session, region=region, model_timeout=settings.model_timeout)
+        for region in {ref.region for ref in models}
+    }
+    return Ports(
+        runtime=BedrockRuntime(runtimes, model_timeout=settings.model_timeout, clock=clock),
+        images=S3Images(
+            client=clients.s3(
+                session, addressing_style=cast("clients.AddressingStyle", settings.s3_addressing_style)
+            ),
+            bucket=settings.bucket_name,
+            url_ttl=settings.url_ttl,
             clock=clock,
-            chance=chance,
-            observer=observer,
-            model_timeout=settings.model_timeout,
         ),
-        images=images,
-        ledger=ledger,
-        quotas=quotas,
-        clock=clock,
-        chance=chance,
-        observer=observer,
-    )
-    generator = Generator(
-        attempts=attempts,
-        images=images,
-        ledger=ledger,
-        quotas=quotas,
-        queue=queue,
+        store=DynamoDbGenerations(client=dynamodb, table=settings.table_name),
+        quotas=DynamoDbQuotas(
+            client=dynamodb,
+            once=cache(lambda: clients.dynamodb(session, attempts=1)),
+            table=settings.table_name,
+            per_caller=settings.daily_images_per_caller,
+            overall=settings.daily_images,
+            clock=clock,
+            randomness=randomness,
+        ),
+        queue=SqsJobs(client=clients.sqs(session), queue_url=settings.queue_url),
         webhook=SignedCallbacks(secret=lambda: _secret(settings, session), clock=clock),
+        clock=clock,
+        randomness=randomness,
         observer=observer,
     )
-    services = Services(
-        generator=generator,
-        models=refs,
-        cors_origins=settings.cors_origins,
-        webhooks=bool(settings.webhook_secret_arn),
-        observer=observer,
-        today=lambda: clock.now().date(),
-    )
-    worker = Worker(
-        generator=generator,
-        queue=queue,
-        chance=chance,
-        observer=observer,
-        dead_letter_queue_arn=settings.dead_letter_queue_arn,
-    )
-    return Wired(services=services, worker=worker)
 
 
-def _refs(settings: Settings, *, region: str) -> tuple[ModelRef, ...]:
+def _models(settings: Settings, *, region: str) -> tuple[ModelRef, ...]:
     try:
         return tuple(resolve(entry, region=region) for entry in settings.models)
     except ValueError as exc:

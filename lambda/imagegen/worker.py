@@ -1,6 +1,6 @@
-"""The queue's door without Lambda's decorators: which event asks for what, and what is not acknowledged.
+"""The worker without Lambda's decorators: which event asks for what, and which messages are not acknowledged.
 
-Three kinds of event arrive: jobs, jobs that the queue gave up (from the dead-letter queue), and a schedule's tick.
+Three kinds of event arrive: jobs, jobs that the queue gave up (from the dead-letter queue), and the minute's tick.
 """
 
 from __future__ import annotations
@@ -10,18 +10,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from imagegen.errors import ImagegenError
-from imagegen.generations.submit import Generator, NotYet
+from imagegen.generations.jobs import Jobs, RetryLater
+from imagegen.generations.retry import Backoff
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
-    from imagegen.generations.ports import Chance, Deadline, JobQueue, Observer
+    from imagegen.generations.ports import Deadline, JobQueue, Observer, Randomness
 
 SWEPT_AT_ONCE: Final = 100
 """Due records of one shard that one tick deals with."""
 
-LONGEST_BACKOFF: Final = 60
-"""Seconds."""
+BACKOFF: Final = Backoff(first=2, longest=60)
+"""Between two deliveries of a message that was not acknowledged."""
 
 
 class NotAcknowledged(Exception):
@@ -32,9 +33,9 @@ class NotAcknowledged(Exception):
 class Worker:
     """Takes jobs one by one."""
 
-    generator: Generator
+    jobs: Jobs
     queue: JobQueue
-    chance: Chance
+    randomness: Randomness
     observer: Observer
     dead_letter_queue_arn: str
 
@@ -47,11 +48,11 @@ class Worker:
         id_ = record.body
         try:
             if record.event_source_arn == self.dead_letter_queue_arn:
-                self.generator.bury(id_)
+                self.jobs.bury(id_)
             else:
-                self.generator.work(id_, deadline)
-        except (NotYet, ImagegenError) as exc:
-            self.observer.noted("a message is not acknowledged", id_=id_, error=exc)
+                self.jobs.work(id_, deadline)
+        except (RetryLater, ImagegenError) as exc:
+            self.observer.warned("a message is not acknowledged", id_=id_, error=exc)
             self._postpone(record)
             raise NotAcknowledged from exc
         except Exception as exc:
@@ -61,16 +62,15 @@ class Worker:
 
     def sweep(self) -> int:
         """Deal with what is due and has no message; return how many records were due."""
-        return self.generator.sweep(limit=SWEPT_AT_ONCE)
+        return self.jobs.sweep(limit=SWEPT_AT_ONCE)
 
     def _postpone(self, record: SQSRecord) -> None:
         receives = int(record.attributes.approximate_receive_count)
-        longest = min(2 ** min(receives, 16), LONGEST_BACKOFF)
-        seconds = 1 + int(longest * (1 + self.chance.fraction()) / 2)
+        seconds = 1 + int(BACKOFF.pause(receives, fraction=self.randomness.fraction()))
         try:
             self.queue.postpone(record.receipt_handle, seconds=seconds)
         except ImagegenError as exc:
-            self.observer.noted("a message comes back only after the queue's time-out", error=exc)
+            self.observer.warned("a message comes back only after the queue's time-out", error=exc)
 
 
 def is_tick(event: Mapping[str, Any]) -> bool:

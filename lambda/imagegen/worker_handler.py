@@ -1,4 +1,4 @@
-"""The queue's door: SQS messages and the schedule's ticks in, the messages that must come back out."""
+"""Lambda entry point of the worker: takes SQS messages and the minute's tick, returns the messages to redeliver."""
 
 # ruff: noqa: E402
 
@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import gc
 
-# Collecting among objects that will last costs a sixth of a cold start: not before they are all made and set aside.
+# Start-up objects live for ever; scanning them while they are made costs a sixth of a cold start, so the collector
+# stays off until `gc.freeze()`.
 gc.disable()
 
 import os
@@ -20,7 +21,7 @@ from imagegen.adapters.telemetry import PowertoolsObserver, create_logger
 from imagegen.generations.retry import InvocationDeadline
 from imagegen.settings import Settings
 from imagegen.wiring import wire
-from imagegen.worker import is_tick
+from imagegen.worker import Worker, is_tick
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
@@ -29,11 +30,15 @@ if TYPE_CHECKING:
 logger = create_logger()
 observer = PowertoolsObserver(logger=logger, metrics=Metrics())
 processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
-worker = wire(
-    Settings.from_environment(os.environ),  # noqa: TID251 - a handler passes the environment on
-    session=boto3.session.Session(),
+settings = Settings.from_environment(os.environ)  # noqa: TID251 - a handler passes the environment on
+service = wire(settings, session=boto3.session.Session(), observer=observer)
+worker = Worker(
+    jobs=service.jobs,
+    queue=service.ports.queue,
+    randomness=service.ports.randomness,
     observer=observer,
-).worker
+    dead_letter_queue_arn=settings.dead_letter_queue_arn,
+)
 gc.freeze()
 gc.enable()
 

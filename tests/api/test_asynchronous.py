@@ -42,7 +42,7 @@ def test_the_worker_makes_what_was_accepted() -> None:
     """And the look-up shows it."""
     service = world()
     id_ = post(service).json["id"]
-    service.generator.work(id_, service.deadline())
+    service.jobs.work(id_, service.deadline())
     answer = send(create_app(service.services), event("GET", f"/generations/{id_}"))
     assert (answer.status, answer.json["status"]) == (200, "succeeded")
 
@@ -52,7 +52,7 @@ def test_a_repeated_request_is_the_same_generation_in_every_state() -> None:
     service = world()
     first = post(service, **KEY)
     waiting = post(service, **KEY)
-    service.generator.work(first.json["id"], service.deadline())
+    service.jobs.work(first.json["id"], service.deadline())
     done = post(service, **KEY)
     assert [answer.status for answer in (first, waiting, done)] == [202, 202, 200]
     assert "idempotent-replayed" not in first.headers
@@ -101,7 +101,7 @@ def test_a_webhook_is_told_how_it_ended() -> None:
     """Where the deployment has webhooks."""
     service = world()
     id_ = post(service, body={**TEA, "webhook_url": HOOK}).json["id"]
-    service.generator.work(id_, service.deadline())
+    service.jobs.work(id_, service.deadline())
     assert service.webhook.told == [(HOOK, "succeeded")]
 
 

@@ -103,8 +103,8 @@ class BrokenQuotas(FakeQuotas):
 def test_a_defect_in_one_image_does_not_lose_the_others() -> None:
     """It is reported all the same."""
     service = world()
-    generator = replace(service.generator, quotas=BrokenQuotas())
-    app = create_app(replace(service.services, generator=generator))
+    submitter = replace(service.submitter, quotas=BrokenQuotas())
+    app = create_app(replace(service.services, submitter=submitter))
     answer = send(app, event("POST", "/images/generations", {**TEA, "n": 2}))
     assert (answer.status, len(answer.json["data"])) == (200, 1)
     assert ("defect", "RuntimeError") in service.observer.events

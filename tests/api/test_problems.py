@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NoReturn
 
 import pytest
@@ -14,7 +14,7 @@ from imagegen.errors import ImagegenError, error_types
 from imagegen.generations.model_caller import RETRY_AFTER
 from imagegen.http.app import create_app
 from tests.support.events import Answer, Context, event, send
-from tests.support.fakes import CORE, SDXL, FakeDeadline, World, sdxl_answer, world
+from tests.support.fakes import CORE, SDXL, FakeClock, FakeDeadline, World, sdxl_answer, world
 
 TEA = {"text_prompts": [{"text": "Sri lanka tea plantation."}]}
 KEY_HEADER = {"Idempotency-Key": "0123456789abcdef"}
@@ -216,14 +216,19 @@ def test_a_path_beside_anothers_route_is_not_found_in_its_shape(path: str) -> No
     assert set(answer.json) in ({"error"}, {"id", "name", "message"})
 
 
-def test_a_defect_tells_nothing_about_itself() -> None:
-    """Neither the client nor the log learns an exception's text."""
+class BrokenClock(FakeClock):
+    """A defect of ours."""
 
-    def broken() -> NoReturn:
+    def now(self) -> NoReturn:
+        """Fail with a text that nobody may see."""
         raise RuntimeError("secret of the prompt")
 
-    service = world(today=broken)
-    answer = send(create_app(service.services), event("GET", "/models"))
+
+def test_a_defect_tells_nothing_about_itself() -> None:
+    """Neither the client nor the log learns an exception's text."""
+    service = world()
+    app = create_app(replace(service.services, clock=BrokenClock()))
+    answer = send(app, event("GET", "/models"))
     assert (answer.status, answer.json["code"]) == (500, "internal_error")
     assert "secret" not in answer.body
     assert ("defect", "RuntimeError") in service.observer.events

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from imagegen.contracts.text_to_image.parameters import PARAMETERS
+from imagegen.contracts.text_to_image.parameters import PARAMETERS, TextToImage
 from imagegen.models.registry import GEOGRAPHIES, MODELS, Model
 from imagegen.models.stable_image import ASPECT_RATIOS, MAX_TEXT_LENGTH
 
@@ -53,7 +53,11 @@ def test_every_parameter_is_marked_as_the_models_dialect_treats_it(model: Model)
     """✔ honoured, ≈ approximated, – ignored."""
     dialect = model.dialect
     assert _marks(dialect.name) == {
-        name: "≈" if name in dialect.approximates else "✔" if name in dialect.honours else "–"
+        name: "≈"
+        if name in dialect.translators[TextToImage.kind].approximates
+        else "✔"
+        if name in dialect.translators[TextToImage.kind].honours
+        else "–"
         for name in PARAMETERS
     }
 

@@ -35,7 +35,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "adapters": {"generations", "models", "contracts", "errors"},
     "http": {"generations", "models", "contracts", "errors"},
     "worker": {"generations", "errors"},
-    "wiring": {"adapters", "generations", "http", "models", "settings", "errors", "worker"},
+    "wiring": {"adapters", "generations", "models", "settings", "errors"},
     "api_handler": {"adapters", "http", "settings", "wiring"},
     "worker_handler": {"adapters", "generations", "settings", "wiring", "worker"},
 }
@@ -133,7 +133,7 @@ def test_a_room_imports_what_it_may() -> None:
 
 def test_the_house_has_these_numbers() -> None:
     """Rooms, floors and arrows: a change that adds to them says so here."""
-    assert (len(MAY_IMPORT), len(FLOORS), len(arrows())) == (11, 7, 33)
+    assert (len(MAY_IMPORT), len(FLOORS), len(arrows())) == (11, 7, 31)
 
 
 @pytest.mark.parametrize(("modules", "forbidden"), MODULE_RULES)

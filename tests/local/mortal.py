@@ -26,11 +26,9 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 from imagegen.generations.retry import InvocationDeadline
 from imagegen.http.app import create_app
-from imagegen.settings import Settings
-from imagegen.wiring import Wired, wire
 from imagegen.worker import NotAcknowledged
 from local.variables import CHECKOUT
-from tests.local.real_parts import rewired, shifted
+from tests.local.real_parts import Wired, rewired, shifted, wired
 from tests.support.events import Context
 from tests.support.fakes import FakeObserver
 
@@ -156,7 +154,7 @@ def main() -> None:
             request.body = HalfBody(request.body.read())
 
     session.events.register("before-send.s3.PutObject", halve)
-    warm = wire(Settings.from_environment(variables), session=session, observer=FakeObserver())
+    warm = wired(variables, session=session, observer=FakeObserver())
     for line in sys.stdin:
         errand = _errand(line)
         pid = os.fork()
@@ -204,7 +202,7 @@ def _do(errand: Errand, service: Wired) -> None:
     if errand.request is not None:
         create_app(service.services).resolve(dict(errand.request), Context())  # type: ignore[arg-type]  # in miniature
     if errand.message is not None:
-        ends_at = time.monotonic() + service.services.generator.ledger.limits.function_timeout
+        ends_at = time.monotonic() + service.service.submitter.ledger.limits.function_timeout
         deadline = InvocationDeadline(remaining_milliseconds=lambda: int(1000 * (ends_at - time.monotonic())))
         service.worker.take(SQSRecord(dict(errand.message)), deadline)
 

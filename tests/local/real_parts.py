@@ -6,15 +6,18 @@ import os
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
 
+from imagegen.generations.ports import Ports
+from imagegen.http.app import Services
 from imagegen.settings import Settings
-from imagegen.wiring import Wired, wire
+from imagegen.wiring import Service, assemble, wire
+from imagegen.worker import Worker
 from local.emulator import CREDENTIALS
 from tests.local.stack import Stack
 
@@ -24,7 +27,7 @@ if TYPE_CHECKING:
     from imagegen.generations.ports import Observer
 
 Wrap = Callable[[str, Any], Any]
-"""Takes a port's name (store, images, runtime, queue, quotas or clock) and the port, and returns what to use."""
+"""Takes a port's name, a field of `Ports`, and the port, and returns what to use."""
 
 PROCESSED_BY_NOW = 600
 """Seconds that a received message stays invisible, longer than any test takes."""
@@ -84,34 +87,53 @@ def entered(variables: Mapping[str, str]) -> Iterator[None]:
         yield
 
 
+@dataclass(frozen=True, kw_only=True)
+class Wired:
+    """The service as its handlers have it, with what it takes to make it again over other ports."""
+
+    service: Service
+    settings: Settings
+
+    @property
+    def services(self) -> Services:
+        """Return what the api function's routes call."""
+        return Services(
+            submitter=self.service.submitter,
+            history=self.service.history,
+            models=self.service.models,
+            cors_origins=self.settings.cors_origins,
+            webhooks=bool(self.settings.webhook_secret_arn),
+            observer=self.service.ports.observer,
+            clock=self.service.ports.clock,
+        )
+
+    @property
+    def worker(self) -> Worker:
+        """Return what the worker function calls."""
+        return Worker(
+            jobs=self.service.jobs,
+            queue=self.service.ports.queue,
+            randomness=self.service.ports.randomness,
+            observer=self.service.ports.observer,
+            dead_letter_queue_arn=self.settings.dead_letter_queue_arn,
+        )
+
+
 def wired(
     variables: Mapping[str, str], *, observer: Observer, session: boto3.session.Session | None = None
 ) -> Wired:
     """Wire the service as its handlers do; a session that is used again has read the SDK's data already."""
     settings = Settings.from_environment(variables)
-    return wire(settings, session=session or boto3.session.Session(), observer=observer)
+    service = wire(settings, session=session or boto3.session.Session(), observer=observer)
+    return Wired(service=service, settings=settings)
 
 
 def rewired(whole: Wired, wrap: Wrap) -> Wired:
     """Return the same service with its ports wrapped."""
-    generator = whole.services.generator
-    clock = wrap("clock", generator.ledger.clock)
-    images, queue = wrap("images", generator.images), wrap("queue", generator.queue)
-    quotas = wrap("quotas", generator.quotas)
-    ledger = replace(generator.ledger, store=wrap("store", generator.ledger.store), clock=clock)
-    caller = replace(
-        generator.attempts.caller, runtime=wrap("runtime", generator.attempts.caller.runtime), clock=clock
-    )
-    attempts = replace(
-        generator.attempts, caller=caller, images=images, ledger=ledger, quotas=quotas, clock=clock
-    )
-    generator = replace(
-        generator, attempts=attempts, images=images, ledger=ledger, quotas=quotas, queue=queue
-    )
-    return Wired(
-        services=replace(whole.services, generator=generator),
-        worker=replace(whole.worker, generator=generator, queue=queue),
-    )
+    ports = whole.service.ports
+    wrapped = {port.name: wrap(port.name, getattr(ports, port.name)) for port in fields(ports)}
+    service = assemble(Ports(**wrapped), whole.service.submitter.ledger.limits, models=whole.service.models)
+    return replace(whole, service=service)
 
 
 @dataclass(frozen=True, kw_only=True)

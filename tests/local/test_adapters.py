@@ -17,17 +17,20 @@ from imagegen.adapters import clients
 from imagegen.adapters.dynamodb import DynamoDbGenerations, DynamoDbQuotas
 from imagegen.adapters.s3 import S3Images
 from imagegen.adapters.sqs import SqsJobs
-from imagegen.adapters.system import SystemChance, SystemClock
+from imagegen.adapters.system import SystemClock, SystemRandomness
 from imagegen.generations.generation import Generation, StoredImage
 from tests.local.stack import Stack
 from tests.support.fakes import CORE, png
 from tests.support.records import NEXT, RECORD
+from tests.support.tasks import image_name
 
 if TYPE_CHECKING:
     import httpx
 
 PNG = png(64, 64)
-IMAGE = StoredImage(model=CORE, seed=7, width=64, height=64, bytes=len(PNG), sha256="00" * 32)
+IMAGE = StoredImage(
+    model=CORE, seed=7, width=64, height=64, bytes=len(PNG), sha256="00" * 32, content_type="image/png"
+)
 DAY = "2026-11-25"
 
 
@@ -59,7 +62,7 @@ def record(owner: str, number: int = 0) -> Generation:
     """Return a queued generation of its own, the later the higher its number."""
     return replace(
         RECORD,
-        id=f"gen_{SystemChance().token()}",
+        id=f"gen_{SystemRandomness().token()}",
         owner=owner,
         created_at=RECORD.created_at + timedelta(seconds=number),
         due_at=None,
@@ -77,7 +80,7 @@ def quotas(
         per_caller=per_caller,
         overall=overall,
         clock=SystemClock(),
-        chance=SystemChance(),
+        randomness=SystemRandomness(),
     )
 
 
@@ -91,8 +94,8 @@ def images(stack: Stack, session: boto3.session.Session) -> S3Images:
 def test_of_two_versions_one_is_written(table: DynamoDbGenerations, owner: str) -> None:
     """The other one learns what stands, and a repeated write recognises itself."""
     first = record(owner)
-    second = replace(NEXT, id=first.id, owner=owner, stamp="second")
-    third = replace(second, stamp="third")
+    second = replace(NEXT, id=first.id, owner=owner, version="second")
+    third = replace(second, version="third")
     assert table.write(first, replacing=None) is first
     assert table.write(first, replacing=None) is first
     assert table.write(second, replacing=None) == first
@@ -106,7 +109,7 @@ def test_a_history_is_read_page_by_page(table: DynamoDbGenerations, owner: str) 
     written = [record(owner, number) for number in range(5)]
     for one in written:
         table.write(one, replacing=None)
-    gone = replace(written[2], state="deleted", stamp="gone")
+    gone = replace(written[2], state="deleted", version="gone")
     table.write(gone, replacing=written[2])
     first = table.of_owner(owner, limit=2, cursor=None)
     second = table.of_owner(owner, limit=2, cursor=first.next_cursor)
@@ -127,7 +130,7 @@ def test_what_is_due_is_found(table: DynamoDbGenerations, owner: str) -> None:
         table.write(one, replacing=None)
     assert table.due(now, limit=10) == [due.id]
     for one in (due, later):
-        table.write(replace(one, due_at=None, stamp="done"), replacing=one)
+        table.write(replace(one, due_at=None, version="done"), replacing=one)
     assert table.due(now + timedelta(days=1), limit=10) == []
 
 
@@ -185,19 +188,19 @@ def test_a_counters_life_ends_by_itself(stack: Stack, session: boto3.session.Ses
 
 def test_an_image_makes_the_whole_round(images: S3Images, owner: str, anonymous: httpx.Client) -> None:
     """Put, found, read, downloaded by its URL and removed; over plain HTTP and over TLS alike."""
-    assert images.find(owner, "gen_1") is None
-    assert images.read(owner, "gen_1") is None
-    images.put(owner, "gen_1", PNG, IMAGE)
-    images.put(owner, "gen_1", PNG, IMAGE)
-    assert images.find(owner, "gen_1") == IMAGE
-    assert images.read(owner, "gen_1") == PNG
-    downloaded = anonymous.get(images.url(owner, "gen_1").url)
+    assert images.find(image_name(owner, "gen_1")) is None
+    assert images.read(image_name(owner, "gen_1")) is None
+    images.put(image_name(owner, "gen_1"), PNG, IMAGE)
+    images.put(image_name(owner, "gen_1"), PNG, IMAGE)
+    assert images.find(image_name(owner, "gen_1")) == IMAGE
+    assert images.read(image_name(owner, "gen_1")) == PNG
+    downloaded = anonymous.get(images.url(image_name(owner, "gen_1")).url)
     assert (downloaded.status_code, downloaded.content) == (200, PNG)
     assert downloaded.headers["content-type"] == "image/png"
-    images.delete(owner, "gen_1")
-    images.delete(owner, "gen_1")
-    assert images.find(owner, "gen_1") is None
-    assert anonymous.get(images.url(owner, "gen_1").url).status_code == 404
+    images.delete(image_name(owner, "gen_1"))
+    images.delete(image_name(owner, "gen_1"))
+    assert images.find(image_name(owner, "gen_1")) is None
+    assert anonymous.get(images.url(image_name(owner, "gen_1")).url).status_code == 404
 
 
 @pytest.fixture

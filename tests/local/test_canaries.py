@@ -22,14 +22,13 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 from imagegen.adapters.telemetry import PowertoolsObserver, create_logger
 from imagegen.http.app import create_app
-from imagegen.wiring import Wired
 from imagegen.worker import NotAcknowledged
 from local.bedrock.refusals import STATUS_OF
 from local.bedrock.settings import Settings as ModelSettings
 from local.bedrock.stand_in import StandIn as Model
 from tests.local import real_parts
 from tests.local.callers import awaited, logged, polled
-from tests.local.real_parts import Poller, ShiftedClock
+from tests.local.real_parts import Poller, ShiftedClock, Wired
 from tests.local.stack import Stack, StandIn
 from tests.support.events import Answer, Context, event, send
 from tests.support.fakes import CORE, FakeClock, FakeDeadline
@@ -441,7 +440,7 @@ def test_an_image_says_nothing_of_its_prompt(create: Create) -> None:
 
 
 def _record(canary: Canary, id_: str) -> str:
-    return str(canary.service.services.generator.ledger.get(id_))
+    return str(canary.service.service.submitter.ledger.get(id_))
 
 
 def test_the_deployed_functions_log_no_prompt(api: httpx.Client, stack: Stack, stand_in: StandIn) -> None:

@@ -20,15 +20,15 @@ from imagegen.generations import generation as generations
 from imagegen.generations.generation import Generation
 from imagegen.http.app import create_app
 from imagegen.http.identity import owner_of
-from imagegen.wiring import Wired
 from local.bedrock.settings import Settings as ModelSettings
 from local.bedrock.stand_in import StandIn as Model
 from tests.local import real_parts
 from tests.local.mortal import KILLED, Errand, Mortals, Point
-from tests.local.real_parts import Poller
+from tests.local.real_parts import Poller, Wired
 from tests.local.stack import Stack
 from tests.support.events import event, send
 from tests.support.fakes import CORE, FakeClock, FakeDeadline, FakeObserver
+from tests.support.tasks import image_name
 
 CASES_A_POINT: Final = 12
 RANDOM_CASES: Final = 60
@@ -236,11 +236,11 @@ def cases(stack: Stack, model: Model) -> Sequence[Case]:
         calm = real_parts.wired(variables, observer=FakeObserver())
         poller = real_parts.poller(stack, variables["QUEUE_URL"])
         Fates(calm=calm, mortals=mortals, poller=poller).run(workers, requests)
-        generator = calm.services.generator
+        service = calm.service
         everything = [*workers, *requests]
         for case in everything:
-            case.ended = generator.ledger.get(case.id)
-            case.stored = generator.images.find(owner_of(case.request), case.id) is not None
+            case.ended = service.submitter.ledger.get(case.id)
+            case.stored = service.ports.images.find(image_name(owner_of(case.request), case.id)) is not None
             case.billed = model.calls(prompt=case.prompt, last=0)["billed"]
         return everything
 

@@ -20,9 +20,10 @@ from imagegen.adapters.system import SystemClock
 from imagegen.errors import ImagegenError
 from imagegen.generations.generation import StoredImage
 from tests.local.faulty_server import CLOSED, HANGING, FaultyServer, Reply, Request, Script, cut, whole
-from tests.support.fakes import CORE, FakeChance
+from tests.support.fakes import CORE, FakeRandomness
 from tests.support.far_side import session
 from tests.support.records import NEXT, NOW, RECORD
+from tests.support.tasks import image_name
 
 HTML = b"<html><body><h1>Sorry</h1></body></html>"
 XML = b"<?xml version='1.0'?><Error><Code>%b</Code><Message>no</Message></Error>"
@@ -34,7 +35,8 @@ def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_PROXY", "*")
 
 
-IMAGE = StoredImage(model=CORE, seed=7, width=64, height=64, bytes=3, sha256="00")
+NAME = image_name("alice", "gen_1")
+IMAGE = StoredImage(model=CORE, seed=7, width=64, height=64, bytes=3, sha256="00", content_type="image/png")
 FOUND = [
     "x-amz-meta-model: m",
     "x-amz-meta-seed: 7",
@@ -65,7 +67,7 @@ def counters() -> DynamoDbQuotas:
         per_caller=5,
         overall=None,
         clock=SystemClock(),
-        chance=FakeChance(),
+        randomness=FakeRandomness(),
     )
 
 
@@ -98,13 +100,13 @@ def throttled(code: str) -> Reply:
 
 def put() -> str:
     """Store an image."""
-    bucket().put("alice", "gen_1", b"png", IMAGE)
+    bucket().put(NAME, b"png", IMAGE)
     return "stored"
 
 
 def write() -> str:
     """Write a version."""
-    return table().write(NEXT, replacing=RECORD).stamp
+    return table().write(NEXT, replacing=RECORD).version
 
 
 def count() -> str:
@@ -133,14 +135,14 @@ def postpone() -> str:
 
 def delete() -> str:
     """Remove an image."""
-    bucket().delete("alice", "gen_1")
+    bucket().delete(NAME)
     return "deleted"
 
 
 OPERATIONS: Mapping[str, Callable[[], str]] = {
     "put": put,
-    "find": lambda: str(bucket().find("alice", "gen_1")),
-    "read": lambda: str(bucket().read("alice", "gen_1")),
+    "find": lambda: str(bucket().find(NAME)),
+    "read": lambda: str(bucket().read(NAME)),
     "delete": delete,
     "get": lambda: str(table().get("gen_1")),
     "write": write,

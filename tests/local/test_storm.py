@@ -19,12 +19,12 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 from imagegen.http.app import create_app
 from imagegen.http.identity import owner_of
-from imagegen.wiring import Wired
 from imagegen.worker import NotAcknowledged
 from local.bedrock.settings import Settings as ModelSettings
 from local.bedrock.stand_in import StandIn as Model
 from tests.local import real_parts
 from tests.local.callers import polled
+from tests.local.real_parts import Wired
 from tests.local.stack import Stack, StandIn
 from tests.support.events import event, send
 from tests.support.fakes import CORE, FakeClock, FakeDeadline, FakeObserver
@@ -141,7 +141,7 @@ def in_process(stack: Stack) -> Iterator[Storm]:
             redeliver(service, records)
             redeliver(service, records)
             owner = owner_of(event("GET", "/generations"))
-            page = service.services.generator.history(owner=owner, limit=2 * KEYS, cursor=None)
+            page = service.service.history.page(owner=owner, limit=2 * KEYS, cursor=None)
             yield Storm(
                 service=service,
                 statuses=statuses,

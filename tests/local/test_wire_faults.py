@@ -43,7 +43,7 @@ from tests.local.faulty_server import (
 from tests.support.fakes import CORE, FakeClock, World, world
 from tests.support.far_side import session
 
-REQUEST = GenerationRequest(image=TextToImage(text_prompts=(Prompt(text="tea"),), seed=7))
+REQUEST = GenerationRequest(task=TextToImage(text_prompts=(Prompt(text="tea"),), seed=7))
 WHOLE = resolve(CORE, region="us-west-2")
 STREAMED = replace(WHOLE, model=replace(WHOLE.model, streams=True))
 HTML = b"<html><body><h1>Sorry</h1></body></html>"
@@ -79,8 +79,8 @@ def runtime(*, model_timeout: float = 1, clock: Clock | None = None) -> BedrockR
 def service(*, streams: bool = False) -> World:
     """Return the whole use case over fakes, but for the model, which is called over the wire."""
     made = world(models=(CORE,))
-    made.generator.attempts.caller.runtime = runtime()
-    made.generator.attempts.caller.refs = (STREAMED if streams else WHOLE,)
+    made.attempts.caller.runtime = runtime()
+    made.attempts.caller.refs = (STREAMED if streams else WHOLE,)
     return made
 
 
@@ -96,8 +96,13 @@ class Ending:
 def ending(made: World, *, calls: Callable[[], int]) -> Ending:
     """Submit a generation that fails, and compare what is raised with what is recorded."""
     with pytest.raises(ImagegenError) as raised:
-        made.generator.submit(
-            REQUEST, owner="alice", asked="a", key="k" * 16, asynchronous=False, deadline=made.deadline(66)
+        made.submitter.submit(
+            REQUEST,
+            owner="alice",
+            fingerprint="a",
+            key="k" * 16,
+            asynchronous=False,
+            deadline=made.deadline(66),
         )
     record = made.store.only()
     assert record.failure is not None
@@ -204,8 +209,8 @@ def test_a_model_that_is_busy_twice_draws_at_the_third_call(model: StandIn, stre
     """One of three calls is billed."""
     model.configure({"action": error("ThrottlingException"), "times": 2})
     made = service(streams=streams)
-    done = made.generator.submit(
-        REQUEST, owner="alice", asked="a", key=None, asynchronous=False, deadline=made.deadline()
+    done = made.submitter.submit(
+        REQUEST, owner="alice", fingerprint="a", key=None, asynchronous=False, deadline=made.deadline()
     )
     assert done.generation.state == "succeeded"
     assert (model.calls()["calls"], model.calls()["billed"]) == (3, 1)
@@ -322,8 +327,9 @@ def test_an_image_that_cannot_be_stored_is_paid_and_tried_until_the_deadline(
         made = service()
         client = clients.s3(session(), addressing_style="path")
         images = S3Images(client=client, bucket="pictures", url_ttl=60, clock=SystemClock())
-        attempts = replace(made.generator.attempts, images=images)
-        made = replace(made, generator=replace(made.generator, attempts=attempts))
+        attempts = replace(made.attempts, images=images)
+        submitter = replace(made.submitter, attempts=attempts)
+        made = replace(made, service=replace(made.service, submitter=submitter))
         assert ending(made, calls=lambda: int(model.calls()["calls"])) == Ending(
             "store_failed", paid=True, calls=1
         )

@@ -15,13 +15,16 @@ from typing import Any
 
 from imagegen.errors import ImagegenError, InternalError, QuotaExceeded, invalid
 from imagegen.generations.attempts import Attempts
-from imagegen.generations.generation import Generation, StoredImage, from_json, to_json
+from imagegen.generations.generation import Generation, ImageName, StoredImage, from_json, to_json
+from imagegen.generations.history import History
+from imagegen.generations.image_formats import FORMATS
+from imagegen.generations.jobs import Jobs
 from imagegen.generations.ledger import Ledger, Limits
-from imagegen.generations.model_caller import ModelCaller
-from imagegen.generations.ports import Delivery, Page, SignedUrl
-from imagegen.generations.submit import Generator
+from imagegen.generations.ports import Delivery, Page, Ports, SignedUrl
+from imagegen.generations.submit import Submitter
 from imagegen.http.app import Services
 from imagegen.models.registry import ModelRef, resolve
+from imagegen.wiring import Service, assemble
 from imagegen.worker import Worker
 
 SDXL = "stability.stable-diffusion-xl-v1"
@@ -73,7 +76,7 @@ class FakeClock:
 
 
 @dataclass
-class FakeChance:
+class FakeRandomness:
     """Randomness that counts, in threads too."""
 
     drawn: int = 0
@@ -158,33 +161,34 @@ class FakeImages:
     failures: list[ImagegenError] = field(default_factory=list)
     urls: int = 0
 
-    def put(self, owner: str, id_: str, png: bytes, image: StoredImage) -> None:
+    def put(self, name: ImageName, content: bytes, image: StoredImage) -> None:
         """Keep an image."""
         self._fail()
-        self.objects[owner, id_] = (png, image)
+        self.objects[name.owner, name.id] = (content, image)
 
-    def find(self, owner: str, id_: str) -> StoredImage | None:
+    def find(self, name: ImageName) -> StoredImage | None:
         """Return what is kept."""
         self._fail()
-        kept = self.objects.get((owner, id_))
+        kept = self.objects.get((name.owner, name.id))
         return kept[1] if kept else None
 
-    def read(self, owner: str, id_: str) -> bytes | None:
+    def read(self, name: ImageName) -> bytes | None:
         """Return the bytes that are kept."""
         self._fail()
-        kept = self.objects.get((owner, id_))
+        kept = self.objects.get((name.owner, name.id))
         return kept[0] if kept else None
 
-    def url(self, owner: str, id_: str) -> SignedUrl:
+    def url(self, name: ImageName) -> SignedUrl:
         """Return a URL that is new every time."""
         self.urls += 1
-        url = f"https://bucket.example/images/{owner}/{id_}.png?signature={self.urls}"
+        suffix = FORMATS[name.content_type].suffix
+        url = f"https://bucket.example/images/{name.owner}/{name.id}{suffix}?signature={self.urls}"
         return SignedUrl(url=url, expires_at=self.clock.now() + timedelta(hours=1))
 
-    def delete(self, owner: str, id_: str) -> None:
+    def delete(self, name: ImageName) -> None:
         """Forget an image."""
         self._fail()
-        self.objects.pop((owner, id_), None)
+        self.objects.pop((name.owner, name.id), None)
 
     def _fail(self) -> None:
         if self.failures:
@@ -195,10 +199,13 @@ class FakeImages:
 class FakeStore:
     """A table in memory that keeps records as the real one does, as text.
 
-    `failures` are raised before a write, one a call; so many `lost_answers` after one.
+    `failures` are raised before a write, one a call; so many `lost_answers` after one. While `index_lags`, the index of
+    due records stays as it was, as a real one may: it is eventually consistent.
     """
 
     items: dict[str, str] = field(default_factory=dict)
+    index: dict[str, datetime | None] = field(default_factory=dict)
+    index_lags: bool = False
     failures: list[ImagegenError] = field(default_factory=list)
     lost_answers: int = 0
 
@@ -212,12 +219,14 @@ class FakeStore:
         if self.failures:
             raise self.failures.pop(0)
         stands = self.get(new.id)
-        if stands is not None and stands.stamp == new.stamp:
+        if stands is not None and stands.version == new.version:
             return self._answered(new)
-        if (stands.stamp if stands else None) != (replacing.stamp if replacing else None):
+        if (stands.version if stands else None) != (replacing.version if replacing else None):
             assert stands is not None
             return stands
         self.items[new.id] = to_json(new)
+        if not self.index_lags:
+            self.index[new.id] = new.due_at
         return self._answered(new)
 
     def _answered(self, new: Generation) -> Generation:
@@ -239,8 +248,8 @@ class FakeStore:
         )
 
     def due(self, now: datetime, *, limit: int) -> Sequence[str]:
-        """Return what is due."""
-        return [one.id for one in self.all() if one.due_at is not None and one.due_at <= now][:limit]
+        """Return what is due by the index."""
+        return [id_ for id_, due_at in self.index.items() if due_at is not None and due_at <= now][:limit]
 
     def all(self) -> Iterator[Generation]:
         """Return every record."""
@@ -342,9 +351,9 @@ class FakeObserver:
         """Note a retry."""
         self.events.append(("model_retried", f"{model} {code}"))
 
-    def noted(self, what: str, *, id_: str = "", error: BaseException | None = None) -> None:  # noqa: ARG002 - the port's shape
+    def warned(self, what: str, *, id_: str = "", error: BaseException | None = None) -> None:  # noqa: ARG002 - the port's shape
         """Note something surprising."""
-        self.events.append(("noted", what))
+        self.events.append(("warned", what))
 
     def defect(self, error: BaseException) -> None:
         """Note a defect."""
@@ -356,7 +365,7 @@ class World:
     """A whole service over fakes."""
 
     clock: FakeClock
-    chance: FakeChance
+    randomness: FakeRandomness
     runtime: FakeRuntime
     images: FakeImages
     store: FakeStore
@@ -364,9 +373,34 @@ class World:
     queue: FakeQueue
     webhook: FakeWebhook
     observer: FakeObserver
-    generator: Generator
+    service: Service
     services: Services
     worker: Worker
+
+    @property
+    def submitter(self) -> Submitter:
+        """Return the part that takes requests."""
+        return self.service.submitter
+
+    @property
+    def history(self) -> History:
+        """Return the part that finds generations again."""
+        return self.service.history
+
+    @property
+    def jobs(self) -> Jobs:
+        """Return the part that the worker calls."""
+        return self.service.jobs
+
+    @property
+    def ledger(self) -> Ledger:
+        """Return the records."""
+        return self.service.submitter.ledger
+
+    @property
+    def attempts(self) -> Attempts:
+        """Return what runs and ends attempts."""
+        return self.service.submitter.attempts
 
     def deadline(self, seconds: float = 80.0) -> FakeDeadline:
         """Return a deadline so many seconds from now."""
@@ -381,46 +415,59 @@ def world(
     quota: int | None = None,
     cors_origins: Sequence[str] = (),
     webhooks: bool = True,
-    today: Callable[[], date] = lambda: date(2026, 11, 25),
+    record_retention_days: int = 30,
+    day: date = date(2026, 11, 25),
 ) -> World:
     """Return a service over fakes; every model answers with an image unless `answers` are scripted."""
-    clock, chance, observer = FakeClock(), FakeChance(), FakeObserver()
+    clock = FakeClock(datetime(day.year, day.month, day.day, 12, 0, tzinfo=UTC))
+    randomness, observer = FakeRandomness(), FakeObserver()
     runtime, images, store = FakeRuntime(list(answers)), FakeImages(clock), FakeStore()
     quotas, queue, webhook = FakeQuotas(quota), FakeQueue(), FakeWebhook()
-    refs = tuple(resolve(entry, region="us-west-2") for entry in models)
-    limits = Limits(function_timeout=80, max_paid_attempts=max_paid_attempts, record_retention_days=30)
-    ledger = Ledger(store=store, clock=clock, chance=chance, limits=limits)
-    attempts = Attempts(
-        caller=ModelCaller(
-            refs=refs, runtime=runtime, clock=clock, chance=chance, observer=observer, model_timeout=60
-        ),
+    ports = Ports(
+        runtime=runtime,
         images=images,
-        ledger=ledger,
+        store=store,
         quotas=quotas,
+        queue=queue,
+        webhook=webhook,
         clock=clock,
-        chance=chance,
+        randomness=randomness,
         observer=observer,
     )
-    generator = Generator(
-        attempts=attempts,
+    limits = Limits(
+        function_timeout=80,
+        model_timeout=60,
+        max_paid_attempts=max_paid_attempts,
+        record_retention_days=record_retention_days,
+    )
+    service = assemble(ports, limits, models=tuple(resolve(entry, region="us-west-2") for entry in models))
+    services = Services(
+        submitter=service.submitter,
+        history=service.history,
+        models=service.models,
+        cors_origins=cors_origins,
+        webhooks=webhooks,
+        observer=observer,
+        clock=clock,
+    )
+    worker = Worker(
+        jobs=service.jobs,
+        queue=queue,
+        randomness=randomness,
+        observer=observer,
+        dead_letter_queue_arn=DLQ_ARN,
+    )
+    return World(
+        clock=clock,
+        randomness=randomness,
+        runtime=runtime,
         images=images,
-        ledger=ledger,
+        store=store,
         quotas=quotas,
         queue=queue,
         webhook=webhook,
         observer=observer,
-    )
-    services = Services(
-        generator=generator,
-        models=refs,
-        cors_origins=cors_origins,
-        webhooks=webhooks,
-        observer=observer,
-        today=today,
-    )
-    worker = Worker(
-        generator=generator, queue=queue, chance=chance, observer=observer, dead_letter_queue_arn=DLQ_ARN
-    )
-    return World(
-        clock, chance, runtime, images, store, quotas, queue, webhook, observer, generator, services, worker
+        service=service,
+        services=services,
+        worker=worker,
     )

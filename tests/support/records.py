@@ -15,22 +15,22 @@ SECRET = "c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0"
 RECORD = Generation(
     id="gen_" + "a" * 26,
     owner="alice",
-    asked="asked",
-    request=GenerationRequest(image=TextToImage(text_prompts=(Prompt(text="tea \N{HOT BEVERAGE}"),), seed=7)),
+    fingerprint="fingerprint",
+    request=GenerationRequest(task=TextToImage(text_prompts=(Prompt(text="tea \N{HOT BEVERAGE}"),), seed=7)),
     asynchronous=True,
     created_at=NOW,
     expires_at=NOW + timedelta(days=30),
     state="queued",
-    stamp="first",
+    version="first",
     claim="first",
     quota_day="2026-11-25",
     due_at=NOW + timedelta(seconds=120),
 )
-NEXT = replace(RECORD, state="running", stamp="second")
+NEXT = replace(RECORD, state="running", version="second")
 ENDED = replace(
     RECORD,
     request=replace(RECORD.request, webhook_url="https://hooks.example/done"),
     state="succeeded",
-    stamp="last",
+    version="last",
     due_at=None,
 )

@@ -8,7 +8,7 @@ and a state (the stores, the suspended deliveries, what is left to happen) can b
 A *schedule* is one complete sequence of choices: which delivery goes on, and how its port answers (done; refused; done
 and the answer lost; done later; killed before it; for the model, every class of answer by what it costs). States that
 can only go on alike are explored once, and the schedules through them are counted exactly: `schedules` is the number
-of paths through the graph of `states`. Stamps are compared by identity and times by what they are compared with, so
+of paths through the graph of `states`. Versions are compared by identity and times by what they are compared with, so
 merging loses nothing. More than two messages in the queue count as two.
 
 The ground truth (`paid`) is kept by the model runtime itself and is never shown to the code.
@@ -28,9 +28,11 @@ from imagegen.contracts.text_to_image.parameters import Prompt, TextToImage
 from imagegen.errors import ImagegenError
 from imagegen.generations.attempts import Attempts
 from imagegen.generations.generation import Generation
+from imagegen.generations.history import History
+from imagegen.generations.jobs import Jobs, RetryLater
 from imagegen.generations.ledger import Ledger, Limits
 from imagegen.generations.model_caller import ModelCaller
-from imagegen.generations.submit import Generator, NotYet, Submission
+from imagegen.generations.submit import Submission, Submitter
 from imagegen.models.registry import resolve
 from tests.support.fakes import CORE, SDXL
 from tests.support.staged_ports import (
@@ -79,7 +81,9 @@ class Scenario:
     doors: tuple[str, ...] = DOORS
     max_paid_attempts: int = 1
     webhook: bool = False
-    generator: type[Generator] = Generator
+    submitter: type[Submitter] = Submitter
+    history: type[History] = History
+    jobs: type[Jobs] = Jobs
     attempts: type[Attempts] = Attempts
     caller: type[ModelCaller] = ModelCaller
     ledger: type[Ledger] = Ledger
@@ -102,10 +106,13 @@ class Explorer:
         self._serial = 0
         hook = HOOK if scenario.webhook else None
         self._request = GenerationRequest(
-            image=TextToImage(text_prompts=(Prompt(text="tea"),)), webhook_url=hook
+            task=TextToImage(text_prompts=(Prompt(text="tea"),)), webhook_url=hook
         )
         self._limits = Limits(
-            function_timeout=80, max_paid_attempts=scenario.max_paid_attempts, record_retention_days=30
+            function_timeout=80,
+            model_timeout=60,
+            max_paid_attempts=scenario.max_paid_attempts,
+            record_retention_days=30,
         )
 
     def explore(self) -> float:
@@ -258,7 +265,7 @@ class Explorer:
             ended = self._call(stage, activity.door)
         except Suspended:
             return stage.env, (activity._replace(log=tuple(stage.log), pending=stage.pending),), ""
-        except (NotYet, ImagegenError) as exc:
+        except (RetryLater, ImagegenError) as exc:
             self._check_defects(stage)
             return _returned(stage.env, activity), (), f", ended with {type(exc).__name__}"
         except Exception as exc:
@@ -271,47 +278,50 @@ class Explorer:
         return stage.env, (), ", ended"
 
     def _call(self, stage: Stage, door: str) -> object:
-        generator = self._generator(stage)
+        attempts = self._attempts(stage)
         if door in {"sync", "async"}:
-            return generator.submit(
+            return self.scenario.submitter(
+                attempts=attempts, ledger=attempts.ledger, quotas=stage, queue=stage, observer=stage
+            ).submit(
                 self._request,
                 owner=OWNER,
-                asked="fingerprint",
+                fingerprint="fingerprint",
                 key=KEY,
                 asynchronous=door == "async",
                 deadline=stage,
             )
+        history = self.scenario.history(attempts=attempts, images=stage, ledger=attempts.ledger)
+        jobs = self.scenario.jobs(
+            attempts=attempts,
+            ledger=attempts.ledger,
+            quotas=stage,
+            queue=stage,
+            webhook=stage,
+            observer=stage,
+        )
         calls: dict[str, Callable[[], object]] = {
-            "look": lambda: generator.look_up(ID, owner=OWNER),
-            "delete": lambda: generator.delete(ID, owner=OWNER),
-            "work": lambda: generator.work(ID, stage),
-            "duplicate": lambda: generator.work(ID, stage),
-            "bury": lambda: generator.bury(ID),
-            "sweep": lambda: generator.sweep(limit=1),
+            "look": lambda: history.look_up(ID, owner=OWNER),
+            "delete": lambda: history.delete(ID, owner=OWNER),
+            "work": lambda: jobs.work(ID, stage),
+            "duplicate": lambda: jobs.work(ID, stage),
+            "bury": lambda: jobs.bury(ID),
+            "sweep": lambda: jobs.sweep(limit=1),
         }
         return calls[door]()
 
-    def _generator(self, stage: Stage) -> Generator:
-        ledger = self.scenario.ledger(store=stage, clock=stage, chance=stage, limits=self._limits)
+    def _attempts(self, stage: Stage) -> Attempts:
+        # Not by `wiring.assemble`: a scenario puts classes of its own in the place of the real ones.
         caller = self.scenario.caller(
-            refs=REFS, runtime=stage, clock=stage, chance=stage, observer=stage, model_timeout=60
+            refs=REFS, runtime=stage, clock=stage, randomness=stage, observer=stage, model_timeout=60
         )
-        attempts = self.scenario.attempts(
+        ledger = self.scenario.ledger(store=stage, clock=stage, randomness=stage, limits=self._limits)
+        return self.scenario.attempts(
             caller=caller,
             images=stage,
             ledger=ledger,
             quotas=stage,
             clock=stage,
-            chance=stage,
-            observer=stage,
-        )
-        return self.scenario.generator(
-            attempts=attempts,
-            images=stage,
-            ledger=ledger,
-            quotas=stage,
-            queue=stage,
-            webhook=stage,
+            randomness=stage,
             observer=stage,
         )
 
@@ -408,11 +418,11 @@ def _returned(env: Env, activity: Activity) -> Env:
 
 
 def _canonical(env: Env, activities: tuple[Activity, ...]) -> Any:
-    """Return what the future depends on: stamps numbered as they appear, times by whether they have passed."""
+    """Return what the future depends on: versions numbered as they appear, times by whether they have passed."""
     names: dict[str, int] = {}
     now = env.now
 
-    def stamp(text: str | None) -> int | None:
+    def version(text: str | None) -> int | None:
         return None if text is None else names.setdefault(text, len(names))
 
     def shape(value: Any) -> Any:
@@ -420,8 +430,8 @@ def _canonical(env: Env, activities: tuple[Activity, ...]) -> Any:
             return value
         return (
             value.state,
-            stamp(value.stamp),
-            stamp(value.claim),
+            version(value.version),
+            version(value.claim),
             value.asynchronous,
             value.paid_attempts,
             value.lease_until is not None and value.lease_until > now,
@@ -435,7 +445,7 @@ def _canonical(env: Env, activities: tuple[Activity, ...]) -> Any:
         shape(env.record),
         env.image is not None,
         env.late_image is not None,
-        tuple((shape(new), stamp(replacing)) for new, replacing in env.late_writes),
+        tuple((shape(new), version(replacing)) for new, replacing in env.late_writes),
         (env.messages, env.paid, env.units, env.deleted),
         tuple(
             (

@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 
 from imagegen import errors
 from imagegen.errors import ImagegenError
-from imagegen.generations.generation import Generation, StoredImage, derive_id
+from imagegen.generations.generation import Generation, ImageName, StoredImage, derive_id
 from imagegen.generations.ports import Delivery, Page, SignedUrl
 from imagegen.models.registry import ModelRef
 from tests.support.fakes import png, sdxl_answer, stable_image_answer
@@ -150,8 +150,8 @@ class Stage:
 
     def write(self, new: Generation, *, replacing: Generation | None) -> Generation:
         """Write under the condition."""
-        stands: Generation = self._call("write", new, replacing.stamp if replacing else None)
-        return new if stands.stamp == new.stamp else stands
+        stands: Generation = self._call("write", new, replacing.version if replacing else None)
+        return new if stands.version == new.version else stands
 
     def _write(
         self, outcome: str, new: Generation, replacing: str | None
@@ -211,7 +211,7 @@ class Stage:
 
     # -- the bucket ------------------------------------------------------------------------------------------------
 
-    def put(self, owner: str, id_: str, png: bytes, image: StoredImage) -> None:  # noqa: ARG002 - the port's shape
+    def put(self, name: ImageName, content: bytes, image: StoredImage) -> None:  # noqa: ARG002 - the port's shape
         """Store."""
         self._call("put", image)
 
@@ -224,7 +224,7 @@ class Stage:
             return InjectedDefect, None
         return (None if outcome == "done" else errors.StoreFailed, None)
 
-    def find(self, owner: str, id_: str) -> StoredImage | None:  # noqa: ARG002 - there is one
+    def find(self, name: ImageName) -> StoredImage | None:  # noqa: ARG002 - there is one
         """Look."""
         found: StoredImage | None = self._call("find")
         return found
@@ -232,7 +232,7 @@ class Stage:
     def _find(self, outcome: str) -> tuple[type[Exception] | None, Any]:
         return (errors.InternalError, None) if outcome == "error" else (None, self.env.image)
 
-    def delete(self, owner: str, id_: str) -> None:  # noqa: ARG002 - there is one
+    def delete(self, name: ImageName) -> None:  # noqa: ARG002 - there is one
         """Remove."""
         self._call("delete")
 
@@ -241,11 +241,11 @@ class Stage:
             self.env = self.env._replace(image=None)
         return (None if outcome == "done" else errors.InternalError, None)
 
-    def url(self, owner: str, id_: str) -> SignedUrl:
+    def url(self, name: ImageName) -> SignedUrl:
         """Nobody asks."""
         raise NotImplementedError
 
-    def read(self, owner: str, id_: str) -> bytes:
+    def read(self, name: ImageName) -> bytes:
         """Nobody asks."""
         raise NotImplementedError
 
@@ -313,7 +313,7 @@ class Stage:
     def model_retried(self, model: str, code: str) -> None:
         """Pass over it."""
 
-    def noted(self, what: str, *, id_: str = "", error: BaseException | None = None) -> None:
+    def warned(self, what: str, *, id_: str = "", error: BaseException | None = None) -> None:
         """Pass over it."""
 
     def defect(self, error: BaseException) -> None:
@@ -325,7 +325,7 @@ class Stage:
 def written(env: Env, new: Generation, replacing: str | None) -> Env:
     """Return the stores after a conditional write has arrived."""
     stands = env.record
-    if (stands.stamp if stands else None) != replacing:
+    if (stands.version if stands else None) != replacing:
         return env
     if stands is not None and stands.claim != new.claim and env.paid:
         raise Broken("a key was started again although something was paid")
@@ -333,8 +333,8 @@ def written(env: Env, new: Generation, replacing: str | None) -> Env:
 
 
 def _without_dead(env: Env) -> Env:
-    """Drop the late writes whose condition can never hold again, since no stamp comes back."""
-    current = env.record.stamp if env.record else None
-    possible = {current, *(new.stamp for new, _ in env.late_writes)}
-    alive = tuple(write for write in env.late_writes if write[1] in possible and write[0].stamp != current)
+    """Drop the late writes whose condition can never hold again, since no version comes back."""
+    current = env.record.version if env.record else None
+    possible = {current, *(new.version for new, _ in env.late_writes)}
+    alive = tuple(write for write in env.late_writes if write[1] in possible and write[0].version != current)
     return env if alive == env.late_writes else env._replace(late_writes=alive)

@@ -11,16 +11,16 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from imagegen import errors
 from imagegen.contracts.generation_request import GenerationRequest
 from imagegen.contracts.text_to_image.parameters import Prompt, TextToImage
-from imagegen.worker import LONGEST_BACKOFF, NotAcknowledged, Worker, is_tick
-from tests.support.fakes import DLQ_ARN, FakeChance, World, world
+from imagegen.worker import BACKOFF, NotAcknowledged, Worker, is_tick
+from tests.support.fakes import DLQ_ARN, FakeRandomness, World, world
 
 QUEUE_ARN: Final = "arn:aws:sqs:us-east-1:000000000000:jobs"
-REQUEST: Final = GenerationRequest(image=TextToImage(text_prompts=(Prompt(text="tea"),)))
+REQUEST: Final = GenerationRequest(task=TextToImage(text_prompts=(Prompt(text="tea"),)))
 BUSY: Final = errors.ModelThrottled("Busy.")
 
 
 @dataclass
-class Fixed(FakeChance):
+class Fixed(FakeRandomness):
     """Draws one fraction for ever."""
 
     value: float = 0.0
@@ -48,10 +48,10 @@ def message(id_: str, *, receives: int = 1, arn: str = QUEUE_ARN) -> SQSRecord:
 
 def queued(service: World) -> str:
     """Queue one generation and return its id."""
-    made = service.generator.submit(
+    made = service.submitter.submit(
         REQUEST,
         owner="o" * 26,
-        asked="fingerprint",
+        fingerprint="fingerprint",
         key=None,
         asynchronous=True,
         deadline=service.deadline(),
@@ -61,7 +61,7 @@ def queued(service: World) -> str:
 
 def with_fraction(service: World, value: float) -> Worker:
     """Return the worker with the jitter chosen."""
-    return replace(service.worker, chance=Fixed(value=value))
+    return replace(service.worker, randomness=Fixed(value=value))
 
 
 def test_a_message_of_the_queue_is_worked() -> None:
@@ -105,7 +105,7 @@ def test_the_back_off_doubles_with_every_receive_up_to_a_bound(
             )
         waits.append(service.queue.postponed[0][1])
     assert waits == [soonest, latest]
-    assert latest <= LONGEST_BACKOFF + 1
+    assert latest <= BACKOFF.longest + 1
 
 
 def test_a_store_that_does_not_answer_brings_the_message_back() -> None:
@@ -121,9 +121,9 @@ def test_a_store_that_does_not_answer_brings_the_message_back() -> None:
 def test_a_defect_is_noted_and_brings_the_message_back() -> None:
     """A record that cannot be worked must not vanish without a word."""
     service = world()
-    broken = replace(service.generator, ledger=None)  # type: ignore[arg-type]  # a defect of ours
+    broken = replace(service.jobs, ledger=None)  # type: ignore[arg-type]  # a defect of ours
     with pytest.raises(NotAcknowledged):
-        replace(service.worker, generator=broken).take(message("gen_1"), service.deadline())
+        replace(service.worker, jobs=broken).take(message("gen_1"), service.deadline())
     assert service.observer.events == [("defect", "AttributeError")]
     assert [receipt for receipt, _ in service.queue.postponed] == ["receipt-1"]
 
@@ -142,7 +142,7 @@ def test_a_dead_letter_of_a_running_job_comes_back() -> None:
     """Its end is still to come."""
     service = world()
     id_ = queued(service)
-    ledger = service.generator.ledger
+    ledger = service.ledger
     ledger.write(ledger.start(service.store.only()), replacing=service.store.only())
     with pytest.raises(NotAcknowledged):
         service.worker.take(message(id_, arn=DLQ_ARN), service.deadline())

@@ -27,11 +27,19 @@ from imagegen.generations.ports import Page
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-    from imagegen.generations.ports import Chance, Clock
+    from imagegen.generations.ports import Clock, Randomness
 
 DUE_SHARDS: Final = 8
 """The index of due records is spread over this many partitions."""
 
+RECORD_SCHEMA: Final = 1
+"""The number of the record's form. It grows when an older release could no longer read what this one writes.
+
+It stands beside the record, not in it: the first release refuses a member that it does not know. It wrote no number,
+which means 1.
+"""
+
+# The attribute that a write is conditioned on keeps its first name, `stamp`: releases share the table.
 _CONDITION_FAILED: Final = "ConditionalCheckFailedException"
 _OURS: Final = frozenset({"AccessDeniedException", "ResourceNotFoundException", "ValidationException"})
 _COUNTER_KEPT: Final = timedelta(days=3)
@@ -56,13 +64,13 @@ class DynamoDbGenerations:
         """Write under the condition that `replacing` still stands, and return what stands afterwards.
 
         A write whose answer was lost fails its condition when botocore sends it again; the old item that comes back
-        then carries the new stamp, which tells that it was ours.
+        then carries the new version, which tells that it was ours.
         """
         condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(id)"}
         if replacing is not None:
             condition = {
                 "ConditionExpression": "stamp = :stamp",
-                "ExpressionAttributeValues": {":stamp": {"S": replacing.stamp}},
+                "ExpressionAttributeValues": {":stamp": {"S": replacing.version}},
             }
         with _translated():
             try:
@@ -79,7 +87,7 @@ class DynamoDbGenerations:
         stands = _record(item) if item else self.get(new.id)
         if stands is None:
             raise InternalError("A record vanished while it was written.")
-        return new if stands.stamp == new.stamp else stands
+        return new if stands.version == new.version else stands
 
     def of_owner(self, owner: str, *, limit: int, cursor: str | None) -> Page:
         """Return one page of a caller's records, newest first.
@@ -131,7 +139,7 @@ class DynamoDbGenerations:
 class DynamoDbQuotas:
     """Daily counters in the same table: one item for a caller and day, one for the deployment and day.
 
-    Like a record, a counter carries the stamp of its last write, so that a write whose answer was lost counts once,
+    Like a record, a counter carries the version of its last write, so that a write whose answer was lost counts once,
     unless another came in between. That errs towards fewer images; `once` makes the client that takes units back, which
     sends each request a single time and so errs the same way.
     """
@@ -145,7 +153,7 @@ class DynamoDbQuotas:
         per_caller: int | None,
         overall: int | None,
         clock: Clock,
-        chance: Chance,
+        randomness: Randomness,
     ) -> None:
         self._client = client
         self._once = once
@@ -153,7 +161,7 @@ class DynamoDbQuotas:
         self._per_caller = per_caller
         self._overall = overall
         self._clock = clock
-        self._chance = chance
+        self._randomness = randomness
 
     def take(self, owner: str, day: str) -> None:
         """Count one image; a counter that cannot be read refuses, since an unbounded bill is worse than an error.
@@ -200,7 +208,7 @@ class DynamoDbQuotas:
     ) -> bool:
         expires = int((self._clock.now() + _COUNTER_KEPT).timestamp())
         numbers = {":number": number, ":bound": bound, ":expires": expires}
-        stamp = self._chance.token()
+        version = self._randomness.token()
         with _translated():
             try:
                 client.update_item(
@@ -210,14 +218,14 @@ class DynamoDbQuotas:
                     "SET expires_at = if_not_exists(expires_at, :expires), stamp = :stamp",
                     ConditionExpression=f"({condition}) AND (attribute_not_exists(stamp) OR stamp <> :stamp)",
                     ExpressionAttributeValues={
-                        ":stamp": {"S": stamp},
+                        ":stamp": {"S": version},
                         **{name: {"N": str(value)} for name, value in numbers.items()},
                     },
                     ReturnValuesOnConditionCheckFailure="ALL_OLD",
                 )
             except ClientError as exc:
                 written: str = _refusing_item(exc).get("stamp", {}).get("S", "")
-                return written == stamp
+                return written == version
         return True
 
     def _exceeded(self, whose: str, until: str = "They start again at midnight UTC.") -> QuotaExceeded:
@@ -249,9 +257,10 @@ def _refusing_item(exc: ClientError) -> Mapping[str, Any]:
 def _item(generation: Generation) -> dict[str, Any]:
     item: dict[str, Any] = {
         "id": {"S": generation.id},
-        "stamp": {"S": generation.stamp},
+        "stamp": {"S": generation.version},
         "state": {"S": generation.state},
         "record": {"S": to_json(generation)},
+        "schema": {"N": str(RECORD_SCHEMA)},
         "created_at": {"S": _text(generation.created_at)},
         "expires_at": {"N": str(int(generation.expires_at.timestamp()))},
     }
@@ -264,7 +273,13 @@ def _item(generation: Generation) -> dict[str, Any]:
 
 
 def _record(item: Mapping[str, Any]) -> Generation:
-    return from_json(item["record"]["S"])
+    try:
+        return from_json(item["record"]["S"])
+    except (KeyError, TypeError, ValueError) as exc:
+        schema = item.get("schema", {}).get("N", "1")
+        raise InternalError(
+            f"A record of schema {schema} cannot be read by this release, which reads {RECORD_SCHEMA}."
+        ) from exc
 
 
 def _text(moment: datetime) -> str:

@@ -1,4 +1,4 @@
-"""The image bucket. The key of an image is `images/<owner>/<id>.png`, so it is found again without a record of it."""
+"""The image bucket. An image's key is `images/<owner>/<id>` and its format's suffix: no record is needed to find it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Final
 from botocore.exceptions import ClientError
 
 from imagegen.errors import ImagegenError, InternalError, Misconfigured, StoreFailed
-from imagegen.generations.generation import StoredImage
+from imagegen.generations.generation import ImageName, StoredImage
+from imagegen.generations.image_formats import FORMATS
 from imagegen.generations.ports import SignedUrl
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ class S3Images:
         self._url_ttl = url_ttl
         self._clock = clock
 
-    def put(self, owner: str, id_: str, png: bytes, image: StoredImage) -> None:
+    def put(self, name: ImageName, content: bytes, image: StoredImage) -> None:
         """Store an image with what is needed to describe it again; no part of a prompt.
 
         Raises:
@@ -48,17 +49,17 @@ class S3Images:
         try:
             self._client.put_object(
                 Bucket=self._bucket,
-                Key=_key(owner, id_),
-                Body=png,
+                Key=_key(name),
+                Body=content,
                 ContentType=image.content_type,
                 CacheControl=_CACHE,
                 Metadata=metadata,
-                ChecksumCRC32=b64encode(zlib.crc32(png).to_bytes(4, "big")).decode(),
+                ChecksumCRC32=b64encode(zlib.crc32(content).to_bytes(4, "big")).decode(),
             )
         except Exception as exc:
             raise StoreFailed("The image was made and could not be stored.") from exc
 
-    def find(self, owner: str, id_: str) -> StoredImage | None:
+    def find(self, name: ImageName) -> StoredImage | None:
         """Return what is known of a stored image, or None if it is not there.
 
         Without the right to list, S3 answers 403 for a key that is missing: the two are the same here. So is an
@@ -68,27 +69,27 @@ class S3Images:
             InternalError: S3 did not answer.
         """
         try:
-            head = self._client.head_object(Bucket=self._bucket, Key=_key(owner, id_))
+            head = self._client.head_object(Bucket=self._bucket, Key=_key(name))
         except Exception as exc:
             if _code(exc) in _MISSING:
                 return None
             raise _unanswered(exc) from exc
         return _described(head)
 
-    def read(self, owner: str, id_: str) -> bytes | None:
+    def read(self, name: ImageName) -> bytes | None:
         """Return a stored image's bytes, or None as `find` does.
 
         Raises:
             InternalError: S3 did not answer, or not to the end.
         """
         try:
-            return self._client.get_object(Bucket=self._bucket, Key=_key(owner, id_))["Body"].read()
+            return self._client.get_object(Bucket=self._bucket, Key=_key(name))["Body"].read()
         except Exception as exc:
             if _code(exc) in _MISSING:
                 return None
             raise _unanswered(exc) from exc
 
-    def url(self, owner: str, id_: str) -> SignedUrl:
+    def url(self, name: ImageName) -> SignedUrl:
         """Return a presigned URL (SigV4); it dies earlier if the credentials that signed it do.
 
         Raises:
@@ -99,28 +100,28 @@ class S3Images:
         try:
             url = self._client.generate_presigned_url(
                 "get_object",
-                Params={"Bucket": self._bucket, "Key": _key(owner, id_)},
+                Params={"Bucket": self._bucket, "Key": _key(name)},
                 ExpiresIn=self._url_ttl,
             )
         except Exception as exc:
             raise Misconfigured("The service cannot sign a URL.") from exc
         return SignedUrl(url=url, expires_at=expires_at)
 
-    def delete(self, owner: str, id_: str) -> None:
-        """Remove an image; S3 confirms the removal of a key that is not there, too.
+    def delete(self, name: ImageName) -> None:
+        """Remove an image; S3 also confirms the removal of a key that is not there.
 
         Raises:
             Misconfigured: the function has no right to delete.
             InternalError: S3 did not answer.
         """
         try:
-            self._client.delete_object(Bucket=self._bucket, Key=_key(owner, id_))
+            self._client.delete_object(Bucket=self._bucket, Key=_key(name))
         except Exception as exc:
             raise _unanswered(exc) from exc
 
 
-def _key(owner: str, id_: str) -> str:
-    return f"images/{owner}/{id_}.png"
+def _key(name: ImageName) -> str:
+    return f"images/{name.owner}/{name.id}{FORMATS[name.content_type].suffix}"
 
 
 def _described(head: HeadObjectOutputTypeDef) -> StoredImage | None:

@@ -7,7 +7,7 @@ import time
 from base64 import b32encode
 from datetime import UTC, datetime
 
-from imagegen.contracts.text_to_image.parameters import MAX_DRAWN_SEED
+from imagegen.contracts.text_to_image.parameters import MAX_CHOSEN_SEED
 
 
 class SystemClock:
@@ -22,12 +22,12 @@ class SystemClock:
         time.sleep(seconds)
 
 
-class SystemChance:
+class SystemRandomness:
     """The operating system's randomness."""
 
     def seed(self) -> int:
         """Return a seed in 1…4294967294."""
-        return 1 + secrets.randbelow(MAX_DRAWN_SEED)
+        return 1 + secrets.randbelow(MAX_CHOSEN_SEED)
 
     def token(self) -> str:
         """Return 128 random bits as lower-case base32, 26 characters."""

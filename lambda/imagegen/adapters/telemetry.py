@@ -93,8 +93,8 @@ class PowertoolsObserver:
         self._metrics.add_metric(name="ModelRetries", unit=MetricUnit.Count, value=1)
         self._logger.info("model call is tried again", model=model, code=code)
 
-    def noted(self, what: str, *, id_: str = "", error: BaseException | None = None) -> None:
-        """Note something surprising that was dealt with."""
+    def warned(self, what: str, *, id_: str = "", error: BaseException | None = None) -> None:
+        """Note something unexpected that was dealt with."""
         cause = _named(error.__cause__) if error else None
         self._logger.warning(what, generation=id_, error=_named(error), cause=cause)
 

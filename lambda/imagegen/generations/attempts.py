@@ -4,8 +4,8 @@ The order of the steps is what the promises rest on:
 
     write the record that grants the call → call the model → put the image → write the end of the record
 
-Until the model is called, a failure is certainly unbilled. From then on anything that goes wrong, a defect of ours
-included, counts as paid unless the adapter says otherwise; once there is an image, only storing it can fail.
+Until the model is called, a failure is certainly unbilled. From then on everything that goes wrong counts as paid, even
+a defect of ours, unless the adapter says otherwise. Once there is an image, only storing it can fail.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from typing import Final, TypeVar
 
 from imagegen import errors
 from imagegen.errors import ImagegenError
-from imagegen.generations.generation import Generation, StoredImage
+from imagegen.generations.generation import Failure, Generation, StoredImage
+from imagegen.generations.image_formats import FORMATS
 from imagegen.generations.ledger import Ledger
-from imagegen.generations.model_caller import Drawn, ModelCaller
-from imagegen.generations.png import png_size
-from imagegen.generations.ports import Chance, Clock, Deadline, ImageStore, Observer, Quotas
+from imagegen.generations.model_caller import ModelCaller, ModelImage
+from imagegen.generations.ports import Clock, Deadline, ImageStore, Observer, Quotas, Randomness
+from imagegen.generations.retry import Backoff, insist
 
 T = TypeVar("T")
 
-_SHORTEST_PAUSE: Final = 0.1
-_LONGEST_PAUSE: Final = 2.0
+_STORE_BACKOFF: Final = Backoff(first=0.1, longest=2.0)
 _FAILURE_TRIES: Final = 3
 _MOST_RACES: Final = 10
 
@@ -41,7 +41,7 @@ class Attempts:
     ledger: Ledger
     quotas: Quotas
     clock: Clock
-    chance: Chance
+    randomness: Randomness
     observer: Observer
 
     def run(self, record: Generation, deadline: Deadline) -> Generation:
@@ -52,14 +52,25 @@ class Attempts:
         """
         began = self.clock.now()
         try:
-            drawn, image = self._draw(record, deadline)
-            self._store(record, drawn, image, deadline)
+            answered, image = self._call(record, deadline)
+            self._store(record, answered, image, deadline)
         except ImagegenError as exc:
             self.end_failed(record, exc, deadline)
             raise
         seconds = (self.clock.now() - began).total_seconds()
         self.observer.succeeded(record.id, model=image.model, seconds=seconds, bytes_=image.bytes)
-        return self._end_succeeded(record, image, ignored=drawn.ignored, deadline=deadline)
+        return self._end_succeeded(record, image, ignored=answered.ignored, deadline=deadline)
+
+    def refresh(self, record: Generation) -> Generation:
+        """Return what becomes of a record when somebody looks; while the stores do not answer, it stays as it is."""
+        try:
+            if record.may_heal:
+                return self.heal(record)
+            if record.state == "running" and not self.ledger.lease_is_live(record):
+                return self.settle(record)
+        except ImagegenError as exc:
+            self.observer.warned("a generation could not be settled", id_=record.id, error=exc)
+        return record
 
     def settle(self, record: Generation) -> Generation:
         """Bring a running record whose lease is over further, without calling the model.
@@ -67,13 +78,13 @@ class Attempts:
         It succeeds if its image was stored, is queued again if another paid attempt is allowed, or ends as
         `outcome_unknown`; whoever else is at it at the same time, one of them is recorded.
         """
-        image = self.images.find(record.owner, record.id)
+        image = self.images.find(record.image_name)
         if image is not None:
             return self.ledger.write(self._found(record, image), replacing=record)
         if self.ledger.may_pay_again(record):
-            return self.ledger.write(self.ledger.requeue(record), replacing=record)
+            return self.ledger.write(record.requeue(self.ledger.moment()), replacing=record)
         error = errors.OutcomeUnknown("The attempt was cut off before its end.")
-        failed = self.ledger.fail(record, error)
+        failed = record.fail(self.ledger.moment(), Failure.of(error))
         stands = self.ledger.write(failed, replacing=record)
         if stands is failed:
             self.observer.failed(record.id, error)
@@ -81,7 +92,7 @@ class Attempts:
 
     def heal(self, record: Generation) -> Generation:
         """Return a paid record succeeded if its image is there after all, and as it is if not."""
-        image = self.images.find(record.owner, record.id)
+        image = self.images.find(record.image_name)
         if image is None:
             return record
         return self.ledger.write(self._found(record, image), replacing=record)
@@ -89,13 +100,14 @@ class Attempts:
     def end_failed(self, record: Generation, error: ImagegenError, deadline: Deadline | None = None) -> None:
         """Record that a running or queued generation has no image; what will pass is queued again, if asynchronous."""
         waits = record.asynchronous and record.state == "running" and isinstance(error, errors.WaitError)
-        ended = self.ledger.release(record) if waits else self.ledger.fail(record, error)
+        moment = self.ledger.moment()
+        ended = record.release(moment) if waits else record.fail(moment, Failure.of(error))
         write = partial(self.ledger.replaced, ended, replacing=record)
         try:
             stands = write() if deadline is None else self._insist(write, deadline, tries=_FAILURE_TRIES)
         except ImagegenError as exc:
             # the lease will end, and it counts as paid then
-            self.observer.noted("the end of a generation was not recorded", id_=record.id, error=exc)
+            self.observer.warned("the end of a generation was not recorded", id_=record.id, error=exc)
             return
         if not stands or waits:
             return
@@ -108,12 +120,17 @@ class Attempts:
         try:
             self.quotas.give_back(record.owner, record.quota_day)
         except ImagegenError as exc:
-            self.observer.noted("a quota unit was not given back", id_=record.id, error=exc)
+            self.observer.warned("a quota unit was not given back", id_=record.id, error=exc)
 
-    def _draw(self, record: Generation, deadline: Deadline) -> tuple[Drawn, StoredImage]:
+    def remove_image(self, tombstone: Generation) -> None:
+        """Remove a deleted generation's image, and note that nothing is left to do."""
+        self.images.delete(tombstone.image_name)
+        self.ledger.write(tombstone.finish(self.ledger.moment()), replacing=tombstone)
+
+    def _call(self, record: Generation, deadline: Deadline) -> tuple[ModelImage, StoredImage]:
         try:
-            drawn = self.caller.draw(record.request, deadline)
-            return drawn, _described(drawn)
+            answered = self.caller.call(record.request, deadline)
+            return answered, _described(answered, content_type=record.image_name.content_type)
         except ImagegenError:
             raise
         except Exception as exc:
@@ -122,8 +139,10 @@ class Attempts:
                 "The call met a defect of the service; it may have been paid."
             ) from exc
 
-    def _store(self, record: Generation, drawn: Drawn, image: StoredImage, deadline: Deadline) -> None:
-        put = partial(self.images.put, record.owner, record.id, drawn.image, image)
+    def _store(
+        self, record: Generation, answered: ModelImage, image: StoredImage, deadline: Deadline
+    ) -> None:
+        put = partial(self.images.put, record.image_name, answered.content, image)
         try:
             self._insist(put, deadline)
         except errors.StoreFailed:
@@ -136,7 +155,7 @@ class Attempts:
     def _end_succeeded(
         self, record: Generation, image: StoredImage, *, ignored: tuple[str, ...], deadline: Deadline
     ) -> Generation:
-        done = self.ledger.succeed(record, image, ignored=ignored)
+        done = record.succeed(self.ledger.moment(), image=image, ignored=ignored)
         stands = record
         try:
             for _ in range(_MOST_RACES):
@@ -144,12 +163,12 @@ class Attempts:
                 if not stands.may_succeed:
                     break
                 # somebody settled the record while the image was under way, and it is there now
-                done = self.ledger.succeed(stands, image, ignored=ignored)
+                done = stands.succeed(self.ledger.moment(), image=image, ignored=ignored)
             if stands.state == "deleted":
-                self.images.delete(record.owner, record.id)
+                self.images.delete(record.image_name)
         except ImagegenError as exc:
             # the image is stored: the caller gets it now, and whoever settles the record later finds it
-            self.observer.noted("the end of a generation was not recorded", id_=record.id, error=exc)
+            self.observer.warned("the end of a generation was not recorded", id_=record.id, error=exc)
             return replace(done, webhook=None)
         if stands.state == "deleted":
             raise errors.Gone("The generation was deleted while it was made.")
@@ -157,28 +176,27 @@ class Attempts:
 
     def _found(self, record: Generation, image: StoredImage) -> Generation:
         ignored = self.caller.ignored(image.model, record.request)
-        return self.ledger.succeed(record, image, ignored=ignored)
+        return record.succeed(self.ledger.moment(), image=image, ignored=ignored)
 
     def _insist(self, step: Callable[[], T], deadline: Deadline, *, tries: int | None = None) -> T:
-        """Take a step until it works, so many times, or for as long as there is: what is paid is worth the wait."""
-        pause, tried = _SHORTEST_PAUSE, 1
-        while True:
-            try:
-                return step()
-            except ImagegenError:
-                if tried == tries or deadline.remaining() < _LONGEST_PAUSE:
-                    raise
-            self.clock.sleep(pause * (1 + self.chance.fraction()) / 2)
-            pause, tried = min(2 * pause, _LONGEST_PAUSE), tried + 1
+        return insist(
+            step,
+            backoff=_STORE_BACKOFF,
+            deadline=deadline,
+            clock=self.clock,
+            randomness=self.randomness,
+            tries=tries,
+        )
 
 
-def _described(drawn: Drawn) -> StoredImage:
-    width, height = png_size(drawn.image)
+def _described(answered: ModelImage, *, content_type: str) -> StoredImage:
+    width, height = FORMATS[content_type].size(answered.content)
     return StoredImage(
-        model=drawn.ref.id,
-        seed=drawn.seed,
+        model=answered.ref.id,
+        seed=answered.seed,
         width=width,
         height=height,
-        bytes=len(drawn.image),
-        sha256=hashlib.sha256(drawn.image).hexdigest(),
+        bytes=len(answered.content),
+        sha256=hashlib.sha256(answered.content).hexdigest(),
+        content_type=content_type,
     )

@@ -1,8 +1,8 @@
-"""One request made several times at once, each time a generation of its own with its own seed.
+"""One request for several images at once: each is a generation of its own, with a seed of its own.
 
-The generations of a series share nothing but the caller's idempotency key: the first has the key itself, so that it
-means one thing on every route, and each other derives its own. A repeated request finds each of them again, and makes
-only those anew that had failed without being paid.
+The generations of a batch share nothing but the caller's idempotency key. The first uses the key unchanged, so the
+other routes find it by the key as well; the n-th uses SHA-256 of key and n. A repeated request finds each of them
+again. It makes only those anew that had failed without being paid.
 """
 
 from __future__ import annotations
@@ -15,12 +15,14 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from imagegen import errors
 from imagegen.contracts.generation_request import GenerationRequest, fingerprint
 from imagegen.errors import ImagegenError
+from imagegen.generations.history import History
 from imagegen.generations.ports import Deadline
-from imagegen.generations.submit import Generator, Submission
+from imagegen.generations.submit import Submission, Submitter
 
 
-def draw(
-    generator: Generator,
+def submit_batch(
+    submitter: Submitter,
+    history: History,
     request: GenerationRequest,
     *,
     images: int,
@@ -34,29 +36,34 @@ def draw(
         ImagegenError: the first failure, if there is nothing but failures; or `InProgress`, while an earlier request
             of the same key is not done; or `IdempotencyConflict`, before anything is made.
     """
-    asked = _asked(request, images)
+    batch_fingerprint = _fingerprint(request, images)
     keys = _keys(key, images)
-    # Each submission checks its own key, but by then the others of the series would be under way.
+    # Each submission checks its own key, but by then the others of the batch would be under way.
     for own_key in keys if images > 1 else ():
         if own_key is not None:
-            generator.refuse_other_use(own_key, owner=owner, asked=asked)
+            submitter.refuse_other_use(own_key, owner=owner, fingerprint=batch_fingerprint)
 
-    def draw_one(own_key: str | None) -> Submission:
-        submission = generator.submit(
-            request, owner=owner, asked=asked, key=own_key, asynchronous=False, deadline=deadline
+    def submit_one(own_key: str | None) -> Submission:
+        submission = submitter.submit(
+            request,
+            owner=owner,
+            fingerprint=batch_fingerprint,
+            key=own_key,
+            asynchronous=False,
+            deadline=deadline,
         )
         if submission.replayed:
-            generator.require_image(submission.generation)
+            history.require_image(submission.generation)
         return submission
 
     if images == 1:
-        return (draw_one(keys[0]),)
+        return (submit_one(keys[0]),)
     with ThreadPoolExecutor(max_workers=images) as pool:
-        drawings = [pool.submit(draw_one, own_key) for own_key in keys]
-    return _joined(generator, drawings)
+        running = [pool.submit(submit_one, own_key) for own_key in keys]
+    return _joined(submitter, running)
 
 
-def _asked(request: GenerationRequest, images: int) -> str:
+def _fingerprint(request: GenerationRequest, images: int) -> str:
     if images == 1:
         return fingerprint(request)
     return hashlib.sha256(f"{images} x {fingerprint(request)}".encode()).hexdigest()
@@ -69,13 +76,13 @@ def _keys(key: str | None, images: int) -> Sequence[str | None]:
     return [key, *(urlsafe_b64encode(digest).decode().rstrip("=") for digest in digests)]
 
 
-def _joined(generator: Generator, drawings: Sequence[Future[Submission]]) -> tuple[Submission, ...]:
-    failures = [failure for drawing in drawings if (failure := drawing.exception()) is not None]
-    done = tuple(drawing.result() for drawing in drawings if drawing.exception() is None)
-    running = [failure for failure in failures if isinstance(failure, errors.InProgress)]
-    if running or not done:
-        raise (running or failures)[0]
+def _joined(submitter: Submitter, ended: Sequence[Future[Submission]]) -> tuple[Submission, ...]:
+    failures = [failure for one in ended if (failure := one.exception()) is not None]
+    done = tuple(one.result() for one in ended if one.exception() is None)
+    in_progress = [failure for failure in failures if isinstance(failure, errors.InProgress)]
+    if in_progress or not done:
+        raise (in_progress or failures)[0]
     for failure in failures:
         if not isinstance(failure, ImagegenError):
-            generator.observer.defect(failure)
+            submitter.observer.defect(failure)
     return done

@@ -8,22 +8,21 @@
 
 A failure that cost nothing may be replaced by a new record under the same id (`restartable`).
 
-Every version of a record carries a stamp of its own. A transition is written under the condition that the stamp it
-was computed from still stands, so of two that race exactly one is written. `paid_attempts` counts calls that may have
-been paid. It grows *before* the call, in the write that grants the call, and shrinks only when the call was certainly
-unbilled:
+Every write gives the record a new, random `version`. A transition is written only if the version that it was computed
+from still stands, so of two that race exactly one is written. `paid_attempts` counts calls that may have been paid.
+It grows *before* the call, in the write that grants the call. It shrinks only when the call was certainly unbilled:
 
-    worker A   start (stamp a, paid 1) ── call model ── put image ──✕ killed
-    worker B        message again: a's lease is live, so not acknowledged
-    worker C                               lease over: looks, the image is there ── succeed
+    worker A   start (version a, paid 1) ── call model ── put image ──✕ killed
+    worker B        message again: a's lease is live, so B does not acknowledge it
+    worker C                               lease over: C looks, the image is there ── succeed
 
-    worker A   start (stamp a, paid 1) ── call model ───── slow, not dead ───── put image ── succeed: a is gone,
-    worker B                               lease over: looks, no image ── fail (stamp b)      so again, replacing b
+    worker A   start (version a, paid 1) ── call model ───── slow, not dead ───── put image ── succeed: a is gone,
+    worker B                               lease over: B looks, no image ── fail (version b)    so again, replacing b
 
-B ends as `outcome_unknown`, or where another paid attempt is allowed, queues the generation again. Whoever holds the
-image, or finds it, may end any version that is not deleted with it: an image in the bucket is the proof. So nothing is
-called more often than allowed, and nothing that was stored is lost. A deleted record stays as a tombstone without its
-request; an attempt that meets it removes its own image.
+B ends as `outcome_unknown`. Where another paid attempt is allowed, B queues the generation again instead. Whoever
+holds the image, or finds it, may end any version that is not deleted with it: an image in the bucket is the proof. So
+no model is called more often than allowed, and no stored image is lost. A deleted record stays as a tombstone without
+its request; an attempt that meets it removes its own image.
 """
 
 from __future__ import annotations
@@ -32,12 +31,12 @@ import hashlib
 import json
 from base64 import b32encode
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import datetime, timedelta
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, Self
 
 from imagegen import errors
-from imagegen.contracts.generation_request import GenerationRequest
+from imagegen.contracts.generation_request import TASKS, GenerationRequest
 from imagegen.contracts.text_to_image.parameters import TextToImage
 
 State = Literal["queued", "running", "succeeded", "failed", "deleted"]
@@ -62,6 +61,23 @@ class IllegalTransition(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Moment:
+    """When a transition happens, and the version that the record has after it."""
+
+    now: datetime
+    version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageName:
+    """What the place of an image in the bucket derives from, so that it is found without a record of it."""
+
+    owner: str
+    id: str
+    content_type: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StoredImage:
     """What is known of an image in the bucket; sizes in pixels and bytes, `sha256` in hex."""
 
@@ -71,7 +87,7 @@ class StoredImage:
     height: int
     bytes: int
     sha256: str
-    content_type: str = "image/png"
+    content_type: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,22 +99,41 @@ class Failure:
     paid: bool
     fields: tuple[tuple[str, str], ...] = ()
 
+    @classmethod
+    def of(cls, error: errors.ImagegenError) -> Self:
+        """Return what is recorded of an error."""
+        return cls(
+            code=error.kind.code,
+            detail=error.detail,
+            paid=error.kind.paid != "no",
+            fields=tuple((item.field, item.message) for item in error.errors),
+        )
+
+    def error(self, *, generation_id: str | None = None, replayed: bool = False) -> errors.ImagegenError:
+        """Return the error that was recorded."""
+        kinds = {kind.kind.code: kind for kind in errors.error_types()}
+        found = tuple(errors.FieldError(field=name, message=message) for name, message in self.fields)
+        return kinds[self.code](self.detail, errors=found, generation_id=generation_id, replayed=replayed)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Generation:
-    """One generation as it is stored; `request` has its seed resolved, `asked` is the caller's own fingerprint."""
+    """One generation as it is stored; `request` has its seed resolved, `fingerprint` is of the caller's own request.
+
+    Each transition returns the next version of the record, or raises `IllegalTransition`.
+    """
 
     id: str
     owner: str
-    asked: str
+    fingerprint: str
     request: GenerationRequest
     asynchronous: bool
     created_at: datetime
     expires_at: datetime
     state: State
-    stamp: str
+    version: str
     claim: str
-    """The first stamp since the key was claimed: tells whose claim a record stems from."""
+    """The first version since the key was claimed: it tells whose claim a record stems from."""
     quota_day: str
     due_at: datetime | None = None
     paid_attempts: int = 0
@@ -109,6 +144,15 @@ class Generation:
     ended_at: datetime | None = None
     webhook: WebhookState | None = None
     webhook_tries: int = 0
+    unknown: Mapping[str, Any] = field(default_factory=dict)
+    """Members that another release wrote into the record; they are kept as they are."""
+
+    # -- what is true of it ----------------------------------------------------------------------------------------
+
+    @property
+    def image_name(self) -> ImageName:
+        """What its image's place in the bucket derives from."""
+        return ImageName(owner=self.owner, id=self.id, content_type=self.request.task.content_type)
 
     @property
     def terminal(self) -> bool:
@@ -127,7 +171,7 @@ class Generation:
 
     @property
     def may_heal(self) -> bool:
-        """Whether an image may still turn up: the attempt's end is unknown, or another attempt was paid, too."""
+        """Whether an image may still turn up: the attempt's end is unknown, or an earlier attempt was paid as well."""
         if self.state != "failed" or self.failure is None:
             return False
         return self.failure.code in _HEALABLE or self.paid_attempts > int(self.failure.paid)
@@ -143,8 +187,115 @@ class Generation:
         return self.state == "queued" or self.webhook == "pending"
 
     def lease_is_live(self, now: datetime) -> bool:
-        """Whether an attempt may still be running."""
+        """Tell whether an attempt may still be running."""
         return self.state == "running" and self.lease_until is not None and now < self.lease_until
+
+    # -- its transitions -------------------------------------------------------------------------------------------
+
+    def start(self, moment: Moment, *, lease: timedelta, max_paid_attempts: int) -> Generation:
+        """Grant one call to the model; the write of this version is what makes the call legal."""
+        self._require("queued")
+        if self.paid_attempts >= max_paid_attempts:
+            raise IllegalTransition(f"{self.id} has no attempt left")
+        lease_until = moment.now + lease
+        return replace(
+            self,
+            state="running",
+            version=moment.version,
+            lease_until=lease_until,
+            due_at=lease_until,
+            paid_attempts=self.paid_attempts + 1,
+        )
+
+    def succeed(self, moment: Moment, *, image: StoredImage, ignored: tuple[str, ...]) -> Generation:
+        """End with an image that is stored, whatever was thought of the attempt meanwhile."""
+        if not self.may_succeed:
+            raise IllegalTransition(f"{self.id} is {self.state} and was not paid")
+        return _ended(replace(self, state="succeeded", image=image, ignored=ignored, failure=None), moment)
+
+    def fail(self, moment: Moment, failure: Failure) -> Generation:
+        """End without an image; a failure that was certainly unbilled gives its attempt back."""
+        self._require("queued", "running")
+        attempts = self.paid_attempts
+        if self.state == "running" and not failure.paid:
+            attempts -= 1
+        return _ended(replace(self, state="failed", failure=failure, paid_attempts=attempts), moment)
+
+    def release(self, moment: Moment) -> Generation:
+        """Put an attempt that was certainly unbilled back into the queue; its message comes back by itself."""
+        self._require("running")
+        return replace(
+            self,
+            state="queued",
+            version=moment.version,
+            due_at=moment.now + RETURNS_WITHIN,
+            paid_attempts=self.paid_attempts - 1,
+            lease_until=None,
+        )
+
+    def requeue(self, moment: Moment) -> Generation:
+        """Queue a generation again whose call left no image, where another paid attempt is allowed."""
+        self._require("running")
+        due_at = moment.now + RESEND_AFTER
+        return replace(self, state="queued", version=moment.version, due_at=due_at, lease_until=None)
+
+    def postpone(self, moment: Moment) -> Generation:
+        """Note that its message is sent again; the longer it has waited, the later it is sent once more."""
+        waited = min(moment.now - self.created_at, LONGEST_WAIT)
+        return replace(self, version=moment.version, due_at=moment.now + max(RESEND_AFTER, waited))
+
+    def delete(self, moment: Moment) -> Generation:
+        """Leave a tombstone without the request: the id is unknown from now on, and its key is not paid again.
+
+        It is due until its image is removed.
+        """
+        self._require("succeeded", "failed")
+        return replace(
+            self,
+            state="deleted",
+            version=moment.version,
+            request=GenerationRequest(task=self.request.task.emptied()),
+            due_at=moment.now + RESEND_AFTER,
+            image=None,
+            ignored=(),
+            failure=None,
+            webhook=None,
+            unknown={},
+        )
+
+    def end_webhook(self, moment: Moment, *, delivered: bool) -> Generation:
+        """Note that the call-back was accepted, or that it is given up."""
+        webhook: WebhookState = "delivered" if delivered else "failed"
+        due_at = self.due_at if self.may_heal else None
+        return replace(self, version=moment.version, webhook=webhook, due_at=due_at)
+
+    def refuse_webhook(self, moment: Moment) -> Generation:
+        """Note that the call-back was not accepted; after `MAX_WEBHOOK_TRIES` it is given up."""
+        tries = self.webhook_tries + 1
+        due_at = moment.now + RETURNS_WITHIN
+        refused = replace(self, version=moment.version, webhook_tries=tries, due_at=due_at)
+        return refused.end_webhook(moment, delivered=False) if tries >= MAX_WEBHOOK_TRIES else refused
+
+    def finish(self, moment: Moment) -> Generation:
+        """Note that nothing is left to do: no image turned up late, or the deleted one is removed."""
+        return replace(self, version=moment.version, due_at=None)
+
+    def _require(self, *states: State) -> None:
+        if self.state not in states:
+            raise IllegalTransition(f"{self.id} is {self.state}, not {' or '.join(states)}")
+
+
+def _ended(generation: Generation, moment: Moment) -> Generation:
+    called_back = generation.request.webhook_url is not None
+    return replace(
+        generation,
+        version=moment.version,
+        lease_until=None,
+        ended_at=moment.now,
+        webhook="pending" if called_back else None,
+        webhook_tries=0,
+        due_at=moment.now + RESEND_AFTER if called_back or generation.may_heal else None,
+    )
 
 
 def derive_id(owner: str, key: str) -> str:
@@ -153,160 +304,52 @@ def derive_id(owner: str, key: str) -> str:
     return "gen_" + b32encode(digest).decode().lower()[:26]
 
 
-def start(generation: Generation, *, stamp: str, lease_until: datetime, max_paid_attempts: int) -> Generation:
-    """Grant one call to the model; the write of this record is what makes the call legal."""
-    _require(generation, "queued")
-    if generation.paid_attempts >= max_paid_attempts:
-        raise IllegalTransition(f"{generation.id} has no attempt left")
-    return replace(
-        generation,
-        state="running",
-        stamp=stamp,
-        lease_until=lease_until,
-        due_at=lease_until,
-        paid_attempts=generation.paid_attempts + 1,
-    )
+# -- the record as it is stored ----------------------------------------------------------------------------------------
 
-
-def succeed(
-    generation: Generation, *, stamp: str, now: datetime, image: StoredImage, ignored: tuple[str, ...]
-) -> Generation:
-    """End with an image that is stored, whatever else was thought of the attempt meanwhile."""
-    if not generation.may_succeed:
-        raise IllegalTransition(f"{generation.id} is {generation.state} and was not paid")
-    done = replace(generation, state="succeeded", stamp=stamp, image=image, ignored=ignored, failure=None)
-    return _ended(done, now)
-
-
-def fail(generation: Generation, *, stamp: str, now: datetime, failure: Failure) -> Generation:
-    """End without an image; a failure that was certainly unbilled gives its attempt back."""
-    _require(generation, "queued", "running")
-    attempts = generation.paid_attempts
-    if generation.state == "running" and not failure.paid:
-        attempts -= 1
-    return _ended(
-        replace(generation, state="failed", stamp=stamp, failure=failure, paid_attempts=attempts), now
-    )
-
-
-def release(generation: Generation, *, stamp: str, now: datetime) -> Generation:
-    """Put an attempt that was certainly unbilled back into the queue; its message comes back by itself."""
-    _require(generation, "running")
-    return replace(
-        generation,
-        state="queued",
-        stamp=stamp,
-        due_at=now + RETURNS_WITHIN,
-        paid_attempts=generation.paid_attempts - 1,
-        lease_until=None,
-    )
-
-
-def requeue(generation: Generation, *, stamp: str, now: datetime) -> Generation:
-    """Queue a generation again whose call left no image, where another paid attempt is allowed."""
-    _require(generation, "running")
-    return replace(generation, state="queued", stamp=stamp, due_at=now + RESEND_AFTER, lease_until=None)
-
-
-def postpone(generation: Generation, *, stamp: str, now: datetime) -> Generation:
-    """Note that its message is sent again; the longer it has waited, the later it is sent once more."""
-    waited = min(now - generation.created_at, LONGEST_WAIT)
-    return replace(generation, stamp=stamp, due_at=now + max(RESEND_AFTER, waited))
-
-
-def delete(generation: Generation, *, stamp: str, now: datetime) -> Generation:
-    """Leave a tombstone without the request: the id is unknown from now on, and its key is not paid again.
-
-    It is due until its image is removed.
-    """
-    _require(generation, "succeeded", "failed")
-    return replace(
-        generation,
-        state="deleted",
-        stamp=stamp,
-        request=GenerationRequest(image=TextToImage(text_prompts=())),
-        due_at=now + RESEND_AFTER,
-        image=None,
-        ignored=(),
-        failure=None,
-        webhook=None,
-    )
-
-
-def webhook_ended(generation: Generation, *, stamp: str, delivered: bool) -> Generation:
-    """Note that the call-back was accepted, or that it is given up."""
-    state: WebhookState = "delivered" if delivered else "failed"
-    due_at = generation.due_at if generation.may_heal else None
-    return replace(generation, stamp=stamp, webhook=state, due_at=due_at)
-
-
-def webhook_refused(generation: Generation, *, stamp: str, now: datetime) -> Generation:
-    """Note that the call-back was not accepted; after `MAX_WEBHOOK_TRIES` it is given up."""
-    tries = generation.webhook_tries + 1
-    refused = replace(generation, stamp=stamp, webhook_tries=tries, due_at=now + RETURNS_WITHIN)
-    return webhook_ended(refused, stamp=stamp, delivered=False) if tries >= MAX_WEBHOOK_TRIES else refused
-
-
-def settled(generation: Generation, *, stamp: str) -> Generation:
-    """Note that nothing is left to do: no image turned up late, or the deleted one is removed."""
-    return replace(generation, stamp=stamp, due_at=None)
-
-
-def _ended(generation: Generation, now: datetime) -> Generation:
-    called_back = generation.request.webhook_url is not None
-    return replace(
-        generation,
-        lease_until=None,
-        ended_at=now,
-        webhook="pending" if called_back else None,
-        webhook_tries=0,
-        due_at=now + RESEND_AFTER if called_back or generation.may_heal else None,
-    )
-
-
-def _require(generation: Generation, *states: State) -> None:
-    if generation.state not in states:
-        raise IllegalTransition(f"{generation.id} is {generation.state}, not {' or '.join(states)}")
-
-
-def recorded_error(
-    failure: Failure, *, generation_id: str | None = None, replayed: bool = False
-) -> errors.ImagegenError:
-    """Return the error that a recorded failure was."""
-    kinds = {kind.kind.code: kind for kind in errors.error_types()}
-    fields = tuple(errors.FieldError(field=name, message=message) for name, message in failure.fields)
-    return kinds[failure.code](failure.detail, errors=fields, generation_id=generation_id, replayed=replayed)
+# Releases read each other's records, and the first one refuses a member that it does not know. So a member keeps the
+# name under which it was first stored, and text to image is stored without its kind.
+_STORED_AS: Final[Mapping[str, str]] = {"fingerprint": "asked", "version": "stamp"}
+_TIMES: Final = frozenset({"created_at", "expires_at", "ended_at", "due_at", "lease_until"})
 
 
 def to_json(generation: Generation) -> str:
     """Return the record as JSON; times are ISO 8601 in UTC."""
     members = asdict(generation)
-    members["request"]["image"] = generation.request.image.parameters()
-    return json.dumps(members, default=datetime.isoformat, separators=(",", ":"))
-
-
-_TIMES: Final = ("created_at", "expires_at", "ended_at", "due_at", "lease_until")
+    unknown = members.pop("unknown")
+    request, task = members["request"], generation.request.task
+    del request["task"]
+    request["image"] = task.parameters()
+    if task.kind != TextToImage.kind:
+        request["kind"] = task.kind
+    stored = {_STORED_AS.get(name, name): value for name, value in members.items()}
+    return json.dumps({**unknown, **stored}, default=datetime.isoformat, separators=(",", ":"))
 
 
 def from_json(text: str) -> Generation:
-    """Return the record that `to_json` wrote."""
-    members: dict[str, Any] = json.loads(text)
-    request = members.pop("request")
-    image, failure = members.pop("image"), members.pop("failure")
-    return Generation(
-        request=GenerationRequest(**{**request, "image": TextToImage.from_parameters(request["image"])}),
-        image=StoredImage(**image) if image else None,
-        failure=_failure(failure) if failure else None,
-        ignored=tuple(members.pop("ignored")),
-        **{name: _time(members.pop(name)) for name in _TIMES},
-        **members,
-    )
+    """Return the record that `to_json` wrote, in this release or in one before or after it.
+
+    Raises:
+        KeyError, TypeError, ValueError: it is no record that this release can read.
+    """
+    stored: dict[str, Any] = json.loads(text)
+    names = {_STORED_AS.get(one.name, one.name): one.name for one in fields(Generation)}
+    members = {names[name]: value for name, value in stored.items() if name in names}
+    for name in _TIMES & members.keys():
+        members[name] = None if members[name] is None else datetime.fromisoformat(members[name])
+    request = members["request"]
+    task = TASKS[request.get("kind", TextToImage.kind)](request["image"])
+    members["request"] = GenerationRequest(**{**_known(GenerationRequest, request), "task": task})
+    members["ignored"] = tuple(members.get("ignored", ()))
+    if members.get("image"):
+        members["image"] = StoredImage(**_known(StoredImage, members["image"]))
+    if members.get("failure"):
+        failure = _known(Failure, members["failure"])
+        failure["fields"] = tuple((name, message) for name, message in failure.get("fields", ()))
+        members["failure"] = Failure(**failure)
+    members["unknown"] = {name: value for name, value in stored.items() if name not in names}
+    return Generation(**members)
 
 
-def _failure(members: Mapping[str, Any]) -> Failure:
-    fields = tuple((field, message) for field, message in members["fields"])
-    return Failure(code=members["code"], detail=members["detail"], paid=members["paid"], fields=fields)
-
-
-def _time(text: str | None) -> Any:
-    return None if text is None else datetime.fromisoformat(text)
+def _known(of: type[Any], members: Mapping[str, Any]) -> dict[str, Any]:
+    known = {one.name for one in fields(of)}
+    return {name: value for name, value in members.items() if name in known}

@@ -1,9 +1,9 @@
 """Calling the models of a deployment in their order: which one may serve, and when a call may be tried again.
 
-A retired model is remembered for the life of the process, so that it costs one unbilled call and not one a request.
-Only where nothing else is left it is asked again, at most once a minute: an account can be put right.
-Only failures that are certainly unbilled and will pass are retried, with full jitter, while enough time is left for
-one whole call and for storing its image.
+A retired model is remembered for the life of the process: it costs one unbilled call, not one for every request.
+Where no other model is left it is asked again, at most once a minute, because an operator can put an account right.
+A call is tried again only after a failure that is certainly unbilled and will pass, and only while enough time is left
+for one whole call and for storing its image.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ from imagegen.errors import (
     UnknownModel,
     UnsupportedParameter,
 )
-from imagegen.generations.ports import Chance, Clock, Deadline, ModelRuntime, Observer
-from imagegen.models.dialect import Artifact, Translation
+from imagegen.generations.ports import Clock, Deadline, ModelRuntime, Observer, Randomness
+from imagegen.generations.retry import Backoff
+from imagegen.models.dialect import Artifact, Translation, Translator
 from imagegen.models.registry import ModelRef
 
 STORE_RESERVE: Final = 5.0
 """Seconds kept for storing the image, after the longest call."""
 
-_FIRST_BACKOFF: Final = 0.2
-_LONGEST_BACKOFF: Final = 2.0
+_BACKOFF: Final = Backoff(first=0.2, longest=2.0, jitter=1)
 _MAX_TRIES: Final = 50
 ASK_AGAIN_AFTER: Final = timedelta(seconds=60)
 RETRY_AFTER: Final = 5
@@ -41,11 +41,11 @@ RETRY_AFTER: Final = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Drawn:
+class ModelImage:
     """An image out of a model: its bytes as answered, the seed, and what the model could not honour."""
 
     ref: ModelRef
-    image: bytes = field(repr=False)
+    content: bytes = field(repr=False)
     seed: int
     ignored: tuple[str, ...]
 
@@ -57,7 +57,7 @@ class ModelCaller:
     refs: Sequence[ModelRef]
     runtime: ModelRuntime
     clock: Clock
-    chance: Chance
+    randomness: Randomness
     observer: Observer
     model_timeout: float
     _retired: dict[tuple[str, str], datetime] = field(default_factory=dict, init=False)
@@ -80,8 +80,8 @@ class ModelCaller:
         if refusal is not None:
             raise refusal
 
-    def draw(self, request: GenerationRequest, deadline: Deadline) -> Drawn:
-        """Return the image that the first available model draws.
+    def call(self, request: GenerationRequest, deadline: Deadline) -> ModelImage:
+        """Return the image that the first available model makes.
 
         Raises:
             ModelRetired: no model that may serve the request is alive; unbilled.
@@ -99,14 +99,14 @@ class ModelCaller:
                 continue
             artifact = _only(ref, answer, translation)
             seed = artifact.seed or translation.seed
-            return Drawn(ref=ref, image=artifact.image, seed=seed, ignored=translation.ignored)
+            return ModelImage(ref=ref, content=artifact.image, seed=seed, ignored=translation.ignored)
         raise self._all_retired(request) from retired
 
     def ignored(self, model: str, request: GenerationRequest) -> tuple[str, ...]:
         """Return the parameters that a model could not honour, for an image found again."""
         for ref in self.refs:
             if ref.id == model:
-                return ref.model.dialect.translate(request.image).ignored
+                return _translator(ref, request).translate(request.task).ignored
         return ()
 
     def _living(self, request: GenerationRequest) -> Sequence[ModelRef]:
@@ -116,19 +116,22 @@ class ModelCaller:
         return living or [ref for ref in candidates if self._retired[ref.target, ref.region] <= due]
 
     def _candidates(self, request: GenerationRequest) -> Sequence[ModelRef]:
+        able = [ref for ref in self.refs if request.task.kind in ref.model.dialect.translators]
+        if not able:
+            raise UnsupportedParameter("No model of this deployment can do this task.")
         if request.model is None:
-            return self.refs
-        pinned = [ref for ref in self.refs if ref.id == request.model]
+            return able
+        pinned = [ref for ref in able if ref.id == request.model]
         if pinned:
             return pinned
-        enabled = ", ".join(ref.id for ref in self.refs)
+        enabled = ", ".join(ref.id for ref in able)
         raise UnknownModel(
             "The model is not enabled in this deployment.",
             errors=(FieldError(field="model", message=f"must be one of: {enabled}"),),
         )
 
     def _translate(self, ref: ModelRef, request: GenerationRequest) -> Translation:
-        translation = ref.model.dialect.translate(request.image)
+        translation = _translator(ref, request).translate(request.task)
         lost = dict.fromkeys((*translation.ignored, *translation.approximated))
         if request.strict and lost:
             raise UnsupportedParameter(
@@ -141,9 +144,8 @@ class ModelCaller:
 
     def _invoke(self, ref: ModelRef, translation: Translation, deadline: Deadline) -> bytes:
         body = json.dumps(translation.body, ensure_ascii=False, separators=(",", ":")).encode()
-        backoff = _FIRST_BACKOFF
         last: ImagegenError | None = None
-        for _ in range(_MAX_TRIES):
+        for tries in range(1, _MAX_TRIES + 1):
             if deadline.remaining() < self.model_timeout + STORE_RESERVE:
                 break
             try:
@@ -151,8 +153,7 @@ class ModelCaller:
             except (ModelThrottled, ModelUnavailable) as exc:
                 last = exc
             self.observer.model_retried(ref.id, last.kind.code)
-            self.clock.sleep(backoff * self.chance.fraction())
-            backoff = min(backoff * 2, _LONGEST_BACKOFF)
+            self.clock.sleep(_BACKOFF.pause(tries, fraction=self.randomness.fraction()))
         raise last or ModelUnavailable("Too little time was left to call the model.", retry_after=RETRY_AFTER)
 
     def _all_retired(self, request: GenerationRequest) -> ModelRetired:
@@ -162,6 +163,10 @@ class ModelCaller:
         hint = f" The successor is {', '.join(successors)}." if successors else ""
         what = f"The model {request.model}" if request.model else "Every model of this deployment"
         return ModelRetired(f"{what} has been retired or is not available to this account.{hint}")
+
+
+def _translator(ref: ModelRef, request: GenerationRequest) -> Translator:
+    return ref.model.dialect.translators[request.task.kind]
 
 
 def _only(ref: ModelRef, answer: bytes, translation: Translation) -> Artifact:

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Literal, Protocol
 
 from imagegen.errors import ImagegenError
-from imagegen.generations.generation import Generation, StoredImage
+from imagegen.generations.generation import Generation, ImageName, StoredImage
 from imagegen.models.registry import ModelRef
 
 
@@ -32,25 +32,25 @@ class SignedUrl:
 
 
 class ImageStore(Protocol):
-    """The private bucket; an image's key derives from its owner and id, so it can be found again."""
+    """The private bucket; an image's key derives from its name, so it can be found again."""
 
-    def put(self, owner: str, id_: str, png: bytes, image: StoredImage) -> None:
-        """Store an image; a second put of the same id overwrites it with itself."""
+    def put(self, name: ImageName, content: bytes, image: StoredImage) -> None:
+        """Store an image; a second put of the same name overwrites it with itself."""
         ...
 
-    def find(self, owner: str, id_: str) -> StoredImage | None:
+    def find(self, name: ImageName) -> StoredImage | None:
         """Return what is stored, or None; that it is missing and that it may not be seen are the same."""
         ...
 
-    def read(self, owner: str, id_: str) -> bytes | None:
+    def read(self, name: ImageName) -> bytes | None:
         """Return an image's bytes, or None as `find` does."""
         ...
 
-    def url(self, owner: str, id_: str) -> SignedUrl:
+    def url(self, name: ImageName) -> SignedUrl:
         """Return a presigned URL that lives as long as the settings say, made anew each time."""
         ...
 
-    def delete(self, owner: str, id_: str) -> None:
+    def delete(self, name: ImageName) -> None:
         """Remove an image; one that is not there counts as removed."""
         ...
 
@@ -73,7 +73,7 @@ class GenerationStore(Protocol):
     def write(self, new: Generation, *, replacing: Generation | None) -> Generation:
         """Write `new` if `replacing` (None: nothing) still stands, and return the record that stands now.
 
-        A lost answer that is retried finds its own stamp and counts as written: `new` itself is returned.
+        A lost answer that is retried finds its own version and counts as written: `new` itself is returned.
         """
         ...
 
@@ -142,7 +142,7 @@ class Clock(Protocol):
         ...
 
 
-class Chance(Protocol):
+class Randomness(Protocol):
     """Randomness, injected so that tests can choose it."""
 
     def seed(self) -> int:
@@ -185,10 +185,25 @@ class Observer(Protocol):
         """Note one unbilled call that is tried again."""
         ...
 
-    def noted(self, what: str, *, id_: str = "", error: BaseException | None = None) -> None:
-        """Note something surprising that was dealt with; only the error's class is kept, never its text."""
+    def warned(self, what: str, *, id_: str = "", error: BaseException | None = None) -> None:
+        """Note something unexpected that was dealt with; only the error's class is kept, never its text."""
         ...
 
     def defect(self, error: BaseException) -> None:
         """Note a defect of ours: the error's class and where it was raised, never its text or its values."""
         ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ports:
+    """Everything outside the service that its parts talk to; `wiring.assemble` hands each part what it needs."""
+
+    runtime: ModelRuntime
+    images: ImageStore
+    store: GenerationStore
+    quotas: Quotas
+    queue: JobQueue
+    webhook: WebhookSender
+    clock: Clock
+    randomness: Randomness
+    observer: Observer

@@ -1,17 +1,67 @@
-"""How long an invocation may still take, by Lambda's own clock."""
+"""How often, with which pauses and for how long something is tried again."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
+
+from imagegen.errors import ImagegenError
+from imagegen.generations.ports import Clock, Deadline, Randomness
+
+T = TypeVar("T")
+
+_MOST_DOUBLINGS = 32  # far past any longest pause, and still a small power
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backoff:
+    """Pauses in seconds that double from `first` up to `longest`; `jitter` in 0–1 is the share that is random.
+
+    With a jitter of 1 a pause may be of any length below the doubled one, with 0.5 it is at least half of it.
+    """
+
+    first: float
+    longest: float
+    jitter: float = 0.5
+
+    def pause(self, tries: int, *, fraction: float) -> float:
+        """Return the pause after so many tries (1 or more); `fraction` is a random number in 0–1."""
+        whole: float = min(self.first * 2 ** min(tries - 1, _MOST_DOUBLINGS), self.longest)
+        return whole * (1 - self.jitter * (1 - fraction))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InvocationDeadline:
-    """What Lambda's context says is left of this invocation."""
+    """How long an invocation may still take, by Lambda's own clock."""
 
     remaining_milliseconds: Callable[[], int]
 
     def remaining(self) -> float:
         """Return the seconds left."""
         return self.remaining_milliseconds() / 1000
+
+
+def insist(
+    step: Callable[[], T],
+    *,
+    backoff: Backoff,
+    deadline: Deadline,
+    clock: Clock,
+    randomness: Randomness,
+    tries: int | None = None,
+) -> T:
+    """Call `step` until it succeeds, at most `tries` times, or until the deadline is nearer than the longest pause.
+
+    Raises:
+        ImagegenError: what the last try raised; any other exception ends it at once.
+    """
+    tried = 1
+    while True:
+        try:
+            return step()
+        except ImagegenError:
+            if tried == tries or deadline.remaining() < backoff.longest:
+                raise
+        clock.sleep(backoff.pause(tried, fraction=randomness.fraction()))
+        tried += 1

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from typing import TYPE_CHECKING, Any, Final
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, CORSConfig, Response
@@ -14,7 +13,8 @@ from imagegen import errors
 from imagegen.contracts.generation_request import fingerprint
 from imagegen.contracts.text_to_image import schema
 from imagegen.errors import ImagegenError
-from imagegen.generations.submit import POLL_AFTER, Generator, Submission
+from imagegen.generations.history import History
+from imagegen.generations.submit import POLL_AFTER, Submission, Submitter
 from imagegen.http import request as parameters
 from imagegen.http import serialize
 from imagegen.http.compat_routes import CompatibilityRoutes
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 
     from imagegen.generations.generation import Generation
-    from imagegen.generations.ports import Observer
+    from imagegen.generations.ports import Clock, Observer
     from imagegen.models.registry import ModelRef
 
 Route = Callable[..., Answer]
@@ -46,12 +46,13 @@ _ALLOWED: Final = ["Content-Type", "X-Api-Key", "Idempotency-Key", "Prefer"]
 class Services:
     """What the routes call; made once a process by `wiring.py`."""
 
-    generator: Generator
+    submitter: Submitter
+    history: History
     models: Sequence[ModelRef]
     cors_origins: Sequence[str]
     webhooks: bool
     observer: Observer
-    today: Callable[[], date]
+    clock: Clock
 
 
 class Api:
@@ -64,7 +65,10 @@ class Api:
         )
         self.exchange = Exchange(self.resolver, varies=any(origin != "*" for origin in services.cors_origins))
         self.compat = CompatibilityRoutes(
-            exchange=self.exchange, generator=services.generator, models=services.models
+            exchange=self.exchange,
+            submitter=services.submitter,
+            history=services.history,
+            models=services.models,
         )
         self.methods: dict[str, list[str]] = {}
         self._register()
@@ -97,10 +101,10 @@ class Api:
         asynchronous = parameters.prefers_async(self.exchange.headers("prefer"))
         request = schema.parse(self.exchange.members())
         self._check_webhook(request.webhook_url, asynchronous=asynchronous)
-        submission = self.services.generator.submit(
+        submission = self.services.submitter.submit(
             request,
             owner=owner,
-            asked=fingerprint(request),
+            fingerprint=fingerprint(request),
             key=key,
             asynchronous=asynchronous,
             deadline=self.exchange.deadline(),
@@ -112,7 +116,7 @@ class Api:
         owner = self.exchange.owner
         limit = parameters.history_limit(self.exchange.query("limit"))
         cursor = parameters.cursor(self.exchange.query("cursor"))
-        page = self.services.generator.history(owner=owner, limit=limit, cursor=cursor)
+        page = self.services.history.page(owner=owner, limit=limit, cursor=cursor)
         shown = [self._shown(generation) for generation in page.generations]
         return self.exchange.answer(200, {"generations": shown, "next_cursor": page.next_cursor})
 
@@ -127,19 +131,19 @@ class Api:
             raise errors.NotFound(f"The generation failed; GET /v1/generations/{generation.id} says why.")
         if generation.state != "succeeded":
             raise errors.in_progress(generation.id, retry_after=POLL_AFTER)
-        self.services.generator.require_image(generation)
-        signed = self.services.generator.url(generation)
+        self.services.history.require_image(generation)
+        signed = self.services.history.url(generation)
         return self.exchange.answer(302, headers={"Location": signed.url})
 
     def delete_generation(self, id_: str) -> Answer:
         """DELETE /generations/{id}: removes image and record."""
         owner = self.exchange.owner
-        self.services.generator.delete(parameters.generation_id(id_), owner=owner)
+        self.services.history.delete(parameters.generation_id(id_), owner=owner)
         return self.exchange.answer(204)
 
     def list_models(self) -> Answer:
         """GET /models: what is enabled here."""
-        shown = serialize.models(self.services.models, today=self.services.today())
+        shown = serialize.models(self.services.models, today=self.services.clock.now().date())
         return self.exchange.answer(200, shown)
 
     def show_health(self) -> Answer:
@@ -169,7 +173,7 @@ class Api:
 
     def _found(self, id_: str) -> Generation:
         owner = self.exchange.owner
-        return self.services.generator.look_up(parameters.generation_id(id_), owner=owner)
+        return self.services.history.look_up(parameters.generation_id(id_), owner=owner)
 
     def _submitted(self, submission: Submission) -> Answer:
         generation = submission.generation
@@ -182,8 +186,8 @@ class Api:
             }
             return self.exchange.answer(202, serialize.accepted(generation), headers=headers)
         if submission.replayed:
-            self.services.generator.require_image(generation)
-        signed = self.services.generator.url(generation)
+            self.services.history.require_image(generation)
+        signed = self.services.history.url(generation)
         return self.exchange.answer(200, serialize.succeeded(generation, signed), headers=headers)
 
     def _shown(self, generation: Generation, *, look: bool = False) -> dict[str, Any]:
@@ -191,8 +195,8 @@ class Api:
         if generation.state != "succeeded":
             return serialize.full(generation, None, request_id=request_id)
         if look:
-            self.services.generator.require_image(generation)
-        signed = self.services.generator.url(generation)
+            self.services.history.require_image(generation)
+        signed = self.services.history.url(generation)
         return serialize.full(generation, signed, request_id=request_id)
 
     # -- the one mapper --------------------------------------------------------------------------------------------

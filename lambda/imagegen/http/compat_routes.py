@@ -11,7 +11,8 @@ from imagegen.contracts.generation_request import fingerprint
 from imagegen.errors import ImagegenError
 from imagegen.generations import batch
 from imagegen.generations.generation import Generation, StoredImage
-from imagegen.generations.submit import Generator, Submission
+from imagegen.generations.history import History
+from imagegen.generations.submit import Submission, Submitter
 from imagegen.http.compat import openai, stability
 from imagegen.http.reply import Answer, Exchange, error_headers
 from imagegen.models.registry import ModelRef
@@ -27,15 +28,17 @@ class CompatibilityRoutes:
     """The routes in other people's shapes over the same use case."""
 
     exchange: Exchange
-    generator: Generator
+    submitter: Submitter
+    history: History
     models: Sequence[ModelRef]
 
     def create_openai_images(self) -> Answer:
         """POST /images/generations: OpenAI's request and answer."""
         owner, key = self.exchange.owner, self.exchange.idempotency_key
         asked = openai.parse(self.exchange.members())
-        made = batch.draw(
-            self.generator,
+        made = batch.submit_batch(
+            self.submitter,
+            self.history,
             asked.request,
             images=asked.images,
             owner=owner,
@@ -52,10 +55,10 @@ class CompatibilityRoutes:
         owner, key = self.exchange.owner, self.exchange.idempotency_key
         model = stability.model_of(engine_id, self.models)
         request = stability.parse(self.exchange.members(), model=model)
-        submission = self.generator.submit(
+        submission = self.submitter.submit(
             request,
             owner=owner,
-            asked=fingerprint(request),
+            fingerprint=fingerprint(request),
             key=key,
             asynchronous=False,
             deadline=self.exchange.deadline(),
@@ -85,7 +88,7 @@ class CompatibilityRoutes:
     def _picture(self, submission: Submission, *, in_base64: bool) -> openai.Picture:
         if in_base64:
             return openai.Picture(png=self._read(submission.generation)[0])
-        return openai.Picture(url=self.generator.url(submission.generation).url)
+        return openai.Picture(url=self.history.url(submission.generation).url)
 
     def _read(self, generation: Generation) -> tuple[bytes, StoredImage]:
         image = generation.image
@@ -95,4 +98,4 @@ class CompatibilityRoutes:
             raise errors.BadModelResponse(
                 f"The image was made and is too large to be answered; GET /v1/generations/{generation.id} has its URL."
             )
-        return self.generator.read(generation), image
+        return self.history.read(generation), image

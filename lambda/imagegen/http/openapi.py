@@ -300,13 +300,14 @@ _IMAGE: Final = StoredImage(
     height=1024,
     bytes=1_812_345,
     sha256="9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+    content_type="image/png",
 )
 _GENERATION: Final = Generation(
     id="gen_3nq7v5kd2wzr6xj4tm5yhb2c7a",
     owner="",
-    asked="",
+    fingerprint="",
     request=GenerationRequest(
-        image=TextToImage(
+        task=TextToImage(
             text_prompts=(Prompt(text="Sri lanka tea plantation."),), seed=3407, cfg_scale=10, steps=50
         )
     ),
@@ -314,7 +315,7 @@ _GENERATION: Final = Generation(
     created_at=_NOW,
     expires_at=_NOW + timedelta(days=30),
     state="succeeded",
-    stamp="",
+    version="",
     claim="",
     quota_day="2026-11-03",
     image=_IMAGE,

@@ -7,8 +7,9 @@ from datetime import UTC, date, datetime
 from typing import Any, Final
 
 from imagegen.contracts.generation_request import GenerationRequest
+from imagegen.contracts.text_to_image.parameters import TextToImage
 from imagegen.errors import MAX_FIELD_ERRORS, ImagegenError
-from imagegen.generations.generation import Generation, recorded_error
+from imagegen.generations.generation import Generation
 from imagegen.generations.ports import SignedUrl
 from imagegen.models.registry import ModelRef
 
@@ -83,7 +84,7 @@ def full(generation: Generation, signed: SignedUrl | None, *, request_id: str) -
     members = accepted(generation) if signed is None else succeeded(generation, signed)
     members["request"] = _request(generation.request)
     if generation.failure is not None:
-        members["error"] = problem(recorded_error(generation.failure), request_id=request_id)
+        members["error"] = problem(generation.failure.error(), request_id=request_id)
     return members
 
 
@@ -102,7 +103,7 @@ def model(ref: ModelRef, *, default: bool, today: date) -> dict[str, Any]:
         },
         "region": ref.region,
         "price_per_image": ref.model.price.per_image,
-        "honours": list(ref.model.dialect.honours),
+        "honours": list(ref.model.dialect.translators[TextToImage.kind].honours),
     }
 
 
@@ -120,7 +121,7 @@ def timestamp(moment: datetime) -> str:
 
 
 def _request(request: GenerationRequest) -> dict[str, Any]:
-    members = request.image.parameters() | {"strict": request.strict}
+    members = request.task.parameters() | {"strict": request.strict}
     for name, value in (("model", request.model), ("webhook_url", request.webhook_url)):
         if value is not None:
             members[name] = value

@@ -1,12 +1,10 @@
-"""What every dialect is: two pure functions and the parameters that they translate."""
+"""What every dialect is: a translator for each kind of task, and one function that reads the answers."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
-
-from imagegen.contracts.text_to_image.parameters import PARAMETERS, TextToImage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +24,7 @@ class Translation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Artifact:
-    """One image out of a model's answer: its bytes, not yet checked, and the seed that drew it, if one is known."""
+    """One image out of a model's answer: its bytes, not yet checked, and the seed that made it, if one is known."""
 
     image: bytes = field(repr=False)
     seed: int | None
@@ -48,27 +46,23 @@ class ReadArtifacts(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Dialect:
-    """How one family of models is spoken to.
+class Translator:
+    """How one kind of task is put into a family's words.
 
-    `translate` never fails on a valid request, except with `UnsupportedParameter` where the family has a hard
-    limit of its own. `honours` are the contract's parameters that have an effect, `approximates` those of them
+    `translate` takes the task of its kind. It never fails on a valid one, except with `UnsupportedParameter` where the
+    family has a hard limit of its own. `honours` are the parameters that have an effect, `approximates` those of them
     that may be translated into something near.
     """
 
-    name: str
-    translate: Callable[[TextToImage], Translation]
-    artifacts: ReadArtifacts
+    translate: Callable[[Any], Translation]
     honours: tuple[str, ...]
     approximates: tuple[str, ...] = ()
 
 
-def beyond_default(request: TextToImage, names: Iterable[str]) -> set[str]:
-    """Return those of `names` whose value in the request differs from the contract's default."""
-    default = TextToImage(text_prompts=())
-    return {name for name in names if getattr(request, name) != getattr(default, name)}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dialect:
+    """How one family of models is spoken to: a translator for each kind of task that it can do."""
 
-
-def in_contract_order(names: Iterable[str]) -> tuple[str, ...]:
-    """Return parameters in the order in which the contract lists them."""
-    return tuple(sorted(names, key=PARAMETERS.index))
+    name: str
+    translators: Mapping[str, Translator]
+    artifacts: ReadArtifacts

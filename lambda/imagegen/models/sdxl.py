@@ -10,7 +10,7 @@ from typing import Any, Final
 from imagegen.contracts.text_to_image.parameters import PARAMETERS, TextToImage
 from imagegen.errors import BadModelResponse
 from imagegen.models.answers import Answer, filtered, seed_of
-from imagegen.models.dialect import Artifact, Dialect, Translation
+from imagegen.models.dialect import Artifact, Dialect, Translation, Translator
 
 PROMPT_FILTER: Final = "invalid_prompts"
 """The `name` of an answer without artifacts, when the filter refuses the prompt itself."""
@@ -62,4 +62,8 @@ def _artifact(answer: Answer, item: Any, *, sent: int | None) -> Artifact:
     return Artifact(image=answer.image(item.get("base64")), seed=seed)
 
 
-DIALECT: Final = Dialect(name="sdxl", translate=translate, artifacts=artifacts, honours=PARAMETERS)
+DIALECT: Final = Dialect(
+    name="sdxl",
+    translators={TextToImage.kind: Translator(translate=translate, honours=PARAMETERS)},
+    artifacts=artifacts,
+)

@@ -13,10 +13,16 @@ from itertools import chain, repeat
 from types import MappingProxyType
 from typing import Any, Final
 
-from imagegen.contracts.text_to_image.parameters import MAX_DRAWN_SEED, MAX_SEED, Prompt, TextToImage
+from imagegen.contracts.text_to_image.parameters import (
+    MAX_CHOSEN_SEED,
+    MAX_SEED,
+    Prompt,
+    TextToImage,
+    in_contract_order,
+)
 from imagegen.errors import BadModelResponse, FieldError, UnsupportedParameter
 from imagegen.models.answers import Answer, filtered, seed_of
-from imagegen.models.dialect import Artifact, Dialect, Translation, beyond_default, in_contract_order
+from imagegen.models.dialect import Artifact, Dialect, Translation, Translator
 
 MAX_TEXT_LENGTH: Final = 10_000
 """Characters in `prompt` and in `negative_prompt`."""
@@ -77,10 +83,10 @@ def translate(request: TextToImage, *, max_seed: int, has_mode: bool) -> Transla
     Raises:
         UnsupportedParameter: the prompts together are longer than the model takes.
     """
-    approximated = beyond_default(request, ("height", "width", "style_preset"))
+    approximated = request.beyond_default(("height", "width", "style_preset"))
     if any(prompt.weight not in _EXACT_WEIGHTS for prompt in request.text_prompts):
         approximated.add("text_prompts")
-    ignored = beyond_default(request, _WITHOUT_EFFECT)
+    ignored = request.beyond_default(_WITHOUT_EFFECT)
     if request.seed > max_seed:
         ignored.add("seed")
     visible = [prompt for prompt in request.text_prompts if prompt.text.strip()]
@@ -167,13 +173,17 @@ def _listed(member: Any) -> Sequence[Any]:
 def _dialect(*, max_seed: int, has_mode: bool) -> Dialect:
     return Dialect(
         name="stable_image",
-        translate=partial(translate, max_seed=max_seed, has_mode=has_mode),
+        translators={
+            TextToImage.kind: Translator(
+                translate=partial(translate, max_seed=max_seed, has_mode=has_mode),
+                honours=_HONOURS,
+                approximates=_APPROXIMATES,
+            )
+        },
         artifacts=artifacts,
-        honours=_HONOURS,
-        approximates=_APPROXIMATES,
     )
 
 
 CORE: Final = _dialect(max_seed=MAX_SEED, has_mode=False)
 ULTRA: Final = _dialect(max_seed=MAX_SEED, has_mode=True)
-SD35_LARGE: Final = _dialect(max_seed=MAX_DRAWN_SEED, has_mode=True)
+SD35_LARGE: Final = _dialect(max_seed=MAX_CHOSEN_SEED, has_mode=True)

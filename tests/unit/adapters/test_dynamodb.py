@@ -16,7 +16,7 @@ from imagegen.adapters import clients
 from imagegen.adapters.dynamodb import DUE_SHARDS, DynamoDbGenerations, DynamoDbQuotas
 from imagegen.errors import ImagegenError
 from imagegen.generations.generation import Generation
-from tests.support.fakes import FakeChance, FakeClock
+from tests.support.fakes import FakeClock, FakeRandomness
 from tests.support.far_side import FarSide, Reply, answer, json_answer, refusal, session
 from tests.support.records import NEXT, NOW, RECORD
 
@@ -80,6 +80,7 @@ def test_an_item_has_what_is_indexed_beside_the_record() -> None:
     assert {name: value for name, value in item.items() if name != "record"} == {
         "id": {"S": RECORD.id},
         "stamp": {"S": "first"},
+        "schema": {"N": "1"},
         "state": {"S": "queued"},
         "owner": {"S": "alice"},
         "created_at": {"S": "2026-11-25T12:00:00.000000+00:00"},
@@ -117,7 +118,7 @@ def test_a_version_is_written_only_over_the_one_it_follows_from(
 
 def test_a_version_that_came_too_late_returns_what_stands() -> None:
     """Of two that race one is written."""
-    other = replace(RECORD, state="running", stamp="other")
+    other = replace(RECORD, state="running", version="other")
     generations, far = table(refused_over(other))
     assert generations.write(NEXT, replacing=RECORD) == other
     assert len(far.requests) == 1
@@ -280,7 +281,7 @@ def counters(
         per_caller=per_caller,
         overall=overall,
         clock=FakeClock(NOW),
-        chance=FakeChance(),
+        randomness=FakeRandomness(),
     )
     return quotas, FarSide(client, *replies)
 

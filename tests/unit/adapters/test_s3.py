@@ -19,13 +19,17 @@ from imagegen.adapters.s3 import S3Images
 from imagegen.generations.generation import StoredImage
 from tests.support.fakes import CORE, FakeClock, png
 from tests.support.far_side import REGION, FarSide, Reply, answer, new_session, session
+from tests.support.tasks import image_name
 
 if TYPE_CHECKING:
     from botocore.awsrequest import AWSPreparedRequest
 
 URL = "https://far.example"
 PNG = png(64, 64)
-IMAGE = StoredImage(model=CORE, seed=3407, width=64, height=64, bytes=len(PNG), sha256="ab" * 32)
+NAME = image_name("alice", "gen_1")
+IMAGE = StoredImage(
+    model=CORE, seed=3407, width=64, height=64, bytes=len(PNG), sha256="ab" * 32, content_type="image/png"
+)
 METADATA = {
     "x-amz-meta-model": CORE,
     "x-amz-meta-seed": "3407",
@@ -57,7 +61,7 @@ def text_headers(request: AWSPreparedRequest) -> dict[str, str]:
 def test_an_image_is_put_with_what_describes_it() -> None:
     """Under a key of owner and id; the body goes unsigned over TLS, guarded by its checksum."""
     images, far = far_away(answer())
-    images.put("alice", "gen_1", PNG, IMAGE)
+    images.put(NAME, PNG, IMAGE)
     (request,) = far.requests
     headers = text_headers(request)
     assert request.method == "PUT"
@@ -73,15 +77,15 @@ def test_an_image_is_put_with_what_describes_it() -> None:
 def test_an_image_is_found_with_all_that_was_put() -> None:
     """So that a record can be completed from it."""
     images, _ = far_away(answer(headers={**METADATA, "content-length": str(len(PNG))}))
-    assert images.find("alice", "gen_1") == IMAGE
+    assert images.find(NAME) == IMAGE
 
 
 @pytest.mark.parametrize("status", [403, 404])
 def test_a_missing_key_is_none_whether_or_not_it_may_be_listed(status: int) -> None:
     """Without that right S3 says 403, and HEAD says nothing more."""
     images, _ = far_away(answer(status), answer(status))
-    assert images.find("alice", "gen_1") is None
-    assert images.read("alice", "gen_1") is None
+    assert images.find(NAME) is None
+    assert images.read(NAME) is None
 
 
 @pytest.mark.parametrize(
@@ -97,15 +101,15 @@ def test_a_missing_key_is_none_whether_or_not_it_may_be_listed(status: int) -> N
 def test_an_object_that_somebody_else_put_there_is_no_image(headers: Mapping[str, str]) -> None:
     """It does not describe itself, and must not stop whoever looks."""
     images, _ = far_away(answer(headers=headers))
-    assert images.find("alice", "gen_1") is None
+    assert images.find(NAME) is None
 
 
 def test_an_image_is_read_whole() -> None:
     """And a body that is cut off is an error, not a smaller image."""
     images, _ = far_away(answer(body=PNG), answer(body=PNG[:-1], headers={"content-length": str(len(PNG))}))
-    assert images.read("alice", "gen_1") == PNG
+    assert images.read(NAME) == PNG
     with pytest.raises(errors.InternalError):
-        images.read("alice", "gen_1")
+        images.read(NAME)
 
 
 @pytest.mark.parametrize(
@@ -121,7 +125,7 @@ def test_a_refused_put_is_not_repeated_here(failure: Reply, requests: int) -> No
     """Whether to go on is the caller's decision: the image is paid."""
     images, far = far_away(failure)
     with pytest.raises(errors.StoreFailed) as raised:
-        images.put("alice", "gen_1", PNG, IMAGE)
+        images.put(NAME, PNG, IMAGE)
     assert raised.value.__cause__ is not None
     assert len(far.requests) == requests
 
@@ -129,7 +133,7 @@ def test_a_refused_put_is_not_repeated_here(failure: Reply, requests: int) -> No
 def test_a_put_whose_answer_is_lost_is_sent_again() -> None:
     """It overwrites itself."""
     images, far = far_away(ConnectionClosedError(endpoint_url=URL), answer())
-    images.put("alice", "gen_1", PNG, IMAGE)
+    images.put(NAME, PNG, IMAGE)
     assert far.bodies == [PNG, PNG]
 
 
@@ -148,7 +152,7 @@ def test_an_image_that_cannot_be_removed_is_an_error(
     """Of ours, or of the deployment's rights."""
     images, _ = far_away(failure)
     with pytest.raises(error):
-        images.delete("alice", "gen_1")
+        images.delete(NAME)
 
 
 def test_a_silent_bucket_is_asked_three_times() -> None:
@@ -156,7 +160,7 @@ def test_a_silent_bucket_is_asked_three_times() -> None:
     silence = ReadTimeoutError(endpoint_url=URL)
     images, far = far_away(silence, silence, silence)
     with pytest.raises(errors.InternalError):
-        images.find("alice", "gen_1")
+        images.find(NAME)
     assert len(far.requests) == 3
 
 
@@ -172,7 +176,7 @@ def test_a_url_is_signed_by_version_4_for_the_buckets_regional_host(region: str,
     """The SDK's own default is version 2 on the global host."""
     client = clients.s3(session(region), addressing_style="virtual")
     images = S3Images(client=client, bucket="pictures", url_ttl=900, clock=FakeClock())
-    parts = urlsplit(images.url("alice", "gen_1").url)
+    parts = urlsplit(images.url(NAME).url)
     query: dict[str, Any] = {name: values[0] for name, values in parse_qs(parts.query).items()}
     assert (parts.scheme, parts.netloc, parts.path) == ("https", host, "/images/alice/gen_1.png")
     assert query["X-Amz-Algorithm"] == "AWS4-HMAC-SHA256"
@@ -187,7 +191,7 @@ def test_a_url_follows_the_endpoint_of_an_emulator(monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:4566")
     client = clients.s3(new_session("us-east-1"), addressing_style="path")
     images = S3Images(client=client, bucket="pictures", url_ttl=900, clock=FakeClock())
-    url = images.url("alice", "gen_1").url
+    url = images.url(NAME).url
     assert url.startswith(
         "http://127.0.0.1:4566/pictures/images/alice/gen_1.png?X-Amz-Algorithm=AWS4-HMAC-SHA256"
     )
@@ -198,7 +202,7 @@ def test_a_url_never_promises_more_than_its_signature() -> None:
     client = clients.s3(session(), addressing_style="virtual")
     clock = FakeClock(datetime(2026, 11, 25, 12, 0, 0, 999_999, tzinfo=UTC))
     images = S3Images(client=client, bucket="pictures", url_ttl=60, clock=clock)
-    assert images.url("alice", "gen_1").expires_at == datetime(2026, 11, 25, 12, 1, tzinfo=UTC)
+    assert images.url(NAME).expires_at == datetime(2026, 11, 25, 12, 1, tzinfo=UTC)
 
 
 def test_a_url_needs_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -211,4 +215,4 @@ def test_a_url_needs_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     client = clients.s3(boto3.session.Session(region_name=REGION), addressing_style="virtual")
     images = S3Images(client=client, bucket="pictures", url_ttl=60, clock=FakeClock())
     with pytest.raises(errors.Misconfigured):
-        images.url("alice", "gen_1")
+        images.url(NAME)

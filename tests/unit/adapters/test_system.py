@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC
 
-from imagegen.adapters.system import SystemChance, SystemClock
+from imagegen.adapters.system import SystemClock, SystemRandomness
 from imagegen.generations.retry import InvocationDeadline
 
 
@@ -24,7 +24,7 @@ def test_sleeping_takes_the_time() -> None:
 
 def test_chance_stays_within_its_bounds() -> None:
     """Seeds that every model accepts, fractions in 0…1, tokens that do not repeat."""
-    chance = SystemChance()
+    chance = SystemRandomness()
     assert all(1 <= chance.seed() <= 4_294_967_294 for _ in range(1000))
     assert all(0 <= chance.fraction() < 1 for _ in range(1000))
     tokens = {chance.token() for _ in range(1000)}

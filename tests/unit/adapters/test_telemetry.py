@@ -123,7 +123,7 @@ def test_a_cause_is_shown_by_its_class_and_the_code_of_aws(
     error = raised(errors.StoreFailed("The image could not be stored."), cause=cause)
     assert isinstance(error, ImagegenError)
     observer.failed("gen_1", error)
-    observer.noted("a due record is swept again later", id_="gen_1", error=error)
+    observer.warned("a due record is swept again later", id_="gen_1", error=error)
     observer.defect(raised(KeyError("my-secret-prompt"), cause=cause))
     written = lines(capsys)
     assert [line["cause"] for line in written] == [shown] * 3
@@ -168,7 +168,7 @@ def test_an_invocation_without_metrics_publishes_none(
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         with observer.publishing():
-            observer.noted("nothing to count")
+            observer.warned("nothing to count")
     assert [line["message"] for line in lines(capsys)] == ["nothing to count"]
 
 
@@ -202,7 +202,7 @@ def test_a_line_of_the_log_cannot_be_broken_or_reordered(
 ) -> None:
     """Whatever a name that somebody chose holds."""
     observer = create()
-    observer.noted(f"a{text}b", id_=text)
+    observer.warned(f"a{text}b", id_=text)
     (line,) = lines(capsys)
     assert (line["message"], line["generation"]) == (f"a{text}b", text)
 

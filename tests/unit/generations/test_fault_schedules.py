@@ -15,10 +15,12 @@ from imagegen.contracts.generation_request import GenerationRequest
 from imagegen.errors import ImagegenError
 from imagegen.generations.attempts import Attempts
 from imagegen.generations.generation import Generation, StoredImage
+from imagegen.generations.history import History
+from imagegen.generations.jobs import Jobs
 from imagegen.generations.ledger import Ledger
-from imagegen.generations.model_caller import Drawn, ModelCaller
+from imagegen.generations.model_caller import ModelCaller, ModelImage
 from imagegen.generations.ports import Deadline
-from imagegen.generations.submit import Generator
+from imagegen.generations.submit import Submitter
 from tests.support.schedules import Explorer, Scenario
 from tests.support.staged_ports import Broken
 
@@ -50,12 +52,12 @@ def test_no_schedule_pays_too_often_or_loses_an_image(name: str, capsys: pytest.
 # -- the same harness over code that is wrong ------------------------------------------------------------------------
 
 
-class FreesTheKeyOnAnyFailure(Ledger):
+class FreesTheKeyOnAnyFailure(Attempts):
     """As idempotency helpers do: a request that failed may be sent again."""
 
-    def fail(self, record: Generation, error: ImagegenError) -> Generation:
+    def end_failed(self, record: Generation, error: ImagegenError, deadline: Deadline | None = None) -> None:
         """Take every failure for one that cost nothing."""
-        return super().fail(record, errors.InternalError(error.detail))
+        super().end_failed(record, errors.InternalError(error.detail), deadline)
 
 
 class CallsAgainWhenTheLeaseIsOver(Ledger):
@@ -81,20 +83,20 @@ class KnowsNoLease(CallsAgainWhenTheLeaseIsOver):
 class RetriesTimeOuts(ModelCaller):
     """As the SDK does by default."""
 
-    def draw(self, request: GenerationRequest, deadline: Deadline) -> Drawn:
+    def call(self, request: GenerationRequest, deadline: Deadline) -> ModelImage:
         """Call once more."""
         try:
-            return super().draw(request, deadline)
+            return super().call(request, deadline)
         except errors.ModelTimeout:
-            return super().draw(request, deadline)
+            return super().call(request, deadline)
 
 
 class TakesDefectsForUnbilled(Attempts):
     """As code does that answers every exception with a 500."""
 
-    def _draw(self, record: Generation, deadline: Deadline) -> tuple[Drawn, StoredImage]:
+    def _call(self, record: Generation, deadline: Deadline) -> tuple[ModelImage, StoredImage]:
         try:
-            return super()._draw(record, deadline)
+            return super()._call(record, deadline)
         except errors.OutcomeUnknown as exc:
             raise errors.InternalError("Something went wrong.") from exc
 
@@ -117,7 +119,7 @@ class GivesUnitsBackWithoutHavingEnded(Attempts):
             self.give_back(record)
 
 
-class RemovesTheImageFirst(Generator):
+class RemovesTheImageFirst(History):
     """Deletes in the order that comes to mind."""
 
     def delete(self, id_: str, *, owner: str) -> None:
@@ -125,11 +127,11 @@ class RemovesTheImageFirst(Generator):
         record = self.look_up(id_, owner=owner)
         if not record.terminal:
             raise errors.in_progress(id_, retry_after=1)
-        self.images.delete(owner, id_)
-        self.ledger.write(self.ledger.delete(record), replacing=record)
+        self.images.delete(record.image_name)
+        self.ledger.write(record.delete(self.ledger.moment()), replacing=record)
 
 
-class GivesUnitsBackForLostClaims(Generator):
+class GivesUnitsBackForLostClaims(Submitter):
     """Takes an answer that was lost for a write that was refused."""
 
     def _claim(self, draft: Generation, *, replacing: Generation | None) -> Generation:
@@ -140,15 +142,15 @@ class GivesUnitsBackForLostClaims(Generator):
             raise
 
 
-class NeverSendsAgain(Generator):
+class NeverSendsAgain(Jobs):
     """Trusts the queue with the only message."""
 
-    def _postponed(self, record: Generation) -> bool:  # noqa: ARG002 - the generator's shape
+    def _postponed(self, record: Generation) -> bool:  # noqa: ARG002 - the method's shape
         return False
 
 
 WRONG: Mapping[str, tuple[Scenario, str]] = {
-    "frees the key": (Scenario(one_by_one=3, ledger=FreesTheKeyOnAnyFailure), "something was paid"),
+    "frees the key": (Scenario(one_by_one=3, attempts=FreesTheKeyOnAnyFailure), "something was paid"),
     "calls again": (Scenario(one_by_one=3, ledger=CallsAgainWhenTheLeaseIsOver), "paid 2 times"),
     "knows no lease": (
         Scenario(at_once=3, faults_in_all=0, doors=("async", "duplicate"), ledger=KnowsNoLease),
@@ -168,14 +170,14 @@ WRONG: Mapping[str, tuple[Scenario, str]] = {
         "given back twice",
     ),
     "removes the image first": (
-        Scenario(at_once=2, faults_in_all=1, doors=("sync", "delete"), generator=RemovesTheImageFirst),
+        Scenario(at_once=2, faults_in_all=1, doors=("sync", "delete"), history=RemovesTheImageFirst),
         "succeeded without an image",
     ),
     "gives units back for lost claims": (
-        Scenario(one_by_one=1, generator=GivesUnitsBackForLostClaims),
+        Scenario(one_by_one=1, submitter=GivesUnitsBackForLostClaims),
         "not counted against the quota",
     ),
-    "never sends again": (Scenario(one_by_one=1, generator=NeverSendsAgain), "never ended"),
+    "never sends again": (Scenario(one_by_one=1, jobs=NeverSendsAgain), "never ended"),
 }
 
 

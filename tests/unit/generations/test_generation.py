@@ -14,13 +14,14 @@ from imagegen import errors
 from imagegen.contracts.generation_request import GenerationRequest
 from imagegen.contracts.text_to_image.parameters import SIZES, Prompt, TextToImage
 from imagegen.generations import generation as generations
-from imagegen.generations.generation import Failure, Generation, IllegalTransition, State, StoredImage
+from imagegen.generations.generation import Failure, Generation, IllegalTransition, Moment, State, StoredImage
 
 NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
+NEW = Moment(now=NOW, version="new")
 LATER = NOW + timedelta(seconds=85)
-REQUEST = GenerationRequest(image=TextToImage(text_prompts=(Prompt(text="tea"),), seed=7))
+REQUEST = GenerationRequest(task=TextToImage(text_prompts=(Prompt(text="tea"),), seed=7))
 HOOKED = replace(REQUEST, webhook_url="https://receiver.example/hook")
-IMAGE = StoredImage(model="m", seed=7, width=64, height=64, bytes=9, sha256="00")
+IMAGE = StoredImage(model="m", seed=7, width=64, height=64, bytes=9, sha256="00", content_type="image/png")
 UNPAID = Failure(code="misconfigured", detail="No.", paid=False)
 PAID = Failure(code="model_timeout", detail="Late.", paid=True)
 UNKNOWN = Failure(code="outcome_unknown", detail="Cut off.", paid=True)
@@ -38,13 +39,13 @@ def record(
     return Generation(
         id="gen_" + "a" * 26,
         owner="o" * 26,
-        asked="fingerprint",
+        fingerprint="fingerprint",
         request=request,
         asynchronous=asynchronous,
         created_at=NOW,
         expires_at=NOW + timedelta(days=30),
         state=state,
-        stamp="old",
+        version="old",
         claim="claim",
         quota_day="2026-11-25",
         due_at=NOW,
@@ -67,21 +68,21 @@ EVERY_STATE: Mapping[str, Generation] = {
 }
 TRANSITIONS: Mapping[str, tuple[Callable[[Generation], Generation], set[str]]] = {
     "start": (
-        lambda one: generations.start(one, stamp="new", lease_until=LATER, max_paid_attempts=2),
+        lambda one: one.start(NEW, lease=LATER - NOW, max_paid_attempts=2),
         {"queued", "queued, paid before"},
     ),
     "succeed": (
-        lambda one: generations.succeed(one, stamp="new", now=NOW, image=IMAGE, ignored=()),
+        lambda one: one.succeed(NEW, image=IMAGE, ignored=()),
         {"queued, paid before", "running", "failed, may heal"},
     ),
     "fail": (
-        lambda one: generations.fail(one, stamp="new", now=NOW, failure=PAID),
+        lambda one: one.fail(NEW, PAID),
         {"queued", "queued, paid before", "running"},
     ),
-    "release": (lambda one: generations.release(one, stamp="new", now=NOW), {"running"}),
-    "requeue": (lambda one: generations.requeue(one, stamp="new", now=NOW), {"running"}),
+    "release": (lambda one: one.release(NEW), {"running"}),
+    "requeue": (lambda one: one.requeue(NEW), {"running"}),
     "delete": (
-        lambda one: generations.delete(one, stamp="new", now=NOW),
+        lambda one: one.delete(NEW),
         {"succeeded", "failed, unpaid", "failed, paid", "failed, may heal"},
     ),
 }
@@ -91,12 +92,12 @@ ILLEGAL = [pair for pair in PAIRS if pair[1] not in TRANSITIONS[pair[0]][1]]
 
 
 @pytest.mark.parametrize(("transition", "state"), LEGAL)
-def test_a_legal_transition_gives_the_record_a_new_stamp_and_keeps_its_claim(
+def test_a_legal_transition_gives_the_record_a_new_version_and_keeps_its_claim(
     transition: str, state: str
 ) -> None:
-    """Without a new stamp, two that race could both be written."""
+    """Without a new version, two that race could both be written."""
     changed = TRANSITIONS[transition][0](EVERY_STATE[state])
-    assert (changed.stamp, changed.claim, changed.id) == ("new", "claim", EVERY_STATE[state].id)
+    assert (changed.version, changed.claim, changed.id) == ("new", "claim", EVERY_STATE[state].id)
 
 
 @pytest.mark.parametrize(("transition", "state"), ILLEGAL)
@@ -108,7 +109,7 @@ def test_an_illegal_transition_is_a_defect(transition: str, state: str) -> None:
 
 def test_a_start_counts_the_call_before_it_is_made() -> None:
     """The write that grants the call is the one that counts it."""
-    started = generations.start(record(), stamp="new", lease_until=LATER, max_paid_attempts=1)
+    started = record().start(NEW, lease=LATER - NOW, max_paid_attempts=1)
     assert (started.state, started.paid_attempts) == ("running", 1)
     assert (started.lease_until, started.due_at) == (LATER, LATER)
 
@@ -118,43 +119,43 @@ def test_no_start_is_granted_beyond_the_limit(limit: int) -> None:
     """The limit is the deployment's, whatever the record has gone through."""
     spent = record("queued", paid_attempts=limit)
     with pytest.raises(IllegalTransition, match="no attempt left"):
-        generations.start(spent, stamp="new", lease_until=LATER, max_paid_attempts=limit)
+        spent.start(NEW, lease=LATER - NOW, max_paid_attempts=limit)
 
 
 def test_an_unbilled_failure_gives_its_attempt_back_and_frees_the_key() -> None:
     """Nothing was paid, so the same key may begin anew."""
-    failed = generations.fail(record("running", paid_attempts=1), stamp="new", now=NOW, failure=UNPAID)
+    failed = record("running", paid_attempts=1).fail(NEW, UNPAID)
     assert (failed.state, failed.paid_attempts, failed.restartable) == ("failed", 0, True)
 
 
 def test_an_unbilled_failure_after_a_paid_attempt_does_not_free_the_key() -> None:
     """The first attempt may have been paid, though the second was not."""
-    failed = generations.fail(record("running", paid_attempts=2), stamp="new", now=NOW, failure=UNPAID)
+    failed = record("running", paid_attempts=2).fail(NEW, UNPAID)
     assert (failed.paid_attempts, failed.restartable, failed.may_heal) == (1, False, True)
 
 
 def test_a_paid_failure_keeps_its_attempt_and_the_key() -> None:
     """The outcome is replayed from now on."""
-    failed = generations.fail(record("running", paid_attempts=1), stamp="new", now=NOW, failure=PAID)
+    failed = record("running", paid_attempts=1).fail(NEW, PAID)
     assert (failed.paid_attempts, failed.restartable, failed.may_heal) == (1, False, False)
 
 
 def test_a_queued_record_that_fails_gives_nothing_back() -> None:
     """Only a running record holds an attempt of its own."""
-    failed = generations.fail(record("queued", paid_attempts=1), stamp="new", now=NOW, failure=UNPAID)
+    failed = record("queued", paid_attempts=1).fail(NEW, UNPAID)
     assert failed.paid_attempts == 1
 
 
 def test_a_released_attempt_is_not_counted_and_its_message_is_trusted() -> None:
     """The message that started it comes back by itself, so it is sent again only much later."""
-    released = generations.release(record("running", paid_attempts=1), stamp="new", now=NOW)
+    released = record("running", paid_attempts=1).release(NEW)
     assert (released.state, released.paid_attempts, released.lease_until) == ("queued", 0, None)
     assert released.due_at == NOW + generations.RETURNS_WITHIN
 
 
 def test_a_requeued_attempt_stays_counted() -> None:
     """It may have been paid; its message may be gone, so it is sent again soon."""
-    requeued = generations.requeue(record("running", paid_attempts=1), stamp="new", now=NOW)
+    requeued = record("running", paid_attempts=1).requeue(NEW)
     assert (requeued.state, requeued.paid_attempts, requeued.lease_until) == ("queued", 1, None)
     assert requeued.due_at == NOW + generations.RESEND_AFTER
 
@@ -166,16 +167,14 @@ def test_a_requeued_attempt_stays_counted() -> None:
 def test_the_longer_a_message_has_waited_the_later_it_is_sent_again(waited: int, pause: int) -> None:
     """A long queue is not filled with duplicates: their number grows with the logarithm of the wait."""
     now = NOW + timedelta(seconds=waited)
-    assert generations.postpone(record(), stamp="new", now=now).due_at == now + timedelta(seconds=pause)
+    assert record().postpone(Moment(now=now, version="new")).due_at == now + timedelta(seconds=pause)
 
 
 def test_a_success_is_due_only_for_its_webhook() -> None:
     """Nothing else is left to do."""
     running = record("running", paid_attempts=1)
-    quiet = generations.succeed(running, stamp="new", now=NOW, image=IMAGE, ignored=("steps",))
-    told = generations.succeed(
-        replace(running, request=HOOKED), stamp="new", now=NOW, image=IMAGE, ignored=()
-    )
+    quiet = running.succeed(NEW, image=IMAGE, ignored=("steps",))
+    told = replace(running, request=HOOKED).succeed(NEW, image=IMAGE, ignored=())
     assert (quiet.due_at, quiet.webhook, quiet.ignored) == (None, None, ("steps",))
     assert (told.due_at, told.webhook) == (NOW + generations.RESEND_AFTER, "pending")
 
@@ -183,19 +182,17 @@ def test_a_success_is_due_only_for_its_webhook() -> None:
 def test_a_healed_failure_is_told_to_its_webhook_again() -> None:
     """The receiver was told of a failure that is none."""
     failed = replace(EVERY_STATE["failed, may heal"], request=HOOKED, webhook="delivered", webhook_tries=3)
-    healed = generations.succeed(failed, stamp="new", now=NOW, image=IMAGE, ignored=())
+    healed = failed.succeed(NEW, image=IMAGE, ignored=())
     assert (healed.state, healed.failure) == ("succeeded", None)
     assert (healed.webhook, healed.webhook_tries) == ("pending", 0)
 
 
 def test_a_tombstone_keeps_nothing_of_the_request() -> None:
-    """Neither prompts nor where to call; the owner stays, to find the image by, and what the key asked for."""
-    gone = generations.delete(
-        replace(EVERY_STATE["succeeded"], request=HOOKED, webhook="pending"), stamp="new", now=NOW
-    )
-    assert gone.request == GenerationRequest(image=TextToImage(text_prompts=()))
+    """Neither prompts nor where to call; the owner stays, to find the image by, and what the key stands for."""
+    gone = replace(EVERY_STATE["succeeded"], request=HOOKED, webhook="pending").delete(NEW)
+    assert gone.request == GenerationRequest(task=TextToImage(text_prompts=()))
     assert (gone.image, gone.failure, gone.webhook, gone.ignored) == (None, None, None, ())
-    assert (gone.owner, gone.asked) == ("o" * 26, "fingerprint")
+    assert (gone.owner, gone.fingerprint) == ("o" * 26, "fingerprint")
     assert gone.due_at is not None
 
 
@@ -204,7 +201,7 @@ def test_a_webhook_is_given_up_after_its_last_try() -> None:
     one = replace(record("succeeded", paid_attempts=1, request=HOOKED), webhook="pending")
     states = []
     for _ in range(generations.MAX_WEBHOOK_TRIES):
-        one = generations.webhook_refused(one, stamp="new", now=NOW)
+        one = one.refuse_webhook(NEW)
         states.append(one.webhook)
     assert states == ["pending"] * (generations.MAX_WEBHOOK_TRIES - 1) + ["failed"]
     assert one.due_at is None
@@ -213,9 +210,9 @@ def test_a_webhook_is_given_up_after_its_last_try() -> None:
 def test_a_webhook_that_ended_leaves_a_failure_due_that_may_heal() -> None:
     """The sweeper still looks for the image."""
     failed = replace(EVERY_STATE["failed, may heal"], webhook="pending")
-    assert generations.webhook_ended(failed, stamp="new", delivered=True).due_at == failed.due_at
+    assert failed.end_webhook(NEW, delivered=True).due_at == failed.due_at
     ended = replace(EVERY_STATE["succeeded"], webhook="pending")
-    assert generations.webhook_ended(ended, stamp="new", delivered=True).due_at is None
+    assert ended.end_webhook(NEW, delivered=True).due_at is None
 
 
 def test_a_lease_is_live_until_its_last_moment() -> None:
@@ -254,7 +251,7 @@ def test_every_recorded_failure_comes_back_as_the_error_that_it_was(
 ) -> None:
     """Code, sentence and fields survive."""
     failure = Failure(code=kind.kind.code, detail="Because.", paid=True, fields=(("steps", "too few"),))
-    error = generations.recorded_error(failure, generation_id="gen_a", replayed=True)
+    error = failure.error(generation_id="gen_a", replayed=True)
     assert type(error) is kind
     assert error.detail == "Because."
     assert [(one.field, one.message) for one in error.errors] == [("steps", "too few")]
@@ -266,7 +263,7 @@ TIMES = st.datetimes(timezones=st.just(UTC))
 PLAIN = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), TEXTS)
 REQUESTS = st.builds(
     GenerationRequest,
-    image=st.builds(
+    task=st.builds(
         lambda size, **rest: TextToImage(width=size[0], height=size[1], **rest),
         size=st.sampled_from(SIZES),
         text_prompts=st.lists(
@@ -285,13 +282,13 @@ GENERATIONS = st.builds(
     Generation,
     id=TEXTS,
     owner=TEXTS,
-    asked=TEXTS,
+    fingerprint=TEXTS,
     request=REQUESTS,
     asynchronous=st.booleans(),
     created_at=TIMES,
     expires_at=TIMES,
     state=st.sampled_from(["queued", "running", "succeeded", "failed", "deleted"]),
-    stamp=TEXTS,
+    version=TEXTS,
     claim=TEXTS,
     quota_day=TEXTS,
     due_at=st.none() | TIMES,

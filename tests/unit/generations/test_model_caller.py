@@ -17,17 +17,18 @@ from tests.support.fakes import (
     CORE,
     SDXL,
     Answer,
-    FakeChance,
     FakeClock,
     FakeDeadline,
     FakeObserver,
+    FakeRandomness,
     FakeRuntime,
     sdxl_answer,
     stable_image_answer,
 )
 
-REQUEST = GenerationRequest(image=TextToImage(text_prompts=(Prompt(text="tea"),), seed=7))
-STRICT = replace(REQUEST, strict=True, image=replace(REQUEST.image, cfg_scale=9.0))
+TEA = TextToImage(text_prompts=(Prompt(text="tea"),), seed=7)
+REQUEST = GenerationRequest(task=TEA)
+STRICT = replace(REQUEST, strict=True, task=replace(TEA, cfg_scale=9.0))
 RETIRED = errors.ModelRetired("Retired.")
 THROTTLED = errors.ModelThrottled("Busy.")
 UNREACHABLE = errors.ModelUnavailable("Refused.")
@@ -53,7 +54,7 @@ class Line:
 
 
 @dataclass
-class FullJitter(FakeChance):
+class FullJitter(FakeRandomness):
     """Draws the fractions that a test gives."""
 
     fractions: list[float] = field(default_factory=list)
@@ -67,7 +68,7 @@ def line(
     *answers: Answer,
     models: tuple[str, ...] = (SDXL, CORE),
     model_timeout: float = 60,
-    chance: FakeChance | None = None,
+    randomness: FakeRandomness | None = None,
 ) -> Line:
     """Return a caller whose runtime answers so."""
     runtime, clock, observer = FakeRuntime(list(answers)), FakeClock(), FakeObserver()
@@ -75,7 +76,7 @@ def line(
         refs=tuple(resolve(model, region="us-west-2") for model in models),
         runtime=runtime,
         clock=clock,
-        chance=chance or FakeChance(),
+        randomness=randomness or FakeRandomness(),
         observer=observer,
         model_timeout=model_timeout,
     )
@@ -85,7 +86,7 @@ def line(
 def test_the_first_model_of_the_list_draws() -> None:
     """The order of the list is the order of preference."""
     service = line()
-    drawn = service.caller.draw(REQUEST, service.deadline())
+    drawn = service.caller.call(REQUEST, service.deadline())
     assert (drawn.ref.id, drawn.seed, service.called) == (SDXL, 7, [SDXL])
 
 
@@ -93,7 +94,7 @@ def test_a_retired_model_costs_one_unbilled_call_a_process() -> None:
     """The next request goes straight to the model that is alive."""
     service = line(RETIRED, stable_image_answer(seed=7))
     for _ in range(3):
-        assert service.caller.draw(REQUEST, service.deadline()).ref.id == CORE
+        assert service.caller.call(REQUEST, service.deadline()).ref.id == CORE
     assert service.called == [SDXL, CORE, CORE, CORE]
     assert service.observer.events.count(("model_retired", SDXL)) == 1
 
@@ -102,7 +103,7 @@ def test_two_entries_of_one_model_are_remembered_apart() -> None:
     """The model may be retired on demand and alive behind the operator's own endpoint."""
     endpoint = f"{SDXL}@arn:aws:sagemaker:us-west-2:123456789012:endpoint/sdxl"
     service = line(RETIRED, sdxl_answer(seed=7), models=(SDXL, endpoint))
-    drawn = service.caller.draw(replace(REQUEST, model=SDXL), service.deadline())
+    drawn = service.caller.call(replace(REQUEST, model=SDXL), service.deadline())
     assert drawn.ref.host == "endpoint"
 
 
@@ -112,7 +113,7 @@ def test_a_pinned_model_that_is_retired_names_its_successor() -> None:
     pinned = replace(REQUEST, model=SDXL)
     for _ in range(2):
         with pytest.raises(errors.ModelRetired, match=CORE):
-            service.caller.draw(pinned, service.deadline())
+            service.caller.call(pinned, service.deadline())
     assert service.called == [SDXL]
 
 
@@ -120,7 +121,7 @@ def test_when_every_model_is_retired_the_error_says_so() -> None:
     """It is unbilled and the operator's to mend."""
     service = line(RETIRED)
     with pytest.raises(errors.ModelRetired, match="Every model of this deployment") as caught:
-        service.caller.draw(REQUEST, service.deadline())
+        service.caller.call(REQUEST, service.deadline())
     assert caught.value.kind.paid == "no"
     assert "successor" not in caught.value.detail  # it is retired here, too
     assert service.called == [SDXL, CORE]
@@ -132,10 +133,10 @@ def test_where_nothing_is_left_a_retired_model_is_asked_again_once_a_minute() ->
     for seconds in (0, 59):
         service.clock.sleep(seconds)
         with pytest.raises(errors.ModelRetired):
-            service.caller.draw(REQUEST, service.deadline())
+            service.caller.call(REQUEST, service.deadline())
     assert service.called == [SDXL, CORE]
     service.clock.sleep(1)
-    assert service.caller.draw(REQUEST, service.deadline()).ref.id == CORE
+    assert service.caller.call(REQUEST, service.deadline()).ref.id == CORE
     assert service.called == [SDXL, CORE, SDXL, CORE]
 
 
@@ -145,7 +146,7 @@ def test_a_model_that_the_operator_hosts_has_no_successor() -> None:
     service = line(RETIRED, models=(endpoint,))
     assert service.caller.refs[0].lifecycle == Lifecycle()
     with pytest.raises(errors.ModelRetired) as caught:
-        service.caller.draw(REQUEST, service.deadline())
+        service.caller.call(REQUEST, service.deadline())
     assert "successor" not in caught.value.detail
 
 
@@ -163,7 +164,7 @@ def test_a_pinned_model_that_is_not_enabled_lists_those_that_are() -> None:
 def test_what_is_certainly_unbilled_and_will_pass_is_tried_again(error: ImagegenError) -> None:
     """The client waits a moment instead of getting an error."""
     service = line(error, error, sdxl_answer(seed=7))
-    service.caller.draw(REQUEST, service.deadline())
+    service.caller.call(REQUEST, service.deadline())
     assert service.called == [SDXL] * 3
     assert service.clock.slept == [0.1, 0.2]
 
@@ -178,15 +179,15 @@ def test_everything_else_is_exactly_one_request(kind: type[ImagegenError]) -> No
     """A second request may be paid a second time."""
     service = line(kind("No."), models=(SDXL,))
     with pytest.raises(ImagegenError):
-        service.caller.draw(REQUEST, service.deadline())
+        service.caller.call(REQUEST, service.deadline())
     assert len(service.called) == 1
 
 
 def test_the_pauses_double_up_to_a_bound_and_jitter_is_full() -> None:
     """Each pause is anything between nothing and its bound, so that callers do not come back together."""
     chance = FullJitter(fractions=[1.0, 0.0, 0.5, 1.0, 1.0, 1.0, 1.0, 0.0])
-    service = line(*[THROTTLED] * 8, sdxl_answer(seed=7), chance=chance)
-    service.caller.draw(REQUEST, service.deadline(100))
+    service = line(*[THROTTLED] * 8, sdxl_answer(seed=7), randomness=chance)
+    service.caller.call(REQUEST, service.deadline(100))
     assert service.clock.slept == [0.2, 0.0, 0.4, 1.6, 2.0, 2.0, 2.0, 0.0]
 
 
@@ -195,16 +196,16 @@ def test_retries_end_while_one_whole_call_and_storing_still_fit() -> None:
     service = line(THROTTLED)
     deadline = service.deadline(80)
     with pytest.raises(errors.ModelThrottled):
-        service.caller.draw(REQUEST, deadline)
+        service.caller.call(REQUEST, deadline)
     assert deadline.remaining() < 60 + STORE_RESERVE
     assert sum(service.clock.slept[:-1]) <= 80 - 60 - STORE_RESERVE
 
 
 def test_retries_are_bounded_in_number_even_if_no_time_passes() -> None:
     """A clock that stands still must not mean an endless loop."""
-    service = line(THROTTLED, chance=FullJitter(fractions=[0.0] * 50))
+    service = line(THROTTLED, randomness=FullJitter(fractions=[0.0] * 50))
     with pytest.raises(errors.ModelThrottled):
-        service.caller.draw(REQUEST, service.deadline())
+        service.caller.call(REQUEST, service.deadline())
     assert len(service.called) == 50
 
 
@@ -212,7 +213,7 @@ def test_no_call_is_begun_that_could_not_be_stored() -> None:
     """It would be paid for and lost; not calling costs nothing."""
     service = line()
     with pytest.raises(errors.ModelUnavailable, match="Too little time") as caught:
-        service.caller.draw(REQUEST, service.deadline(60 + STORE_RESERVE - 0.001))
+        service.caller.call(REQUEST, service.deadline(60 + STORE_RESERVE - 0.001))
     assert service.called == []
     assert caught.value.kind.paid == "no"
 
@@ -222,7 +223,7 @@ def test_every_allowed_model_timeout_leaves_room_for_a_call_at_the_door(model_ti
     """The function's time-out is derived as the stack derives it; ten seconds may pass before the call."""
     function_timeout = min(300, max(10, model_timeout + 20))
     service = line(model_timeout=model_timeout)
-    service.caller.draw(REQUEST, service.deadline(function_timeout - 10))
+    service.caller.call(REQUEST, service.deadline(function_timeout - 10))
     assert service.called == [SDXL]
 
 
@@ -233,7 +234,7 @@ def test_strict_refuses_what_the_model_would_ignore_before_calling_it() -> None:
         service.caller.check(STRICT)
     assert [one.field for one in caught.value.errors] == ["cfg_scale"]
     with pytest.raises(errors.UnsupportedParameter):
-        service.caller.draw(STRICT, service.deadline())
+        service.caller.call(STRICT, service.deadline())
     assert service.called == []
 
 
@@ -242,7 +243,7 @@ def test_strict_passes_the_door_while_one_living_model_could_honour_it() -> None
     service = line(RETIRED)
     service.caller.check(STRICT)
     with pytest.raises(errors.UnsupportedParameter):
-        service.caller.draw(STRICT, service.deadline())
+        service.caller.call(STRICT, service.deadline())
     assert service.called == [SDXL]
     with pytest.raises(errors.UnsupportedParameter):
         service.caller.check(STRICT)
@@ -251,7 +252,7 @@ def test_strict_passes_the_door_while_one_living_model_could_honour_it() -> None
 def test_what_the_model_ignores_is_named_where_strict_is_not_asked_for() -> None:
     """The answer tells what was lost."""
     service = line(models=(CORE,))
-    drawn = service.caller.draw(replace(STRICT, strict=False), service.deadline())
+    drawn = service.caller.call(replace(STRICT, strict=False), service.deadline())
     assert drawn.ignored == ("cfg_scale",)
     assert service.caller.ignored(CORE, STRICT) == ("cfg_scale",)
     assert service.caller.ignored("gone.from-the-list", STRICT) == ()
@@ -273,19 +274,19 @@ def test_an_answer_is_never_taken_for_unbilled() -> None:
     dialect = replace(ref.model.dialect, artifacts=Refusing())
     service.caller.refs = (replace(ref, model=replace(ref.model, dialect=dialect)),)
     with pytest.raises(errors.BadModelResponse):
-        service.caller.draw(REQUEST, service.deadline())
+        service.caller.call(REQUEST, service.deadline())
 
 
 def test_the_seed_that_was_sent_is_reported_where_the_answer_has_none() -> None:
     """Every image can be made again."""
     service = line(sdxl_answer(seed=0))
-    assert service.caller.draw(REQUEST, service.deadline()).seed == 7
+    assert service.caller.call(REQUEST, service.deadline()).seed == 7
 
 
 def test_a_filtered_image_is_a_paid_failure_and_does_not_fall_through() -> None:
     """Asking the next model would be paid again."""
     service = line(sdxl_answer(seed=7, reason="CONTENT_FILTERED"))
     with pytest.raises(errors.ContentFiltered) as caught:
-        service.caller.draw(REQUEST, service.deadline())
+        service.caller.call(REQUEST, service.deadline())
     assert caught.value.kind.paid == "yes"
     assert service.called == [SDXL]

@@ -15,13 +15,15 @@ from imagegen.contracts.text_to_image.parameters import Prompt, TextToImage
 from imagegen.errors import ImagegenError
 from imagegen.generations import generation as generations
 from imagegen.generations.generation import Generation
-from imagegen.generations.submit import NotYet, Submission
+from imagegen.generations.jobs import RetryLater
+from imagegen.generations.submit import Submission
 from tests.support.fakes import CORE, SDXL, FakeStore, World, png, sdxl_answer, world
+from tests.support.tasks import text_to_image
 
 OWNER: Final = "alice" * 5 + "a"
 OTHER: Final = "bobby" * 5 + "b"
 KEY: Final = "key-of-sixteen-characters"
-REQUEST: Final = GenerationRequest(image=TextToImage(text_prompts=(Prompt(text="tea"),)))
+REQUEST: Final = GenerationRequest(task=TextToImage(text_prompts=(Prompt(text="tea"),)))
 HOOKED: Final = replace(REQUEST, webhook_url="https://receiver.example/hook")
 DOWN: Final = errors.InternalError("The table did not answer.")
 NOT_STORED: Final = errors.StoreFailed("S3 did not confirm it.")
@@ -49,20 +51,25 @@ def submit(
     service: World,
     *,
     key: str | None = KEY,
-    asked: str = "fingerprint",
+    fingerprint: str = "fingerprint",
     request: GenerationRequest = REQUEST,
     asynchronous: bool = False,
     owner: str = OWNER,
 ) -> Submission:
     """Submit one request."""
-    return service.generator.submit(
-        request, owner=owner, asked=asked, key=key, asynchronous=asynchronous, deadline=service.deadline()
+    return service.submitter.submit(
+        request,
+        owner=owner,
+        fingerprint=fingerprint,
+        key=key,
+        asynchronous=asynchronous,
+        deadline=service.deadline(),
     )
 
 
 def work(service: World) -> None:
     """Take the next message, as the worker does."""
-    service.generator.work(service.queue.sent.pop(0), service.deadline())
+    service.jobs.work(service.queue.sent.pop(0), service.deadline())
 
 
 def later(service: World, seconds: float = 86) -> None:
@@ -72,13 +79,13 @@ def later(service: World, seconds: float = 86) -> None:
 
 def cut_off(service: World, *, stored: bool = False, asynchronous: bool = False) -> Generation:
     """Leave a generation behind whose attempt was killed after its call, before or after it stored the image."""
-    draft = service.generator.ledger.draft(
-        REQUEST, owner=OWNER, asked="fingerprint", key=KEY, asynchronous=asynchronous
+    draft = service.ledger.draft(
+        REQUEST, owner=OWNER, fingerprint="fingerprint", key=KEY, asynchronous=asynchronous
     )
     if asynchronous:
-        draft = service.generator.ledger.start(draft)
+        draft = service.ledger.start(draft)
     service.quotas.take(OWNER, draft.quota_day)
-    service.generator.ledger.write(draft, replacing=None)
+    service.ledger.write(draft, replacing=None)
     if stored:
         store_late(service, draft)
     return draft
@@ -89,7 +96,7 @@ def store_late(service: World, record: Generation) -> None:
     donor = world()
     made = submit(donor).generation
     assert made.image is not None
-    service.images.put(record.owner, record.id, png(), made.image)
+    service.images.put(record.image_name, png(), made.image)
 
 
 def counted(service: World) -> int:
@@ -128,7 +135,7 @@ def test_requests_without_a_key_are_generations_of_their_own() -> None:
 def test_the_service_draws_the_seed_and_keeps_it() -> None:
     """So every image can be made again."""
     service = world()
-    seed = submit(service).generation.request.image.seed
+    seed = text_to_image(submit(service).generation.request).seed
     assert seed > 0
     assert service.runtime.calls[0][1]["seed"] == seed
 
@@ -159,7 +166,7 @@ def test_the_same_key_with_another_body_is_a_conflict() -> None:
     service = world()
     submit(service)
     with pytest.raises(errors.IdempotencyConflict):
-        submit(service, asked="something else")
+        submit(service, fingerprint="something else")
 
 
 def test_the_same_key_of_another_caller_is_another_generation() -> None:
@@ -174,7 +181,7 @@ def test_a_key_outlives_the_model_that_served_it() -> None:
     request = replace(REQUEST, model=SDXL)
     service = world()
     made = submit(service, request=request)
-    service.generator.attempts.caller.refs = service.generator.attempts.caller.refs[1:]
+    service.attempts.caller.refs = service.attempts.caller.refs[1:]
     assert submit(service, request=request).generation == made.generation
 
 
@@ -206,7 +213,7 @@ def test_a_failure_that_cost_nothing_gives_its_unit_back_and_frees_the_key(error
     with pytest.raises(type(error)):
         submit(service)
     assert (service.store.only().restartable, counted(service)) == (True, 0)
-    service.generator.attempts.caller._retired.clear()
+    service.attempts.caller._retired.clear()
     service.runtime.answers.clear()
     assert submit(service).generation.state == "succeeded"
     assert counted(service) == 1
@@ -218,7 +225,7 @@ def test_a_freed_key_still_belongs_to_its_body() -> None:
     with pytest.raises(errors.Misconfigured):
         submit(service)
     with pytest.raises(errors.IdempotencyConflict):
-        submit(service, asked="something else")
+        submit(service, fingerprint="something else")
 
 
 def test_a_duplicate_of_a_running_request_is_told_where_to_look() -> None:
@@ -275,9 +282,15 @@ def interrupted(
 ) -> World:
     """Return the same world as one of its processes sees it, with something happening in between."""
     store = Interrupted(service.store, after_get=after_get, after_write=after_write)
-    ledger = replace(service.generator.ledger, store=store)  # type: ignore[arg-type]  # the rest is passed on
-    attempts = replace(service.generator.attempts, ledger=ledger)
-    return replace(service, generator=replace(service.generator, ledger=ledger, attempts=attempts))
+    ledger = replace(service.ledger, store=store)  # type: ignore[arg-type]  # the rest is passed on
+    attempts = replace(service.attempts, ledger=ledger)
+    parts = replace(
+        service.service,
+        submitter=replace(service.submitter, ledger=ledger, attempts=attempts),
+        history=replace(service.history, ledger=ledger, attempts=attempts),
+        jobs=replace(service.jobs, ledger=ledger, attempts=attempts),
+    )
+    return replace(service, service=parts)
 
 
 def test_of_two_claims_that_race_one_is_written_and_one_replayed() -> None:
@@ -294,7 +307,7 @@ def test_a_claim_that_went_on_before_its_answer_came_keeps_its_unit() -> None:
     service = world()
 
     def started_and_lost() -> None:
-        ledger = service.generator.ledger
+        ledger = service.ledger
         ledger.write(ledger.start(service.store.only()), replacing=service.store.only())
         raise DOWN
 
@@ -315,8 +328,8 @@ def test_of_two_workers_that_race_for_a_job_one_calls_the_model() -> None:
     service = world()
     id_ = submit(service, asynchronous=True).generation.id
     slow = interrupted(service, after_get=lambda: work(service))
-    with pytest.raises(NotYet):
-        slow.generator.work(id_, service.deadline())
+    with pytest.raises(RetryLater):
+        slow.jobs.work(id_, service.deadline())
     assert (service.store.only().state, len(service.runtime.calls)) == ("succeeded", 1)
 
 
@@ -326,7 +339,7 @@ def test_an_unbilled_end_that_comes_too_late_gives_nothing_back() -> None:
 
     def given_up() -> None:
         later(service)
-        service.generator.look_up(service.store.only().id, owner=OWNER)
+        service.history.look_up(service.store.only().id, owner=OWNER)
 
     service.runtime.before = given_up
     with pytest.raises(errors.Misconfigured):
@@ -376,11 +389,11 @@ def test_the_kill_switch_holds_for_jobs_that_are_queued_already() -> None:
     service = world()
     submit(service, asynchronous=True)
     service.quotas.switched_off = True
-    with pytest.raises(NotYet):
+    with pytest.raises(RetryLater):
         work(service)
     assert (service.store.only().state, service.runtime.calls) == ("queued", [])
     service.quotas.switched_off = False
-    service.generator.work(service.store.only().id, service.deadline())
+    service.jobs.work(service.store.only().id, service.deadline())
     assert service.store.only().state == "succeeded"
 
 
@@ -436,7 +449,7 @@ def test_a_claim_that_may_stand_keeps_its_unit() -> None:
         submit(service, asynchronous=True)
     assert counted(service) == 1
     later(service, 121)
-    service.generator.sweep(limit=10)
+    service.jobs.sweep(limit=10)
     work(service)
     assert (service.store.only().state, counted(service)) == ("succeeded", 1)
 
@@ -523,7 +536,7 @@ def test_the_caller_gets_the_image_even_if_its_end_is_never_recorded() -> None:
     service.store.failures.clear()
     assert (made.state, service.store.only().state) == ("succeeded", "running")
     later(service)
-    assert service.generator.look_up(made.id, owner=OWNER).image == made.image
+    assert service.history.look_up(made.id, owner=OWNER).image == made.image
     assert len(service.runtime.calls) == 1
 
 
@@ -535,7 +548,7 @@ def test_a_cut_off_attempt_is_left_alone_while_its_lease_is_live() -> None:
     service = world()
     running = cut_off(service, stored=True)
     later(service, 84)
-    assert service.generator.look_up(running.id, owner=OWNER).state == "running"
+    assert service.history.look_up(running.id, owner=OWNER).state == "running"
 
 
 def test_a_cut_off_attempt_whose_image_is_there_is_finished_by_looking() -> None:
@@ -543,7 +556,7 @@ def test_a_cut_off_attempt_whose_image_is_there_is_finished_by_looking() -> None
     service = world()
     running = cut_off(service, stored=True)
     later(service)
-    found = service.generator.look_up(running.id, owner=OWNER)
+    found = service.history.look_up(running.id, owner=OWNER)
     assert (found.state, service.runtime.calls) == ("succeeded", [])
 
 
@@ -555,8 +568,8 @@ def test_a_cut_off_attempt_without_an_image_ends_as_unknown(way: str) -> None:
     later(service)
     ways: dict[str, Callable[[], object]] = {
         "the same key": lambda: submit(service),
-        "a look-up": lambda: service.generator.look_up(running.id, owner=OWNER),
-        "the sweeper": lambda: service.generator.sweep(limit=10),
+        "a look-up": lambda: service.history.look_up(running.id, owner=OWNER),
+        "the sweeper": lambda: service.jobs.sweep(limit=10),
     }
     try:
         ways[way]()
@@ -574,10 +587,10 @@ def test_while_the_bucket_does_not_answer_a_cut_off_attempt_stays_as_it_is() -> 
     running = cut_off(service, stored=True)
     later(service)
     service.images.failures += [DOWN, DOWN]
-    assert service.generator.look_up(running.id, owner=OWNER).state == "running"
+    assert service.history.look_up(running.id, owner=OWNER).state == "running"
     with pytest.raises(errors.InProgress):
         submit(service)
-    assert service.generator.look_up(running.id, owner=OWNER).state == "succeeded"
+    assert service.history.look_up(running.id, owner=OWNER).state == "succeeded"
 
 
 def test_a_slow_attempt_ends_well_though_it_was_given_up_meanwhile() -> None:
@@ -586,7 +599,7 @@ def test_a_slow_attempt_ends_well_though_it_was_given_up_meanwhile() -> None:
 
     def given_up() -> None:
         later(service)
-        assert service.generator.look_up(service.store.only().id, owner=OWNER).state == "failed"
+        assert service.history.look_up(service.store.only().id, owner=OWNER).state == "failed"
 
     service.runtime.before = given_up
     made = submit(service).generation
@@ -599,7 +612,7 @@ def test_an_attempt_whose_generation_was_deleted_removes_its_own_image() -> None
 
     def deleted() -> None:
         later(service)
-        service.generator.delete(service.store.only().id, owner=OWNER)
+        service.history.delete(service.store.only().id, owner=OWNER)
 
     service.runtime.before = deleted
     with pytest.raises(errors.Gone):
@@ -612,13 +625,13 @@ def test_the_sweeper_looks_once_more_for_a_late_image_and_then_gives_up() -> Non
     service = world()
     running = cut_off(service)
     later(service)
-    service.generator.sweep(limit=10)
+    service.jobs.sweep(limit=10)
     assert service.store.only().due_at is not None
     later(service, 121)
-    service.generator.sweep(limit=10)
-    assert (service.store.only().due_at, service.generator.sweep(limit=10)) == (None, 0)
+    service.jobs.sweep(limit=10)
+    assert (service.store.only().due_at, service.jobs.sweep(limit=10)) == (None, 0)
     store_late(service, running)
-    assert service.generator.look_up(running.id, owner=OWNER).state == "succeeded"
+    assert service.history.look_up(running.id, owner=OWNER).state == "succeeded"
 
 
 # -- the queue's door ------------------------------------------------------------------------------------------------
@@ -640,9 +653,9 @@ def test_a_message_that_was_lost_is_sent_again_by_the_sweeper() -> None:
     service.queue.failures.append(DOWN)
     submit(service, asynchronous=True)
     later(service, 119)
-    assert (service.generator.sweep(limit=10), service.queue.sent) == (0, [])
+    assert (service.jobs.sweep(limit=10), service.queue.sent) == (0, [])
     later(service, 1)
-    assert (service.generator.sweep(limit=10), service.generator.sweep(limit=10)) == (1, 0)
+    assert (service.jobs.sweep(limit=10), service.jobs.sweep(limit=10)) == (1, 0)
     work(service)
     assert service.store.only().state == "succeeded"
 
@@ -651,8 +664,8 @@ def test_a_message_for_a_live_attempt_comes_back() -> None:
     """It is the only one that would notice if the attempt died."""
     service = world()
     running = cut_off(service, asynchronous=True)
-    with pytest.raises(NotYet):
-        service.generator.work(running.id, service.deadline())
+    with pytest.raises(RetryLater):
+        service.jobs.work(running.id, service.deadline())
 
 
 @pytest.mark.parametrize("error", UNBILLED[:2], ids=code)
@@ -660,8 +673,8 @@ def test_a_job_that_only_has_to_wait_goes_back_to_the_queue(error: ImagegenError
     """It is not failed, not paid, and stays counted."""
     service = world(answers=[error])
     submit(service, asynchronous=True)
-    with pytest.raises(NotYet):
-        service.generator.work(service.queue.sent[0], service.deadline())
+    with pytest.raises(RetryLater):
+        service.jobs.work(service.queue.sent[0], service.deadline())
     waiting = service.store.only()
     assert (waiting.state, waiting.paid_attempts, counted(service)) == ("queued", 0, 1)
     service.runtime.answers[:] = [sdxl_answer()]
@@ -683,7 +696,7 @@ def test_a_job_that_no_waiting_helps_ends_and_is_acknowledged(error: ImagegenErr
 
 def test_a_message_of_a_generation_that_is_not_there_is_acknowledged() -> None:
     """Its record has expired, or it never was one of ours."""
-    world().generator.work("gen_" + "a" * 26, world().deadline())
+    world().jobs.work("gen_" + "a" * 26, world().deadline())
 
 
 def test_a_stale_message_starts_a_key_that_was_used_again_only_once() -> None:
@@ -694,7 +707,7 @@ def test_a_stale_message_starts_a_key_that_was_used_again_only_once() -> None:
     made = submit(service, asynchronous=True)
     assert not made.replayed
     work(service)
-    service.generator.work(made.generation.id, service.deadline())
+    service.jobs.work(made.generation.id, service.deadline())
     assert (len(service.runtime.calls), counted(service)) == (2, 1)
 
 
@@ -706,9 +719,9 @@ def test_attempts_that_are_cut_off_are_paid_up_to_the_limit_and_no_further(limit
     id_ = submit(service, asynchronous=True).generation.id
     for _ in range(limit):
         with pytest.raises(SystemExit):
-            service.generator.work(id_, service.deadline())
+            service.jobs.work(id_, service.deadline())
         later(service)
-    service.generator.work(id_, service.deadline())
+    service.jobs.work(id_, service.deadline())
     failure = service.store.only().failure
     assert failure is not None
     assert (failure.code, len(service.runtime.calls), counted(service)) == ("outcome_unknown", limit, 1)
@@ -719,9 +732,9 @@ def test_before_another_paid_call_the_image_of_the_first_is_looked_for() -> None
     service = world(max_paid_attempts=2)
     running = cut_off(service, asynchronous=True)
     later(service)
-    assert service.generator.look_up(running.id, owner=OWNER).state == "queued"
+    assert service.history.look_up(running.id, owner=OWNER).state == "queued"
     store_late(service, running)
-    service.generator.work(running.id, service.deadline())
+    service.jobs.work(running.id, service.deadline())
     assert (service.store.only().state, service.runtime.calls) == ("succeeded", [])
 
 
@@ -730,11 +743,11 @@ def test_a_limit_that_was_lowered_ends_what_is_above_it() -> None:
     service = world(max_paid_attempts=2)
     running = cut_off(service, asynchronous=True)
     later(service)
-    service.generator.look_up(running.id, owner=OWNER)
-    ledger = service.generator.ledger
+    service.history.look_up(running.id, owner=OWNER)
+    ledger = service.ledger
     lowered = replace(ledger, limits=replace(ledger.limits, max_paid_attempts=1))
-    attempts = replace(service.generator.attempts, ledger=lowered)
-    replace(service.generator, ledger=lowered, attempts=attempts).work(running.id, service.deadline())
+    attempts = replace(service.attempts, ledger=lowered)
+    replace(service.jobs, ledger=lowered, attempts=attempts).work(running.id, service.deadline())
     assert (service.store.only().state, service.runtime.calls) == ("failed", [])
 
 
@@ -743,7 +756,7 @@ def test_a_synchronous_generation_is_never_paid_again() -> None:
     service = world(max_paid_attempts=3)
     running = cut_off(service)
     later(service)
-    service.generator.work(running.id, service.deadline())
+    service.jobs.work(running.id, service.deadline())
     assert (service.store.only().state, service.runtime.calls) == ("failed", [])
 
 
@@ -754,7 +767,7 @@ def test_a_job_whose_message_was_given_up_unpaid_fails_and_frees_its_key() -> No
     """Nothing was paid, so nothing stays counted."""
     service = world()
     id_ = submit(service, asynchronous=True).generation.id
-    service.generator.bury(id_)
+    service.jobs.bury(id_)
     assert (service.store.only().restartable, counted(service)) == (True, 0)
 
 
@@ -763,7 +776,7 @@ def test_a_job_whose_message_was_given_up_after_a_paid_call_ends_as_unknown() ->
     service = world(max_paid_attempts=2)
     running = cut_off(service, asynchronous=True)
     later(service)
-    service.generator.bury(running.id)
+    service.jobs.bury(running.id)
     failure = service.store.only().failure
     assert failure is not None
     assert (failure.code, counted(service)) == ("outcome_unknown", 1)
@@ -773,8 +786,8 @@ def test_a_job_that_runs_is_not_buried() -> None:
     """The dead letter waits for its end."""
     service = world()
     running = cut_off(service, asynchronous=True)
-    with pytest.raises(NotYet):
-        service.generator.bury(running.id)
+    with pytest.raises(RetryLater):
+        service.jobs.bury(running.id)
     assert service.store.only() == running
 
 
@@ -783,10 +796,10 @@ def test_a_job_that_has_ended_stays_as_it_is_when_its_message_is_given_up() -> N
     service = world()
     submit(service, request=HOOKED, asynchronous=True)
     service.webhook.answers.append("again")
-    with pytest.raises(NotYet):
+    with pytest.raises(RetryLater):
         work(service)
     ended = service.store.only()
-    service.generator.bury(ended.id)
+    service.jobs.bury(ended.id)
     assert service.store.only() == ended
 
 
@@ -816,10 +829,10 @@ def test_a_webhook_that_does_not_accept_is_told_again_and_then_given_up() -> Non
     id_ = submit(service, request=HOOKED, asynchronous=True).generation.id
     service.webhook.answers += ["again"] * 100
     for _ in range(generations.MAX_WEBHOOK_TRIES - 1):
-        with pytest.raises(NotYet):
-            service.generator.work(id_, service.deadline())
-    service.generator.work(id_, service.deadline())
-    service.generator.work(id_, service.deadline())
+        with pytest.raises(RetryLater):
+            service.jobs.work(id_, service.deadline())
+    service.jobs.work(id_, service.deadline())
+    service.jobs.work(id_, service.deadline())
     assert len(service.webhook.told) == generations.MAX_WEBHOOK_TRIES
     assert (service.store.only().webhook, len(service.runtime.calls)) == ("failed", 1)
 
@@ -838,8 +851,8 @@ def test_a_webhook_that_cannot_be_signed_counts_as_a_try() -> None:
     service = world()
     id_ = submit(service, request=HOOKED, asynchronous=True).generation.id
     service.webhook.failures += [errors.Misconfigured("No secret.")]
-    with pytest.raises(NotYet):
-        service.generator.work(id_, service.deadline())
+    with pytest.raises(RetryLater):
+        service.jobs.work(id_, service.deadline())
     assert service.store.only().webhook_tries == 1
 
 
@@ -851,7 +864,7 @@ def test_a_webhook_whose_message_was_lost_is_told_by_way_of_the_sweeper() -> Non
     with pytest.raises(SystemExit):
         work(service)
     later(service)
-    service.generator.sweep(limit=10)
+    service.jobs.sweep(limit=10)
     assert service.queue.sent == [id_]
     work(service)
     assert service.webhook.told == [(HOOKED.webhook_url, "failed")]
@@ -875,11 +888,11 @@ def test_a_generation_is_shown_to_its_owner_alone(owner: str) -> None:
     service = world()
     made = submit(service).generation
     with pytest.raises(errors.NotFound) as foreign:
-        service.generator.look_up(made.id, owner=owner)
+        service.history.look_up(made.id, owner=owner)
     with pytest.raises(errors.NotFound) as unknown:
-        service.generator.look_up("gen_" + "z" * 26, owner=owner)
+        service.history.look_up("gen_" + "z" * 26, owner=owner)
     with pytest.raises(errors.NotFound):
-        service.generator.delete(made.id, owner=owner)
+        service.history.delete(made.id, owner=owner)
     assert str(foreign.value) == str(unknown.value)
     assert service.images.objects != {}
 
@@ -890,36 +903,36 @@ def test_a_record_past_its_retention_is_not_shown_though_it_is_still_there() -> 
     made = submit(service).generation
     later(service, 30 * 86_400)
     with pytest.raises(errors.NotFound):
-        service.generator.look_up(made.id, owner=OWNER)
+        service.history.look_up(made.id, owner=OWNER)
 
 
 def test_an_image_that_was_removed_is_gone() -> None:
     """By its lifecycle, say."""
     service = world()
     made = submit(service).generation
-    service.generator.require_image(made)
+    service.history.require_image(made)
     service.images.objects.clear()
     with pytest.raises(errors.Gone):
-        service.generator.require_image(made)
+        service.history.require_image(made)
 
 
 def test_deleting_removes_image_and_record_and_the_request_with_it() -> None:
     """Afterwards the id is unknown, also to a second delete."""
     service = world()
     made = submit(service).generation
-    service.generator.delete(made.id, owner=OWNER)
+    service.history.delete(made.id, owner=OWNER)
     assert service.images.objects == {}
     assert "tea" not in next(iter(service.store.items.values()))
-    for again in (service.generator.look_up, service.generator.delete):
+    for again in (service.history.look_up, service.history.delete):
         with pytest.raises(errors.NotFound):
             again(made.id, owner=OWNER)
-    assert service.generator.history(owner=OWNER, limit=10, cursor=None).generations == ()
+    assert service.history.page(owner=OWNER, limit=10, cursor=None).generations == ()
 
 
 def test_a_deleted_key_is_gone_and_never_paid_again() -> None:
     """A duplicate that was under way must not bring it back."""
     service = world()
-    service.generator.delete(submit(service).generation.id, owner=OWNER)
+    service.history.delete(submit(service).generation.id, owner=OWNER)
     with pytest.raises(errors.Gone):
         submit(service)
     assert len(service.runtime.calls) == 1
@@ -930,7 +943,7 @@ def test_what_runs_cannot_be_deleted() -> None:
     service = world()
     running = cut_off(service)
     with pytest.raises(errors.InProgress):
-        service.generator.delete(running.id, owner=OWNER)
+        service.history.delete(running.id, owner=OWNER)
 
 
 @pytest.mark.parametrize("way", ["a second delete", "the sweeper"])
@@ -940,15 +953,15 @@ def test_a_delete_that_was_cut_off_is_finished(way: str) -> None:
     made = submit(service).generation
     service.images.failures.append(DOWN)
     with pytest.raises(errors.InternalError):
-        service.generator.delete(made.id, owner=OWNER)
+        service.history.delete(made.id, owner=OWNER)
     with pytest.raises(errors.NotFound):
-        service.generator.look_up(made.id, owner=OWNER)
+        service.history.look_up(made.id, owner=OWNER)
     assert service.images.objects != {}
     if way == "a second delete":
-        service.generator.delete(made.id, owner=OWNER)
+        service.history.delete(made.id, owner=OWNER)
     else:
         later(service, 121)
-        service.generator.sweep(limit=10)
+        service.jobs.sweep(limit=10)
     assert (service.images.objects, service.store.only().due_at) == ({}, None)
 
 
@@ -958,7 +971,7 @@ def test_one_broken_record_does_not_keep_the_others_from_being_swept() -> None:
     service.queue.failures += [DOWN, DOWN, RuntimeError("unforeseen")]
     ids = {submit(service, key=None, asynchronous=True).generation.id for _ in range(2)}
     later(service, 121)
-    service.generator.sweep(limit=10)
+    service.jobs.sweep(limit=10)
     assert len(service.queue.sent) == 1
     assert set(service.queue.sent) < ids
     assert ("defect", "RuntimeError") in service.observer.events

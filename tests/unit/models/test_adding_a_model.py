@@ -7,10 +7,10 @@ from types import MappingProxyType
 
 import pytest
 
-from imagegen.contracts.text_to_image.parameters import Prompt, TextToImage
+from imagegen.contracts.text_to_image.parameters import Prompt, TextToImage, in_contract_order
 from imagegen.models import stable_image
 from imagegen.models.answers import Answer, seed_of
-from imagegen.models.dialect import Artifact, Dialect, Translation, beyond_default, in_contract_order
+from imagegen.models.dialect import Artifact, Dialect, Translation, Translator
 from imagegen.models.registry import REGISTRY, Lifecycle, Model, Price, resolve
 
 REQUEST = TextToImage(text_prompts=(Prompt(text="tea"),), seed=7, steps=40, sampler="DDIM")
@@ -18,7 +18,7 @@ REQUEST = TextToImage(text_prompts=(Prompt(text="tea"),), seed=7, steps=40, samp
 
 def _translate(request: TextToImage) -> Translation:
     """A dialect of one string."""
-    ignored = beyond_default(request, ("sampler", "steps"))
+    ignored = request.beyond_default(("sampler", "steps"))
     body = {"text": request.text_prompts[0].text, "seed": request.seed}
     return Translation(body=body, seed=request.seed, ignored=in_contract_order(ignored))
 
@@ -43,7 +43,9 @@ NEW_DIALECT = Model(
     id="example.painter-v1:0",
     name="Painter",
     dialect=Dialect(
-        name="painter", translate=_translate, artifacts=_artifacts, honours=("text_prompts", "seed")
+        name="painter",
+        translators={TextToImage.kind: Translator(translate=_translate, honours=("text_prompts", "seed"))},
+        artifacts=_artifacts,
     ),
     regions=("us-east-1",),
     lifecycle=Lifecycle(),
@@ -61,7 +63,7 @@ def test_a_model_with_a_known_dialect_is_one_entry() -> None:
     assert ref.invoke_arns(partition="aws", account="123456789012") == (
         "arn:aws:bedrock:eu-west-1::foundation-model/stability.stable-image-core-v2:0",
     )
-    translation = ref.model.dialect.translate(REQUEST)
+    translation = ref.model.dialect.translators[TextToImage.kind].translate(REQUEST)
     assert translation.body == {"prompt": "tea", "aspect_ratio": "1:1", "seed": 7, "output_format": "png"}
     assert translation.ignored == ("sampler", "steps")
 
@@ -69,7 +71,7 @@ def test_a_model_with_a_known_dialect_is_one_entry() -> None:
 def test_a_model_with_a_new_dialect_is_one_dialect_and_one_entry() -> None:
     """Two pure functions carry a request there and its image back."""
     ref = resolve("example.painter-v1:0", region="us-east-1", registry=EXTENDED)
-    translation = ref.model.dialect.translate(REQUEST)
+    translation = ref.model.dialect.translators[TextToImage.kind].translate(REQUEST)
     assert translation == Translation(body={"text": "tea", "seed": 7}, seed=7, ignored=("sampler", "steps"))
     answer = json.dumps({"png": "AAAA", "seed": 0}).encode()
     (artifact,) = ref.model.dialect.artifacts(answer, seed=translation.seed)

@@ -18,7 +18,7 @@ from imagegen.models.registry import MODELS, Model
 from local.bedrock.catalogue import MODELS as STAND_IN_MODELS
 
 EXAMPLES = settings(max_examples=100, deadline=None)
-ONE_OF_EACH_DIALECT = {model.dialect: model for model in MODELS}.values()
+ONE_OF_EACH_DIALECT = {id(model.dialect): model for model in MODELS}.values()
 every_dialect = pytest.mark.parametrize(
     "model", [pytest.param(model, id=model.id) for model in ONE_OF_EACH_DIALECT]
 )
@@ -76,7 +76,7 @@ def requests(draw: st.DrawFn) -> TextToImage:
 def _translated(model: Model, request: TextToImage) -> Translation | None:
     """Return the translation, or None where the prompts together are too long for the model."""
     try:
-        return model.dialect.translate(request)
+        return model.dialect.translators[TextToImage.kind].translate(request)
     except UnsupportedParameter:
         assert sum(len(prompt.text) for prompt in request.text_prompts) > 9_000
         return None
@@ -106,8 +106,10 @@ def test_what_is_named_is_what_the_registry_announces(model: Model, request: Tex
     """An ignored parameter is one the model does not honour (or a seed out of its range), never both lists."""
     translation = _translated(model, request)
     if translation is not None:
-        assert set(translation.ignored) - {"seed"} <= set(parameters.PARAMETERS) - set(model.dialect.honours)
-        assert set(translation.approximated) <= set(model.dialect.approximates)
+        assert set(translation.ignored) - {"seed"} <= set(parameters.PARAMETERS) - set(
+            model.dialect.translators[TextToImage.kind].honours
+        )
+        assert set(translation.approximated) <= set(model.dialect.translators[TextToImage.kind].approximates)
         assert not set(translation.ignored) & set(translation.approximated)
 
 

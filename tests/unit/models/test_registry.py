@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from imagegen.contracts.text_to_image.parameters import PARAMETERS
+from imagegen.contracts.text_to_image.parameters import PARAMETERS, TextToImage
 from imagegen.models.registry import MODELS, REGISTRY, LifecycleStatus, Model, resolve
 
 SDXL = "stability.stable-diffusion-xl-v1"
@@ -89,8 +89,10 @@ def test_the_price_follows_the_steps_where_the_vendor_says_so(id_: str, steps: i
 @every_model
 def test_what_a_model_honours_is_named_in_the_contracts_words(model: Model) -> None:
     """`/v1/models` lists parameters that a client can send."""
-    assert set(model.dialect.honours) <= set(PARAMETERS)
-    assert set(model.dialect.approximates) <= set(model.dialect.honours)
+    assert set(model.dialect.translators[TextToImage.kind].honours) <= set(PARAMETERS)
+    assert set(model.dialect.translators[TextToImage.kind].approximates) <= set(
+        model.dialect.translators[TextToImage.kind].honours
+    )
 
 
 def test_no_registered_model_streams() -> None:

@@ -258,7 +258,7 @@ def _request(**given: Any) -> TextToImage:
 @pytest.mark.parametrize("model_id", SDXL)
 def test_sdxl_is_sent_every_parameter_as_it_is(model_id: str, case: Case) -> None:
     """The contract is SDXL's own: nothing is ignored, nothing approximated, nothing added."""
-    translation = REGISTRY[model_id].dialect.translate(_request(**case.given))
+    translation = REGISTRY[model_id].dialect.translators[TextToImage.kind].translate(_request(**case.given))
     assert translation.body == {**SDXL_BODY, **case.sdxl}
     assert (translation.ignored, translation.approximated) == ((), ())
     assert translation.seed == translation.body["seed"]
@@ -268,7 +268,7 @@ def test_sdxl_is_sent_every_parameter_as_it_is(model_id: str, case: Case) -> Non
 @pytest.mark.parametrize("model_id", CORE)
 def test_stable_image_core_is_sent_its_own_words(model_id: str, case: Case) -> None:
     """Stable Image Core gets five members at most, and the rest is named."""
-    translation = REGISTRY[model_id].dialect.translate(_request(**case.given))
+    translation = REGISTRY[model_id].dialect.translators[TextToImage.kind].translate(_request(**case.given))
     assert translation.body == {**CORE_BODY, **case.stable_image}
     assert (translation.ignored, translation.approximated) == (case.ignored, case.approximated)
     assert translation.seed == translation.body["seed"]
@@ -278,7 +278,7 @@ def test_stable_image_core_is_sent_its_own_words(model_id: str, case: Case) -> N
 @pytest.mark.parametrize("model_id", [*ULTRA, *SD3])
 def test_ultra_and_sd3_are_sent_the_mode_beside_it(model_id: str, case: Case) -> None:
     """Ultra and the SD3 family take `mode` too."""
-    translation = REGISTRY[model_id].dialect.translate(_request(**case.given))
+    translation = REGISTRY[model_id].dialect.translators[TextToImage.kind].translate(_request(**case.given))
     assert translation.body == {**WITH_MODE_BODY, **case.stable_image}
     assert (translation.ignored, translation.approximated) == (case.ignored, case.approximated)
     assert translation.seed == translation.body["seed"]
@@ -293,7 +293,9 @@ def test_every_model_and_every_parameter_is_in_the_table() -> None:
 @pytest.mark.parametrize("model_id", [*SDXL, *CORE, *ULTRA])
 def test_the_greatest_seed_is_honoured(model_id: str) -> None:
     """The contract's greatest seed goes through where the model takes it."""
-    translation = REGISTRY[model_id].dialect.translate(_request(seed=4294967295))
+    translation = (
+        REGISTRY[model_id].dialect.translators[TextToImage.kind].translate(_request(seed=4294967295))
+    )
     assert (translation.body["seed"], translation.seed) == (4294967295, 4294967295)
     assert translation.ignored == ()
 
@@ -301,14 +303,18 @@ def test_the_greatest_seed_is_honoured(model_id: str) -> None:
 @pytest.mark.parametrize("model_id", SD3)
 def test_a_seed_beyond_sd3s_bound_becomes_the_bound_and_is_named(model_id: str) -> None:
     """SD3 takes one seed less than the contract; the caller is told that it was not the one used."""
-    translation = REGISTRY[model_id].dialect.translate(_request(seed=4294967295, steps=31))
+    translation = (
+        REGISTRY[model_id]
+        .dialect.translators[TextToImage.kind]
+        .translate(_request(seed=4294967295, steps=31))
+    )
     assert (translation.body["seed"], translation.seed) == (4294967294, 4294967294)
     assert translation.ignored == ("seed", "steps")
 
 
 def test_an_integral_float_stays_a_number_of_the_contract() -> None:
     """Integers stay integers: SDXL refuses 30.0 steps."""
-    body = REGISTRY[SDXL[0]].dialect.translate(_request(cfg_scale=10.0)).body
+    body = REGISTRY[SDXL[0]].dialect.translators[TextToImage.kind].translate(_request(cfg_scale=10.0)).body
     assert {name: type(body[name]) for name in ("height", "width", "samples", "seed", "steps")} == {
         "height": int,
         "width": int,
@@ -335,7 +341,12 @@ def test_an_integral_float_stays_a_number_of_the_contract() -> None:
 def test_each_size_becomes_the_nearest_ratio(size: tuple[int, int], ratio: str) -> None:
     """All nine sizes, written out; the text's own width and height decide."""
     width, height = size
-    body = REGISTRY[CORE[0]].dialect.translate(_request(width=width, height=height)).body
+    body = (
+        REGISTRY[CORE[0]]
+        .dialect.translators[TextToImage.kind]
+        .translate(_request(width=width, height=height))
+        .body
+    )
     assert body["aspect_ratio"] == ratio
 
 
@@ -363,7 +374,9 @@ def test_each_size_becomes_the_nearest_ratio(size: tuple[int, int], ratio: str) 
 )
 def test_each_style_becomes_words_at_the_end(preset: str, words: str) -> None:
     """All seventeen presets, written out."""
-    body = REGISTRY[CORE[0]].dialect.translate(_request(style_preset=preset)).body
+    body = (
+        REGISTRY[CORE[0]].dialect.translators[TextToImage.kind].translate(_request(style_preset=preset)).body
+    )
     assert body["prompt"] == f"A tea plantation, {words}"
 
 
@@ -376,7 +389,15 @@ def test_sizes_and_styles_are_all_translated() -> None:
 def test_prompts_of_ten_thousand_characters_together_are_sent() -> None:
     """Five texts of 1998, 1998, 1998, 1998 and 2000 and four commas are exactly the model's limit."""
     texts = _prompts(*(("a" * 1998, 1.0),) * 4, ("a" * 2000, 1.0))
-    assert len(REGISTRY[CORE[0]].dialect.translate(_request(**texts)).body["prompt"]) == 10_000
+    assert (
+        len(
+            REGISTRY[CORE[0]]
+            .dialect.translators[TextToImage.kind]
+            .translate(_request(**texts))
+            .body["prompt"]
+        )
+        == 10_000
+    )
 
 
 @pytest.mark.parametrize("weight", [1.0, -1.0])
@@ -385,7 +406,7 @@ def test_longer_prompts_are_refused_by_name_without_being_quoted(model_id: str, 
     """One character more is refused before the model is called, for negative prompts alike."""
     texts = _prompts(*(("a" * 1998, weight),) * 3, ("a" * 1999, weight), ("a" * 2000, weight))
     with pytest.raises(UnsupportedParameter) as caught:
-        REGISTRY[model_id].dialect.translate(_request(**texts))
+        REGISTRY[model_id].dialect.translators[TextToImage.kind].translate(_request(**texts))
     assert [error.field for error in caught.value.errors] == ["text_prompts"]
     assert "aaa" not in f"{caught.value}{caught.value.errors}"
 
@@ -394,4 +415,12 @@ def test_longer_prompts_are_refused_by_name_without_being_quoted(model_id: str, 
 def test_sdxl_takes_ten_prompts_of_full_length(model_id: str) -> None:
     """SDXL documents no limit for all prompts together."""
     texts = _prompts(*(("a" * 2000, 1.0),) * 10)
-    assert len(REGISTRY[model_id].dialect.translate(_request(**texts)).body["text_prompts"]) == 10
+    assert (
+        len(
+            REGISTRY[model_id]
+            .dialect.translators[TextToImage.kind]
+            .translate(_request(**texts))
+            .body["text_prompts"]
+        )
+        == 10
+    )

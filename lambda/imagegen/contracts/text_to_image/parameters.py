@@ -1,4 +1,4 @@
-"""The Diffusion 1.0 text-to-image contract as plain data: its limits, and one request inside the service.
+"""The Diffusion 1.0 text-to-image contract as plain data: its limits, and one valid request.
 
 The limits follow the Amazon Bedrock user guide, "Diffusion 1.0 text to image". Two bounds are ours, where the
 guide names none: at most 10 prompts, and prompt weights that are finite numbers.
@@ -6,9 +6,9 @@ guide names none: at most 10 prompts, and prompt weights that are finite numbers
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Final
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, Final, Self
 
 MIN_PROMPTS: Final = 1
 MAX_PROMPTS: Final = 10
@@ -21,8 +21,8 @@ MIN_STEPS: Final = 10
 MAX_STEPS: Final = 150
 MIN_SEED: Final = 0
 MAX_SEED: Final = 4_294_967_295
-MAX_DRAWN_SEED: Final = 4_294_967_294
-"""The service draws seeds in 1…this, which every enabled model accepts."""
+MAX_CHOSEN_SEED: Final = 4_294_967_294
+"""The service chooses seeds in 1…this, which every enabled model accepts."""
 
 SIZES: Final = (
     (1024, 1024),
@@ -98,7 +98,11 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextToImage:
-    """One valid request, defaults filled in; `seed` 0 means that the service draws one."""
+    """One valid request, defaults filled in; `seed` 0 means that the service chooses one."""
+
+    kind: ClassVar[str] = "text_to_image"
+    content_type: ClassVar[str] = "image/png"
+    """What the models are asked to answer with."""
 
     text_prompts: tuple[Prompt, ...]
     width: int = 1024
@@ -129,8 +133,21 @@ class TextToImage:
         }
         return {name: value for name, value in members.items() if value is not None}
 
+    def with_seed(self, seed: int) -> Self:
+        """Return the same request with another seed."""
+        return replace(self, seed=seed)
+
+    def emptied(self) -> Self:
+        """Return a request of this kind without anything that the caller wrote."""
+        return type(self)(text_prompts=())
+
+    def beyond_default(self, names: Iterable[str]) -> set[str]:
+        """Return those of `names` whose value differs from the contract's default."""
+        default = TextToImage(text_prompts=())
+        return {name for name in names if getattr(self, name) != getattr(default, name)}
+
     @classmethod
-    def from_parameters(cls, parameters: Mapping[str, Any]) -> TextToImage:
+    def from_parameters(cls, parameters: Mapping[str, Any]) -> Self:
         """Return the request that `parameters()` described; for records of our own, not for callers' input."""
         members = dict(parameters)
         prompts = members.pop("text_prompts")
@@ -138,3 +155,8 @@ class TextToImage:
             text_prompts=tuple(Prompt(text=prompt["text"], weight=prompt["weight"]) for prompt in prompts),
             **members,
         )
+
+
+def in_contract_order(names: Iterable[str]) -> tuple[str, ...]:
+    """Return parameters in the order in which the contract lists them."""
+    return tuple(sorted(names, key=PARAMETERS.index))

@@ -291,7 +291,7 @@ def parse(members: dict[str, Any]) -> GenerationRequest:
         raise refusal(unknown=unknown, invalid=[*invalid, *size_errors]) from exc
     if size_errors:
         raise refusal(invalid=size_errors)
-    image = TextToImage(
+    task = TextToImage(
         # Adding zero turns -0.0 into 0.0: one meaning, one fingerprint.
         text_prompts=tuple(Prompt(text=p.text, weight=p.weight + 0.0) for p in body.text_prompts),
         width=body.width,
@@ -305,7 +305,7 @@ def parse(members: dict[str, Any]) -> GenerationRequest:
         style_preset=body.style_preset,
         extras=body.extras,
     )
-    return GenerationRequest(image=image, model=body.model, strict=body.strict, webhook_url=body.webhook_url)
+    return GenerationRequest(task=task, model=body.model, strict=body.strict, webhook_url=body.webhook_url)
 
 
 def _size_errors(members: Mapping[str, Any]) -> list[FieldError]:

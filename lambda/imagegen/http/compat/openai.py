@@ -153,7 +153,7 @@ def parse(members: dict[str, Any]) -> ImagesRequest:
     if in_base64 and images > 1:
         raise invalid("n", "must be 1 with response_format b64_json: more images may not fit one answer")
     width, height = _sides(body.size)
-    image = TextToImage(
+    task = TextToImage(
         text_prompts=(Prompt(text=body.prompt),),
         width=width,
         height=height,
@@ -161,7 +161,7 @@ def parse(members: dict[str, Any]) -> ImagesRequest:
     )
     model = None if body.model == ANY_MODEL else body.model
     return ImagesRequest(
-        request=GenerationRequest(image=image, model=model), images=images, in_base64=in_base64
+        request=GenerationRequest(task=task, model=model), images=images, in_base64=in_base64
     )
 
 

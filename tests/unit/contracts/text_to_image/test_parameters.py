@@ -11,13 +11,14 @@ from imagegen.contracts.text_to_image import schema
 from imagegen.contracts.text_to_image.parameters import PARAMETERS, Prompt, TextToImage
 from imagegen.errors import InvalidParameter
 from tests.support.strategies import GUIDANCE, SAMPLERS, SIZES, STYLES
+from tests.support.tasks import text_to_image
 
 PROMPT = {"text": "Sri lanka tea plantation."}
 
 
 def parsed(**members: Any) -> TextToImage:
     """Return the image that a request of one prompt and these members asks for."""
-    return schema.parse({"text_prompts": [PROMPT], **members}).image
+    return text_to_image(schema.parse({"text_prompts": [PROMPT], **members}))
 
 
 def fields_refused(members: dict[str, Any]) -> list[str]:
@@ -120,8 +121,8 @@ def test_one_side_without_the_other_is_refused(given: str, missing: str) -> None
 
 def test_between_1_and_10_prompts_are_taken() -> None:
     """No prompt is refused, and so are eleven."""
-    assert len(schema.parse({"text_prompts": [PROMPT]}).image.text_prompts) == 1
-    assert len(schema.parse({"text_prompts": [PROMPT] * 10}).image.text_prompts) == 10
+    assert len(text_to_image(schema.parse({"text_prompts": [PROMPT]})).text_prompts) == 1
+    assert len(text_to_image(schema.parse({"text_prompts": [PROMPT] * 10})).text_prompts) == 10
     assert fields_refused({"text_prompts": []}) == ["text_prompts"]
     assert fields_refused({"text_prompts": [PROMPT] * 11}) == ["text_prompts"]
 
@@ -130,7 +131,7 @@ def test_between_1_and_10_prompts_are_taken() -> None:
 def test_texts_of_0_to_2000_code_points_are_taken(character: str) -> None:
     """Length is counted in code points, whatever they weigh in UTF-8 or UTF-16."""
     for length in (0, 1, 1_999, 2_000):
-        image = schema.parse({"text_prompts": [{"text": character * length}]}).image
+        image = text_to_image(schema.parse({"text_prompts": [{"text": character * length}]}))
         assert image.text_prompts == (Prompt(text=character * length),)
     assert fields_refused({"text_prompts": [{"text": character * 2_001}]}) == ["text_prompts[0].text"]
 
@@ -140,7 +141,7 @@ def test_texts_of_0_to_2000_code_points_are_taken(character: str) -> None:
 )
 def test_any_finite_weight_is_taken(weight: float) -> None:
     """The contract bounds weights by nothing but being numbers."""
-    image = schema.parse({"text_prompts": [{"text": "tea", "weight": weight}]}).image
+    image = text_to_image(schema.parse({"text_prompts": [{"text": "tea", "weight": weight}]}))
     assert image.text_prompts[0].weight == weight
     assert isinstance(image.text_prompts[0].weight, float)
 

@@ -8,11 +8,12 @@ import pytest
 
 from imagegen.contracts.text_to_image import schema
 from imagegen.errors import InvalidParameter
+from tests.support.tasks import text_to_image
 
 
 def kept(text: str) -> str:
     """Return the text of a prompt as the service passes it on."""
-    return schema.parse({"text_prompts": [{"text": text}]}).image.text_prompts[0].text
+    return text_to_image(schema.parse({"text_prompts": [{"text": text}]})).text_prompts[0].text
 
 
 def refuses(text: str) -> bool:

@@ -12,6 +12,7 @@ from imagegen import errors
 from imagegen.contracts.text_to_image.parameters import MAX_PROMPT_LENGTH, SIZES
 from imagegen.errors import FieldError, ImagegenError, InvalidParameter, UnknownParameter, error_types
 from imagegen.http.compat import openai
+from tests.support.tasks import text_to_image
 
 TEA = {"prompt": "Sri lanka tea plantation."}
 OPTIONAL = ("model", "n", "size", "quality", "style", "response_format", "user")
@@ -28,9 +29,9 @@ def test_a_prompt_alone_asks_for_one_square_picture_of_any_model() -> None:
     """Everything else has a default."""
     asked = openai.parse(dict(TEA))
     assert (asked.images, asked.in_base64, asked.request.model) == (1, False, None)
-    assert asked.request.image.text_prompts[0].text == TEA["prompt"]
-    assert (asked.request.image.width, asked.request.image.height) == (1024, 1024)
-    assert asked.request.image.style_preset is None
+    assert text_to_image(asked.request).text_prompts[0].text == TEA["prompt"]
+    assert (text_to_image(asked.request).width, text_to_image(asked.request).height) == (1024, 1024)
+    assert text_to_image(asked.request).style_preset is None
     assert asked.request.strict is False
 
 
@@ -48,8 +49,8 @@ def test_the_sizes_are_the_contracts_own() -> None:
 @pytest.mark.parametrize(("width", "height"), SIZES)
 def test_a_size_is_asked_for_as_it_is(width: int, height: int) -> None:
     """Width first."""
-    image = openai.parse({**TEA, "size": f"{width}x{height}"}).request.image
-    assert (image.width, image.height) == (width, height)
+    task = text_to_image(openai.parse({**TEA, "size": f"{width}x{height}"}).request)
+    assert (task.width, task.height) == (width, height)
 
 
 @pytest.mark.parametrize(
@@ -86,7 +87,7 @@ def test_base64_is_answered_for_one_image_only() -> None:
 @pytest.mark.parametrize(("style", "preset"), [("vivid", "enhance"), ("natural", None)])
 def test_style_is_translated(style: str, preset: str | None) -> None:
     """Vivid is a style preset of the contract, natural the absence of one."""
-    assert openai.parse({**TEA, "style": style}).request.image.style_preset == preset
+    assert text_to_image(openai.parse({**TEA, "style": style}).request).style_preset == preset
 
 
 @pytest.mark.parametrize("quality", typing.get_args(openai.Quality))
@@ -110,7 +111,7 @@ def test_model_pins_one_unless_it_is_auto(model: str, pinned: str | None) -> Non
 def test_a_prompt_has_the_contracts_length(length: int) -> None:
     """The empty one, too."""
     prompt = "x" * length
-    assert openai.parse({"prompt": prompt}).request.image.text_prompts[0].text == prompt
+    assert text_to_image(openai.parse({"prompt": prompt}).request).text_prompts[0].text == prompt
 
 
 @pytest.mark.parametrize(

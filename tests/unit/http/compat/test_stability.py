@@ -16,7 +16,9 @@ from imagegen.models.registry import resolve
 CORE = "stability.stable-image-core-v1:1"
 REFS = (resolve(CORE, region="us-west-2"),)
 TEA: dict[str, Any] = {"text_prompts": [{"text": "Sri lanka tea plantation."}], "steps": 50}
-IMAGE = StoredImage(model=CORE, seed=3407, width=1024, height=1024, bytes=4, sha256="0" * 64)
+IMAGE = StoredImage(
+    model=CORE, seed=3407, width=1024, height=1024, bytes=4, sha256="0" * 64, content_type="image/png"
+)
 
 
 @pytest.mark.parametrize(

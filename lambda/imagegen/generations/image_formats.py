@@ -1,0 +1,26 @@
+"""The formats in which an image can be stored: another one is one entry more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from imagegen.generations.png import png_size
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageFormat:
+    """One media type: how a stored image's key ends, and how its bytes are checked and measured.
+
+    `size` returns (width, height) in pixels and raises `BadModelResponse` for bytes that are not of the format.
+    """
+
+    suffix: str
+    size: Callable[[bytes], tuple[int, int]]
+
+
+FORMATS: Final[Mapping[str, ImageFormat]] = {
+    "image/png": ImageFormat(suffix=".png", size=png_size),
+}
+"""By the media type that a task asks for."""

@@ -1,0 +1,134 @@
+"""The asynchronous side: work on a queued generation, end one that was given up, and sweep up what is due."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from imagegen import errors
+from imagegen.errors import ImagegenError
+from imagegen.generations.attempts import Attempts
+from imagegen.generations.generation import Generation
+from imagegen.generations.ledger import Ledger
+from imagegen.generations.ports import Deadline, JobQueue, Observer, Quotas, WebhookSender
+
+
+class RetryLater(Exception):
+    """The job cannot be finished now, and its message must come back later."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Jobs:
+    """Does what the queue's messages and the minute's tick ask for."""
+
+    attempts: Attempts
+    ledger: Ledger
+    quotas: Quotas
+    queue: JobQueue
+    webhook: WebhookSender
+    observer: Observer
+
+    def work(self, id_: str, deadline: Deadline) -> None:
+        """Do what a queued id's record asks for: start it, recover it, or call its webhook.
+
+        Raises:
+            RetryLater: the message must not be acknowledged.
+        """
+        record = self._settled(id_)
+        if record is not None and record.state == "queued":
+            record = self._work_queued(record, deadline)
+        if record is not None and record.webhook == "pending":
+            self._call_webhook(record)
+
+    def bury(self, id_: str) -> None:
+        """End a job whose message was given up, unless it ended by itself; the sweeper tells its webhook.
+
+        Raises:
+            RetryLater: it is still running.
+        """
+        record = self._settled(id_)
+        if record is not None and record.state == "queued":
+            why = "The job was tried too often without an end."
+            error = errors.OutcomeUnknown(why) if record.paid_attempts else errors.ModelUnavailable(why)
+            self.attempts.end_failed(record, error)
+
+    def sweep(self, *, limit: int) -> int:
+        """Deal with what is due and may have no message; return how many ids the index had."""
+        due = self.ledger.due(limit=limit)
+        for id_ in due:
+            try:
+                self._sweep(id_)
+            except ImagegenError as exc:
+                self.observer.warned("a due record is swept again later", id_=id_, error=exc)
+            except Exception as exc:  # noqa: BLE001 - one broken record must not keep the others waiting
+                self.observer.defect(exc)
+        return len(due)
+
+    def _settled(self, id_: str) -> Generation | None:
+        record = self.ledger.get(id_)
+        if record is None or record.state != "running":
+            return record
+        if self.ledger.lease_is_live(record):
+            raise RetryLater("the lease is live")
+        return self.attempts.settle(record)
+
+    def _work_queued(self, record: Generation, deadline: Deadline) -> Generation | None:
+        if self.quotas.stopped():
+            raise RetryLater("the deployment is switched off")
+        if record.may_succeed:
+            # An attempt that was given up may have put its image since.
+            record = self.attempts.heal(record)
+            if record.state != "queued":
+                return record
+        if not self.ledger.may_pay_again(record):
+            self.attempts.end_failed(record, errors.OutcomeUnknown("No attempt is left."), deadline)
+            return self.ledger.get(record.id)
+        started = self.ledger.start(record)
+        if not self.ledger.replaced(started, replacing=record):
+            raise RetryLater("another worker took the job")
+        try:
+            return self.attempts.run(started, deadline)
+        except errors.WaitError as exc:
+            raise RetryLater(exc.kind.code) from exc
+        except ImagegenError:
+            return self.ledger.get(record.id)
+
+    def _sweep(self, id_: str) -> None:
+        record = self.ledger.get(id_)
+        # The index lags behind the records: what it calls due may have been taken up since, and be running.
+        if record is None or not self.ledger.is_due(record):
+            return
+        if record.state == "deleted":
+            self.attempts.remove_image(record)
+        elif record.state == "running":
+            record = self.attempts.settle(record)
+        elif record.may_heal:
+            record = self.attempts.heal(record)
+            if record.may_heal and record.webhook != "pending":
+                self.ledger.write(record.finish(self.ledger.moment()), replacing=record)
+        if record.wants_message and self._postponed(record):
+            self._send(id_)
+
+    def _postponed(self, record: Generation) -> bool:
+        # A record that was settled or healed just now has a due time of its own already.
+        if not self.ledger.is_due(record):
+            return True
+        return self.ledger.replaced(record.postpone(self.ledger.moment()), replacing=record)
+
+    def _send(self, id_: str) -> None:
+        try:
+            self.queue.send(id_)
+        except ImagegenError as exc:
+            self.observer.warned("a message was not sent; the sweeper sends it again", id_=id_, error=exc)
+
+    def _call_webhook(self, record: Generation) -> None:
+        try:
+            delivery = self.webhook.deliver(record.request.webhook_url or "", generation=record)
+        except ImagegenError as exc:
+            self.observer.warned("a webhook could not be called", id_=record.id, error=exc)
+            delivery = "again"
+        moment = self.ledger.moment()
+        if delivery != "again":
+            ended = record.end_webhook(moment, delivered=delivery == "delivered")
+            self.ledger.write(ended, replacing=record)
+        elif self.ledger.write(record.refuse_webhook(moment), replacing=record).webhook == "pending":
+            raise RetryLater("the webhook's receiver did not accept")

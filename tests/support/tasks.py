@@ -1,0 +1,18 @@
+"""What tests say of tasks and images in one word."""
+
+from __future__ import annotations
+
+from imagegen.contracts.generation_request import GenerationRequest
+from imagegen.contracts.text_to_image.parameters import TextToImage
+from imagegen.generations.generation import ImageName
+
+
+def text_to_image(request: GenerationRequest) -> TextToImage:
+    """Return the task of a text-to-image request."""
+    assert isinstance(request.task, TextToImage)
+    return request.task
+
+
+def image_name(owner: str, id_: str) -> ImageName:
+    """Return the name of a PNG."""
+    return ImageName(owner=owner, id=id_, content_type="image/png")
