@@ -6,10 +6,13 @@ import ast
 import re
 import subprocess
 import sys
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
 import pytest
+
+from tests.support.environment import ENVIRONMENT
 
 ROOT = Path(__file__).parents[2] / "lambda"
 
@@ -163,8 +166,8 @@ def test_nothing_in_the_functions_imports_what_describes_or_deploys_them(module:
     assert not imports_of(module)[1] & {"apidoc", "local", "stacks", "tests", "tools"}
 
 
-def run(program: str) -> subprocess.CompletedProcess[str]:
-    """Run a program over the package in a process whose environment is empty."""
+def run(program: str, environment: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    """Run a program over the package in a process with this environment and no other."""
     return subprocess.run(  # noqa: S603 - it runs what is written here
         [
             sys.executable,
@@ -174,7 +177,7 @@ def run(program: str) -> subprocess.CompletedProcess[str]:
             "-c",
             f"import sys; sys.path.insert(0, {str(ROOT)!r})\n{program}",
         ],
-        env={},
+        env=dict(environment or {}),
         capture_output=True,
         text=True,
         timeout=60,
@@ -197,6 +200,16 @@ def test_importing_a_module_does_nothing() -> None:
         "assert not [one for one in gc.get_objects() if isinstance(one, botocore.client.BaseClient)]\n"
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_the_worker_starts_without_the_http_layer() -> None:
+    """Neither pydantic nor `http/` is loaded for it: together they are most of what the api function imports."""
+    done = run(
+        "import imagegen.worker_handler\n"
+        "print(sorted(name for name in sys.modules if name.startswith(('pydantic', 'imagegen.http'))))",
+        {**ENVIRONMENT, "AWS_DEFAULT_REGION": "us-east-1", "POWERTOOLS_SERVICE_NAME": "imagegen"},
+    )
+    assert (done.stdout, done.stderr) == ("[]\n", "")
 
 
 @pytest.mark.parametrize("handler", HANDLERS)

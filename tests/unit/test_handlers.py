@@ -13,8 +13,8 @@ from typing import Any
 import boto3
 import pytest
 
+from tests.support.environment import ENVIRONMENT
 from tests.support.events import Context, event
-from tests.unit.test_settings import ENVIRONMENT
 
 PROMPT = "a-prompt-that-nobody-must-log"
 

@@ -9,24 +9,7 @@ import pytest
 
 from imagegen.errors import Misconfigured
 from imagegen.settings import Settings
-
-ENVIRONMENT = {
-    "BUCKET_NAME": "pictures",
-    "TABLE_NAME": "generations",
-    "QUEUE_URL": "https://sqs.us-west-2.amazonaws.com/123456789012/jobs",
-    "DEAD_LETTER_QUEUE_ARN": "arn:aws:sqs:us-west-2:123456789012:dead",
-    "MODELS": "stability.stable-diffusion-xl-v1,stability.stable-image-core-v1:1",
-    "MODEL_TIMEOUT": "60",
-    "FUNCTION_TIMEOUT": "80",
-    "URL_TTL": "3600",
-    "S3_ADDRESSING_STYLE": "virtual",
-    "CORS_ORIGINS": "",
-    "RECORD_RETENTION_DAYS": "90",
-    "MAX_PAID_ATTEMPTS": "1",
-    "DAILY_IMAGES_PER_CALLER": "",
-    "DAILY_IMAGES": "",
-    "WEBHOOK_SECRET_ARN": "",
-}
+from tests.support.environment import ENVIRONMENT
 
 
 def test_every_field_is_a_variable_of_its_name_in_capitals() -> None:

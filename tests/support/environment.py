@@ -1,0 +1,21 @@
+"""The variables that the functions need, as a deployment sets them."""
+
+from __future__ import annotations
+
+ENVIRONMENT = {
+    "BUCKET_NAME": "pictures",
+    "TABLE_NAME": "generations",
+    "QUEUE_URL": "https://sqs.us-west-2.amazonaws.com/123456789012/jobs",
+    "DEAD_LETTER_QUEUE_ARN": "arn:aws:sqs:us-west-2:123456789012:dead",
+    "MODELS": "stability.stable-diffusion-xl-v1,stability.stable-image-core-v1:1",
+    "MODEL_TIMEOUT": "60",
+    "FUNCTION_TIMEOUT": "80",
+    "URL_TTL": "3600",
+    "S3_ADDRESSING_STYLE": "virtual",
+    "CORS_ORIGINS": "",
+    "RECORD_RETENTION_DAYS": "90",
+    "MAX_PAID_ATTEMPTS": "1",
+    "DAILY_IMAGES_PER_CALLER": "",
+    "DAILY_IMAGES": "",
+    "WEBHOOK_SECRET_ARN": "",
+}
