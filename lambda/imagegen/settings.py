@@ -1,38 +1,71 @@
-"""The environment as one frozen record; `docs/configuration.md` lists every variable."""
+"""The environment as one frozen record, and what each setting may be; `docs/configuration.md` lists every variable.
+
+The stacks check an operator's configuration against the same types, so a bound is written here and nowhere else.
+They are annotated with `annotated_types` because the worker must start without pydantic.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
-from typing import Any, Final
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import NoneType, UnionType
+from typing import (
+    Annotated,
+    Any,
+    Final,
+    Literal,
+    NamedTuple,
+    Self,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
+
+from annotated_types import Ge, Le, MinLen
 
 from imagegen.errors import Misconfigured
 
+MAX_URL_TTL: Final = 3600
+"""Seconds that a presigned URL may be valid. The bucket refuses every older signature."""
+
+NotEmpty = Annotated[str, MinLen(1)]
+Models = Annotated[tuple[str, ...], MinLen(1)]
+ModelTimeout = Annotated[int, Ge(1), Le(270)]
+FunctionTimeout = Annotated[int, Ge(10), Le(300)]
+UrlTtl = Annotated[int, Ge(60), Le(MAX_URL_TTL)]
+S3AddressingStyle = Literal["virtual", "path"]
+RecordRetentionDays = Annotated[int, Ge(1), Le(3650)]
+MaxPaidAttempts = Annotated[int, Ge(1), Le(10)]
+DailyImagesPerCaller = Annotated[int, Ge(0), Le(1_000_000)]
+DailyImages = Annotated[int, Ge(0), Le(10_000_000)]
+
+_NUMBERS: Final[Mapping[type, str]] = {int: "a whole number", float: "a number"}
 _DIGITS: Final = re.compile(r"[0-9]{1,10}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What the two functions are told by their environment; each field is a variable of the same name in capitals.
+    """What the environment tells the two functions; each field is a variable of the same name in capitals.
 
-    `model_timeout`, `function_timeout` and `url_ttl` are seconds. A daily limit of None means unlimited, 0 nothing.
+    `model_timeout`, `function_timeout` and `url_ttl` are seconds. A daily limit of None means unlimited, 0 refuses all.
     """
 
-    bucket_name: str
-    table_name: str
-    queue_url: str
-    dead_letter_queue_arn: str
-    models: tuple[str, ...]
-    model_timeout: float
-    function_timeout: float
-    url_ttl: int
-    s3_addressing_style: str
+    bucket_name: NotEmpty
+    table_name: NotEmpty
+    queue_url: NotEmpty
+    dead_letter_queue_arn: NotEmpty
+    models: Models
+    model_timeout: ModelTimeout
+    function_timeout: FunctionTimeout
+    url_ttl: UrlTtl
+    s3_addressing_style: S3AddressingStyle
     cors_origins: tuple[str, ...]
-    record_retention_days: int
-    max_paid_attempts: int
-    daily_images_per_caller: int | None
-    daily_images: int | None
+    record_retention_days: RecordRetentionDays
+    max_paid_attempts: MaxPaidAttempts
+    daily_images_per_caller: DailyImagesPerCaller | None
+    daily_images: DailyImages | None
     webhook_secret_arn: str
 
     @classmethod
@@ -44,10 +77,10 @@ class Settings:
         """
         values: dict[str, Any] = {}
         wrong = []
-        for field in fields(cls):
-            name = field.name.upper()
+        for field, type_ in get_type_hints(cls, include_extras=True).items():
+            name = field.upper()
             try:
-                values[field.name] = _READERS[field.name](environment[name])
+                values[field] = _read(SettingType.of(type_), environment[name])
             except KeyError:
                 wrong.append(f"{name} is missing")
             except ValueError as exc:
@@ -57,58 +90,72 @@ class Settings:
         return cls(**values)
 
 
-def _text(value: str) -> str:
-    if not value:
+class SettingType(NamedTuple):
+    """A setting's type taken apart: `int | None` within bounds is `int`, its bounds and True."""
+
+    bare: Any
+    limits: tuple[Any, ...]
+    optional: bool
+
+    @classmethod
+    def of(cls, type_: Any) -> Self:
+        """Take a type apart."""
+        optional = get_origin(type_) in {Union, UnionType}
+        if optional:
+            (type_,) = (each for each in get_args(type_) if each is not NoneType)
+        if get_origin(type_) is Annotated:
+            bare, *limits = get_args(type_)
+            return cls(bare, tuple(limits), optional)
+        return cls(type_, (), optional)
+
+    @property
+    def choices(self) -> tuple[Any, ...]:
+        """The values of a `Literal`, otherwise none."""
+        return get_args(self.bare) if get_origin(self.bare) is Literal else ()
+
+    @property
+    def is_list(self) -> bool:
+        """Whether it is a tuple of text, which an operator writes with commas."""
+        return get_origin(self.bare) is tuple
+
+    @property
+    def low(self) -> Any:
+        """The least number that is allowed."""
+        return next(each.ge for each in self.limits if isinstance(each, Ge))
+
+    @property
+    def high(self) -> Any:
+        """The greatest number that is allowed."""
+        return next(each.le for each in self.limits if isinstance(each, Le))
+
+    @property
+    def min_length(self) -> int:
+        """How many characters or items there must be."""
+        return next((each.min_length for each in self.limits if isinstance(each, MinLen)), 0)
+
+    def in_words(self) -> str:
+        """Say what is allowed, None apart: the words after "must be"."""
+        if self.choices:
+            return f"one of {', '.join(map(str, self.choices))}"
+        return f"{_NUMBERS[self.bare]} from {self.low} to {self.high}"
+
+
+def _read(type_: SettingType, text: str) -> Any:
+    """Return the value that a variable's text stands for.
+
+    Raises:
+        ValueError: it stands for none that is allowed; the message continues a sentence that begins with the name.
+    """
+    if type_.optional and not text:
+        return None
+    if type_.bare is int:
+        # Digits are counted before `int`, which refuses thousands of them with a sentence of its own.
+        if _DIGITS.fullmatch(text) and type_.low <= int(text) <= type_.high:
+            return int(text)
+        raise ValueError(f"must be {type_.in_words()}")
+    if type_.choices and text not in type_.choices:
+        raise ValueError(f"must be {type_.in_words()}")
+    value = tuple(item.strip() for item in text.split(",") if item.strip()) if type_.is_list else text
+    if len(value) < type_.min_length:
         raise ValueError("is empty")
     return value
-
-
-def _list(value: str) -> tuple[str, ...]:
-    return tuple(item.strip() for item in value.split(",") if item.strip())
-
-
-def _models(value: str) -> tuple[str, ...]:
-    if not _list(value):
-        raise ValueError("names no model")
-    return _list(value)
-
-
-def _one_of(*allowed: str) -> Callable[[str], str]:
-    def read(value: str) -> str:
-        if value not in allowed:
-            raise ValueError(f"must be {' or '.join(allowed)}")
-        return value
-
-    return read
-
-
-def _integer(low: int, high: int) -> Callable[[str], int]:
-    def read(value: str) -> int:
-        if not (_DIGITS.fullmatch(value) and low <= int(value) <= high):
-            raise ValueError(f"must be a whole number in {low}–{high}")
-        return int(value)
-
-    return read
-
-
-def _limit(value: str) -> int | None:
-    return _integer(0, 1_000_000_000)(value) if value else None
-
-
-_READERS: Final[Mapping[str, Callable[[str], Any]]] = {
-    "bucket_name": _text,
-    "table_name": _text,
-    "queue_url": _text,
-    "dead_letter_queue_arn": _text,
-    "models": _models,
-    "model_timeout": _integer(1, 270),
-    "function_timeout": _integer(10, 300),
-    "url_ttl": _integer(60, 3600),
-    "s3_addressing_style": _one_of("virtual", "path"),
-    "cors_origins": _list,
-    "record_retention_days": _integer(1, 36_500),
-    "max_paid_attempts": _integer(1, 10),
-    "daily_images_per_caller": _limit,
-    "daily_images": _limit,
-    "webhook_secret_arn": str,
-}

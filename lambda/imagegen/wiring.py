@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from imagegen.adapters import clients
 from imagegen.adapters.bedrock import BedrockRuntime
@@ -108,7 +108,7 @@ def aws_ports(
         runtime=BedrockRuntime(runtimes, model_timeout=settings.model_timeout, clock=clock),
         images=S3Images(
             client=clients.s3(
-                session, addressing_style=cast("clients.AddressingStyle", settings.s3_addressing_style)
+                session, addressing_style=settings.s3_addressing_style
             ),
             bucket=settings.bucket_name,
             url_ttl=settings.url_ttl,

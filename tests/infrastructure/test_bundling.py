@@ -25,7 +25,7 @@ HOST = find_compiler("host")
 IMPORT_EVERYTHING = """
 import sys
 sys.path[:] = [sys.argv[1], *(path for path in sys.path if "site-packages" not in path)]
-import boto3, botocore, pybase64, pydantic, standardwebhooks
+import annotated_types, boto3, botocore, pybase64, pydantic, standardwebhooks
 import imagegen.wiring, imagegen.worker
 session = boto3.session.Session(region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x")
 for service in sys.argv[2:]:
@@ -149,6 +149,19 @@ def test_old_zips_are_forgotten(fresh: Bundle, built: Path) -> None:
     kept = list(built.parent.glob("function-*"))
     assert len(kept) == KEPT_BUILDS
     assert built in kept
+
+
+def pins(path: Path) -> set[str]:
+    """Return the lines of a list of packages that pin one."""
+    return {line for line in path.read_text().splitlines() if "==" in line and not line.startswith(" ")}
+
+
+def test_the_tests_run_what_the_zip_holds() -> None:
+    """Each package that the functions import is pinned alike in the checkout's environment and in both locks."""
+    functions = pins(ROOT / "lambda" / "requirements.in")
+    assert functions <= pins(ROOT / "requirements.txt")
+    for lock in (ROOT / "requirements.lock", ROOT / "lambda" / "requirements.txt"):
+        assert functions <= {line.removesuffix(" \\") for line in pins(lock)}
 
 
 def bundle(root: Path, *, platform: bundling.Platform = "aarch64-manylinux2014") -> Bundle:
