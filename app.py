@@ -8,15 +8,14 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
+import aws_cdk as cdk
+
+from stacks.bundling import BundlingError, function_code
+from stacks.imagegen_stack import ImagegenStack
+from stacks.policy_checks import accept_findings, add_checks
+from stacks.stage import StageError, load_stage
+
 ROOT = Path(__file__).resolve().parent
-sys.path.insert(0, str(ROOT / "lambda"))
-
-import aws_cdk as cdk  # noqa: E402 - `lambda/` is an import root, and the stacks read the models' registry
-
-from stacks.bundling import BundlingError, function_code  # noqa: E402
-from stacks.imagegen_stack import ImagegenStack  # noqa: E402
-from stacks.policy_checks import accept_findings, add_checks  # noqa: E402
-from stacks.stage import StageError, load_stage  # noqa: E402
 
 
 def main() -> None:

@@ -16,12 +16,11 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from aws_cdk import AssetHashType
 from aws_cdk import aws_lambda as lambda_
 
-Platform = Literal["aarch64-manylinux2014", "host"]
+from stacks.stage import Platform
 
 RUNTIME_PYTHON = (3, 13)
 RUNTIME_VERSION = ".".join(map(str, RUNTIME_PYTHON))

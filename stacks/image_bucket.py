@@ -7,11 +7,12 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from imagegen.settings import MAX_URL_TTL
 from stacks.stage import StageConfig
 
 IMAGES = "images/"
-# A presigned URL may live an hour (`url_ttl`), whatever signed it; S3 counts a signature's age in milliseconds.
-MAX_SIGNATURE_AGE_MS = 3_600_000
+# S3 counts a signature's age in milliseconds.
+MAX_SIGNATURE_AGE_MS = MAX_URL_TTL * 1000
 
 
 class ImageBucket(Construct):

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from aws_cdk import RemovalPolicy
 from aws_cdk import aws_logs as logs
 
-from stacks.stage import StageConfig
+from stacks.stage import LogRetentionDays, StageConfig
 
 if TYPE_CHECKING:
     from constructs import Construct
 
-# CDK's Python enumeration carries no numbers; stage.LOG_RETENTION_DAYS are its keys.
-RETENTION = {
+# CDK's Python enumeration carries no numbers.
+RETENTION: Mapping[LogRetentionDays, logs.RetentionDays] = {
     1: logs.RetentionDays.ONE_DAY,
     3: logs.RetentionDays.THREE_DAYS,
     5: logs.RetentionDays.FIVE_DAYS,

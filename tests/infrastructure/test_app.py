@@ -33,6 +33,13 @@ def run_app(monkeypatch: pytest.MonkeyPatch, **context: str) -> subprocess.Compl
             {"stage": "dev", "config": "model_timeout=0"},
             "model_timeout is 0 (int); it must be a whole number from 1 to 270.\n",
         ),
+        (
+            {"stage": "local", "config": "models=stability.stable-image-cor-v1:1"},
+            (
+                "models: 'stability.stable-image-cor-v1:1' is not a registered model; "
+                "did you mean stability.stable-image-core-v1:1?\n"
+            ),
+        ),
     ],
 )
 def test_an_operators_mistake_is_one_sentence_and_no_traceback(

@@ -16,6 +16,7 @@ import pytest
 from local.registries import uv_environment
 from stacks import bundling
 from stacks.bundling import KEPT_BUILDS, KEPT_SERVICES, Bundle, BundlingError, find_compiler
+from stacks.stage import Platform
 from tests.infrastructure.synthesis import ROOT
 
 if TYPE_CHECKING:
@@ -164,7 +165,7 @@ def test_the_tests_run_what_the_zip_holds() -> None:
         assert functions <= {line.removesuffix(" \\") for line in pins(lock)}
 
 
-def bundle(root: Path, *, platform: bundling.Platform = "aarch64-manylinux2014") -> Bundle:
+def bundle(root: Path, *, platform: Platform = "aarch64-manylinux2014") -> Bundle:
     """Return a bundle of a small tree that is only fingerprinted."""
     package = root / "lambda" / "imagegen"
     package.mkdir(parents=True, exist_ok=True)

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from stacks.log_group import RETENTION
+from stacks.stage import KEYS
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -17,6 +20,11 @@ def denials(policy: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the statements of a resource policy that deny."""
     statements: list[dict[str, Any]] = policy["PolicyDocument"]["Statement"]
     return [statement for statement in statements if statement["Effect"] == "Deny"]
+
+
+def test_every_retention_of_logs_that_a_stage_may_set_is_known_to_the_cdk() -> None:
+    """And none is listed that a stage may not set."""
+    assert tuple(RETENTION) == KEYS["log_retention_days"].choices
 
 
 def test_the_bucket_is_private(any_stage: Synthesized) -> None:

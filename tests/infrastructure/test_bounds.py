@@ -1,0 +1,96 @@
+"""The operator's configuration and the functions' environment have the same bounds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, get_type_hints
+
+import pytest
+
+from imagegen.errors import Misconfigured
+from imagegen.settings import MAX_URL_TTL, Settings, SettingType
+from stacks.stage import KEYS, StageConfig, StageError
+
+if TYPE_CHECKING:
+    from tests.infrastructure.synthesis import Synthesized
+
+FIELDS = {
+    name: SettingType.of(type_) for name, type_ in get_type_hints(Settings, include_extras=True).items()
+}
+SHARED = {name: type_ for name, type_ in FIELDS.items() if name in KEYS}
+NUMBERS = [name for name, type_ in SHARED.items() if type_.bare is int]
+CHOICES = [name for name, type_ in SHARED.items() if type_.choices]
+
+
+def stage_takes(key: str, value: object) -> bool:
+    """Tell whether an operator may set the value in `cdk.json`."""
+    try:
+        StageConfig.from_json(name="dev", values={"image_retention_days": 1, key: value})
+    except StageError as error:
+        # a record must outlive its image: a rule of two keys, not a bound of one
+        return "so that no image outlives its record" in str(error)
+    return True
+
+
+def functions_take(stage: Synthesized, key: str, value: object) -> bool:
+    """Tell whether the functions start with the value in a stage's environment."""
+    function = stage.one("AWS::Lambda::Function", named="WorkerFunction")
+    environment = {name: str(text) for name, text in function["Environment"]["Variables"].items()}
+    try:
+        Settings.from_environment({**environment, key.upper(): str(value)})
+    except Misconfigured:
+        return False
+    return True
+
+
+def test_every_shared_setting_is_a_number_a_choice_or_a_list() -> None:
+    """Each kind has a test below."""
+    lists = [name for name, type_ in SHARED.items() if type_.is_list]
+    assert {*NUMBERS, *CHOICES, *lists} == set(SHARED)
+    assert lists == ["models", "cors_origins"]
+    assert len(NUMBERS) == 6
+
+
+@pytest.mark.parametrize("key", NUMBERS)
+def test_both_sides_take_a_number_at_its_bounds_and_none_beyond(local: Synthesized, key: str) -> None:
+    """As the type in `imagegen.settings` says."""
+    type_ = SHARED[key]
+    values = (type_.low - 1, type_.low, type_.high, type_.high + 1)
+    expected = [False, True, True, False]
+    assert [stage_takes(key, value) for value in values] == expected
+    assert [functions_take(local, key, value) for value in values] == expected
+
+
+@pytest.mark.parametrize("key", CHOICES)
+def test_both_sides_take_the_same_words(local: Synthesized, key: str) -> None:
+    """And no other."""
+    words = (*SHARED[key].choices, "other")
+    expected = [*(True for _ in SHARED[key].choices), False]
+    assert [stage_takes(key, word) for word in words] == expected
+    assert [functions_take(local, key, word) for word in words] == expected
+
+
+def test_both_sides_want_a_model_and_no_origin(local: Synthesized) -> None:
+    """A stage serves nothing without a model; without origins CORS is off."""
+    assert (stage_takes("models", []), functions_take(local, "models", "")) == (False, False)
+    assert (stage_takes("cors_origins", []), functions_take(local, "cors_origins", "")) == (True, True)
+
+
+@pytest.mark.parametrize("key", [name for name, type_ in SHARED.items() if type_.optional])
+def test_both_sides_read_nothing_as_unlimited(local: Synthesized, key: str) -> None:
+    """As null in `cdk.json`, and as an empty variable."""
+    assert (stage_takes(key, None), functions_take(local, key, "")) == (True, True)
+
+
+def test_every_model_time_out_gives_a_function_time_out_that_the_functions_take() -> None:
+    """The functions read the derived one too."""
+    for seconds in (SHARED["model_timeout"].low, SHARED["model_timeout"].high):
+        config = StageConfig.from_json(name="dev", values={"model_timeout": seconds})
+        assert FIELDS["function_timeout"].low <= config.function_timeout <= FIELDS["function_timeout"].high
+
+
+def test_the_bucket_refuses_a_signature_older_than_any_url_may_be(any_stage: Synthesized) -> None:
+    """The longest lifetime of a URL, in milliseconds."""
+    statements = any_stage.one("AWS::S3::BucketPolicy")["PolicyDocument"]["Statement"]
+    ages = [each["Condition"]["NumericGreaterThan"] for each in statements if "Numeric" in str(each)]
+    assert ages == [{"s3:signatureAge": str(MAX_URL_TTL * 1000)}]
+    assert SHARED["url_ttl"].high == MAX_URL_TTL
