@@ -1,4 +1,4 @@
-"""Which models a stage may call, as the registry of `lambda/imagegen/models` knows them."""
+"""Which models a stage may call: the IAM statements, the concurrency and the warnings that follow from its list."""
 
 from __future__ import annotations
 
@@ -9,46 +9,59 @@ from aws_cdk import Annotations, Stack
 from aws_cdk import aws_iam as iam
 
 from imagegen.models.registry import ModelRef, resolve
-from stacks.stage import StageError
 
 SECONDS_AN_IMAGE_TAKES = 10
-LEAST_CONCURRENCY = 2
+LEAST_CONCURRENCY = 2  # of a Lambda event source
 
 
 def resolve_models(entries: Sequence[str], *, region: str) -> tuple[ModelRef, ...]:
-    """Return what the stage's `models` name, seen from `region`.
+    """Return the models that a stage lists, seen from `region`; `StageConfig` has checked that they exist."""
+    return tuple(resolve(entry, region=region) for entry in entries)
 
-    Raises:
-        StageError: an entry is not a model that the service speaks.
+
+def invoke_arns(ref: ModelRef, *, partition: str, account: str) -> tuple[str, ...]:
+    """Return the exact resource ARNs that calling an entry needs in an IAM statement for `InvokeModel`.
+
+    See the Bedrock user guide, "Prerequisites for inference profiles" and "Amazon Bedrock Marketplace".
     """
-    try:
-        return tuple(resolve(entry, region=region) for entry in entries)
-    except ValueError as error:
-        raise StageError(f"models: {error}") from error
+    if ref.host in {"provisioned", "imported"}:
+        return (ref.target,)
+    if ref.host == "endpoint":
+        # Bedrock has one resource for all endpoints; `_through_bedrock` allows the one that is listed.
+        return (f"arn:{partition}:bedrock:{ref.region}:{account}:marketplace/model-endpoint/all-access",)
+    # A profile needs the model in the calling region as well, even if it sends no request there.
+    foundation_models = tuple(
+        f"arn:{partition}:bedrock:{region}::foundation-model/{ref.model.id}"
+        for region in dict.fromkeys((ref.region, *ref.destinations))
+    )
+    if ref.host == "on_demand":
+        return foundation_models
+    is_arn = ref.target.startswith("arn:")
+    profile = f"arn:{partition}:bedrock:{ref.region}:{account}:inference-profile/{ref.target}"
+    return (ref.target if is_arn else profile, *foundation_models)
 
 
 def invoke_models(refs: Sequence[ModelRef], *, stack: Stack) -> tuple[iam.PolicyStatement, ...]:
-    """Return the right to call exactly the listed models, and by a stream only those that stream."""
+    """Return the right to call exactly the listed models, and to stream only from those that stream."""
 
     def statement(sid: str, action: str, allowed: Sequence[ModelRef]) -> iam.PolicyStatement:
-        arns = (ref.invoke_arns(partition=stack.partition, account=stack.account) for ref in allowed)
+        arns = (invoke_arns(ref, partition=stack.partition, account=stack.account) for ref in allowed)
         return iam.PolicyStatement(
             sid=sid, actions=[action], resources=list(dict.fromkeys(arn for each in arns for arn in each))
         )
 
-    invoke = statement("InvokeListedModels", "bedrock:InvokeModel", refs)
-    statements = [invoke]
+    statements = [statement("InvokeListedModels", "bedrock:InvokeModel", refs)]
     streaming = [ref for ref in refs if ref.model.streams]
     if streaming:
         statements.append(statement("StreamListedModels", "bedrock:InvokeModelWithResponseStream", streaming))
-    endpoints = [ref.endpoint_arn for ref in refs if ref.endpoint_arn is not None]
+    endpoints = [ref.target for ref in refs if ref.host == "endpoint"]
     if endpoints:
         statements.append(_through_bedrock(endpoints))
     return tuple(statements)
 
 
 def _through_bedrock(endpoints: Sequence[str]) -> iam.PolicyStatement:
-    """Return the right to a registered SageMaker endpoint, of use only to Bedrock on the function's behalf.
+    """Return the right to call SageMaker endpoints through Bedrock, and in no other way.
 
     See the Bedrock user guide, "Prerequisites for Amazon Bedrock Marketplace".
     """
@@ -61,9 +74,10 @@ def _through_bedrock(endpoints: Sequence[str]) -> iam.PolicyStatement:
 
 
 def concurrency_for(refs: Sequence[ModelRef], *, today: date) -> int:
-    """Return how many asynchronous generations at once use the quota of the model that serves, and do not overrun it.
+    """Return how many asynchronous generations may run at once.
 
-    That is requests a minute times the part of a minute that an image takes, within what an event source may have.
+    It is the number that uses up the quota of the first living model and does not exceed it: requests a minute times
+    the part of a minute that an image takes.
     """
     living = [ref for ref in refs if ref.lifecycle.status(today) != "end_of_life"]
     quota = next((ref.model.requests_per_minute for ref in living), None)
@@ -73,7 +87,7 @@ def concurrency_for(refs: Sequence[ModelRef], *, today: date) -> int:
 
 
 def warn_about_ended_models(refs: Sequence[ModelRef], *, stack: Stack, today: date) -> None:
-    """Print a warning at synth for each listed model past its end of life: since when, and what to list instead."""
+    """Warn at synth of each listed model past its end of life, with the date and the successor."""
     for ref in refs:
         lifecycle = ref.lifecycle
         if lifecycle.status(today) != "end_of_life":

@@ -11,8 +11,7 @@ import pytest
 from aws_cdk import assertions
 
 from imagegen.models.registry import ModelRef, resolve
-from stacks.model_access import concurrency_for, invoke_models, resolve_models
-from stacks.stage import StageError
+from stacks.model_access import concurrency_for, invoke_arns, invoke_models, resolve_models
 from tests.infrastructure.synthesis import CONTEXT, ENVIRONMENT, build
 
 if TYPE_CHECKING:
@@ -22,6 +21,9 @@ if TYPE_CHECKING:
     from tests.infrastructure.synthesis import Synthesized
 
 CORE = "stability.stable-image-core-v1:1"
+ULTRA = "stability.stable-image-ultra-v1:1"
+SDXL = "stability.stable-diffusion-xl-v1"
+PROVISIONED_SDXL = "stability.stable-diffusion-xl-v1:0"
 ENDPOINT = "arn:aws:sagemaker:us-west-2:111122223333:endpoint/images"
 PROVISIONED = "arn:aws:bedrock:us-west-2:111122223333:provisioned-model/abcdefghijkl"
 
@@ -61,6 +63,103 @@ def test_the_rights_follow_the_list(
 ) -> None:
     """For models, profiles and provisioned throughput alike, exactly."""
     assert resources(synthesized("dev", f"models={models}")) == sorted(expected)
+
+
+def arns(entry: str, *, region: str) -> tuple[str, ...]:
+    """Return what an entry needs, in the partition and account of these tests."""
+    return invoke_arns(resolve(entry, region=region), partition="aws", account="123456789012")
+
+
+def test_on_demand_needs_the_one_foundation_model() -> None:
+    """Exactly the listed model in the one region where it is called."""
+    assert arns(CORE, region="us-east-1") == (f"arn:aws:bedrock:us-west-2::foundation-model/{CORE}",)
+
+
+def test_arns_are_of_the_deployments_partition() -> None:
+    """The partition is the stack's, which may be a token."""
+    ref = resolve(CORE, region="us-west-2")
+    assert invoke_arns(ref, partition="${P}", account="${A}") == (
+        f"arn:${{P}}:bedrock:us-west-2::foundation-model/{CORE}",
+    )
+
+
+@pytest.mark.parametrize("region", ["us-east-1", "us-east-2", "us-west-2"])
+def test_a_geographic_profile_needs_itself_and_the_model_in_every_destination(region: str) -> None:
+    """The profile in the calling region, the model there first, then wherever the profile may send to."""
+    profile, source, *rest = arns(f"us.{ULTRA}", region=region)
+    assert profile == f"arn:aws:bedrock:{region}:123456789012:inference-profile/us.{ULTRA}"
+    assert source == f"arn:aws:bedrock:{region}::foundation-model/{ULTRA}"
+    assert {source, *rest} == {
+        f"arn:aws:bedrock:us-east-1::foundation-model/{ULTRA}",
+        f"arn:aws:bedrock:us-east-2::foundation-model/{ULTRA}",
+        f"arn:aws:bedrock:us-west-2::foundation-model/{ULTRA}",
+    }
+    assert len(rest) == 2
+
+
+@pytest.mark.parametrize(
+    "profile",
+    [
+        f"arn:aws:bedrock:us-east-1:123456789012:inference-profile/us.{CORE}",
+        "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/abcdefghijkl",
+    ],
+)
+def test_a_profile_by_its_arn_needs_the_models_behind_it_too(profile: str) -> None:
+    """An application profile may copy a geographic one, and the ARN does not tell."""
+    assert arns(f"{CORE}@{profile}", region="eu-west-1") == (
+        profile,
+        f"arn:aws:bedrock:us-east-1::foundation-model/{CORE}",
+        f"arn:aws:bedrock:us-east-2::foundation-model/{CORE}",
+        f"arn:aws:bedrock:us-west-2::foundation-model/{CORE}",
+    )
+
+
+def test_a_profile_called_outside_its_destinations_needs_the_source_region_as_well() -> None:
+    """The source region counts even where no request is sent to."""
+    profile = f"arn:aws:bedrock:us-west-1:123456789012:inference-profile/us.{CORE}"
+    assert arns(f"{CORE}@{profile}", region="us-west-1")[1] == (
+        f"arn:aws:bedrock:us-west-1::foundation-model/{CORE}"
+    )
+
+
+def test_an_application_profile_elsewhere_needs_the_model_in_its_region() -> None:
+    """Outside the known geographies a profile is over one region's model."""
+    profile = "arn:aws:bedrock:eu-west-1:123456789012:application-inference-profile/abcdefghijkl"
+    assert arns(f"{CORE}@{profile}", region="us-west-2") == (
+        profile,
+        f"arn:aws:bedrock:eu-west-1::foundation-model/{CORE}",
+    )
+
+
+@pytest.mark.parametrize("kind", ["provisioned-model", "imported-model"])
+def test_own_capacity_needs_its_own_arn_only(kind: str) -> None:
+    """No foundation model stands behind a provisioned or imported one."""
+    arn = f"arn:aws:bedrock:us-east-1:123456789012:{kind}/abcdefghijkl"
+    assert arns(f"{PROVISIONED_SDXL}@{arn}", region="us-west-2") == (arn,)
+
+
+def sagemaker(entry: str) -> list[tuple[str, str]]:
+    """Return what a list of one entry allows at SageMaker: action and resource."""
+    stack = cdk.Stack(cdk.App(context=CONTEXT), "Endpoint", env=ENVIRONMENT)
+    found = (each.to_json() for each in invoke_models([resolve(entry, region="us-west-2")], stack=stack))
+    return [(each["Action"], each["Resource"]) for each in found if "sagemaker" in each["Action"]]
+
+
+def test_an_endpoint_needs_all_endpoints_of_bedrock_and_itself_of_sagemaker() -> None:
+    """Bedrock has one resource for all registered endpoints; SageMaker's right narrows it to one."""
+    arn = "arn:aws:sagemaker:us-east-1:123456789012:endpoint/sdxl"
+    assert arns(f"{SDXL}@{arn}", region="eu-west-1") == (
+        "arn:aws:bedrock:us-east-1:123456789012:marketplace/model-endpoint/all-access",
+    )
+    assert sagemaker(f"{SDXL}@{arn}") == [("sagemaker:InvokeEndpoint", arn)]
+
+
+@pytest.mark.parametrize(
+    "entry", [CORE, f"us.{CORE}", f"{SDXL}@arn:aws:bedrock:us-east-1:123456789012:provisioned-model/abc"]
+)
+def test_only_an_endpoint_needs_a_right_of_sagemaker(entry: str) -> None:
+    """Every other entry is called within Bedrock."""
+    assert sagemaker(entry) == []
 
 
 def test_no_model_may_be_called_by_a_stream_unless_it_streams(any_stage: Synthesized) -> None:
@@ -112,14 +211,6 @@ def test_the_workers_at_once_follow_from_the_quota_of_the_model_that_serves(
     """Requests a minute, each of which takes ten seconds; never fewer than Lambda accepts."""
     refs = resolve_models(models, region="us-west-2")
     assert concurrency_for(refs, today=date(2026, 11, 25)) == concurrency
-
-
-def test_an_unknown_model_is_refused_in_one_sentence() -> None:
-    """It names the key, and what was probably meant."""
-    with pytest.raises(
-        StageError, match=r"^models: 'stability.stable-image-cor-v1:1' is not a registered model"
-    ):
-        resolve_models(["stability.stable-image-cor-v1:1"], region="us-east-1")
 
 
 def warnings_of(code: Path, *, today: date) -> list[str]:

@@ -33,7 +33,7 @@ GEOGRAPHIES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
 )
 """The regions that a geographic inference profile sends requests to; its id is the model's behind `us.`."""
 
-# No part may hold a wildcard: the ARN goes into an IAM statement as it is.
+# No part may hold a wildcard: an ARN names one resource, and the stack allows the functions exactly that.
 _ARN: Final = re.compile(
     r"arn:aws[a-z-]*:(?P<service>bedrock|sagemaker):(?P<region>[a-z]{2}[a-z0-9-]*-\d):(?P<account>\d{12})"
     r":(?P<kind>[a-z-]+)/(?P<name>[A-Za-z0-9][A-Za-z0-9.:_-]*)"
@@ -109,38 +109,8 @@ class ModelRef:
 
     @property
     def lifecycle(self) -> Lifecycle:
-        """Return the dates that hold for this entry: the vendor's end nothing that the operator hosts."""
+        """Return the lifecycle of this entry; an imported model or endpoint has none, because the operator hosts it."""
         return Lifecycle() if self.host in {"imported", "endpoint"} else self.model.lifecycle
-
-    @property
-    def endpoint_arn(self) -> str | None:
-        """Return the SageMaker endpoint that Bedrock calls on the function's behalf, if it is one.
-
-        It needs `sagemaker:InvokeEndpoint` under `aws:CalledViaLast` = `bedrock.amazonaws.com`.
-        """
-        return self.target if self.host == "endpoint" else None
-
-    def invoke_arns(self, *, partition: str, account: str) -> tuple[str, ...]:
-        """Return the exact resource ARNs that calling this entry needs in an IAM statement for `InvokeModel`.
-
-        A profile needs its own ARN and the foundation model's in the calling and every destination region, a
-        registered endpoint the one resource that stands for all endpoints. See the Bedrock user guide,
-        "Prerequisites for inference profiles" and "Amazon Bedrock Marketplace".
-        """
-        if self.host in {"provisioned", "imported"}:
-            return (self.target,)
-        if self.host == "endpoint":
-            all_endpoints = "marketplace/model-endpoint/all-access"
-            return (f"arn:{partition}:bedrock:{self.region}:{account}:{all_endpoints}",)
-        foundation_models = tuple(
-            f"arn:{partition}:bedrock:{region}::foundation-model/{self.model.id}"
-            for region in dict.fromkeys((self.region, *self.destinations))
-        )
-        if self.host == "on_demand":
-            return foundation_models
-        is_arn = self.target.startswith("arn:")
-        profile = f"arn:{partition}:bedrock:{self.region}:{account}:inference-profile/{self.target}"
-        return (self.target if is_arn else profile, *foundation_models)
 
 
 def _stable_image(

@@ -1,4 +1,4 @@
-"""The registry: which entries name a model, where it is called, what that needs in IAM, and when it ends."""
+"""The registry: which entries name a model, where it is called, and when it ends."""
 
 from __future__ import annotations
 
@@ -16,10 +16,6 @@ ULTRA = "stability.stable-image-ultra-v1:1"
 SD35 = "stability.sd3-5-large-v1:0"
 OCTOBER_2026 = date(2026, 10, 15)
 every_model = pytest.mark.parametrize("model", [pytest.param(model, id=model.id) for model in MODELS])
-
-
-def _arns(entry: str, *, region: str) -> tuple[str, ...]:
-    return resolve(entry, region=region).invoke_arns(partition="aws", account="123456789012")
 
 
 def test_ids_are_unique() -> None:
@@ -125,92 +121,6 @@ def test_an_arn_is_called_in_its_own_region_under_the_models_own_id() -> None:
     arn = "arn:aws:bedrock:eu-central-1:123456789012:provisioned-model/abcdefghijkl"
     ref = resolve(f"{PROVISIONED_SDXL}@{arn}", region="us-east-1")
     assert (ref.id, ref.target, ref.region) == (PROVISIONED_SDXL, arn, "eu-central-1")
-
-
-def test_on_demand_needs_the_one_foundation_model() -> None:
-    """Exactly the listed model in the one region where it is called."""
-    assert _arns(CORE, region="us-east-1") == (f"arn:aws:bedrock:us-west-2::foundation-model/{CORE}",)
-
-
-def test_arns_are_of_the_deployments_partition() -> None:
-    """The partition is the stack's, which may be a token."""
-    ref = resolve(CORE, region="us-west-2")
-    assert ref.invoke_arns(partition="${P}", account="${A}") == (
-        f"arn:${{P}}:bedrock:us-west-2::foundation-model/{CORE}",
-    )
-
-
-@pytest.mark.parametrize("region", ["us-east-1", "us-east-2", "us-west-2"])
-def test_a_geographic_profile_needs_itself_and_the_model_in_every_destination(region: str) -> None:
-    """The profile in the calling region, the model there first, then wherever the profile may send to."""
-    profile, source, *rest = _arns(f"us.{ULTRA}", region=region)
-    assert profile == f"arn:aws:bedrock:{region}:123456789012:inference-profile/us.{ULTRA}"
-    assert source == f"arn:aws:bedrock:{region}::foundation-model/{ULTRA}"
-    assert {source, *rest} == {
-        f"arn:aws:bedrock:us-east-1::foundation-model/{ULTRA}",
-        f"arn:aws:bedrock:us-east-2::foundation-model/{ULTRA}",
-        f"arn:aws:bedrock:us-west-2::foundation-model/{ULTRA}",
-    }
-    assert len(rest) == 2
-
-
-@pytest.mark.parametrize(
-    "profile",
-    [
-        f"arn:aws:bedrock:us-east-1:123456789012:inference-profile/us.{CORE}",
-        "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/abcdefghijkl",
-    ],
-)
-def test_a_profile_by_its_arn_needs_the_models_behind_it_too(profile: str) -> None:
-    """An application profile may copy a geographic one, and the ARN does not tell."""
-    assert _arns(f"{CORE}@{profile}", region="eu-west-1") == (
-        profile,
-        f"arn:aws:bedrock:us-east-1::foundation-model/{CORE}",
-        f"arn:aws:bedrock:us-east-2::foundation-model/{CORE}",
-        f"arn:aws:bedrock:us-west-2::foundation-model/{CORE}",
-    )
-
-
-def test_a_profile_called_outside_its_destinations_needs_the_source_region_as_well() -> None:
-    """The source region counts even where no request is sent to."""
-    profile = f"arn:aws:bedrock:us-west-1:123456789012:inference-profile/us.{CORE}"
-    assert _arns(f"{CORE}@{profile}", region="us-west-1")[1] == (
-        f"arn:aws:bedrock:us-west-1::foundation-model/{CORE}"
-    )
-
-
-def test_an_application_profile_elsewhere_needs_the_model_in_its_region() -> None:
-    """Outside the known geographies a profile is over one region's model."""
-    profile = "arn:aws:bedrock:eu-west-1:123456789012:application-inference-profile/abcdefghijkl"
-    assert _arns(f"{CORE}@{profile}", region="us-west-2") == (
-        profile,
-        f"arn:aws:bedrock:eu-west-1::foundation-model/{CORE}",
-    )
-
-
-@pytest.mark.parametrize("kind", ["provisioned-model", "imported-model"])
-def test_own_capacity_needs_its_own_arn_only(kind: str) -> None:
-    """No foundation model stands behind a provisioned or imported one."""
-    arn = f"arn:aws:bedrock:us-east-1:123456789012:{kind}/abcdefghijkl"
-    assert _arns(f"{PROVISIONED_SDXL}@{arn}", region="us-west-2") == (arn,)
-
-
-def test_an_endpoint_needs_all_endpoints_of_bedrock_and_itself_of_sagemaker() -> None:
-    """Bedrock has one resource for all registered endpoints; SageMaker's right narrows it to one."""
-    arn = "arn:aws:sagemaker:us-east-1:123456789012:endpoint/sdxl"
-    ref = resolve(f"{SDXL}@{arn}", region="eu-west-1")
-    assert ref.invoke_arns(partition="aws", account="123456789012") == (
-        "arn:aws:bedrock:us-east-1:123456789012:marketplace/model-endpoint/all-access",
-    )
-    assert ref.endpoint_arn == arn
-
-
-@pytest.mark.parametrize(
-    "entry", [CORE, f"us.{CORE}", f"{SDXL}@arn:aws:bedrock:us-east-1:123456789012:provisioned-model/abc"]
-)
-def test_only_an_endpoint_needs_a_right_of_sagemaker(entry: str) -> None:
-    """Every other entry is called within Bedrock."""
-    assert resolve(entry, region="us-west-2").endpoint_arn is None
 
 
 @pytest.mark.parametrize(
