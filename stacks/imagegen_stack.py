@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 from aws_cdk import CfnOutput, Environment, Stack
 from aws_cdk import aws_lambda as lambda_
 
-from stacks.functions import ApiFunction, WebhookSecret, WorkerFunction, environment
+from stacks.functions import ApiFunction, WorkerFunction, environment
 from stacks.generation_queue import GenerationQueue
 from stacks.generation_table import DUE_INDEX, OWNER_INDEX, GenerationTable
 from stacks.http_api import HttpApi
 from stacks.image_bucket import ImageBucket
 from stacks.model_access import concurrency_for, invoke_models, resolve_models, warn_about_ended_models
 from stacks.stage import StageConfig
+from stacks.webhook_secret import WebhookSecret
 
 if TYPE_CHECKING:
     from constructs import Construct

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 from aws_cdk import Acknowledgment, App, Stack, Validations
 from cdk_nag import AwsSolutionsChecks, ServerlessChecks
 
+from stacks.bundling import RUNTIME_VERSION
+from stacks.stage import StageConfig
+
 if TYPE_CHECKING:
     from constructs import IConstruct
-
-    from stacks.stage import StageConfig
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,9 +31,7 @@ class Accepted:
 FUNCTIONS = ("Api", "Worker")
 OPEN_METHODS = ("health/ANY", "openapi.json/ANY")
 
-_RUNTIME = (
-    "python3.13 is the version that the zip is built and tested for; it is moved on purpose, not by a rule."
-)
+_RUNTIME = f"The zip is built and tested for python{RUNTIME_VERSION}; it is moved on purpose, not by a rule."
 _KEYS_NOT_COGNITO = "Callers are programs with an API key or IAM credentials; the service keeps no user pool."
 _OPEN = "Health and the OpenAPI document say nothing of any caller and are open by contract."
 _TRACING = "The access log, the structured logs and the metrics carry one request id; traces would add cost, not sight."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -15,7 +16,7 @@ import pytest
 
 from local.registries import uv_environment
 from stacks import bundling
-from stacks.bundling import KEPT_BUILDS, KEPT_SERVICES, Bundle, BundlingError, find_compiler
+from stacks.bundling import KEPT_BUILDS, KEPT_SERVICES, RUNTIME_VERSION, Bundle, BundlingError, find_compiler
 from stacks.stage import Platform
 from tests.infrastructure.synthesis import ROOT
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 HOST = find_compiler("host")
+PYTHON = f"python{RUNTIME_VERSION}"
 IMPORT_EVERYTHING = """
 import sys
 sys.path[:] = [sys.argv[1], *(path for path in sys.path if "site-packages" not in path)]
@@ -238,9 +240,12 @@ def script(path: Path, *lines: str) -> Path:
 def test_a_shim_that_fails_is_passed_over_for_the_version_behind_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A python3.13 on the path proves nothing until it has run."""
-    script(tmp_path / "shims" / "python3.13", "exit 127")
-    real = script(tmp_path / "versions" / "3.13.9" / "bin" / "python3.13", "echo 3 13")
+    """A file of the right name on the path proves nothing until it has run."""
+    script(tmp_path / "shims" / PYTHON, "exit 127")
+    real = script(
+        tmp_path / "versions" / f"{RUNTIME_VERSION}.9" / "bin" / PYTHON,
+        f"echo {RUNTIME_VERSION.replace('.', ' ')}",
+    )
     monkeypatch.setenv("PATH", str(tmp_path / "shims"), prepend=":")
     monkeypatch.setattr(sys, "version_info", (3, 11, 0))
     assert find_compiler("aarch64-manylinux2014") == real
@@ -250,11 +255,24 @@ def test_a_python_of_another_version_compiles_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Stale bytecode is worse than none."""
-    script(tmp_path / "shims" / "python3.13", "echo 3 12")
+    script(tmp_path / "shims" / PYTHON, "echo 3 1")
     monkeypatch.setenv("PATH", str(tmp_path / "shims"))
     monkeypatch.setattr(bundling, "_python_known_to_uv", lambda: None)
     monkeypatch.setattr(sys, "version_info", (3, 11, 0))
     assert find_compiler("aarch64-manylinux2014") is None
+
+
+def test_the_wheels_are_of_the_version_that_runs_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And so is what the decision about the zip says."""
+    asked: list[list[str]] = []
+    monkeypatch.setattr(bundling, "_run", lambda command, **_: asked.append(command))
+    bundle(tmp_path)._install(tmp_path / "content")
+    (command,) = asked
+    assert command[command.index("--python-version") + 1] == RUNTIME_VERSION
+    decision = (ROOT / "docs" / "decisions" / "0013-a-directory-instead-of-docker.md").read_text()
+    assert set(re.findall(r"Python (3[.]\d+)", decision)) == {RUNTIME_VERSION}
 
 
 def test_a_zip_for_this_machine_is_compiled_by_this_interpreter() -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from imagegen.settings import Settings
+from stacks.bundling import RUNTIME_VERSION
 from tests.infrastructure.synthesis import as_list
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def test_each_function_runs_its_own_door(any_stage: Synthesized, name: str, door
     """On the same runtime, architecture, memory and time-out."""
     properties = function(any_stage, name)
     assert properties["Handler"] == f"imagegen.{door}.lambda_handler"
-    assert properties["Runtime"] == "python3.13"
+    assert properties["Runtime"] == f"python{RUNTIME_VERSION}"
     assert properties["Architectures"] == ["arm64"]
     assert properties["MemorySize"] == any_stage.config.memory_mb
     assert properties["Timeout"] == any_stage.config.function_timeout
