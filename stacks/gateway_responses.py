@@ -1,7 +1,7 @@
 """What API Gateway itself answers, in the same body as the functions' errors.
 
-Every type has its status set, so that `status` in the body is always the real one. The types and what may be
-mapped into a body: API Gateway developer guide, "Gateway response types".
+Every type sets its status code, so that `status` in the body is the one that is sent. See the API Gateway developer
+guide, "Gateway response types".
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from aws_cdk import aws_apigateway as apigateway
 
 from imagegen import errors
 from imagegen.http import serialize
+from stacks.authentication import Authentication
 
 EXPOSED_HEADERS = (
     "allow",
@@ -26,12 +27,6 @@ EXPOSED_HEADERS = (
 )
 ONE_DAY = 86_400
 
-_KEY_REFUSED = "The x-api-key header is missing, or its key is unknown, disabled or not in a usage plan."
-_IAM_REFUSED = (
-    "The request's AWS signature is missing, wrong or expired, or its principal may not call this API."
-)
-_NO_SUCH_PATH = "There is nothing at this path."
-_NO_SUCH_PATH_OR_SIGNATURE = "There is nothing at this path, or the request carries no AWS signature."
 _NOT_WELL_FORMED = "The request is not one that this API reads."
 _CONFIGURATION = "The service is misconfigured; its operator finds the reason under the request id."
 _MAYBE_CARRIED_OUT = (
@@ -46,7 +41,7 @@ _STILL_RUNNING = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewayProblem:
-    """One gateway response: which error of the contract it is, in which words, and when to come back."""
+    """One gateway response: its type, the error of the contract that it becomes, the detail and the seconds to wait."""
 
     when: apigateway.ResponseType
     error: type[errors.ImagegenError]
@@ -58,60 +53,63 @@ class GatewayProblem:
         return json.dumps(serialize.problem(self.error(self.detail), request_id="$context.requestId"))
 
 
-def _problems(*, iam: bool) -> tuple[GatewayProblem, ...]:
-    types = apigateway.ResponseType
+def _problem(
+    when: apigateway.ResponseType,
+    error: type[errors.ImagegenError],
+    detail: str,
+    retry_after: int | None = None,
+) -> GatewayProblem:
+    return GatewayProblem(when=when, error=error, detail=detail, retry_after=retry_after)
 
-    def problem(
-        type_: apigateway.ResponseType,
-        error: type[errors.ImagegenError],
-        detail: str,
-        retry_after: int | None = None,
-    ) -> GatewayProblem:
-        return GatewayProblem(when=type_, error=error, detail=detail, retry_after=retry_after)
 
-    refused = _IAM_REFUSED if iam else _KEY_REFUSED
+_TYPES = apigateway.ResponseType
+_PROBLEMS = (
+    _problem(_TYPES.API_CONFIGURATION_ERROR, errors.Misconfigured, _CONFIGURATION),
+    _problem(_TYPES.AUTHORIZER_CONFIGURATION_ERROR, errors.Misconfigured, _CONFIGURATION),
+    _problem(_TYPES.AUTHORIZER_FAILURE, errors.Misconfigured, _CONFIGURATION),
+    _problem(_TYPES.BAD_REQUEST_BODY, errors.InvalidParameter, _NOT_WELL_FORMED),
+    _problem(_TYPES.BAD_REQUEST_PARAMETERS, errors.InvalidParameter, _NOT_WELL_FORMED),
+    _problem(_TYPES.DEFAULT_4_XX, errors.InvalidParameter, _NOT_WELL_FORMED),
+    _problem(_TYPES.DEFAULT_5_XX, errors.OutcomeUnknown, _MAYBE_CARRIED_OUT),
+    _problem(_TYPES.INTEGRATION_FAILURE, errors.OutcomeUnknown, _MAYBE_CARRIED_OUT),
+    _problem(_TYPES.INTEGRATION_TIMEOUT, errors.ModelTimeout, _STILL_RUNNING),
+    _problem(
+        _TYPES.QUOTA_EXCEEDED, errors.QuotaExceeded, "The month's requests of this key are used up.", ONE_DAY
+    ),
+    _problem(_TYPES.REQUEST_TOO_LARGE, errors.PayloadTooLarge, "The body is larger than 10 MB."),
+    _problem(_TYPES.RESOURCE_NOT_FOUND, errors.NotFound, "There is nothing at this path."),
+    _problem(_TYPES.THROTTLED, errors.RateLimited, "Requests come faster than this key may send them.", 1),
+    _problem(
+        _TYPES.UNSUPPORTED_MEDIA_TYPE, errors.UnsupportedMediaType, "The body's media type is not read."
+    ),
+    _problem(
+        _TYPES.WAF_FILTERED, errors.Forbidden, "The firewall in front of the service refused the request."
+    ),
+)
+
+
+def _problems(authentication: Authentication) -> tuple[GatewayProblem, ...]:
+    refused = authentication.refused
     return (
-        problem(types.ACCESS_DENIED, errors.Forbidden, refused),
-        problem(types.API_CONFIGURATION_ERROR, errors.Misconfigured, _CONFIGURATION),
-        problem(types.AUTHORIZER_CONFIGURATION_ERROR, errors.Misconfigured, _CONFIGURATION),
-        problem(types.AUTHORIZER_FAILURE, errors.Misconfigured, _CONFIGURATION),
-        problem(types.BAD_REQUEST_BODY, errors.InvalidParameter, _NOT_WELL_FORMED),
-        problem(types.BAD_REQUEST_PARAMETERS, errors.InvalidParameter, _NOT_WELL_FORMED),
-        problem(types.DEFAULT_4_XX, errors.InvalidParameter, _NOT_WELL_FORMED),
-        problem(types.DEFAULT_5_XX, errors.OutcomeUnknown, _MAYBE_CARRIED_OUT),
-        problem(types.EXPIRED_TOKEN, errors.Forbidden, refused),
-        problem(types.INTEGRATION_FAILURE, errors.OutcomeUnknown, _MAYBE_CARRIED_OUT),
-        problem(types.INTEGRATION_TIMEOUT, errors.ModelTimeout, _STILL_RUNNING),
-        problem(types.INVALID_API_KEY, errors.Forbidden, refused),
-        problem(types.INVALID_SIGNATURE, errors.Forbidden, refused),
-        # What API Gateway calls a request for which it has no method.
-        problem(
-            types.MISSING_AUTHENTICATION_TOKEN,
-            errors.Forbidden if iam else errors.NotFound,
-            _NO_SUCH_PATH_OR_SIGNATURE if iam else _NO_SUCH_PATH,
+        *_PROBLEMS,
+        _problem(_TYPES.ACCESS_DENIED, errors.Forbidden, refused),
+        _problem(_TYPES.EXPIRED_TOKEN, errors.Forbidden, refused),
+        _problem(_TYPES.INVALID_API_KEY, errors.Forbidden, refused),
+        _problem(_TYPES.INVALID_SIGNATURE, errors.Forbidden, refused),
+        # API Gateway's answer to a request for which it has no method.
+        _problem(
+            _TYPES.MISSING_AUTHENTICATION_TOKEN, authentication.unmatched, authentication.unmatched_detail
         ),
-        problem(
-            types.QUOTA_EXCEEDED,
-            errors.QuotaExceeded,
-            "The month's requests of this key are used up.",
-            ONE_DAY,
-        ),
-        problem(types.REQUEST_TOO_LARGE, errors.PayloadTooLarge, "The body is larger than 10 MB."),
-        problem(types.RESOURCE_NOT_FOUND, errors.NotFound, _NO_SUCH_PATH),
-        problem(types.THROTTLED, errors.RateLimited, "Requests come faster than this key may send them.", 1),
-        problem(types.UNAUTHORIZED, errors.Unauthorized, refused),
-        problem(
-            types.UNSUPPORTED_MEDIA_TYPE, errors.UnsupportedMediaType, "The body's media type is not read."
-        ),
-        problem(
-            types.WAF_FILTERED, errors.Forbidden, "The firewall in front of the service refused the request."
-        ),
+        _problem(_TYPES.UNAUTHORIZED, errors.Unauthorized, refused),
     )
 
 
-def add_gateway_responses(api: apigateway.RestApi, *, iam: bool, cors_origins: tuple[str, ...]) -> None:
+def add_gateway_responses(
+    api: apigateway.RestApi, *, authentication: Authentication, cors_origins: tuple[str, ...]
+) -> None:
     """Give every gateway response the problem body, and the headers that let a page read it."""
-    for problem in _problems(iam=iam):
+    # Their order decides the deployment's id; sorted, an unchanged API is not deployed again.
+    for problem in sorted(_problems(authentication), key=lambda each: each.when.response_type):
         headers = {
             "Content-Type": "'application/problem+json'",
             "X-Request-Id": "context.requestId",

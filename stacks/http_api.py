@@ -9,6 +9,7 @@ from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
+from stacks.authentication import Authentication
 from stacks.gateway_responses import EXPOSED_HEADERS, add_gateway_responses
 from stacks.log_group import LogGroup
 from stacks.stage import StageConfig
@@ -16,7 +17,6 @@ from stacks.stage import StageConfig
 STAGE = "v1"
 OPEN_PATHS = ("health", "openapi.json")
 SENT_HEADERS = ("content-type", "idempotency-key", "prefer", "x-api-key")
-IAM_HEADERS = ("authorization", "x-amz-content-sha256", "x-amz-date", "x-amz-security-token")
 # $context.path carries no query string, and no field holds the key itself.
 ACCESS_LOG_FIELDS = {
     "time": "$context.requestTimeEpoch",
@@ -37,23 +37,30 @@ ACCESS_LOG_FIELDS = {
 
 
 class HttpApi(Construct):
-    """A regional REST API: one greedy path behind the key (or IAM), two open ones, problems for all else."""
+    """A regional REST API: one greedy path that needs authentication, two open ones, its own errors as problems."""
 
     caller_key: apigateway.IApiKey | None = None
     usage_plan: apigateway.UsagePlan | None = None
 
     def __init__(
-        self, scope: Construct, construct_id: str, *, config: StageConfig, handler: lambda_.IFunction
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        config: StageConfig,
+        authentication: Authentication,
+        handler: lambda_.IFunction,
     ) -> None:
         super().__init__(scope, construct_id)
         self._config = config
+        self._authentication = authentication
         self.api = self._rest_api()
-        add_gateway_responses(self.api, iam=config.api_auth == "iam", cors_origins=config.cors_origins)
+        add_gateway_responses(self.api, authentication=authentication, cors_origins=config.cors_origins)
         integration = apigateway.LambdaIntegration(handler, allow_test_invoke=False)
         self._protected_path("{proxy+}", integration)
         for path in OPEN_PATHS:
             self._open_path(path, integration)
-        if config.api_auth == "api_key":
+        if authentication.needs_key:
             self._api_key_and_plan()
 
     @property
@@ -71,8 +78,8 @@ class HttpApi(Construct):
             description="Text to image on Amazon Bedrock.",
             endpoint_configuration=apigateway.EndpointConfiguration(types=[apigateway.EndpointType.REGIONAL]),
             api_key_source_type=apigateway.ApiKeySourceType.HEADER,
-            # The Stability route answers `Accept: image/png` with bytes. JSON comes as bytes, too: as text, API Gateway
-            # would replace what is not UTF-8 instead of letting the function refuse it.
+            # The Stability route answers `Accept: image/png` with bytes. A JSON body comes as bytes because API Gateway
+            # would replace what is not UTF-8 in a text; the function refuses it instead.
             binary_media_types=["image/png", "application/json"],
             # Without the account's role API Gateway writes no log; other stages share it, so it stays.
             cloud_watch_role=True,
@@ -89,23 +96,24 @@ class HttpApi(Construct):
                 throttling_burst_limit=self._config.throttle_burst,
             ),
         )
-        # RestApi's own output; the stack names them all.
+        # The stack names every output; this one is RestApi's own.
         api.node.try_remove_child("Endpoint")
         return api
 
     def _protected_path(self, path: str, integration: apigateway.Integration) -> None:
-        iam = self._config.api_auth == "iam"
+        authentication = self._authentication
         resource = self.api.root.add_resource(path)
         resource.add_method(
             "ANY",
             integration,
-            api_key_required=not iam,
-            authorization_type=apigateway.AuthorizationType.IAM if iam else apigateway.AuthorizationType.NONE,
+            api_key_required=authentication.needs_key,
+            authorization_type=authentication.authorization,
+            authorizer=authentication.authorizer(self) if authentication.authorizer else None,
         )
         self._preflight(resource)
 
     def _open_path(self, path: str, integration: apigateway.Integration) -> None:
-        # ANY, since API Gateway's own answer to another method would be a 404; the function's is a 405.
+        # ANY, because API Gateway would answer another method with 404; the function answers 405.
         resource = self.api.root.add_resource(path)
         resource.add_method(
             "ANY", integration, api_key_required=False, authorization_type=apigateway.AuthorizationType.NONE
@@ -118,7 +126,7 @@ class HttpApi(Construct):
         resource.add_cors_preflight(
             allow_origins=list(self._config.cors_origins),
             allow_methods=["GET", "POST", "DELETE", "OPTIONS"],
-            allow_headers=[*SENT_HEADERS, *(IAM_HEADERS if self._config.api_auth == "iam" else ())],
+            allow_headers=[*SENT_HEADERS, *self._authentication.headers],
             expose_headers=list(EXPOSED_HEADERS),
             max_age=Duration.hours(1),
         )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from aws_cdk import CfnOutput, Environment, Stack
 from aws_cdk import aws_lambda as lambda_
 
+from stacks.authentication import AUTHENTICATION
 from stacks.functions import ApiFunction, WorkerFunction, environment
 from stacks.generation_queue import GenerationQueue
 from stacks.generation_table import DUE_INDEX, OWNER_INDEX, GenerationTable
@@ -46,7 +47,13 @@ class ImagegenStack(Stack):
         worker = WorkerFunction(
             self, "Worker", config=config, code=code, environment=variables, concurrency=concurrency
         )
-        http_api = HttpApi(self, "Http", config=config, handler=api.function)
+        http_api = HttpApi(
+            self,
+            "Http",
+            config=config,
+            authentication=AUTHENTICATION[config.api_auth],
+            handler=api.function,
+        )
 
         for function in (api, worker):
             function.allow(*invoke_models(models, stack=self))

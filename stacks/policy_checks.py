@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from aws_cdk import Acknowledgment, App, Stack, Validations
 from cdk_nag import AwsSolutionsChecks, ServerlessChecks
 
+from stacks.authentication import AUTHENTICATION
 from stacks.bundling import RUNTIME_VERSION
 from stacks.stage import StageConfig
 
@@ -148,7 +149,7 @@ def accepted_findings(config: StageConfig) -> tuple[Accepted, ...]:
     return (
         *_ALWAYS,
         *((_WITH_WEBHOOKS,) if config.webhooks else ()),
-        *((_WITH_KEYS,) if config.api_auth == "api_key" else ()),
+        *((_WITH_KEYS,) if AUTHENTICATION[config.api_auth].needs_key else ()),
         *((_WITHOUT_THROTTLE,) if config.throttle_rate is None else ()),
     )
 
