@@ -22,7 +22,7 @@ def main() -> None:
     """Synthesize the stage."""
     app = cdk.App()
     context = app.node.try_get_context
-    # Not from the context: on its way through jsii every null, which means "unlimited", would vanish.
+    # Read from the file, because jsii drops every null from the context, and null means "unlimited".
     stages = json.loads((ROOT / "cdk.json").read_text())["context"]["stages"]
     config = load_stage(name=context("stage") or "dev", stages=stages, overrides=context("config"))
     stack = ImagegenStack(
@@ -38,7 +38,7 @@ def main() -> None:
 
 
 def _environment() -> cdk.Environment:
-    # The CDK command line passes what the operator's credentials and region are; a plain synth needs neither.
+    # The CDK command line sets both from the operator's credentials; synth works without them.
     variables = os.environ  # noqa: TID251
     return cdk.Environment(
         account=variables.get("CDK_DEFAULT_ACCOUNT"),

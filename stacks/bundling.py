@@ -1,7 +1,7 @@
 """The functions' zip, made without Docker: pinned wheels for the platform, our package, and bytecode.
 
-uv takes the wheels from its cache or the registry and checks every hash. What was built once is kept under
-`.build/` by the hash of all that went into it, so an unchanged tree is not built again.
+uv takes the wheels from its cache or the registry and checks every hash. A build is kept under `.build/`, named by the
+hash of its inputs, so an unchanged tree is not built again.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ from stacks.stage import Platform
 
 RUNTIME_PYTHON = (3, 13)
 RUNTIME_VERSION = ".".join(map(str, RUNTIME_PYTHON))
-# botocore carries the descriptions of some 400 services; reading the directory costs start-up time.
+# botocore describes some 400 services, and reading its directory costs start-up time.
 KEPT_SERVICES = frozenset({"bedrock-runtime", "dynamodb", "s3", "secretsmanager", "sqs", "sts"})
 KEPT_BUILDS = 4
 _IGNORED = shutil.ignore_patterns("__pycache__", "*.pyc")
 
 
 class BundlingError(RuntimeError):
-    """The zip cannot be made on this machine; one sentence says what is missing."""
+    """The zip cannot be made on this machine; the message is one sentence that says why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bundle:
-    """What goes into a zip: the checkout, the platform of its wheels, and who compiles its bytecode."""
+    """The inputs of a zip: the checkout, the platform of its wheels, and the Python that compiles its bytecode."""
 
     root: Path
     platform: Platform
@@ -53,7 +53,7 @@ class Bundle:
         return self.root / "lambda" / "imagegen"
 
     def fingerprint(self) -> str:
-        """Return a hash of everything that decides the zip's content."""
+        """Return a hash of every input of the zip."""
         digest = hashlib.sha256()
         for path in (Path(__file__), self.requirements, *_sources(self.package)):
             name = path.relative_to(self.package) if path.is_relative_to(self.package) else path.name
@@ -66,13 +66,13 @@ class Bundle:
         return digest.hexdigest()
 
     def build(self) -> Path:
-        """Return the directory with the zip's content, building it unless it is there already."""
+        """Return the directory of the zip's content; build it if it is not there."""
         target = self.root / ".build" / f"function-{self.fingerprint()[:16]}"
         if target.is_dir():
-            os.utime(target)  # the least recently used are forgotten first
+            os.utime(target)  # the least recently used are removed first
             return target
         target.parent.mkdir(exist_ok=True)
-        # Built aside and renamed: an interrupted build, or a second one at the same time, leaves nothing half done.
+        # Built elsewhere and renamed, so that an interrupted or a concurrent build leaves no half-made directory.
         with tempfile.TemporaryDirectory(dir=target.parent, prefix="building-") as scratch:
             content = Path(scratch) / "content"
             self._install(content)
@@ -83,6 +83,7 @@ class Bundle:
             try:
                 content.rename(target)
             except OSError:
+                # A concurrent build of the same inputs may have been first.
                 if not target.is_dir():
                     raise
         _forget_old(target.parent)
@@ -113,7 +114,7 @@ def function_code(*, root: Path, target: Platform) -> lambda_.Code:
     """Return the code of both functions, built from the checkout at `root`.
 
     Raises:
-        BundlingError: uv is missing, or a package cannot be had or has another hash.
+        BundlingError: uv is missing, or a package cannot be downloaded or has another hash.
     """
     bundle = Bundle(root=root, platform=target, compiler=find_compiler(target))
     if bundle.compiler is None:
@@ -127,7 +128,7 @@ def function_code(*, root: Path, target: Platform) -> lambda_.Code:
 
 
 def find_compiler(target: Platform) -> Path | None:
-    """Return a Python of the version that will run the zip, or None: bytecode of another is worse than none."""
+    """Return a Python of the version that runs the zip, or None: it ignores any other's bytecode."""
     if target == "host" or sys.version_info[:2] == RUNTIME_PYTHON:
         return Path(sys.executable)
     return next((python for python in _candidates() if _version(python) == RUNTIME_PYTHON), None)
@@ -138,7 +139,7 @@ def _candidates() -> Iterator[Path]:
     on_path = shutil.which(name)
     if on_path:
         yield Path(on_path)
-        # A shim of pyenv fails unless its version is switched on; the versions lie beside the shims.
+        # pyenv's shim fails unless its version is switched on; the versions are in a folder beside the shims.
         yield from sorted(Path(on_path).parent.parent.glob(f"versions/{RUNTIME_VERSION}*/bin/{name}"))
     known_to_uv = _python_known_to_uv()
     if known_to_uv:
@@ -152,9 +153,9 @@ def _python_known_to_uv() -> str | None:
 
 
 def _version(python: Path) -> tuple[int, ...] | None:
-    # Only running it tells: a name on the path may be a shim for a version that is not there.
+    # The name proves nothing: it may be a shim for a version that is not installed.
     try:
-        answer = subprocess.run(  # noqa: S603 - likewise
+        answer = subprocess.run(  # noqa: S603 - arguments of our own
             [str(python), "-c", "import sys; print(*sys.version_info[:2])"],
             capture_output=True,
             check=True,
@@ -167,7 +168,7 @@ def _version(python: Path) -> tuple[int, ...] | None:
 
 
 def _uv() -> Path:
-    # Never the one on the path, which may be none or another version.
+    # The uv on the path may be of another version.
     beside = Path(sys.executable).parent / "uv"
     if not os.access(beside, os.X_OK):
         raise BundlingError(
@@ -177,7 +178,7 @@ def _uv() -> Path:
 
 
 def _prune(content: Path) -> None:
-    # Console scripts carry this machine's interpreter path, which would make equal trees differ.
+    # Console scripts hold the path of this machine's Python, so equal trees would give different zips.
     shutil.rmtree(content / "bin", ignore_errors=True)
     (content / ".lock").unlink(missing_ok=True)
     for entry in (content / "botocore" / "data").iterdir():
@@ -186,7 +187,7 @@ def _prune(content: Path) -> None:
 
 
 def _compile(content: Path, *, compiler: Path) -> None:
-    # Unchecked: a zip's dates mean nothing. The recorded paths are those inside Lambda.
+    # Unchecked, because the dates in a zip mean nothing. `-p` records the paths inside Lambda.
     options = "-q -j 0 --invalidation-mode unchecked-hash -p /var/task"
     _run(
         [str(compiler), "-m", "compileall", *options.split(), "-s", str(content), str(content)],
@@ -195,7 +196,7 @@ def _compile(content: Path, *, compiler: Path) -> None:
 
 
 def _run(command: Sequence[str], *, failure: str) -> None:
-    done = subprocess.run(command, capture_output=True, check=False, text=True)  # noqa: S603 - likewise
+    done = subprocess.run(command, capture_output=True, check=False, text=True)  # noqa: S603 - arguments of our own
     if done.returncode != 0:
         reason = " ".join(done.stderr.split())[-600:]
         raise BundlingError(f"{failure}: {reason}")

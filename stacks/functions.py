@@ -1,4 +1,4 @@
-"""The two functions, the rights that each has of its own, and what wakes the worker."""
+"""The two Lambda functions, their environment, and the events that invoke the worker."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SWEEPER_CONCURRENCY = 1
 
 
 class Function(Construct):
-    """One Lambda function with a role and a log group of its own; it may do only what `allow` adds."""
+    """One Lambda function with its own role and log group; it may do only what `allow` adds."""
 
     def __init__(
         self,
@@ -96,7 +96,7 @@ class ApiFunction(Function):
 
 
 class WorkerFunction(Function):
-    """Makes the images of the queue, closes what ended in the dead-letter queue, and sweeps every minute."""
+    """Makes the queued images, fails the generations in the dead-letter queue, and sweeps every minute."""
 
     def __init__(
         self,
@@ -108,6 +108,7 @@ class WorkerFunction(Function):
         environment: Mapping[str, str],
         concurrency: int,
     ) -> None:
+        # A throttled source would spend deliveries of its messages on nothing: decision 12.
         reserved = concurrency + DEAD_LETTER_CONCURRENCY + SWEEPER_CONCURRENCY
         super().__init__(
             scope,
@@ -122,12 +123,12 @@ class WorkerFunction(Function):
         self._concurrency = concurrency
 
     def poll(self, queue: GenerationQueue) -> None:
-        """Wake the worker for each message of both queues, never more at once than it was made for."""
+        """Let both queues invoke the worker: one message an invocation, within the concurrency that it reserves."""
         self._source("QueueSource", queue.queue, concurrency=self._concurrency)
         self._source("DeadLetterSource", queue.dead_letters, concurrency=DEAD_LETTER_CONCURRENCY)
 
     def sweep_every_minute(self) -> None:
-        """Wake the worker every minute to look for what is overdue."""
+        """Invoke the worker every minute, so that it finds overdue generations."""
         target = targets.LambdaFunction(self.function, retry_attempts=0, max_event_age=Duration.minutes(1))
         events.Rule(
             self,
@@ -138,7 +139,7 @@ class WorkerFunction(Function):
         )
 
     def _source(self, construct_id: str, queue: sqs.IQueue, *, concurrency: int) -> None:
-        # Not SqsEventSource: its grant adds sqs:GetQueueUrl.
+        # SqsEventSource would also grant sqs:GetQueueUrl, which nothing needs.
         lambda_.EventSourceMapping(
             self,
             construct_id,
@@ -180,6 +181,7 @@ def environment(
         "POWERTOOLS_LOG_LEVEL": config.log_level,
     }
     if config.bedrock_endpoint_url:
+        # The SDK reads this one by itself.
         variables["AWS_ENDPOINT_URL_BEDROCK_RUNTIME"] = config.bedrock_endpoint_url
     return variables
 

@@ -27,7 +27,7 @@ EXPOSED_HEADERS = (
 )
 ONE_DAY = 86_400
 
-_NOT_WELL_FORMED = "The request is not one that this API reads."
+_NOT_WELL_FORMED = "The request is malformed."
 _CONFIGURATION = "The service is misconfigured; its operator finds the reason under the request id."
 _MAYBE_CARRIED_OUT = (
     "The service failed to answer; the request may have been carried out. Repeat it with the same "
@@ -74,13 +74,16 @@ _PROBLEMS = (
     _problem(_TYPES.INTEGRATION_FAILURE, errors.OutcomeUnknown, _MAYBE_CARRIED_OUT),
     _problem(_TYPES.INTEGRATION_TIMEOUT, errors.ModelTimeout, _STILL_RUNNING),
     _problem(
-        _TYPES.QUOTA_EXCEEDED, errors.QuotaExceeded, "The month's requests of this key are used up.", ONE_DAY
+        _TYPES.QUOTA_EXCEEDED,
+        errors.QuotaExceeded,
+        "This key has used up its requests of the month.",
+        ONE_DAY,
     ),
     _problem(_TYPES.REQUEST_TOO_LARGE, errors.PayloadTooLarge, "The body is larger than 10 MB."),
     _problem(_TYPES.RESOURCE_NOT_FOUND, errors.NotFound, "There is nothing at this path."),
-    _problem(_TYPES.THROTTLED, errors.RateLimited, "Requests come faster than this key may send them.", 1),
+    _problem(_TYPES.THROTTLED, errors.RateLimited, "Requests arrive faster than the throttle allows.", 1),
     _problem(
-        _TYPES.UNSUPPORTED_MEDIA_TYPE, errors.UnsupportedMediaType, "The body's media type is not read."
+        _TYPES.UNSUPPORTED_MEDIA_TYPE, errors.UnsupportedMediaType, "The body's media type is not supported."
     ),
     _problem(
         _TYPES.WAF_FILTERED, errors.Forbidden, "The firewall in front of the service refused the request."
@@ -107,7 +110,7 @@ def _problems(authentication: Authentication) -> tuple[GatewayProblem, ...]:
 def add_gateway_responses(
     api: apigateway.RestApi, *, authentication: Authentication, cors_origins: tuple[str, ...]
 ) -> None:
-    """Give every gateway response the problem body, and the headers that let a page read it."""
+    """Give every gateway response a problem as its body, and the headers that let a page read it."""
     # Their order decides the deployment's id; sorted, an unchanged API is not deployed again.
     for problem in sorted(_problems(authentication), key=lambda each: each.when.response_type):
         headers = {
@@ -132,7 +135,7 @@ def add_gateway_responses(
 def _cors_headers(origins: tuple[str, ...]) -> dict[str, str]:
     if not origins:
         return {}
-    # A gateway response cannot choose among origins. Its body holds nothing of a caller's, so any page may read it.
+    # A gateway response cannot choose among origins. Its body holds no caller's data, so any page may read it.
     origin = origins[0] if len(origins) == 1 else "*"
     return {
         "Access-Control-Allow-Origin": f"'{origin}'",

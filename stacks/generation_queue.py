@@ -1,4 +1,4 @@
-"""The queue of asynchronous generations, and the one where their messages end when nothing helps."""
+"""The queue of asynchronous generations, and its dead-letter queue."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from constructs import Construct
 
 from stacks.stage import StageConfig
 
-# Every delivery counts, also one that the worker puts off because the model is busy. With its back-off, up to
-# a minute, fifty are about three quarters of an hour of a model that takes no request at all.
+# A delivery counts even if the worker postpones it because the model is busy. The worker waits up to a minute
+# between two, so fifty last about 45 minutes while the model takes no request at all.
 MAX_DELIVERIES = 50
 
 
@@ -35,7 +35,7 @@ class GenerationQueue(Construct):
         )
 
     def consume(self) -> iam.PolicyStatement:
-        """Return what Lambda needs to poll both queues, and the worker to postpone a message."""
+        """Return the rights to poll both queues, which Lambda needs, and to postpone a message."""
         return iam.PolicyStatement(
             sid="ConsumeQueues",
             actions=[

@@ -18,7 +18,7 @@ def _text(name: str) -> dynamodb.Attribute:
 
 
 class GenerationTable(Construct):
-    """One item a generation, with an index for a caller's history and a sparse one for what is overdue."""
+    """An item for each generation; one index for a caller's history, and a sparse one for overdue generations."""
 
     def __init__(self, scope: Construct, construct_id: str, *, config: StageConfig) -> None:
         super().__init__(scope, construct_id)
@@ -46,7 +46,7 @@ class GenerationTable(Construct):
         )
 
     def use_items(self) -> iam.PolicyStatement:
-        """Return the right to read and write single items; nothing ever scans or deletes."""
+        """Return the right to read and write single items. Nothing scans, and only expiry deletes."""
         return iam.PolicyStatement(
             sid="UseGenerations",
             actions=["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"],

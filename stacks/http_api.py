@@ -1,4 +1,4 @@
-"""The REST API in front of the api function: who may call, how often, and what is logged of it."""
+"""The REST API in front of the api function: authentication, throttles, CORS and the access log."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from stacks.stage import StageConfig
 STAGE = "v1"
 OPEN_PATHS = ("health", "openapi.json")
 SENT_HEADERS = ("content-type", "idempotency-key", "prefer", "x-api-key")
-# $context.path carries no query string, and no field holds the key itself.
+# $context.path carries no query string, and only the key's id is logged.
 ACCESS_LOG_FIELDS = {
     "time": "$context.requestTimeEpoch",
     "request_id": "$context.requestId",
@@ -81,7 +81,7 @@ class HttpApi(Construct):
             # The Stability route answers `Accept: image/png` with bytes. A JSON body comes as bytes because API Gateway
             # would replace what is not UTF-8 in a text; the function refuses it instead.
             binary_media_types=["image/png", "application/json"],
-            # Without the account's role API Gateway writes no log; other stages share it, so it stays.
+            # API Gateway writes logs only with this role, which the whole account shares; so it stays.
             cloud_watch_role=True,
             cloud_watch_role_removal_policy=RemovalPolicy.RETAIN,
             deploy_options=apigateway.StageOptions(
@@ -133,7 +133,7 @@ class HttpApi(Construct):
 
     def _api_key_and_plan(self) -> None:
         config = self._config
-        # No value: API Gateway generates one, which `aws apigateway get-api-key --include-value` reads.
+        # API Gateway generates the value; `aws apigateway get-api-key --include-value` shows it.
         self.caller_key = self.api.add_api_key(
             "Key", description=f"The first caller of imagegen-{config.name}."
         )

@@ -1,4 +1,4 @@
-"""The private bucket that holds the images until they expire."""
+"""The private bucket of the images."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MAX_SIGNATURE_AGE_MS = MAX_URL_TTL * 1000
 
 
 class ImageBucket(Construct):
-    """Private, encrypted, TLS-only; objects under `images/` expire, and so do the URLs that read them."""
+    """Private, encrypted and TLS-only; objects under `images/` expire, and so do the URLs that read them."""
 
     def __init__(self, scope: Construct, construct_id: str, *, config: StageConfig) -> None:
         super().__init__(scope, construct_id)
@@ -41,7 +41,7 @@ class ImageBucket(Construct):
         self.bucket.add_to_resource_policy(self._deny_old_signatures())
 
     def use_images(self) -> iam.PolicyStatement:
-        """Return the right to store, read (which presigning needs) and delete images, and nothing else."""
+        """Return the right to store, read and delete images. A presigned URL reads with the right of its signer."""
         return iam.PolicyStatement(
             sid="UseImages",
             actions=["s3:DeleteObject", "s3:GetObject", "s3:PutObject"],
@@ -49,7 +49,7 @@ class ImageBucket(Construct):
         )
 
     def _deny_old_signatures(self) -> iam.PolicyStatement:
-        # Without it a URL signed by anyone with the right to read could live for a week.
+        # Without this, a reader of the bucket could sign a URL that lives for a week.
         return iam.PolicyStatement(
             sid="DenyOldSignatures",
             effect=iam.Effect.DENY,

@@ -1,4 +1,4 @@
-"""The service: introduces its units to each other, makes the grants and names the outputs."""
+"""The stack: it makes the units, connects them, grants their rights and names the outputs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class ImagegenStack(Stack):
-    """One stage of the service; `today` decides which of its models have ended."""
+    """One stage of the service; `today` decides which of its models have reached their end of life."""
 
     def __init__(
         self, scope: Construct, *, config: StageConfig, code: lambda_.Code, env: Environment, today: date
@@ -47,13 +47,8 @@ class ImagegenStack(Stack):
         worker = WorkerFunction(
             self, "Worker", config=config, code=code, environment=variables, concurrency=concurrency
         )
-        http_api = HttpApi(
-            self,
-            "Http",
-            config=config,
-            authentication=AUTHENTICATION[config.api_auth],
-            handler=api.function,
-        )
+        callers = AUTHENTICATION[config.api_auth]
+        http_api = HttpApi(self, "Http", config=config, authentication=callers, handler=api.function)
 
         for function in (api, worker):
             function.allow(*invoke_models(models, stack=self))
@@ -65,7 +60,11 @@ class ImagegenStack(Stack):
             self._output("WebhookSecretArn", secret.arn)
         worker.poll(queue)
         worker.sweep_every_minute()
+        self._name_outputs(http_api=http_api, bucket=bucket, table=table, queue=queue)
 
+    def _name_outputs(
+        self, *, http_api: HttpApi, bucket: ImageBucket, table: GenerationTable, queue: GenerationQueue
+    ) -> None:
         self._output("ApiId", http_api.api.rest_api_id)
         self._output("ApiUrl", http_api.url)
         if http_api.caller_key and http_api.usage_plan:

@@ -1,4 +1,4 @@
-"""A log group that forgets after the stage's retention."""
+"""A log group with the retention of the stage."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ RETENTION: Mapping[LogRetentionDays, logs.RetentionDays] = {
 
 
 class LogGroup(logs.LogGroup):
-    """Kept for the stage's retention and removed with the stack."""
+    """A log group that keeps its events for the stage's retention and is removed with the stack."""
 
     def __init__(self, scope: Construct, construct_id: str, *, config: StageConfig) -> None:
         super().__init__(

@@ -1,7 +1,7 @@
-"""The rule packs of cdk-nag, and every finding of theirs that is accepted, with the reason.
+"""The rule packs of cdk-nag, and each of their findings that is accepted, with the reason.
 
-A finding is accepted on one construct under its exact id. A test compares this list with what the packs find
-when nothing is accepted, so a finding that is gone, or one that was never there, fails it.
+A finding is accepted on one construct under its exact id. A test compares this list with all findings, so it fails
+if the list holds one that the packs do not find.
 """
 
 from __future__ import annotations
@@ -34,11 +34,13 @@ OPEN_METHODS = ("health/ANY", "openapi.json/ANY")
 
 _RUNTIME = f"The zip is built and tested for python{RUNTIME_VERSION}; it is moved on purpose, not by a rule."
 _KEYS_NOT_COGNITO = "Callers are programs with an API key or IAM credentials; the service keeps no user pool."
-_OPEN = "Health and the OpenAPI document say nothing of any caller and are open by contract."
-_TRACING = "The access log, the structured logs and the metrics carry one request id; traces would add cost, not sight."
-_IMAGES = "The keys of images are made of owner and id at run time; the right ends at the images/ prefix."
+_OPEN = "Health and the OpenAPI document hold no caller's data and are open by contract."
+_TRACING = (
+    "The access log and the structured logs share a request id; traces would add cost and show no more."
+)
+_IMAGES = "An image's key is made of owner and id at run time; the right covers the images/ prefix only."
 _REDELIVERED = (
-    "The queue itself redelivers and moves to the dead-letter queue; SQS sources take no destination."
+    "The queue itself redelivers and moves to the dead-letter queue; an SQS source takes no destination."
 )
 
 
@@ -54,7 +56,7 @@ _ALWAYS: tuple[Accepted, ...] = (
     Accepted(
         path="Images/Bucket/Resource",
         id="AwsSolutions-S1",
-        reason="Besides the functions only presigned URLs read the bucket, minted for the owner of a generation; "
+        reason="Only the functions and the presigned URLs of a generation's owner read the bucket; "
         "a log of downloads would be a second bucket to protect and expire.",
     ),
     *_of_functions(
@@ -73,7 +75,7 @@ _ALWAYS: tuple[Accepted, ...] = (
     Accepted(
         path="Worker/Function/Resource",
         id="Serverless-LambdaDLQ",
-        reason="Its work comes from a queue with a dead-letter queue; a lost sweep is made good a minute later.",
+        reason="Its queue has a dead-letter queue, and the next sweep follows a minute after a lost one.",
     ),
     *_everywhere(
         ("Worker/QueueSource/Resource", "Worker/DeadLetterSource/Resource"),
@@ -83,7 +85,7 @@ _ALWAYS: tuple[Accepted, ...] = (
     Accepted(
         path="Worker/Sweep/Resource",
         id="Serverless-EventBusDLQ",
-        reason="A lost sweep is made good by the next one, a minute later.",
+        reason="The next sweep follows a minute after a lost one and finds the same generations.",
     ),
     Accepted(
         path="Jobs/DeadLetters/Resource",
@@ -109,7 +111,7 @@ _ALWAYS: tuple[Accepted, ...] = (
     Accepted(
         path="Http/RestApi/DeploymentStage.v1/Resource",
         id="AwsSolutions-APIG6",
-        reason="Execution logs can hold bodies and presigned URLs; the access log tells every request without them.",
+        reason="Execution logs can hold bodies and presigned URLs; the access log has every request without them.",
     ),
     Accepted(
         path="Http/RestApi/DeploymentStage.v1/Resource", id="Serverless-APIGWXrayEnabled", reason=_TRACING
@@ -130,7 +132,7 @@ _ALWAYS: tuple[Accepted, ...] = (
 _WITH_WEBHOOKS = Accepted(
     path="Webhooks/Secret/Resource",
     id="AwsSolutions-SMG4",
-    reason="Receivers hold the same secret, so a rotation is agreed with them and done by the operator.",
+    reason="Receivers hold the same secret, so the operator rotates it in agreement with them.",
 )
 _WITH_KEYS = Accepted(
     path="Http/RestApi/Default/{proxy+}/ANY/Resource",
@@ -140,12 +142,12 @@ _WITH_KEYS = Accepted(
 _WITHOUT_THROTTLE = Accepted(
     path="Http/RestApi/DeploymentStage.v1/Resource",
     id="Serverless-APIGWDefaultThrottling",
-    reason="The stage was configured to have no throttle of its own; the account's still holds.",
+    reason="The operator configured no throttle for the stage; the account's throttle still holds.",
 )
 
 
 def accepted_findings(config: StageConfig) -> tuple[Accepted, ...]:
-    """Return what is accepted for a stage: exactly what the packs find in it."""
+    """Return the accepted findings of a stage: exactly what the packs find in it."""
     return (
         *_ALWAYS,
         *((_WITH_WEBHOOKS,) if config.webhooks else ()),

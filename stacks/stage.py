@@ -24,18 +24,18 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 
 from imagegen import settings
-from imagegen.models import resolve
+from imagegen.models.registry import resolve
 from imagegen.settings import SettingType
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 STAGE_NAME = re.compile(r"[a-z](?:[a-z0-9-]{0,18}[a-z0-9])?")
-# The time of a function beside its call of the model: to claim the key, store the image and record the outcome.
+# A function also claims the key, stores the image and records the outcome.
 SECONDS_BESIDE_THE_MODEL = 20
-# S3 expires by the day, from the midnight after, and some time later.
+# S3 counts days from the next midnight UTC, and removes an object some time after the last one.
 LIFECYCLE_SLACK_DAYS = 2
-# Whether an entry names a model is the same in every region; the stack resolves it again for its own.
+# An entry names a model in every region or in none; the stack resolves it again in its own.
 _ANY_REGION = "us-east-1"
 _HOST = r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?"
 _WHOLE = re.compile(r"-?[0-9]{1,12}")
@@ -72,8 +72,7 @@ def _all_registered(entries: tuple[str, ...]) -> tuple[str, ...]:
     return entries
 
 
-# A description stands where the words derived from the type would not tell enough. Lists are not strict,
-# because JSON has no tuples.
+# A description replaces the words that are derived from the type. Lists are not strict, because JSON has no tuples.
 ListedModels = Annotated[
     settings.Models,
     Predicate(_all_different),

@@ -107,9 +107,7 @@ def aws_ports(
     return Ports(
         runtime=BedrockRuntime(runtimes, model_timeout=settings.model_timeout, clock=clock),
         images=S3Images(
-            client=clients.s3(
-                session, addressing_style=settings.s3_addressing_style
-            ),
+            client=clients.s3(session, addressing_style=settings.s3_addressing_style),
             bucket=settings.bucket_name,
             url_ttl=settings.url_ttl,
             clock=clock,
