@@ -4,14 +4,14 @@
 
 STAGE ?= dev
 PYTHON := .venv/bin/python
-CDK := $(PYTHON) -m local.cdk
+CDK := $(PYTHON) -m tools.cdk
 TESTS := $(PYTHON) -m pytest
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | awk -F ':.*## ' '{ printf "make %-10s %s\n", $$1, $$2 }'
 
 set-up: ## install what is missing into .venv/ and node_modules/ (every other target does it by itself)
-	@sh local/set_up.sh
+	@sh tools/set_up.sh
 
 demo: set-up ## one picture through the whole stack on this machine, saved to out/
 	@$(PYTHON) -m local demo
@@ -29,7 +29,7 @@ up: set-up ## start and deploy the local service (BEDROCK_URL, PORT_OFFSET, CONF
 	@$(PYTHON) -m local up
 
 down: ## stop the local service and remove its files
-	@if [ -e .local ]; then sh local/set_up.sh; fi
+	@if [ -e .local ]; then sh tools/set_up.sh; fi
 	@if $(PYTHON) -c "" 2>/dev/null; then $(PYTHON) -m local down; else echo "Nothing is set up here, so nothing runs."; fi
 
 status: set-up ## what the local service is and where it listens
@@ -52,7 +52,7 @@ openapi: set-up ## write docs/openapi.json anew
 	@PYTHONPATH=lambda $(PYTHON) -m imagegen.http.openapi > docs/openapi.json
 
 lock: set-up ## resolve every pinned list of packages again
-	@$(PYTHON) -m local.lock
+	@$(PYTHON) -m tools.lock
 
 clean: down ## remove everything that the other targets made
 	@rm -rf .venv node_modules cdk.out .build out .pytest_cache .mypy_cache .ruff_cache .hypothesis .schemathesis

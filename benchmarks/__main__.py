@@ -4,7 +4,7 @@ import sys
 
 from benchmarks import drain, fresh_checkout, warm_requests
 from benchmarks.figures import table
-from local.failures import LocalError
+from tools.failures import LocalError
 
 
 def main() -> int:

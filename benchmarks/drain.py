@@ -16,10 +16,11 @@ from benchmarks.warm_requests import FOLDER, instant_model
 from local import life_cycle
 from local.aws import client_options
 from local.certificates import trust
-from local.failures import LocalError
 from local.ports import free_offset
 from local.state import State
-from local.variables import CHECKOUT, Variables
+from local.variables import Variables
+from tools.checkout import CHECKOUT
+from tools.failures import LocalError
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -8,9 +8,9 @@ import time
 from pathlib import Path
 
 from benchmarks.figures import Series
-from local.failures import LocalError
 from local.ports import free_offset
-from local.variables import CHECKOUT
+from tools.checkout import CHECKOUT
+from tools.failures import LocalError
 
 MADE = (
     ".git",

@@ -15,7 +15,8 @@ from local.certificates import trust
 from local.demo import REQUEST
 from local.ports import free_offset
 from local.state import State
-from local.variables import CHECKOUT, Variables
+from local.variables import Variables
+from tools.checkout import CHECKOUT
 
 MODEL = "stability.stable-diffusion-xl-v1"
 WARM_UP, REQUESTS = 5, 50

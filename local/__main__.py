@@ -7,9 +7,10 @@ import time
 from pathlib import Path
 
 from local import demo, life_cycle, processes, variables
-from local.failures import LocalError
 from local.state import State
-from local.variables import CHECKOUT, Variables
+from local.variables import Variables
+from tools.checkout import CHECKOUT
+from tools.failures import LocalError
 
 
 def main() -> int:

@@ -12,8 +12,8 @@ from typing import Any
 import httpx
 
 from local.certificates import trust
-from local.failures import LocalError
 from local.state import State
+from tools.failures import LocalError
 
 REQUEST: Mapping[str, Any] = {
     "text_prompts": [{"text": "Sri lanka tea plantation.", "weight": 1}],

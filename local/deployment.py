@@ -15,13 +15,15 @@ from typing import TYPE_CHECKING
 import boto3
 from botocore.exceptions import ClientError
 
-from local import cdk, fingerprints, processes
+from local import processes
 from local.aws import client_options
 from local.certificates import Certificates
 from local.emulator import ACCOUNT, CREDENTIALS, REGION
-from local.failures import LocalError
-from local.variables import CHECKOUT, Variables
+from local.variables import Variables
 from stacks.stage import StageError, load_stage
+from tools import cdk
+from tools.checkout import CHECKOUT, digest_of
+from tools.failures import LocalError
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
@@ -66,7 +68,7 @@ class Deployment:
 
     def fingerprint(self) -> str:
         """Digest everything that the stack is made from."""
-        return sha256(f"{self.config}\0{fingerprints.of_sources(SOURCES)}".encode()).hexdigest()
+        return sha256(f"{self.config}\0{digest_of(SOURCES)}".encode()).hexdigest()
 
     def is_current(self) -> bool:
         """Say whether the stack on the emulator is what a deployment would make now."""

@@ -7,9 +7,10 @@ import httpx
 
 from local import ports, processes
 from local.certificates import Certificates, trust
-from local.failures import LocalError
 from local.processes import Service
-from local.variables import CHECKOUT, Variables
+from local.variables import Variables
+from tools.checkout import CHECKOUT
+from tools.failures import LocalError
 
 ROLE = "emulator"
 REGION = "us-east-1"

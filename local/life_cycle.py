@@ -16,9 +16,9 @@ from local import certificates, emulator, gateway, processes, stand_in, state
 from local.certificates import Certificates
 from local.deployment import ROLE as DEPLOYMENT
 from local.deployment import STACK, Deployment
-from local.failures import LocalError
 from local.state import State
 from local.variables import Variables
+from tools.failures import LocalError
 
 MARK = "imagegen-local.tag"
 READY_TIMEOUT = 60.0

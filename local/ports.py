@@ -3,8 +3,8 @@
 import os
 import socket
 
-from local.failures import LocalError
 from local.variables import EMULATOR_PORT, PLAYGROUND_PORT, STAND_IN_PORT
+from tools.failures import LocalError
 
 FIRST_OFFSET, LAST_OFFSET, STRIDE = 10000, 25000, 40
 

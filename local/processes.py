@@ -17,7 +17,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from local import ports
-from local.failures import LocalError
+from tools.failures import LocalError
 
 FOLDER, ROLE, START = "IMAGEGEN_LOCAL_FOLDER", "IMAGEGEN_LOCAL_ROLE", "IMAGEGEN_LOCAL_START"
 MOST_FILES = 65536

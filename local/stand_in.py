@@ -3,10 +3,11 @@
 import sys
 import time
 
-from local import fingerprints, ports, processes
-from local.failures import LocalError
+from local import ports, processes
 from local.processes import Service
-from local.variables import CHECKOUT, Variables
+from local.variables import Variables
+from tools.checkout import CHECKOUT, digest_of
+from tools.failures import LocalError
 
 ROLE = "stand-in"
 START_TIMEOUT = 30.0
@@ -21,7 +22,7 @@ def service(variables: Variables) -> Service:
             "PATH": "/usr/local/bin:/usr/bin:/bin",
             "LANG": "C.UTF-8",
             "PYTHONUNBUFFERED": "1",
-            "IMAGEGEN_STAND_IN_SOURCE": fingerprints.of_sources(["local/bedrock"]),
+            "IMAGEGEN_STAND_IN_SOURCE": digest_of(["local/bedrock", "local/painter"]),
         },
         working_folder=CHECKOUT,
         folder=variables.folder,

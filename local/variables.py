@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from local.failures import LocalError
+from tools.checkout import CHECKOUT
+from tools.failures import LocalError
 
-CHECKOUT = Path(__file__).resolve().parent.parent
 EMULATOR_PORT, STAND_IN_PORT, PLAYGROUND_PORT = 4566, 4580, 4590
 HIGHEST_OFFSET = 65535 - PLAYGROUND_PORT
 SWITCH = {"": False, "0": False, "1": True}

@@ -64,7 +64,7 @@ def assembly(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
         arguments = ["synth", "--quiet", "-c", "stage=local", "--output", str(output)]
         done = subprocess.run(  # noqa: S603 - this interpreter and a program of our own
-            [sys.executable, "-m", "local.cdk", *arguments],
+            [sys.executable, "-m", "tools.cdk", *arguments],
             cwd=ROOT,
             capture_output=True,
             check=False,

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from local.registries import uv_environment
 from stacks import bundling
 from stacks.bundling import KEPT_BUILDS, KEPT_SERVICES, RUNTIME_VERSION, Bundle, BundlingError, find_compiler
 from stacks.stage import Platform
 from tests.infrastructure.synthesis import ROOT
+from tools.registries import uv_environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

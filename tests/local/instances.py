@@ -12,7 +12,8 @@ from local import life_cycle
 from local.ports import free_offset
 from local.processes import Running, running
 from local.state import State
-from local.variables import CHECKOUT, EMULATOR_PORT, STAND_IN_PORT
+from local.variables import EMULATOR_PORT, STAND_IN_PORT
+from tools.checkout import CHECKOUT
 
 INSTANCES = CHECKOUT / ".build" / "local"
 ENVIRON: Mapping[str, str] = os.environ  # noqa: TID251 - the commands under test read it, as they do for a person

@@ -27,7 +27,7 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from imagegen.generations.retry import InvocationDeadline
 from imagegen.http.app import create_app
 from imagegen.worker import NotAcknowledged
-from local.variables import CHECKOUT
+from tools.checkout import CHECKOUT
 from tests.local.real_parts import Wired, rewired, shifted, wired
 from tests.support.events import Context
 from tests.support.fakes import FakeObserver

@@ -9,25 +9,26 @@ from pathlib import Path
 
 import pytest
 
-from local.registries import names_unreachable_registry, uv_settings
-from local.set_up import steps
-from local.variables import CHECKOUT
 from tests.local.instances import ENVIRON
+from tools.checkout import CHECKOUT
+from tools.registries import names_unreachable_registry, uv_settings
+from tools.set_up import steps
 
 FILES = (
     "requirements.lock",
     "package.json",
     "package-lock.json",
-    "local/__init__.py",
-    "local/failures.py",
-    "local/registries.py",
     "local/requirements.txt",
-    "local/set_up.py",
-    "local/set_up.sh",
+    "tools/__init__.py",
+    "tools/checkout.py",
+    "tools/failures.py",
+    "tools/registries.py",
+    "tools/set_up.py",
+    "tools/set_up.sh",
 )
 NOWHERE = "http://127.0.0.1:9"
 STAMP_ALL = """
-from local.set_up import steps
+from tools.set_up import steps
 for step in steps():
     program = step.target / step.program
     program.parent.mkdir(parents=True)
@@ -71,7 +72,7 @@ def set_up(checkout: Path, programs: Path, **variables: str) -> "subprocess.Comp
     """Run the set-up as `make` does, with an empty home."""
     kept = {name: value for name, value in ENVIRON.items() if name.startswith(("PIP_", "UV_", "SSL_"))}
     return subprocess.run(  # noqa: S603 - the checkout's own script
-        [programs / "sh", checkout / "local" / "set_up.sh"],
+        [programs / "sh", checkout / "tools" / "set_up.sh"],
         env={**kept, "PATH": str(programs), "HOME": str(checkout), **variables},
         capture_output=True,
         text=True,

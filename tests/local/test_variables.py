@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 
-from local import certificates, fingerprints
-from local.failures import LocalError
+from local import certificates
 from local.state import State
-from local.variables import CHECKOUT, from_environment
+from local.variables import from_environment
+from tools.checkout import CHECKOUT, digest_of
+from tools.failures import LocalError
 
 NOW = dt.datetime(2026, 11, 25, tzinfo=dt.UTC)
 
@@ -100,13 +101,13 @@ def test_a_fingerprint_follows_names_and_contents_but_not_compiled_python(tmp_pa
     """Only what would change the deployment changes it."""
     (tmp_path / "stacks" / "__pycache__").mkdir(parents=True)
     (tmp_path / "stacks" / "a.py").write_text("1", encoding="utf-8")
-    first = fingerprints.of_sources(["stacks", "absent"], root=tmp_path)
+    first = digest_of(["stacks", "absent"], root=tmp_path)
     (tmp_path / "stacks" / "__pycache__" / "a.pyc").write_bytes(b"1")
-    assert fingerprints.of_sources(["stacks", "absent"], root=tmp_path) == first
+    assert digest_of(["stacks", "absent"], root=tmp_path) == first
     (tmp_path / "stacks" / "a.py").write_text("2", encoding="utf-8")
-    second = fingerprints.of_sources(["stacks", "absent"], root=tmp_path)
+    second = digest_of(["stacks", "absent"], root=tmp_path)
     (tmp_path / "stacks" / "a.py").rename(tmp_path / "stacks" / "b.py")
-    assert len({first, second, fingerprints.of_sources(["stacks", "absent"], root=tmp_path)}) == 3
+    assert len({first, second, digest_of(["stacks", "absent"], root=tmp_path)}) == 3
 
 
 def test_the_state_survives_its_file(tmp_path: Path) -> None:

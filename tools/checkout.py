@@ -1,14 +1,17 @@
-"""Digests of source files, by which a running or deployed thing is recognised as up to date."""
+"""Where this checkout is, and a digest of its sources that shows whether something made from them is out of date."""
 
 from collections.abc import Iterable
 from hashlib import sha256
 from pathlib import Path
 
-from local.variables import CHECKOUT
+CHECKOUT = Path(__file__).resolve().parent.parent
 
 
-def of_sources(names: Iterable[str], *, root: Path = CHECKOUT) -> str:
-    """Digest files and folders by name and content, compiled Python left out; what is not there counts as empty."""
+def digest_of(names: Iterable[str], *, root: Path = CHECKOUT) -> str:
+    """Digest the names and contents of files and folders.
+
+    Compiled Python is left out. A name that does not exist counts as an empty folder.
+    """
     digest = sha256()
     for name in names:
         for path in sorted(_files(root / name)):

@@ -12,7 +12,7 @@ for python in ${PYTHON_FOR_SET_UP:-} python3 python3.14 python3.13 python3.12 py
     elif ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
         incomplete="$python"
     else
-        exec "$python" -m local.set_up "$@"
+        exec "$python" -m tools.set_up "$@"
     fi
 done
 

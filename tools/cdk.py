@@ -1,12 +1,12 @@
-"""The AWS CDK command line of this checkout: `python -m local.cdk synth …` runs it in the right environment."""
+"""The AWS CDK command line of this checkout: `python -m tools.cdk synth …` runs it in the right environment."""
 
 import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from local.registries import uv_environment
-from local.variables import CHECKOUT
+from tools.checkout import CHECKOUT
+from tools.registries import uv_environment
 
 
 def environment(environ: Mapping[str, str]) -> dict[str, str]:

@@ -17,10 +17,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from local.failures import LocalError
-from local.registries import names_unreachable_registry, uv_environment
+from tools.checkout import CHECKOUT
+from tools.failures import LocalError
+from tools.registries import names_unreachable_registry, uv_environment
 
-CHECKOUT = Path(__file__).resolve().parent.parent
 OLDEST_NODE = 20
 
 

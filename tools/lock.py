@@ -4,8 +4,8 @@ import os
 import subprocess
 import sys
 
-from local.registries import uv_environment
-from local.variables import CHECKOUT
+from tools.checkout import CHECKOUT
+from tools.registries import uv_environment
 
 LOCKS = {
     "requirements.txt": "requirements.lock",

@@ -1,0 +1,1 @@
+"""What belongs to the checkout: its set-up, its lock files, its CDK command line. Standard library only."""
