@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from local.bedrock.asked import Dialect
+from local.bedrock.picture_request import Dialect
 from local.bedrock.refusals import UNKNOWN_MODEL, invalid
 from local.bedrock.sdxl import Sdxl
 from local.bedrock.stable_image import StableImage

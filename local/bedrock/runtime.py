@@ -1,7 +1,6 @@
 """The runtime without its wire: a call in, an answer out."""
 
 import base64
-import io
 import json
 import threading
 import time
@@ -10,13 +9,11 @@ from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import Any, Final, Literal
 
-from PIL import Image
-
 from local.bedrock import event_stream
-from local.bedrock.asked import Asked, Dialect, Json, parse, prompt_of
+from local.bedrock.call_log import CallLog
 from local.bedrock.catalogue import Meant, resolve
-from local.bedrock.gallery import Gallery, encode
-from local.bedrock.ledger import Ledger
+from local.bedrock.gallery import Gallery
+from local.bedrock.picture_request import Dialect, Json, PictureRequest, parse, prompt_of
 from local.bedrock.refusals import MAYBE_BILLED, RefusedError, invalid, legacy, retired
 from local.bedrock.rules import Action, Call, RuleError, Rules
 from local.bedrock.settings import Settings
@@ -53,10 +50,10 @@ class _Decision:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Drawing:
-    """A valid request at a live model."""
+class _ValidCall:
+    """A valid request to a live model."""
 
-    asked: Asked
+    request: PictureRequest
     dialect: Dialect
     stream: bool
     action: Action
@@ -72,7 +69,7 @@ class Runtime:
         self._settings = settings
         self._lock = threading.Lock()
         self.rules = Rules(clock=clock)
-        self.ledger = Ledger()
+        self.call_log = CallLog()
         self._gallery = Gallery()
 
     @property
@@ -101,11 +98,11 @@ class Runtime:
             self._settings = changed
 
     def reset(self) -> None:
-        """Go back to the settings of the start, without rules and with an empty ledger."""
+        """Go back to the settings of the start, without rules and with an empty call log."""
         with self._lock:
             self._settings = self._initial
         self.rules.clear()
-        self.ledger.clear()
+        self.call_log.clear()
 
     def invoke(self, *, model_id: str, body: bytes, stream: bool, region: str = "") -> Answer:
         """Return the answer to InvokeModel or InvokeModelWithResponseStream."""
@@ -116,7 +113,7 @@ class Runtime:
             unknown = None
         except RefusedError as refused:
             meant, unknown = None, refused
-        number = self.ledger.open(
+        number = self.call_log.open(
             model_id=model_id,
             model=meant.model.id if meant else "",
             prompt=prompt,
@@ -130,7 +127,9 @@ class Runtime:
             decision = self._decide(meant, model_id=model_id, body=body, prompt=prompt, stream=stream)
         except RefusedError as refused:
             decision = _refusal(refused)
-        self.ledger.close(number, outcome=decision.outcome, billed=decision.billed, painted=decision.painted)
+        self.call_log.close(
+            number, outcome=decision.outcome, billed=decision.billed, painted=decision.painted
+        )
         return decision.answer
 
     def _decide(self, meant: Meant, *, model_id: str, body: bytes, prompt: str, stream: bool) -> _Decision:
@@ -145,59 +144,61 @@ class Runtime:
             raise retired()
         if len(body) > LARGEST_BODY:
             raise invalid(f"The body is longer than {LARGEST_BODY} bytes.")
-        drawing = _Drawing(
-            asked=meant.model.dialect.read(parse(body)),
+        valid = _ValidCall(
+            request=meant.model.dialect.read(parse(body)),
             dialect=meant.model.dialect,
             stream=stream,
             action=action,
             delay=verdict.delay + settings.latency,
             instant=settings.instant,
         )
-        return self._drawn(drawing)
+        return self._answered(valid)
 
-    def _drawn(self, drawing: _Drawing) -> _Decision:
+    def _answered(self, call: _ValidCall) -> _Decision:
         began = time.monotonic()
-        action = drawing.action
-        body = json.dumps(self._document(drawing)).encode()
+        action = call.action
+        body = json.dumps(self._document(call)).encode()
         if action.type == "malformed":
             body = action.text("body", body[: len(body) // 2].decode()).encode()
-        spent = int(1000 * (drawing.delay + time.monotonic() - began))
+        spent = int(1000 * (call.delay + time.monotonic() - began))
         headers = {"Content-Type": "application/json", "x-amzn-bedrock-invocation-latency": str(spent)}
         delivery: Delivery = "whole"
         if action.type == "cut":
             delivery = "cut"
         elif action.type == "stall":
             delivery = "stall"
-        answer = Answer(headers=headers, parts=(body,), delay=drawing.delay, delivery=delivery)
+        answer = Answer(headers=headers, parts=(body,), delay=call.delay, delivery=delivery)
         return _Decision(
-            answer=_streamed(answer, body, action) if drawing.stream else answer,
+            answer=_streamed(answer, body, action) if call.stream else answer,
             outcome=action.type,
             billed=True,
             painted=action.type in {"success", "zero_seed"},
         )
 
-    def _document(self, drawing: _Drawing) -> Json:
-        asked, dialect, action = drawing.asked, drawing.dialect, drawing.action
+    def _document(self, call: _ValidCall) -> Json:
+        request, dialect, action = call.request, call.dialect, call.action
         match action.type:
             case "prompt_filter":
                 text = action.text("message", "Your request was flagged by our content moderation system.")
                 return dialect.prompt_filtered(message=text)
             case "failed":
-                return dialect.failed(seed=asked.seed)
+                return dialect.failed(seed=request.seed)
             case "empty":
                 return dialect.empty()
             case "filtered":
-                image = self._gallery.picture(asked, blurred=True, instant=drawing.instant)
-                return dialect.filtered(seed=asked.seed, image=image, reason=action.text("reason", "prompt"))
-        seed = 0 if action.type == "zero_seed" else asked.seed
-        return dialect.success(seed=seed, image=self._image(drawing))
+                image = self._gallery.picture(request, blurred=True, instant=call.instant)
+                return dialect.filtered(
+                    seed=request.seed, image=image, reason=action.text("reason", "prompt")
+                )
+        seed = 0 if action.type == "zero_seed" else request.seed
+        return dialect.success(seed=seed, image=self._image(call))
 
-    def _image(self, drawing: _Drawing) -> str:
-        asked, action = drawing.asked, drawing.action
+    def _image(self, call: _ValidCall) -> str:
+        request, action = call.request, call.action
         if action.type == "wrong_size":
-            wrong = replace(asked, width=action.whole("width", 512), height=action.whole("height", 512))
+            wrong = replace(request, width=action.whole("width", 512), height=action.whole("height", 512))
             return self._gallery.picture(wrong)
-        image = self._gallery.picture(asked, instant=drawing.instant)
+        image = self._gallery.picture(request, instant=call.instant)
         match action.type:
             case "bad_base64":
                 return image[:1000] + "*" + image[1001:]
@@ -205,8 +206,13 @@ class Runtime:
                 raw = base64.b64decode(image)
                 return base64.b64encode(raw[: len(raw) // 2]).decode("ascii")
             case "not_png":
-                return base64.b64encode(_not_png(image, action.text("content", "jpeg"))).decode("ascii")
+                return self._not_png(call)
         return image
+
+    def _not_png(self, call: _ValidCall) -> str:
+        if call.action.text("content", "jpeg") == "text":
+            return base64.b64encode(b"This is not a picture.").decode("ascii")
+        return self._gallery.picture(replace(call.request, output_format="jpeg"), instant=call.instant)
 
 
 def error_answer(refused: RefusedError) -> Answer:
@@ -268,12 +274,6 @@ def _streamed(answer: Answer, body: bytes, action: Action) -> Answer:
         "x-amzn-bedrock-content-type": "application/json",
     }
     return replace(answer, headers=headers, parts=tuple(parts), stream=True)
-
-
-def _not_png(image: str, content: str) -> bytes:
-    if content == "text":
-        return b"This is not a picture."
-    return encode(Image.open(io.BytesIO(base64.b64decode(image))).convert("RGB"), "jpeg")
 
 
 def _shown(body: bytes) -> Any:

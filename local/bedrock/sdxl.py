@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from local.bedrock.asked import Asked, Json, is_integer, is_number
+from local.bedrock.picture_request import Json, PictureRequest, is_integer, is_number
 from local.bedrock.refusals import RefusedError, invalid
 
 SIZES: Final = (
@@ -59,8 +59,8 @@ LARGEST_SEED: Final = 4294967295
 class Sdxl:
     """Validates as the vendor's page documents, and answers as the model did."""
 
-    def read(self, body: Json) -> Asked:
-        """Return what is asked; raises RefusedError naming the first member at fault."""
+    def read(self, body: Json) -> PictureRequest:
+        """Return the picture that a body asks for; raises RefusedError naming the first member at fault."""
         for key in body:
             if key not in _CHECKS:
                 raise _malformed(f"#: extraneous key [{key}] is not permitted")
@@ -69,7 +69,7 @@ class Sdxl:
         for key, value in body.items():
             _CHECKS[key](key, value)
         width, height = _size(body)
-        return Asked(
+        return PictureRequest(
             prompts=tuple((item["text"], float(item.get("weight", 1))) for item in body["text_prompts"]),
             seed=body.get("seed", 0) or 1 + secrets.randbelow(LARGEST_SEED),
             width=width,

@@ -5,7 +5,7 @@ import secrets
 from dataclasses import dataclass
 from typing import Final
 
-from local.bedrock.asked import Asked, Json, is_integer
+from local.bedrock.picture_request import Json, PictureRequest, is_integer
 from local.bedrock.refusals import RefusedError, invalid
 
 # The service documents ratios, not pixels; these are the stand-in's own, the pixels of SDXL's nine sizes.
@@ -38,8 +38,8 @@ class StableImage:
     output_formats: tuple[str, ...] = ("png", "jpeg")
     takes_mode: bool = False
 
-    def read(self, body: Json) -> Asked:
-        """Return what is asked; raises RefusedError whose message is itself JSON, as the family's is."""
+    def read(self, body: Json) -> PictureRequest:
+        """Return the picture that a body asks for; raises RefusedError with a message in JSON, like the family's."""
         fields = {"prompt", "negative_prompt", "aspect_ratio", "seed", "output_format"}
         if self.takes_mode:
             fields.add("mode")
@@ -53,7 +53,7 @@ class StableImage:
         output_format = _choice(body, "output_format", self.output_formats, "png")
         _choice(body, "mode", (MODE,), MODE)
         width, height = PIXELS_OF[ratio]
-        return Asked(
+        return PictureRequest(
             prompts=((prompt, 1.0), (negative, -1.0)) if negative else ((prompt, 1.0),),
             seed=self._seed(body) or 1 + secrets.randbelow(self.largest_seed),
             width=width,

@@ -78,7 +78,7 @@ class StandIn:
 
     def calls(self, *, prompt: str = "", last: int = 20) -> dict[str, Any]:
         """Return what `GET /_control/calls` does."""
-        return self.runtime.ledger.report(prompt=prompt, last=last)
+        return self.runtime.call_log.report(prompt=prompt, last=last)
 
     def reset(self) -> None:
         """Do what `POST /_control/reset` does."""

@@ -93,7 +93,7 @@ class Exchange(BaseHTTPRequestHandler):
             self._control("POST")
             return
         runtime = self.server.runtime
-        runtime.ledger.enter()
+        runtime.call_log.enter()
         try:
             body = self._body()
             answer = runtime.invoke(
@@ -106,14 +106,14 @@ class Exchange(BaseHTTPRequestHandler):
         except RefusedError as refused:
             self._deliver(error_answer(refused))
         finally:
-            runtime.ledger.leave()
+            runtime.call_log.leave()
 
     def version_string(self) -> str:
         """Return what the Server header says."""
         return "local-stand-in"
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name of the method it replaces
-        """Log nothing: a path names models, and tests ask the ledger."""
+        """Log nothing: a path names models, and tests ask the call log."""
 
     def _body(self) -> bytes:
         length = self.headers.get("Content-Length", "0")
@@ -228,7 +228,7 @@ def _calls(server: Server, body: bytes, query: str) -> dict[str, Any]:  # noqa: 
     last = wanted.get("last", ["20"])[-1]
     if not last.isdecimal():
         raise RuleError("last must be a whole number.")
-    return server.runtime.ledger.report(prompt=wanted.get("prompt", [""])[-1], last=int(last))
+    return server.runtime.call_log.report(prompt=wanted.get("prompt", [""])[-1], last=int(last))
 
 
 _ROUTES: Final[dict[tuple[str, str], Route]] = {

@@ -112,7 +112,7 @@ def redeliver(service: Wired, records: Sequence[dict[str, Any]]) -> None:
 
 
 def billed(report: dict[str, Any], *, name: str) -> Counter[str]:
-    """Return how often each prompt of a storm was billed, by the stand-in's ledger."""
+    """Return how often each prompt of a storm was billed, by the stand-in's call log."""
     return Counter(
         {prompt: sums["billed"] for prompt, sums in report["prompts"].items() if f"({name} " in prompt}
     )

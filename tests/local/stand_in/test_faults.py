@@ -70,7 +70,7 @@ def test_a_modelled_error_arrives_as_its_class(
 def test_an_error_after_which_one_must_count_the_call_as_paid_is_billed(
     bedrock: StandIn, client: "BedrockRuntimeClient", name: str, billed: int
 ) -> None:
-    """The ledger errs on the side of whoever pays."""
+    """The call log errs on the side of whoever pays."""
     bedrock.configure({"action": {"type": "error", "name": name}})
     refusal(client, CORE, core())
 

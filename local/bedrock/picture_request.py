@@ -1,4 +1,4 @@
-"""What a request asks for, in the same words for both dialects."""
+"""The picture that a request body asks for, in the same words for both dialects."""
 
 import json
 import sys
@@ -12,12 +12,12 @@ Json = Mapping[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asked:
-    """A picture to be drawn.
+class PictureRequest:
+    """A picture to be painted.
 
     Attributes:
-        prompts: Texts with their weights, the caller's order; below zero is a negative prompt.
-        seed: 1…4294967295, already drawn when the caller left it to the model.
+        prompts: Texts with their weights, in the caller's order; a weight below zero makes a negative prompt.
+        seed: 1…4294967295; chosen already when the caller left it to the model.
         style: A style preset, or an empty string.
         output_format: `png`, `jpeg` or `webp`.
     """
@@ -31,10 +31,10 @@ class Asked:
 
 
 class Dialect(Protocol):
-    """A pair of a request body and an answer that a family of models shares."""
+    """The request bodies and answers that a family of models shares."""
 
-    def read(self, body: Json) -> Asked:
-        """Return what is asked; raises RefusedError for a body that the real model would refuse."""
+    def read(self, body: Json) -> PictureRequest:
+        """Return the picture that a body asks for; raises RefusedError for a body that the real model would refuse."""
 
     def success(self, *, seed: int, image: str) -> Json:
         """Return the answer that carries a base64 picture."""
@@ -49,11 +49,11 @@ class Dialect(Protocol):
         """Return the answer of the filter that reads the prompt."""
 
     def failed(self, *, seed: int) -> Json:
-        """Return the answer of a model that failed to draw, under status 200."""
+        """Return the answer of a model that failed, under status 200."""
 
 
 def parse(body: bytes) -> Json:
-    """Return the body as a JSON object; raises RefusedError if it is none."""
+    """Return the body as a JSON object; raises RefusedError if it is something else."""
     try:
         value = json.loads(body, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:

@@ -33,7 +33,7 @@ class Entry:
     painted: bool = False
 
 
-class Ledger:
+class CallLog:
     """Counts calls; keeps the last 50,000, and the bodies of the last 1,000."""
 
     def __init__(self) -> None:

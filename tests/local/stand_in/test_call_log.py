@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from mypy_boto3_bedrock_runtime import BedrockRuntimeClient
 
 
-def test_the_ledger_counts_by_model_prompt_and_outcome(
+def test_the_call_log_counts_by_model_prompt_and_outcome(
     bedrock: StandIn, client: "BedrockRuntimeClient"
 ) -> None:
     """What a test needs in order to say: once for each prompt."""
@@ -34,7 +34,7 @@ def test_the_ledger_counts_by_model_prompt_and_outcome(
     assert report["outcomes"] == {"success": 2, "ThrottlingException": 1}
 
 
-def test_the_ledger_shows_the_last_bodies(bedrock: StandIn, client: "BedrockRuntimeClient") -> None:
+def test_the_call_log_shows_the_last_bodies(bedrock: StandIn, client: "BedrockRuntimeClient") -> None:
     """As sent, with the identifier and the base model."""
     for seed in (1, 2, 3):
         invoke(client, f"us.{CORE}", core(seed=seed))
@@ -44,7 +44,7 @@ def test_the_ledger_shows_the_last_bodies(bedrock: StandIn, client: "BedrockRunt
     assert report["last"][0]["model_id"] == f"us.{CORE}"
 
 
-def test_the_ledger_answers_for_the_prompts_that_contain_a_word(
+def test_the_call_log_answers_for_the_prompts_that_contain_a_word(
     bedrock: StandIn, client: "BedrockRuntimeClient"
 ) -> None:
     """A service may add words to the prompt that it was given."""
@@ -58,7 +58,7 @@ def test_the_ledger_answers_for_the_prompts_that_contain_a_word(
     assert list(report["prompts"]) == ["canary-17, photographic style"]
 
 
-def test_a_call_is_in_the_ledger_before_it_is_answered(bedrock: StandIn) -> None:
+def test_a_call_is_in_the_call_log_before_it_is_answered(bedrock: StandIn) -> None:
     """A caller that dies meanwhile has made it all the same."""
     bedrock.configure({"action": "hang"})
     body = json.dumps(core()).encode()
