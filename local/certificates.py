@@ -1,17 +1,14 @@
-"""Makes the certificates of the strict mode: an authority that lives as long as the folder, and the emulator's own."""
+"""Makes the two certificates of the strict mode: a local authority, and the emulator's own, signed by it."""
 
 import datetime as dt
-import ipaddress
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
 
+import trustme
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-NAMES = ("localhost", "*.localhost", "*.execute-api.localhost")
+NAMES = ("localhost", "*.localhost", "*.execute-api.localhost", "127.0.0.1")
 LIFETIME = dt.timedelta(days=90)
 RENEWAL = dt.timedelta(days=7)
 
@@ -24,17 +21,17 @@ class Certificates:
 
     @property
     def authority(self) -> Path:
-        """What clients of the emulator trust: this authority and nothing else."""
+        """The authority's certificate: the only one that clients of the emulator trust."""
         return self.folder / "ca.pem"
 
     @property
     def trusted(self) -> Path:
-        """What the functions trust: the authority, and this machine's own roots for a Bedrock elsewhere."""
+        """What the functions trust: the authority, and for a Bedrock elsewhere also this machine's own roots."""
         return self.folder / "trusted.pem"
 
     @property
     def certificate(self) -> Path:
-        """The emulator's certificate, with the authority's behind it."""
+        """The emulator's certificate, followed by the authority's."""
         return self.folder / "emulator.pem"
 
     @property
@@ -44,7 +41,7 @@ class Certificates:
 
 
 def ensure(folder: Path, *, now: dt.datetime) -> Certificates:
-    """Return the folder's certificates; they are made again a week before they end."""
+    """Return the folder's certificates, which are made when missing and again a week before they end."""
     files = Certificates(folder=folder)
     if not _is_valid(files, now=now):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -53,7 +50,7 @@ def ensure(folder: Path, *, now: dt.datetime) -> Certificates:
 
 
 def trust(authority: Path | None) -> ssl.SSLContext:
-    """Return what a client of the emulator trusts: the authority alone, or this machine's roots without one."""
+    """Return a TLS context that trusts the authority alone, or this machine's roots if there is no authority."""
     return ssl.create_default_context(cafile=str(authority) if authority else None)
 
 
@@ -66,69 +63,20 @@ def _is_valid(files: Certificates, *, now: dt.datetime) -> bool:
 
 
 def _make(files: Certificates, *, now: dt.datetime) -> None:
-    authority_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
-    authority_name, name = _name("imagegen local authority"), _name("localhost")
-    alternatives = [*map(x509.DNSName, NAMES), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
-    authority = (
-        _builder(authority_name, authority_name, authority_key.public_key(), now=now)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(_usage(signs_certificates=True), critical=True)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(authority_key.public_key()), critical=False)
-        .sign(authority_key, hashes.SHA256())
+    authority = trustme.CA(
+        organization_name="imagegen", organization_unit_name="local authority", path_length=0
     )
-    certificate = (
-        _builder(name, authority_name, key.public_key(), now=now)
-        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(_usage(signs_certificates=False), critical=True)
-        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
-        .add_extension(x509.SubjectAlternativeName(alternatives), critical=False)
-        .add_extension(
-            x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key.public_key()), critical=False
-        )
-        .sign(authority_key, hashes.SHA256())
+    # an hour back: a client's clock may be behind this one
+    certificate = authority.issue_cert(
+        *NAMES, not_before=now - dt.timedelta(hours=1), not_after=now + LIFETIME
     )
-    authority_pem = authority.public_bytes(serialization.Encoding.PEM)
+    authority_pem = authority.cert_pem.bytes()
+    # the permission comes before the key; the authority's own key is never written
     files.key.touch(mode=0o600)
-    files.key.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-    )
+    files.key.write_bytes(certificate.private_key_pem.bytes())
     files.trusted.write_bytes(authority_pem + _roots_of_this_machine())
     files.authority.write_bytes(authority_pem)
-    files.certificate.write_bytes(certificate.public_bytes(serialization.Encoding.PEM) + authority_pem)
-
-
-def _builder(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, *, now: dt.datetime
-) -> x509.CertificateBuilder:
-    return (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(issuer)
-        .public_key(key)
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(hours=1))
-        .not_valid_after(now + LIFETIME)
-    )
-
-
-def _usage(*, signs_certificates: bool) -> x509.KeyUsage:
-    return x509.KeyUsage(
-        digital_signature=True,
-        key_cert_sign=signs_certificates,
-        crl_sign=signs_certificates,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        encipher_only=False,
-        decipher_only=False,
-    )
-
-
-def _name(common_name: str) -> x509.Name:
-    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
+    files.certificate.write_bytes(certificate.cert_chain_pems[0].bytes() + authority_pem)
 
 
 def _roots_of_this_machine() -> bytes:

@@ -89,6 +89,17 @@ def test_the_certificate_names_every_host_and_its_key_is_private(tmp_path: Path)
     assert files.key.stat().st_mode & 0o077 == 0
 
 
+def test_the_authority_may_sign_servers_and_no_other_authority(tmp_path: Path) -> None:
+    """Its certificate says so; the emulator sends both, its own first."""
+    files = certificates.ensure(tmp_path / "tls", now=NOW)
+    leaf, authority = x509.load_pem_x509_certificates(files.certificate.read_bytes())
+    constraints = authority.extensions.get_extension_for_class(x509.BasicConstraints).value
+    assert (constraints.ca, constraints.path_length) == (True, 0)
+    assert leaf.issuer == authority.subject
+    assert files.authority.read_bytes() in files.trusted.read_bytes()
+    leaf.verify_directly_issued_by(authority)
+
+
 def test_a_client_trusts_the_authority_alone(tmp_path: Path) -> None:
     """Whatever else this machine trusts cannot stand for the emulator."""
     files = certificates.ensure(tmp_path / "tls", now=NOW)

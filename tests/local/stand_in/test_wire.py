@@ -2,7 +2,6 @@
 
 import datetime as dt
 import http.client
-import ipaddress
 import json
 import signal
 import socket
@@ -18,11 +17,8 @@ import pytest
 from botocore.exceptions import (
     ConnectionClosedError,
 )
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
+from local import certificates
 from local.bedrock.settings import Settings
 from local.bedrock.stand_in import StandIn
 from tests.local.stand_in.calls import CHECKOUT, CORE, SDXL, client_of, core, eventually, invoke, refusal
@@ -95,41 +91,15 @@ def test_an_unknown_route_answers_404(bedrock: StandIn, method: str, path: str) 
 
 def test_the_stand_in_speaks_tls_when_it_has_a_certificate(tmp_path: Path) -> None:
     """The client verifies it, for the mode in which everything is https."""
-    cert, key = self_signed(tmp_path)
+    files = certificates.ensure(tmp_path, now=dt.datetime.now(dt.UTC))
     with (
-        StandIn(settings=Settings(instant=True), cert=cert, key=key) as stand_in,
-        closing(client_of(stand_in, verify=str(cert))) as client,
+        StandIn(settings=Settings(instant=True), cert=files.certificate, key=files.key) as stand_in,
+        closing(client_of(stand_in, verify=str(files.authority))) as client,
     ):
         answer = invoke(client, CORE, core())
 
     assert stand_in.calls()["painted"] == 1
     assert answer["seeds"] == [7]
-
-
-def self_signed(folder: Path) -> tuple[Path, Path]:
-    """Write a certificate for 127.0.0.1 and its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-    now = dt.datetime.now(dt.UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(hours=1))
-        .not_valid_after(now + dt.timedelta(hours=1))
-        .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False
-        )
-        .sign(key, hashes.SHA256())
-    )
-    plain = serialization.NoEncryption()
-    (folder / "cert.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    (folder / "key.pem").write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain)
-    )
-    return folder / "cert.pem", folder / "key.pem"
 
 
 def test_the_process_says_when_it_is_ready_and_ends_on_a_signal() -> None:
