@@ -1,0 +1,93 @@
+"""Who may know whom outside the functions: `tools/`, the service on this machine, its stand-in, and the painter."""
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+OURS = {"benchmarks", "imagegen", "local", "stacks", "tests", "tools"}
+# a room, and what it may import of ours; a name ending in a dot allows everything below it
+ROOMS = {
+    "tools": ("tools.",),
+    "local/painter": ("local.painter.",),
+    "local/bedrock": ("local.bedrock.", "local.painter.paint"),
+}
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Yield every name that a file imports, with its module: `from a.b import c` is `a.b.c`."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            # a relative import keeps its dots, which no room allows
+            module = "." * node.level + (node.module or "")
+            yield from (f"{module}.{alias.name}" for alias in node.names)
+
+
+def imported_of_ours(files: Iterator[Path]) -> set[tuple[str, str]]:
+    """Return pairs of a file and what it imports that is not the library's nor a package's."""
+    return {
+        (str(path.relative_to(ROOT)), name)
+        for path in files
+        for name in imports(path)
+        if name.partition(".")[0] in OURS | {""}
+    }
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_room_imports_nothing_but_what_it_may(room: str) -> None:
+    """Of the painter, the stand-in's server knows one function; the painter and the tools know nobody."""
+    files = list((ROOT / room).rglob("*.py"))
+    found = imported_of_ours(iter(files))
+
+    assert files
+    assert not {
+        (path, name)
+        for path, name in found
+        if not any(
+            name.startswith(allowed) if allowed.endswith(".") else name == allowed for allowed in ROOMS[room]
+        )
+    }
+
+
+def test_the_server_uses_the_painter() -> None:
+    """Else the rule above would hold for a room that nobody enters."""
+    assert "local.painter.paint" in {
+        name for _, name in imported_of_ours((ROOT / "local" / "bedrock").rglob("*.py"))
+    }
+
+
+def test_the_tools_need_the_standard_library_alone() -> None:
+    """The set-up runs before anything is installed."""
+    found = {name.partition(".")[0] for path in (ROOT / "tools").rglob("*.py") for name in imports(path)}
+
+    assert found <= {"tools", *sys.stdlib_module_names}
+
+
+def test_the_service_starts_its_stand_in_as_a_process() -> None:
+    """`make up` imports neither the server nor the painter, as it imports nothing of the emulator."""
+    found = imported_of_ours((ROOT / "local").glob("*.py"))
+
+    assert not {
+        (path, name)
+        for path, name in found
+        if name.startswith(("local.bedrock", "local.painter", "imagegen"))
+    }
+
+
+def test_a_deployment_knows_nothing_of_the_local_service() -> None:
+    """The infrastructure imports nothing of it, and no target that needs an account runs it."""
+    sources = [ROOT / "app.py", *(ROOT / "stacks").rglob("*.py")]
+    targets = (ROOT / "Makefile").read_text(encoding="utf-8").split("\n\n")
+
+    assert not {pair for pair in imported_of_ours(iter(sources)) if pair[1].startswith("local")}
+    assert [target.partition(":")[0] for target in targets if "-m local" in target] == [
+        "demo",
+        "up",
+        "down",
+        "status",
+    ]
