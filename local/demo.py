@@ -80,7 +80,6 @@ def report(picture: Picture, ready: State, *, relative_to: Path, painted: bool) 
         f"seed       {picture.seed}",
         f"time       {picture.seconds:.2f} s",
         f"API key    {ready.api_key}",
-        *([f"playground {ready.web_url}"] if ready.web_url else []),
         "",
         "Another one:",
         curl_line(ready),

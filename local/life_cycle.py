@@ -92,7 +92,6 @@ def _describe(variables: Variables, deployment: Deployment, files: Certificates 
         other_api_key=api.other_api_key(),
         aws_endpoint_url=variables.aws_endpoint_url,
         bedrock_url=variables.bedrock_endpoint_url,
-        web_url=None,
         bucket=outputs["BucketName"],
         table=outputs["TableName"],
         queue_url=outputs["QueueUrl"],

@@ -16,12 +16,12 @@ class State:
     other_api_key: str
     aws_endpoint_url: str
     bedrock_url: str
-    web_url: str | None
     bucket: str
     table: str
     queue_url: str
     dlq_url: str
     stack: str
+    web_url: None = None  # there is no page yet; clients may count on the key
     ca_bundle: str | None = None
 
     @classmethod

@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 from tools.checkout import CHECKOUT
 from tools.failures import LocalError
 
-EMULATOR_PORT, STAND_IN_PORT, PLAYGROUND_PORT = 4566, 4580, 4590
-HIGHEST_OFFSET = 65535 - PLAYGROUND_PORT
+EMULATOR_PORT, STAND_IN_PORT = 4566, 4580
+HIGHEST_OFFSET = 65535 - STAND_IN_PORT
 SWITCH = {"": False, "0": False, "1": True}
 
 

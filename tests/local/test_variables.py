@@ -34,10 +34,10 @@ def test_the_variables_combine() -> None:
     assert given.config == "a=1 b=2"
 
 
-@pytest.mark.parametrize("offset", ["-1", "1.5", "60946", "1e3", "x"])
+@pytest.mark.parametrize("offset", ["-1", "1.5", "60956", "1e3", "x"])
 def test_an_offset_that_leaves_the_port_range_is_refused(offset: str) -> None:
     """The sentence has the range."""
-    with pytest.raises(LocalError, match="from 0 to 60945"):
+    with pytest.raises(LocalError, match="from 0 to 60955"):
         from_environment({"PORT_OFFSET": offset})
 
 
