@@ -1,4 +1,4 @@
-"""The command line of the local service: `python -m local up|demo|status|down`; `docs/local.md` has the variables."""
+"""The command line of the local service: `python -m local up|demo|status|down`; its variables are in docs/local.md."""
 
 import argparse
 import os
@@ -14,19 +14,20 @@ from tools.failures import LocalError
 
 
 def main() -> int:
-    """Run one command; a failure that the operator can put right is one sentence and exit status 1."""
+    """Run one command; print one sentence and return 1 for a failure that the operator can put right."""
     parser = argparse.ArgumentParser(prog="python -m local", description="The whole service on this machine.")
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("up", help="start and deploy the service, or bring a running one up to date")
     commands.add_parser("down", help="stop the service and remove its files")
     commands.add_parser("status", help="say where the service listens; exit status 1 when it does not")
-    drawn = commands.add_parser("demo", help="up, then one picture through the whole stack")
-    drawn.add_argument("--out", type=Path, default=CHECKOUT / "out", help="where to save the picture (out/)")
+    demo_parser = commands.add_parser("demo", help="up, then one picture through the whole stack")
+    demo_parser.add_argument(
+        "--out", type=Path, default=CHECKOUT / "out", help="where to save the picture (out/)"
+    )
     arguments = parser.parse_args()
     for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE"):
-        os.environ.pop(
-            name, None
-        )  # the operator's account has no part in this, nor has a profile that is missing
+        # boto3 would look for the operator's profile, and fail where it does not exist
+        os.environ.pop(name, None)
     try:
         chosen = variables.from_environment()
         match arguments.command:

@@ -1,4 +1,4 @@
-"""One picture through the whole stack: the request of the seed document, sent as a caller would send it."""
+"""Sends one request to the local service as a caller would, and saves the picture."""
 
 import hashlib
 import json
@@ -28,7 +28,7 @@ TIMEOUT = 120.0
 
 @dataclass(frozen=True, kw_only=True)
 class Picture:
-    """A generated picture that was downloaded and compared with what the answer said of it."""
+    """A picture that was downloaded, and is the one that the answer described."""
 
     path: Path
     model: str
@@ -40,7 +40,7 @@ def make_picture(ready: State, *, folder: Path) -> Picture:
     """Send the request, download the artifact through its presigned URL, and save it to the folder.
 
     Raises:
-        LocalError: the service refused, failed, or answered with something else than it promised.
+        LocalError: the service refused, failed, or stored another picture than it described.
     """
     started = time.monotonic()
     verify = trust(Path(ready.ca_bundle) if ready.ca_bundle else None)
@@ -63,7 +63,7 @@ def make_picture(ready: State, *, folder: Path) -> Picture:
 
 
 def curl_line(ready: State) -> str:
-    """Return the same request as one line for a shell, with nothing left to fill in."""
+    """Return the same request as a `curl` command line that can be used as it is."""
     words = ["curl", "-sS"]
     if ready.ca_bundle:
         words += ["--cacert", ready.ca_bundle]
@@ -72,7 +72,7 @@ def curl_line(ready: State) -> str:
 
 
 def report(picture: Picture, ready: State, *, relative_to: Path, painted: bool) -> str:
-    """Say what was made and how to make another; `painted` by the stand-in, which must not be mistaken for a model."""
+    """Say what was made and how to make another; if the stand-in `painted` it, say that too."""
     path = picture.path.relative_to(relative_to) if picture.path.is_relative_to(relative_to) else picture.path
     lines = [
         f"picture    {path}",

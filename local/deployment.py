@@ -1,4 +1,4 @@
-"""Deploys the CDK app to the emulator, or finds that what is deployed is already right."""
+"""Deploys the CDK app to the emulator, unless what is deployed there is up to date."""
 
 import json
 import os
@@ -46,16 +46,16 @@ class Deployment:
 
     @property
     def config(self) -> str:
-        """The overrides of the `local` stage: where Bedrock is, then whatever the operator says."""
+        """The overrides of the `local` stage: Bedrock's address, then those of the variable CONFIG."""
         return f"bedrock_endpoint_url={self.variables.bedrock_endpoint_url} {self.variables.config}".strip()
 
     @property
     def record(self) -> Path:
-        """The file that remembers what was deployed last; it does not outlive the emulator."""
+        """The file with the fingerprint of the last deployment; a new emulator starts without it."""
         return self.variables.folder / "deployment.json"
 
     def check(self) -> None:
-        """Make sure that the configuration can be deployed, before anything is started for it.
+        """Make sure that the configuration can be used, before anything is started.
 
         Raises:
             LocalError: one sentence that names the key at fault.
@@ -71,12 +71,12 @@ class Deployment:
         return sha256(f"{self.config}\0{digest_of(SOURCES)}".encode()).hexdigest()
 
     def is_current(self) -> bool:
-        """Say whether the stack on the emulator is what a deployment would make now."""
+        """Tell whether a deployment would change nothing."""
         recorded = self.record.read_text(encoding="utf-8") if self.record.is_file() else ""
         return recorded == self.fingerprint() and self._status(STACK) in SOUND
 
     def is_stuck(self) -> bool:
-        """Say whether an interrupted deployment left a stack that cannot be updated, after giving it time to settle."""
+        """Wait for a deployment that is under way, then tell whether it left a stack that cannot be updated."""
         deadline = time.monotonic() + SETTLE_TIMEOUT
         while (self._status(STACK) or "").endswith("_IN_PROGRESS") and time.monotonic() < deadline:
             time.sleep(0.5)
@@ -91,11 +91,11 @@ class Deployment:
         fingerprint = self.fingerprint()
         self.record.unlink(missing_ok=True)
         output = self.variables.folder / "cdk.out"
-        # gone with it: the lock of a CDK that was killed, which counts as held until that process is reaped
+        # it may hold the lock of a CDK that was killed, which counts as held until that process is reaped
         shutil.rmtree(output, ignore_errors=True)
         if self._status(TOOLKIT) not in SOUND:
             print("up: bootstrapping…", flush=True)
-            # run where there is no cdk.json: inside the checkout it would synthesize the app first, for nothing
+            # from a folder without cdk.json: inside the checkout, bootstrap would synthesize the app first, for nothing
             self._run("bootstrap", f"aws://{ACCOUNT}/{REGION}", working_folder=self.variables.folder)
         print("up: deploying…", flush=True)
         context = ("--context", f"stage={STAGE}", "--context", f"config={self.config}")
@@ -140,7 +140,7 @@ class Deployment:
             raise LocalError(f"The CDK app could not be deployed to the emulator; {log} ends as shown above.")
 
     def _environment(self, environ: Mapping[str, str]) -> dict[str, str]:
-        """Return the operator's environment without their account: only the emulator can be reached as AWS."""
+        """Return the operator's environment without their AWS account, so that only the emulator can be reached."""
         own = {name: value for name, value in environ.items() if not name.startswith("AWS_")}
         direct = ",".join(
             filter(None, [environ.get("NO_PROXY", environ.get("no_proxy", "")), "127.0.0.1,localhost"])

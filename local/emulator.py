@@ -20,9 +20,9 @@ START_TIMEOUT = 60.0
 
 
 def service(variables: Variables, certificates: Certificates | None) -> Service:
-    """Describe the emulator's process; the functions inherit its environment, so it holds nothing of the operator's."""
+    """Return how the emulator is started; the functions inherit its environment, so the operator's is left out."""
     scratch = variables.folder / "emulator"
-    # Served by hypercorn directly, in one process: `python -m ministack` would also take port 443 in strict mode.
+    # hypercorn serves it directly, in one process: `python -m ministack` would also take port 443 in strict mode
     serve: tuple[str, ...] = ("-m", "hypercorn", "ministack.app:app", "--workers", "0", "--keep-alive", "75")
     serve += ("--bind", f"127.0.0.1:{variables.emulator_port}")
     environment = {

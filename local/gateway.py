@@ -32,7 +32,7 @@ class Gateway:
         return self.client.get_api_key(apiKey=key_id, includeValue=True)["value"]
 
     def other_api_key(self) -> str:
-        """Return a second key on the same usage plan, so that isolation between callers can be shown."""
+        """Return a second key on the same usage plan, to try what one caller may not see of the other."""
         named = self.client.get_api_keys(nameQuery=OTHER_KEY, includeValues=True)["items"]
         key = named[0] if named else self.client.create_api_key(name=OTHER_KEY, enabled=True)
         members = self.client.get_usage_plan_keys(usagePlanId=self.usage_plan_id)["items"]

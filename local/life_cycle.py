@@ -1,4 +1,4 @@
-"""Up and down: the order in which the parts are started, checked and stopped."""
+"""Starts, checks and stops the parts of the service in their order."""
 
 import datetime as dt
 import fcntl
@@ -35,7 +35,8 @@ def up(variables: Variables) -> State:
         files = _certificates(variables)
         deployment = Deployment(variables=variables, certificates=files)
         deployment.check()
-        processes.stop(variables.folder, role=DEPLOYMENT)  # of an `up` that was killed: the CDK went on alone
+        # an `up` that was killed may have left its CDK running
+        processes.stop(variables.folder, role=DEPLOYMENT)
         _start(variables, files, deployment)
         if not deployment.is_current():
             state.file(variables.folder).unlink(missing_ok=True)
@@ -47,7 +48,7 @@ def up(variables: Variables) -> State:
 
 
 def down(folder: Path) -> bool:
-    """Stop everything that belongs to the folder and remove it; False when there was nothing.
+    """Stop everything that belongs to the folder and remove it; return False when there was nothing.
 
     Raises:
         LocalError: a process does not end, or the folder was not made by `up`.
@@ -64,7 +65,7 @@ def down(folder: Path) -> bool:
 
 
 def _start(variables: Variables, files: Certificates | None, deployment: Deployment) -> None:
-    """Leave the emulator and the stand-in running as these variables want them."""
+    """Start the emulator and the stand-in, unless they run already as these variables ask."""
     wanted = emulator.service(variables, files)
     model = None if variables.bedrock_url else stand_in.service(variables)
     if not processes.is_running(wanted) or deployment.is_stuck():
@@ -102,7 +103,7 @@ def _describe(variables: Variables, deployment: Deployment, files: Certificates 
 
 
 def _wait_until_ready(ready: State, *, log: Path) -> None:
-    """Ask for the health of the service, then as a caller for their history: through key, function and table."""
+    """Wait until the service is healthy and answers a caller, which takes the key, the function and the table."""
     verify = certificates.trust(Path(ready.ca_bundle) if ready.ca_bundle else None)
     deadline = time.monotonic() + READY_TIMEOUT
     with httpx.Client(verify=verify, trust_env=False, timeout=30) as client:
@@ -133,7 +134,7 @@ def _certificates(variables: Variables) -> Certificates | None:
 
 
 def _claim(folder: Path) -> None:
-    """Make the folder, or make sure that it is one of ours: `down` removes it with everything in it."""
+    """Make the folder and mark it as ours; refuse one with other files in it, because `down` removes it whole."""
     if folder.is_dir() and any(folder.iterdir()):
         _require_mark(folder)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -142,12 +143,14 @@ def _claim(folder: Path) -> None:
 
 def _require_mark(folder: Path) -> None:
     if not (folder / MARK).is_file():
-        raise LocalError(f"{folder} holds files that are not of the local service: move them away first.")
+        raise LocalError(
+            f"{folder} holds files that do not belong to the local service: move them away first."
+        )
 
 
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    """Let one `up` or `down` work on a folder at a time; the lock is on its parent, since the folder goes away."""
+    """Let one `up` or `down` work on a folder at a time; the lock is on its parent, because `down` removes it."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     handle = os.open(folder.parent, os.O_RDONLY)
     try:

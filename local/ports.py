@@ -10,7 +10,7 @@ FIRST_OFFSET, LAST_OFFSET, STRIDE = 10000, 25000, 40
 
 
 def is_listening(port: int) -> bool:
-    """Say whether something accepts connections on this port of 127.0.0.1."""
+    """Tell whether something accepts connections on this port of 127.0.0.1."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as client:
         client.settimeout(1)
         return client.connect_ex(("127.0.0.1", port)) == 0

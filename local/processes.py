@@ -1,8 +1,8 @@
 """Starts, recognises and stops the background processes of the service.
 
-A process is ours when the environment it was started with says so: it names the folder of the service. That
-holds for the children it starts, survives a crash of whoever started it, and cannot be mistaken when its number
-is given to another program, which is why no file of process ids is kept.
+A process is ours when its environment names the folder of the service. Its children inherit that mark. The mark
+survives a crash of whoever started the process, and a program that gets the same process id later does not carry
+it. That is why no file of process ids is kept.
 """
 
 import os
@@ -23,7 +23,7 @@ FOLDER, ROLE, START = "IMAGEGEN_LOCAL_FOLDER", "IMAGEGEN_LOCAL_ROLE", "IMAGEGEN_
 MOST_FILES = 65536
 PROC = Path("/proc")
 GRACE = 2.0
-"""Seconds between asking a process to end and ending it; nothing it holds outlives it anyway."""
+"""Seconds from SIGTERM to SIGKILL; no process holds anything that would have to be saved."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +44,7 @@ class Service:
 
     @property
     def start(self) -> str:
-        """A digest of how it is started, by which a running one is recognised as up to date."""
+        """A digest of how it is started; a running process with the same digest is up to date."""
         parts = [
             *self.command,
             str(self.working_folder),
@@ -73,7 +73,7 @@ def running(folder: Path) -> list[Running]:
 
 
 def is_running(service: Service) -> bool:
-    """Say whether the service runs as it would be started now, and answers on its port."""
+    """Tell whether the service runs as it would be started now, and listens on its port."""
     alive = any(
         found.start == service.start for found in running(service.folder) if found.role == service.role
     )
@@ -81,7 +81,7 @@ def is_running(service: Service) -> bool:
 
 
 def start(service: Service) -> "subprocess.Popen[bytes]":
-    """Start the service in a session of its own, with nothing but its own environment."""
+    """Start the service in a session of its own; it inherits no variable from this process."""
     _allow_many_files()
     with service.log.open("ab") as log:
         return subprocess.Popen(
@@ -96,7 +96,7 @@ def start(service: Service) -> "subprocess.Popen[bytes]":
 
 
 def marks(folder: Path, role: str) -> dict[str, str]:
-    """Return the variables that make a process, and all that it starts, one of this folder's."""
+    """Return the variables that mark a process, and all that it starts, as this folder's."""
     return {FOLDER: quote(str(folder)), ROLE: role}  # quoted: the fall-back to `ps` splits at spaces
 
 
@@ -106,7 +106,7 @@ def stop(folder: Path, *, role: str | None = None) -> int:
     Raises:
         LocalError: one of them could not be ended.
     """
-    asked: set[int] = set()
+    signalled: set[int] = set()
     began = time.monotonic()
     while found := [process for process in running(folder) if role in (None, process.role)]:
         waited = time.monotonic() - began
@@ -115,11 +115,11 @@ def stop(folder: Path, *, role: str | None = None) -> int:
         for process in found:
             if waited > GRACE:
                 _signal(process.pid, signal.SIGKILL)
-            elif process.pid not in asked:
+            elif process.pid not in signalled:
                 _signal(process.pid, signal.SIGTERM)
-        asked.update(process.pid for process in found)
+        signalled.update(process.pid for process in found)
         time.sleep(0.05)
-    return len(asked)
+    return len(signalled)
 
 
 def log_tail(log: Path, *, lines: int = 15) -> str:
@@ -129,7 +129,7 @@ def log_tail(log: Path, *, lines: int = 15) -> str:
 
 
 def _allow_many_files() -> None:
-    """Raise this process's limit of open files, which what it starts inherits: a burst of requests needs hundreds."""
+    """Raise this process's limit of open files, which the services inherit: a burst of requests needs hundreds."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     many = MOST_FILES if most == resource.RLIM_INFINITY else min(MOST_FILES, most)
     resource.setrlimit(resource.RLIMIT_NOFILE, (many, most))

@@ -14,7 +14,7 @@ START_TIMEOUT = 30.0
 
 
 def service(variables: Variables) -> Service:
-    """Describe the stand-in's process; a change of its source is a change of how it is started."""
+    """Return how the stand-in is started; its sources are a part of that, so `up` restarts it when they change."""
     return Service(
         role=ROLE,
         command=(sys.executable, "-m", "local.bedrock", "--port", str(variables.stand_in_port)),

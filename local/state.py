@@ -1,4 +1,4 @@
-"""`state.json`: what the running service is, for people, scripts and tests."""
+"""`state.json`: addresses, keys and names of the running service, for people, scripts and tests."""
 
 import json
 import os
@@ -26,7 +26,7 @@ class State:
 
     @classmethod
     def read(cls, folder: Path) -> Self | None:
-        """Read the state of the service in this folder; None when there is none that is ready."""
+        """Return the state of the service in this folder; None when no service is ready there."""
         path = file(folder)
         return cls(**json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else None
 
@@ -47,5 +47,5 @@ class State:
 
 
 def file(folder: Path) -> Path:
-    """Return where the state of a folder is."""
+    """Return the path of a folder's `state.json`."""
     return folder / "state.json"

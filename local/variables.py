@@ -1,4 +1,4 @@
-"""The variables of `make up`, read once and checked: the names an operator types, as one frozen value."""
+"""Reads and checks the variables of `make up`."""
 
 import os
 import re
@@ -17,7 +17,7 @@ SWITCH = {"": False, "0": False, "1": True}
 
 @dataclass(frozen=True, kw_only=True)
 class Variables:
-    """What the operator asked for; every default is that of a plain `make up`."""
+    """What the operator asked for; the defaults are those of a plain `make up`."""
 
     bedrock_url: str = ""
     config: str = ""

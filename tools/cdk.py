@@ -10,7 +10,7 @@ from tools.registries import uv_environment
 
 
 def environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the operator's environment, with the checkout's Python first on PATH and the CDK quiet about itself."""
+    """Return the operator's environment, with the checkout's Python first on PATH and no telemetry of the CDK."""
     programs = CHECKOUT / ".venv" / "bin"
     return {
         **environ,
@@ -28,12 +28,12 @@ def command(*arguments: str) -> tuple[str, ...]:
 
 
 def main() -> None:
-    """Become the CDK command line with the arguments given."""
+    """Replace this process by the CDK command line with the given arguments."""
     os.chdir(CHECKOUT)
     program, *arguments = command(*sys.argv[1:])
     if not Path(program).exists():
         sys.exit("The AWS CDK command line is not installed here: run `make set-up`.")
-    os.execve(program, [program, *arguments], environment(os.environ))  # noqa: S606 - the point: no shell between
+    os.execve(program, [program, *arguments], environment(os.environ))  # noqa: S606 - no shell is wanted
 
 
 if __name__ == "__main__":

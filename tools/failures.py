@@ -1,4 +1,4 @@
-"""The one exception of the local tools.
+"""The one exception of the tools and the local service.
 
 ```
 LocalError    its message is a sentence for the person at the keyboard; the command line prints it and exits with 1
@@ -7,4 +7,4 @@ LocalError    its message is a sentence for the person at the keyboard; the comm
 
 
 class LocalError(Exception):
-    """Something that the reader of the sentence can put right."""
+    """A failure that whoever reads its message can put right."""

@@ -1,4 +1,4 @@
-"""Where packages come from: the operator's own configuration of pip, uv and npm, never a host of ours."""
+"""Package registries: which one pip's configuration names, and how a failure to reach one sounds."""
 
 import configparser
 import subprocess
@@ -7,6 +7,7 @@ from pathlib import Path
 
 UV_SETTINGS = ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_CONFIG_FILE")
 FROM_PIP = {"index-url": "UV_DEFAULT_INDEX", "cert": "SSL_CERT_FILE"}
+# parts of what pip, uv and npm print when they cannot reach their registry
 UNREACHABLE = (
     "connection",
     "could not be reached",
@@ -30,7 +31,7 @@ UNREACHABLE = (
 def uv_environment(environ: Mapping[str, str], *, python: Path) -> dict[str, str]:
     """Return what uv needs to use the index and certificates of pip's configuration, unless uv has its own.
 
-    uv reads no `pip.conf`, so a machine that reaches its mirror through one would fail half-way.
+    uv does not read `pip.conf`. Where only that file names the mirror, pip would work and uv fail.
     """
     if any(environ.get(name) for name in UV_SETTINGS) or _has_uv_configuration(environ):
         return {}
@@ -45,7 +46,7 @@ def uv_environment(environ: Mapping[str, str], *, python: Path) -> dict[str, str
 
 
 def uv_settings(pip_configuration: str) -> dict[str, str]:
-    """Translate the output of `pip config list` into uv's variables; later sources win, as they do in pip."""
+    """Translate the output of `pip config list` into uv's variables; as in pip, later sources win."""
     parser = configparser.RawConfigParser(delimiters=("=",), strict=False)
     parser.read_string(f"[pip]\n{pip_configuration}")
     found = {name.rpartition(".")[2]: value.strip("'\"") for name, value in parser.items("pip")}
@@ -53,7 +54,7 @@ def uv_settings(pip_configuration: str) -> dict[str, str]:
 
 
 def names_unreachable_registry(output: str) -> bool:
-    """Say whether a package manager failed because it could not reach its registry."""
+    """Tell whether a package manager failed because it could not reach its registry."""
     lowered = output.lower()
     return any(sign in lowered for sign in UNREACHABLE)
 

@@ -1,7 +1,7 @@
 """Installs what the checkout needs into the checkout: `.venv/`, `.venv/emulator/` and `node_modules/`.
 
-Run by `set_up.sh` with any Python from 3.11, before anything is installed: the standard library only.
-Each step leaves a stamp of what it was made from, so that a second run does nothing.
+`set_up.sh` runs it before anything is installed, with any Python from 3.11, so it uses the standard library only.
+Each step leaves a stamp that says what its target was made from; a second run finds the stamps and does nothing.
 """
 
 import hashlib
@@ -26,7 +26,13 @@ OLDEST_NODE = 20
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """One thing to install: where it goes, the program that is there afterwards, the files it is made from, and how."""
+    """One thing to install.
+
+    Attributes:
+        target: The folder that it goes into.
+        program: A program in that folder, which exists once it is installed.
+        sources: The files that say what to install.
+    """
 
     name: str
     target: Path
@@ -40,21 +46,21 @@ class Step:
         return self.target / ".set-up"
 
     def fingerprint(self) -> tuple[str, str]:
-        """Digest the place and the interpreter, which a copied or moved target does not share, and the sources."""
+        """Return a digest of the place and the interpreter (a moved target has another), and one of the sources."""
         place = hashlib.sha256(f"{self.target}\n{sys.version}\n{sys.base_prefix}".encode())
         sources = hashlib.sha256(b"\n".join(source.read_bytes() for source in self.sources))
         return place.hexdigest(), sources.hexdigest()
 
     def is_whole(self) -> bool:
-        """Tell whether its program is there: a link to a Python that was upgraded away leads nowhere."""
+        """Tell whether its program exists; it does not when it is a link to a Python that has been removed."""
         return (self.target / self.program).exists()
 
     def stamped(self) -> tuple[str, ...]:
-        """Read the fingerprint that the target was made from; empty when there is none."""
+        """Return the fingerprint that the target was made from; empty if it was never finished."""
         return tuple(self.stamp.read_text(encoding="utf-8").split()) if self.stamp.is_file() else ()
 
     def run(self, environ: Mapping[str, str]) -> None:
-        """Bring the target up to date, from nothing if it was made elsewhere or never finished."""
+        """Bring the target up to date; remove it first if it was made elsewhere or never finished."""
         place, sources = self.fingerprint()
         stamped = self.stamped()
         if stamped == (place, sources) and self.is_whole():
@@ -70,7 +76,7 @@ class Step:
 
 
 def steps() -> tuple[Step, ...]:
-    """List what has to be in place, in order: the emulator's environment lives inside the first one."""
+    """List what to install; the emulator's environment is inside the first target, so it comes after it."""
     return (
         Step(
             name="Python packages",
@@ -97,7 +103,7 @@ def steps() -> tuple[Step, ...]:
 
 
 def check_node(environ: Mapping[str, str]) -> None:
-    """Make sure that Node.js is there and recent enough, before anything is downloaded."""
+    """Make sure that Node.js is installed and recent enough, before anything is downloaded."""
     needed = f"Node.js {OLDEST_NODE} or newer is needed (the AWS CDK runs on it)"
     node = _version("node", environ)
     if node is None:
@@ -123,6 +129,7 @@ def _install_python(environ: Mapping[str, str]) -> None:
     target = CHECKOUT / ".venv"
     _make_environment(target)
     lock = CHECKOUT / "requirements.lock"
+    # pip installs uv alone, and uv everything else: it takes seconds where pip takes minutes
     with tempfile.TemporaryDirectory() as folder:
         only_uv = Path(folder) / "uv.txt"
         only_uv.write_text(_locked("uv", lock.read_text(encoding="utf-8")), encoding="utf-8")

@@ -48,7 +48,7 @@ def _parser() -> argparse.ArgumentParser:
         default=os.environ.get("STAND_IN_LATENCY", "0"),
         help="seconds that the model takes; default STAND_IN_LATENCY, else 0",
     )
-    parser.add_argument("--instant", action="store_true", help="paint one picture a size, once")
+    parser.add_argument("--instant", action="store_true", help="paint one picture for each size, once")
     parser.add_argument("--alive", action="append", default=[], metavar="ID", help="revive a retired model")
     parser.add_argument("--cert", type=Path, help="PEM certificate: switches TLS on")
     parser.add_argument("--key", type=Path, help="PEM key of the certificate")

@@ -19,7 +19,7 @@ class Entry:
         region: The region that the request was signed for, or an empty string.
         outcome: `pending`, `success`, an action's type, or an exception's name.
         billed: Whether a careful caller would count the call as paid.
-        painted: Whether the picture asked for was answered whole.
+        painted: Whether the picture was painted and sent whole.
     """
 
     number: int
@@ -42,14 +42,14 @@ class CallLog:
         self._forget()
 
     def _forget(self) -> None:
-        # the numbers go on, lest a call from before finish an entry of after
+        # numbers are never used again: a call that began before must not close an entry made after
         self._entries: dict[int, Entry] = {}
         self._bodies: deque[tuple[int, Any]] = deque(maxlen=KEPT_BODIES)
         self._in_flight = 0
         self._peak = 0
 
     def open(self, *, model_id: str, model: str, prompt: str, stream: bool, region: str, body: Any) -> int:
-        """Write a call down as it arrives, and return its number."""
+        """Record a call when it arrives, and return its number."""
         with self._lock:
             self._number += 1
             self._entries[self._number] = Entry(
@@ -66,7 +66,7 @@ class CallLog:
             return self._number
 
     def close(self, number: int, *, outcome: str, billed: bool, painted: bool) -> None:
-        """Write down how a call was decided."""
+        """Record what became of a call."""
         with self._lock:
             if entry := self._entries.get(number):
                 self._entries[number] = replace(entry, outcome=outcome, billed=billed, painted=painted)
@@ -83,7 +83,7 @@ class CallLog:
             self._in_flight = max(0, self._in_flight - 1)
 
     def clear(self) -> None:
-        """Forget every call but those under way."""
+        """Forget every call; those under way still count as in flight."""
         with self._lock:
             under_way = self._in_flight
             self._forget()

@@ -69,7 +69,7 @@ class Meant:
     """What an identifier means.
 
     Attributes:
-        own: Whether it is capacity of the caller's own, which no end-of-life date of Bedrock's retires.
+        own: Whether it is the caller's own capacity, to which Bedrock's end-of-life dates do not apply.
     """
 
     model: Model
@@ -79,11 +79,11 @@ class Meant:
 def resolve(identifier: str, *, aliases: Mapping[str, str], speaks_sdxl: bool) -> Meant:
     """Return the base model behind an id, a geographic profile or an ARN.
 
-    An ARN of the caller's own capacity (provisioned, imported, application profile, SageMaker endpoint) says
-    nothing of its model: `aliases` does, else the dialect of the request's body (`speaks_sdxl`).
+    An ARN of the caller's own capacity (provisioned, imported, application profile, SageMaker endpoint) does not
+    name its model. `aliases` may name it; otherwise the dialect of the request's body decides (`speaks_sdxl`).
 
     Raises:
-        RefusedError: The identifier means no model that is known here.
+        RefusedError: The identifier names an unknown model.
     """
     if identifier in aliases:
         return Meant(model=MODELS[aliases[identifier]], own=True)

@@ -32,7 +32,7 @@ MESSAGE_OF: Final[dict[str, str]] = {
     "ValidationException": "The request does not satisfy the constraints of the service.",
 }
 
-# Whoever pays cannot tell whether the model ran before these; a careful caller counts them as paid.
+# The model may have run, and been paid for, before these: a careful caller counts the call as paid.
 MAYBE_BILLED: Final = frozenset(
     {
         "InternalServerException",

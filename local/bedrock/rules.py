@@ -1,4 +1,4 @@
-"""Fault rules: which calls they meet, and what then happens to them."""
+"""Fault rules: which calls a rule meets, and what it does to them."""
 
 import random
 import threading
@@ -58,7 +58,7 @@ LARGEST_SIDE: Final = 2048
 
 
 class RuleError(Exception):
-    """A rule is not one; the message is a sentence for whoever sent it."""
+    """A rule or setting cannot be used; the message is a sentence for whoever sent it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,13 +150,13 @@ class Rule:
         if not self._meets(call):
             return False
         self.met += 1
-        # drawn for every call met, so that the n-th draw belongs to the n-th call whatever else decides
-        drawn = self._random.random()
+        # a number for every call met, used or not: the n-th number belongs to the n-th call
+        number = self._random.random()
         if self._calls and self.met not in self._calls:
             return False
         if self._times is not None and self.fired >= self._times:
             return False
-        if self._probability is not None and drawn >= self._probability:
+        if self._probability is not None and number >= self._probability:
             return False
         if self._bucket is not None and self._bucket.take():
             return False
@@ -169,7 +169,7 @@ class Rule:
 
     def _meets(self, call: Call) -> bool:
         if self._model is None:
-            # a retired model goes on answering that it is, unless a rule names it
+            # a rule for every model leaves retired ones alone: they go on answering that they are retired
             if not call.live:
                 return False
         elif self._model not in {call.model_id, call.base_id}:
@@ -182,7 +182,7 @@ class Rule:
 
 
 class Rules:
-    """The rules in force, in order; the first that fires decides, waits add up."""
+    """The rules in force, in order; the first that fires decides, and latencies add up."""
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock

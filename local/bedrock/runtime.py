@@ -1,4 +1,4 @@
-"""The runtime without its wire: a call in, an answer out."""
+"""Answers the calls of the Bedrock runtime; `wire.py` puts HTTP around it."""
 
 import base64
 import json
@@ -62,7 +62,7 @@ class _ValidCall:
 
 
 class Runtime:
-    """Answers calls by the catalogue, the rules and the settings, and writes them down."""
+    """Answers calls by the catalogue, the rules and the settings, and records them."""
 
     def __init__(self, settings: Settings, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._initial = settings

@@ -1,4 +1,4 @@
-"""What of the stand-in can be set, at the start and while it runs."""
+"""The settings of the stand-in, at its start and while it runs."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -19,7 +19,7 @@ class Settings:
         retired: Models that answer that they are retired although they are not.
         aliases: Identifier (an ARN, say) to the id of the base model behind it.
         latency: Seconds that the model takes.
-        instant: Paint one picture a size, and answer every request of that size with it.
+        instant: Paint one picture for each size, and answer every request of that size with it.
     """
 
     alive: frozenset[str] = frozenset()
@@ -29,7 +29,7 @@ class Settings:
     instant: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse what names no model; raises RuleError with a sentence."""
+        """Refuse ids of unknown models; raises RuleError with a sentence."""
         for model_id in (*self.alive, *self.retired, *self.aliases.values()):
             if model_id not in MODELS:
                 raise RuleError(f"{model_id} is not a model of the stand-in: {', '.join(MODELS)}.")
@@ -40,7 +40,7 @@ class Settings:
             raise RuleError("latency must not be negative.")
 
     def is_live(self, model: Model) -> bool:
-        """Tell whether the model draws."""
+        """Tell whether the model answers with pictures."""
         if model.id in self.retired:
             return False
         return model.id in self.alive or not model.end_of_life

@@ -24,7 +24,7 @@ _LOOK_AGAIN: Final = 0.25
 
 
 class Server(ThreadingHTTPServer):
-    """A thread a connection, which `close` ends."""
+    """Serves each connection in a thread; `close` ends them all."""
 
     daemon_threads = True
     request_queue_size = 1024
@@ -38,7 +38,7 @@ class Server(ThreadingHTTPServer):
         super().__init__(address, Exchange)
 
     def release(self) -> None:
-        """Close the calls that hang, and begin anew."""
+        """Close the calls that hang now; later ones hang again."""
         self.released.set()
         self.released = threading.Event()
 
@@ -54,7 +54,7 @@ class Server(ThreadingHTTPServer):
                 self._changed.notify_all()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Pass over clients that went away."""
+        """Ignore clients that went away."""
         if not isinstance(sys.exception(), ConnectionError | TimeoutError | ssl.SSLError):
             super().handle_error(request, client_address)
 
@@ -112,8 +112,8 @@ class Exchange(BaseHTTPRequestHandler):
         """Return what the Server header says."""
         return "local-stand-in"
 
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name of the method it replaces
-        """Log nothing: a path names models, and tests ask the call log."""
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the overridden method's name
+        """Log nothing: tests read the call log instead."""
 
     def _body(self) -> bytes:
         length = self.headers.get("Content-Length", "0")
