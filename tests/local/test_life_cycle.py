@@ -187,7 +187,7 @@ def test_a_config_that_cannot_be_used_is_one_sentence_and_changes_nothing(servic
 
 @pytest.mark.parametrize(
     ("variable", "value"),
-    [("PORT_OFFSET", "many"), ("PORT_OFFSET", "60946"), ("STRICT", "yes"), ("BEDROCK_URL", "127.0.0.1:8080")],
+    [("PORT_OFFSET", "many"), ("PORT_OFFSET", "60956"), ("STRICT", "yes"), ("BEDROCK_URL", "127.0.0.1:8080")],
 )
 def test_a_variable_that_cannot_be_used_is_one_sentence(
     instance: Instance, variable: str, value: str
