@@ -32,7 +32,9 @@ STAGE = "local"
 ROLE = "deployment"
 STACK = f"imagegen-{STAGE}"
 TOOLKIT = "CDKToolkit"
+# whatever changes the synthesized templates or the zip
 SOURCES = ("app.py", "cdk.json", "stacks", "lambda", "requirements.lock", "package-lock.json")
+# the states from which a stack can be updated
 SOUND = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE")
 SETTLE_TIMEOUT = 60.0
 
@@ -89,6 +91,7 @@ class Deployment:
             LocalError: the CDK could not deploy; what it said is printed first.
         """
         fingerprint = self.fingerprint()
+        # first of all: a deployment that is interrupted must not count as done
         self.record.unlink(missing_ok=True)
         output = self.variables.folder / "cdk.out"
         # it may hold the lock of a CDK that was killed, which counts as held until that process is reaped

@@ -34,6 +34,7 @@ def service(variables: Variables, certificates: Certificates | None) -> Service:
         "S3_DATA_DIR": str(scratch / "s3"),
         "BIND_HOST": "127.0.0.1",
         "GATEWAY_PORT": str(variables.emulator_port),
+        # listeners on ports of their own, which the service does not need
         "IOT_MTLS_ENABLED": "0",
         "SFTP_ENABLED": "0",
         "MINISTACK_REGION": REGION,

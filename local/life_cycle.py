@@ -72,6 +72,7 @@ def _start(variables: Variables, files: Certificates | None, deployment: Deploym
         state.file(variables.folder).unlink(missing_ok=True)
         deployment.record.unlink(missing_ok=True)
         processes.stop(variables.folder, role=emulator.ROLE)
+        # a new emulator starts empty, so what the old one left is of no use
         shutil.rmtree(wanted.working_folder, ignore_errors=True)
         print("up: starting the emulator of AWS…", flush=True)
         emulator.start(wanted, variables, files)

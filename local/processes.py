@@ -91,6 +91,7 @@ def start(service: Service) -> "subprocess.Popen[bytes]":
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
+            # Ctrl-C in the terminal must not reach it
             start_new_session=True,
         )
 
@@ -153,6 +154,7 @@ def _environments_from_proc() -> dict[int, dict[str, str]]:
             raw = (entry / "environ").read_bytes()
         except OSError:  # ended meanwhile, or another user's
             continue
+        # cheaper than to parse the environment of every process on the machine
         if FOLDER.encode() in raw:
             found[int(entry.name)] = _parsed(raw.decode(errors="surrogateescape").split("\0"))
     return found

@@ -37,6 +37,7 @@ class State:
     def write(self, folder: Path) -> None:
         """Write the file in one step, readable by its owner alone: it holds keys."""
         fresh = file(folder).with_suffix(".json.new")
+        # an `up` that was killed may have left one, which O_EXCL would refuse
         fresh.unlink(missing_ok=True)
         with os.fdopen(
             os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8"

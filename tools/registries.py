@@ -47,6 +47,7 @@ def uv_environment(environ: Mapping[str, str], *, python: Path) -> dict[str, str
 
 def uv_settings(pip_configuration: str) -> dict[str, str]:
     """Translate the output of `pip config list` into uv's variables; as in pip, later sources win."""
+    # not strict: one setting may come from several sources
     parser = configparser.RawConfigParser(delimiters=("=",), strict=False)
     parser.read_string(f"[pip]\n{pip_configuration}")
     found = {name.rpartition(".")[2]: value.strip("'\"") for name, value in parser.items("pip")}

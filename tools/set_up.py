@@ -69,6 +69,7 @@ class Step:
         print(f"set-up: {self.name}…", flush=True)
         if stamped[:1] != (place,) or not self.is_whole():
             shutil.rmtree(self.target, ignore_errors=True)
+        # until the new stamp is written, the target does not count as installed
         self.stamp.unlink(missing_ok=True)
         self.install(environ)
         self.stamp.write_text(f"{place} {sources}", encoding="utf-8")
@@ -156,6 +157,7 @@ def _install_node(environ: Mapping[str, str]) -> None:
 
 
 def _make_environment(target: Path, *, with_pip: bool = True) -> None:
+    # an environment that is there is kept: uv changes only what differs
     if (target / "pyvenv.cfg").is_file():
         return
     try:

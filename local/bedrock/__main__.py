@@ -45,6 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--latency",
         type=float,
+        # argparse applies `type` to a default that is a string
         default=os.environ.get("STAND_IN_LATENCY", "0"),
         help="seconds that the model takes; default STAND_IN_LATENCY, else 0",
     )

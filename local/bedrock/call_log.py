@@ -61,6 +61,7 @@ class CallLog:
                 region=region,
             )
             if len(self._entries) > KEPT:
+                # a dict keeps its order, so the first is the oldest
                 del self._entries[next(iter(self._entries))]
             self._bodies.append((self._number, body))
             return self._number

@@ -41,6 +41,7 @@ MODELS: Final[dict[str, Model]] = {
         Model(id="stability.stable-image-core-v1:0", dialect=_CORE, end_of_life=True),
         Model(id="stability.stable-image-ultra-v1:0", dialect=_ULTRA, end_of_life=True),
         Model(id="stability.sd3-large-v1:0", dialect=_SD3, end_of_life=True),
+        # known for their end of life only: what a caller of an ended model sees
         Model(id="amazon.titan-image-generator-v1", dialect=None, end_of_life=True),
         Model(id="amazon.titan-image-generator-v1:0", dialect=None, end_of_life=True),
         Model(id="amazon.titan-image-generator-v2:0", dialect=None, end_of_life=True),
@@ -52,6 +53,7 @@ _GEOGRAPHY: Final = re.compile(r"(us-gov|us|eu|apac|ap|au|ca|jp|sa|me|af|global)
 _ARN: Final = re.compile(
     r"arn:[a-z-]+:(?P<service>bedrock|sagemaker):[a-z0-9-]+:\d*:(?P<kind>[a-z-]+)/(?P<name>.+)"
 )
+# kinds of ARN whose name is the caller's own and does not tell the model
 _OWN_KINDS: Final = frozenset(
     {
         "application-inference-profile",

@@ -20,7 +20,9 @@ STREAM_ERRORS: Final = (
     "modelTimeoutException",
     "serviceUnavailableException",
 )
+# the type of a header's value
 _STRING: Final = 7
+# two lengths and two CRC-32s, four bytes each
 _AROUND_HEADERS_AND_PAYLOAD: Final = 16
 
 

@@ -15,7 +15,7 @@ _INSTANT: Final = (("Sri lanka tea plantation.", 1.0),)
 
 
 class Gallery:
-    """Paints at most one picture a core at a time, and keeps the latest: at 1024x1024 they take about 70 MB."""
+    """Paints at most as many pictures at a time as there are cores; keeps the latest, at 1024x1024 about 70 MB."""
 
     def __init__(self) -> None:
         self._easels = threading.BoundedSemaphore(os.cpu_count() or 1)

@@ -55,6 +55,7 @@ class Dialect(Protocol):
 def parse(body: bytes) -> Json:
     """Return the body as a JSON object; raises RefusedError if it is something else."""
     try:
+        # NaN and Infinity are not JSON, although Python reads them
         value = json.loads(body, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         raise invalid(MALFORMED) from error
@@ -83,6 +84,7 @@ def is_integer(value: object) -> bool:
 
 def is_number(value: object) -> bool:
     """Tell whether a JSON value is a finite number; `true` is not."""
+    # 1e999 is read as infinity
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
 
 

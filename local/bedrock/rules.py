@@ -191,6 +191,7 @@ class Rules:
 
     def add(self, values: list[Any]) -> None:
         """Append rules, all or none; raises RuleError."""
+        # all are made first, so that a bad one leaves none behind
         rules = [Rule(value, clock=self._clock) for value in values]
         with self._lock:
             self._rules.extend(rules)
@@ -220,6 +221,7 @@ class Rules:
         return Verdict(delay=delay)
 
 
+# not safe by itself: used under the lock of Rules
 class _Bucket:
     """Tokens that refill at a rate, full at first."""
 
@@ -241,6 +243,7 @@ class _Bucket:
 
 
 def _check_option(kind: str, key: str, value: Any, types: tuple[type, ...]) -> None:
+    # not isinstance, for which true is an integer
     if type(value) not in types:
         raise RuleError(f"The option {key} of {kind} must be a {types[-1].__name__}.")
     choices = _CHOICES.get((kind, key))

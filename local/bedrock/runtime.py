@@ -112,7 +112,9 @@ class Runtime:
             meant = resolve(model_id, aliases=settings.aliases, speaks_sdxl=b'"text_prompts"' in body)
             unknown = None
         except RefusedError as refused:
+            # kept until the call is in the log
             meant, unknown = None, refused
+        # recorded before it is answered: a call that hangs has been made too
         number = self.call_log.open(
             model_id=model_id,
             model=meant.model.id if meant else "",
@@ -122,6 +124,7 @@ class Runtime:
             body=_shown(body),
         )
         try:
+            # a refusal of an unknown model is recorded like any other
             if meant is None:
                 raise unknown or invalid("")
             decision = self._decide(meant, model_id=model_id, body=body, prompt=prompt, stream=stream)
@@ -138,6 +141,7 @@ class Runtime:
         call = Call(model_id=model_id, base_id=meant.model.id, prompt=prompt, stream=stream, live=live)
         verdict = self.rules.decide(call)
         action = verdict.action or Action(type="success")
+        # before the check for retirement: a rule that names a retired model decides
         if before := _before_the_model(action):
             return replace(before, answer=replace(before.answer, delay=verdict.delay))
         if not live or meant.model.dialect is None:

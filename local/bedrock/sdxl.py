@@ -71,6 +71,7 @@ class Sdxl:
         width, height = _size(body)
         return PictureRequest(
             prompts=tuple((item["text"], float(item.get("weight", 1))) for item in body["text_prompts"]),
+            # 0 leaves the choice to the model
             seed=body.get("seed", 0) or 1 + secrets.randbelow(LARGEST_SEED),
             width=width,
             height=height,

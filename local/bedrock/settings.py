@@ -73,6 +73,7 @@ class Settings:
 
 def _typed(values: Mapping[str, Any], key: str, types: tuple[type, ...], default: Any) -> Any:
     value = values.get(key, default)
+    # not isinstance, for which true is an integer
     if type(value) not in types:
         raise RuleError(f"{key} must be a {types[-1].__name__}.")
     return value

@@ -43,7 +43,11 @@ class StandIn:
                 self._server.socket, server_side=True, do_handshake_on_connect=False
             )
         self._thread = threading.Thread(
-            target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, name="stand-in", daemon=True
+            # the poll interval is how long `stop` may have to wait
+            target=self._server.serve_forever,
+            kwargs={"poll_interval": 0.05},
+            name="stand-in",
+            daemon=True,
         )
         self._thread.start()
         return self

@@ -20,6 +20,7 @@ from local.bedrock.runtime import LARGEST_BODY, Answer, Runtime, error_answer
 
 _INVOKE: Final = re.compile(r"/model/(?P<model>.+)/invoke(?P<stream>-with-response-stream)?")
 _SIGNED_REGION: Final = re.compile(r"Credential=[^/]+/\d{8}/([a-z0-9-]+)/")
+# seconds between two looks at whether a hanging call is to end
 _LOOK_AGAIN: Final = 0.25
 
 
@@ -27,6 +28,7 @@ class Server(ThreadingHTTPServer):
     """Serves each connection in a thread; `close` ends them all."""
 
     daemon_threads = True
+    # the default of 5 refuses connections in a burst
     request_queue_size = 1024
 
     def __init__(self, address: tuple[str, int], runtime: Runtime) -> None:
@@ -76,6 +78,7 @@ class Exchange(BaseHTTPRequestHandler):
     server: Server
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
+    # buffered: headers and body leave together
     wbufsize = -1
 
     def do_GET(self) -> None:
@@ -117,6 +120,7 @@ class Exchange(BaseHTTPRequestHandler):
 
     def _body(self) -> bytes:
         length = self.headers.get("Content-Length", "0")
+        # after a body that was not read, the connection cannot be used again
         if "Transfer-Encoding" in self.headers or not length.isdecimal():
             self.close_connection = True
             raise invalid("The request needs a Content-Length.")
@@ -132,6 +136,7 @@ class Exchange(BaseHTTPRequestHandler):
     def _deliver(self, answer: Answer) -> None:
         released = self.server.released
         if answer.delay:
+            # a sleep that ends early when the server stops
             self.server.stopping.wait(answer.delay)
         if answer.delivery == "hang":
             self._hang(released)
@@ -166,6 +171,7 @@ class Exchange(BaseHTTPRequestHandler):
         with selectors.DefaultSelector() as selector:
             selector.register(self.connection, selectors.EVENT_READ)
             while not released.is_set() and not self.server.stopping.is_set():
+                # readable although nothing is due: the client has closed the connection
                 if selector.select(_LOOK_AGAIN):
                     break
         self._close()

@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from imagegen.models import REGISTRY
+from imagegen.models.registry import REGISTRY
 from local.bedrock.catalogue import MODELS
 from local.bedrock.sdxl import Sdxl
 from local.bedrock.stable_image import StableImage

@@ -27,10 +27,10 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from imagegen.generations.retry import InvocationDeadline
 from imagegen.http.app import create_app
 from imagegen.worker import NotAcknowledged
-from tools.checkout import CHECKOUT
 from tests.local.real_parts import Wired, rewired, shifted, wired
 from tests.support.events import Context
 from tests.support.fakes import FakeObserver
+from tools.checkout import CHECKOUT
 
 KILLED: Final = -signal.SIGKILL
 NOT_ACKNOWLEDGED: Final = 3
