@@ -155,7 +155,7 @@ class NotFound(CallerError):
 
 
 class MethodNotAllowed(CallerError):
-    """The path exists, the method does not; the error lists those that do."""
+    """The path exists, the method does not; `Allow` lists those that do."""
 
     kind = _kind("method_not_allowed", 405, "The method is not allowed")
 
@@ -179,7 +179,7 @@ class ContentFiltered(CallerError):
 
 
 class InProgress(WaitError):
-    """The generation is still running; the error names it."""
+    """The generation is still running; `Location` tells where to look."""
 
     kind = _kind("in_progress", 409, "The generation is still running", retryable=True)
 

@@ -73,10 +73,6 @@ class Price:
     per_image: float
     above_50_steps: float | None = None
 
-    def of(self, steps: int) -> float:
-        """Return the price of one image of so many steps."""
-        return self.above_50_steps if self.above_50_steps is not None and steps > 50 else self.per_image  # noqa: PLR2004 - the price list's own bound
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Model:

@@ -65,21 +65,13 @@ def test_the_quota_is_the_documented_one(id_: str, per_minute: int | None) -> No
 
 
 @pytest.mark.parametrize(
-    ("id_", "steps", "dollars"),
-    [
-        (SDXL, 10, 0.04),
-        (SDXL, 50, 0.04),
-        (SDXL, 51, 0.08),
-        (SDXL, 150, 0.08),
-        (CORE, 50, 0.04),
-        (CORE, 51, 0.04),
-        (ULTRA, 51, 0.14),
-        (SD35, 51, 0.08),
-    ],
+    ("id_", "dollars", "above_50_steps"),
+    [(SDXL, 0.04, 0.08), (CORE, 0.04, None), (ULTRA, 0.14, None), (SD35, 0.08, None)],
 )
-def test_the_price_follows_the_steps_where_the_vendor_says_so(id_: str, steps: int, dollars: float) -> None:
-    """SDXL costs twice as much from 51 steps on, the others the same."""
-    assert REGISTRY[id_].price.of(steps) == dollars
+def test_the_price_is_the_vendors(id_: str, dollars: float, above_50_steps: float | None) -> None:
+    """SDXL costs twice as much from 51 steps on, the others always the same."""
+    price = REGISTRY[id_].price
+    assert (price.per_image, price.above_50_steps) == (dollars, above_50_steps)
 
 
 @every_model
