@@ -66,6 +66,12 @@ _ERROR_HEADERS: Final[Mapping[int, tuple[str, ...]]] = {
     429: ("Retry-After",),
     503: ("Retry-After",),
 }
+_ERROR_SENTENCES: Final[Mapping[type[ImagegenError], str]] = {
+    errors.MethodNotAllowed: "The path exists, the method does not; `Allow` lists those that do.",
+    errors.InProgress: "The generation is still running; `Location` tells where to look.",
+}
+"""What the headers of an answer add to the docstring of its error, which knows no headers."""
+
 _ERROR_BODIES: Final[Mapping[Shape, type[BaseModel]]] = {
     "problem": responses.ProblemBody,
     "openai": theirs.OpenAIErrorBody,
@@ -182,7 +188,7 @@ def _by_status(operation: Operation) -> Iterator[tuple[int, list[type[ImagegenEr
 
 
 def _error(status: int, kinds: Sequence[type[ImagegenError]], operation: Operation) -> dict[str, Any]:
-    codes = "\n".join(f"- `{kind.kind.code}`: {kind.__doc__}" for kind in kinds)
+    codes = "\n".join(f"- `{kind.kind.code}`: {_sentence(kind)}" for kind in kinds)
     headers = ("X-Request-Id", *_ERROR_HEADERS.get(status, ()))
     shapes: list[Shape] = [operation.shape]
     if operation.shape == "openai":
@@ -203,6 +209,10 @@ def _error(status: int, kinds: Sequence[type[ImagegenError]], operation: Operati
             for shape in shapes
         },
     }
+
+
+def _sentence(kind: type[ImagegenError]) -> str:
+    return _ERROR_SENTENCES.get(kind) or kind.__doc__ or ""
 
 
 def _headers(*names: str) -> dict[str, Any]:
@@ -262,7 +272,7 @@ _FIELDS: Final[Mapping[type[ImagegenError], tuple[FieldError, ...]]] = {
 
 
 def _error_example(kind: type[ImagegenError], shape: Shape) -> dict[str, Any]:
-    error = kind(kind.__doc__ or "", errors=_FIELDS.get(kind, ()))
+    error = kind(_sentence(kind), errors=_FIELDS.get(kind, ()))
     if shape == "openai":
         return openai.problem(error)
     if shape == "stability":

@@ -7,15 +7,15 @@ request with unknown *and* invalid fields is `unknown_parameter`, since a misspe
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from imagegen.contracts import webhook_urls
+from imagegen.contracts.fields import OneOf, Words, field_errors
 from imagegen.contracts.generation_request import GenerationRequest
-from imagegen.contracts.refusals import Location, field_path, refusal, unknown_field
+from imagegen.contracts.refusals import refusal
 from imagegen.contracts.text_to_image import parameters, prompt_text
 from imagegen.contracts.text_to_image.parameters import Prompt, TextToImage
 from imagegen.errors import FieldError
@@ -36,26 +36,6 @@ _SIZE_RULE: Final[dict[str, Any]] = {
 
 _ABSENT: Final[Any] = None
 """The value of a member that was not sent; sent as null, it is refused, since its type has no null."""
-
-
-@dataclass(frozen=True, slots=True)
-class Allowed:
-    """What a field may hold, in the words that follow "must be" in an error."""
-
-    words: str
-
-
-def _member_of(values: Sequence[str]) -> AfterValidator:
-    def member(value: str) -> str:
-        if value not in values:
-            raise ValueError("not one of the values")
-        return value
-
-    return AfterValidator(member)
-
-
-def _one_of(values: Sequence[str]) -> Allowed:
-    return Allowed(f"one of {', '.join(values)}")
 
 
 def _visible(text: str) -> str:
@@ -96,7 +76,7 @@ PromptText = Annotated[
         json_schema_extra=prompt_text.EMPTY_OR_VISIBLE,
     ),
     AfterValidator(_visible),
-    Allowed(PROMPT_TEXT_RULE),
+    Words(PROMPT_TEXT_RULE),
 ]
 
 
@@ -111,7 +91,6 @@ class PromptBody(BaseModel):
     weight: Annotated[
         float,
         Field(allow_inf_nan=False, description="How much the prompt counts; negative for what to avoid."),
-        Allowed("a finite number"),
     ] = 1.0
 
 
@@ -146,7 +125,7 @@ class RequestBody(BaseModel):
             max_length=parameters.MAX_PROMPTS,
             description="What to draw and, with negative weights, what to avoid.",
         ),
-        Allowed(f"an array of {parameters.MIN_PROMPTS} to {parameters.MAX_PROMPTS} prompts"),
+        Words(f"an array of {parameters.MIN_PROMPTS} to {parameters.MAX_PROMPTS} prompts"),
     ]
     height: Annotated[
         int,
@@ -154,7 +133,7 @@ class RequestBody(BaseModel):
             description="Pixels; given together with width.",
             json_schema_extra={"enum": sorted({height for _, height in parameters.SIZES})},
         ),
-        Allowed(f"an integer; the pairs width x height are {_PAIRS}"),
+        Words(f"an integer; the pairs width x height are {_PAIRS}"),
     ] = 1024
     width: Annotated[
         int,
@@ -162,7 +141,7 @@ class RequestBody(BaseModel):
             description="Pixels; given together with height.",
             json_schema_extra={"enum": sorted({width for width, _ in parameters.SIZES})},
         ),
-        Allowed(f"an integer; the pairs width x height are {_PAIRS}"),
+        Words(f"an integer; the pairs width x height are {_PAIRS}"),
     ] = 1024
     cfg_scale: Annotated[
         float,
@@ -173,29 +152,23 @@ class RequestBody(BaseModel):
             description="How closely the image follows the prompt.",
             examples=[10],
         ),
-        Allowed(f"a number from {parameters.MIN_CFG_SCALE:g} to {parameters.MAX_CFG_SCALE:g}"),
     ] = 7.0
     clip_guidance_preset: Annotated[
         str,
         Field(
             description="How CLIP guides the image.",
-            json_schema_extra={"enum": [*parameters.CLIP_GUIDANCE_PRESETS]},
         ),
-        _member_of(parameters.CLIP_GUIDANCE_PRESETS),
-        _one_of(parameters.CLIP_GUIDANCE_PRESETS),
+        OneOf(parameters.CLIP_GUIDANCE_PRESETS),
     ] = "NONE"
     sampler: Annotated[
         str,
         Field(
             description="The sampler of the diffusion; absent, the model chooses.",
-            json_schema_extra=_optional(enum=[*parameters.SAMPLERS]),
+            json_schema_extra=_optional(),
         ),
-        _member_of(parameters.SAMPLERS),
-        _one_of(parameters.SAMPLERS),
+        OneOf(parameters.SAMPLERS),
     ] = _ABSENT
-    samples: Annotated[
-        int, Field(ge=1, le=1, description="How many images; always one."), Allowed("the integer 1")
-    ] = 1
+    samples: Annotated[int, Field(ge=1, le=1, description="How many images; always one.")] = 1
     seed: Annotated[
         int,
         Field(
@@ -204,7 +177,6 @@ class RequestBody(BaseModel):
             description="The start of the noise. With 0 or none the service draws one; the answer names it.",
             examples=[3407],
         ),
-        Allowed(f"an integer from {parameters.MIN_SEED} to {parameters.MAX_SEED}"),
     ] = 0
     steps: Annotated[
         int,
@@ -214,21 +186,18 @@ class RequestBody(BaseModel):
             description="Steps of the diffusion.",
             examples=[50],
         ),
-        Allowed(f"an integer from {parameters.MIN_STEPS} to {parameters.MAX_STEPS}"),
     ] = 30
     style_preset: Annotated[
         str,
         Field(
             description="The style that the image leans to.",
-            json_schema_extra=_optional(enum=[*parameters.STYLE_PRESETS]),
+            json_schema_extra=_optional(),
         ),
-        _member_of(parameters.STYLE_PRESETS),
-        _one_of(parameters.STYLE_PRESETS),
+        OneOf(parameters.STYLE_PRESETS),
     ] = _ABSENT
     extras: Annotated[
         dict[str, Any],
         Field(default_factory=dict, description="Passed on to the model untouched.", examples=[{}]),
-        Allowed("an object"),
     ]
     model: Annotated[
         str,
@@ -239,12 +208,10 @@ class RequestBody(BaseModel):
             examples=["stability.stable-image-core-v1:1"],
             json_schema_extra=_optional(),
         ),
-        Allowed(f"a string of 1 to {MAX_MODEL_LENGTH} characters"),
     ] = _ABSENT
     strict: Annotated[
         bool,
         Field(description="Refuse the request rather than ignore or approximate a parameter."),
-        Allowed("true or false"),
     ] = False
     webhook_url: Annotated[
         str,
@@ -256,24 +223,11 @@ class RequestBody(BaseModel):
             json_schema_extra=_optional(format="uri"),
         ),
         AfterValidator(_public),
-        Allowed(
+        Words(
             f"an https URL of at most {webhook_urls.MAX_LENGTH} characters with a public host name, "
             "without user or fragment"
         ),
     ] = _ABSENT
-
-
-_ALLOWED: Final[Mapping[str, str]] = {
-    "": "an object whose names are Unicode text",
-    "text_prompts[]": "an object with text and, if wanted, weight",
-    **{
-        f"{prefix}{name}": metadata.words
-        for prefix, model in (("", RequestBody), ("text_prompts[].", PromptBody))
-        for name, field in model.model_fields.items()
-        for metadata in field.metadata
-        if isinstance(metadata, Allowed)
-    },
-}
 
 
 def parse(members: dict[str, Any]) -> GenerationRequest:
@@ -287,7 +241,7 @@ def parse(members: dict[str, Any]) -> GenerationRequest:
     try:
         body = RequestBody.model_validate(members)
     except ValidationError as exc:
-        unknown, invalid = _field_errors(exc)
+        unknown, invalid = field_errors(exc, RequestBody)
         raise refusal(unknown=unknown, invalid=[*invalid, *size_errors]) from exc
     if size_errors:
         raise refusal(invalid=size_errors)
@@ -320,22 +274,3 @@ def _size_errors(members: Mapping[str, Any]) -> list[FieldError]:
     wrong = [name for name, side in sides.items() if all(side not in pair for pair in parameters.SIZES)]
     message = f"must make one of the pairs width x height: {_PAIRS}"
     return [FieldError(field=name, message=message) for name in wrong or sides]
-
-
-def _field_errors(exc: ValidationError) -> tuple[list[FieldError], list[FieldError]]:
-    unknown, invalid = [], []
-    for error in exc.errors(include_url=False, include_context=False, include_input=False):
-        location = error["loc"]
-        if error["type"] == "extra_forbidden":
-            known = RequestBody.model_fields if len(location) == 1 else PromptBody.model_fields
-            unknown.append(unknown_field(location, known=known))
-        else:
-            invalid.append(_invalid(location, missing=error["type"] == "missing"))
-    return unknown, invalid
-
-
-def _invalid(location: Location, *, missing: bool) -> FieldError:
-    names = [f".{part}" if isinstance(part, str) else "[]" for part in location]
-    allowed = _ALLOWED.get("".join(names).removeprefix("."), _ALLOWED[""])
-    message = f"is required and must be {allowed}" if missing else f"must be {allowed}"
-    return FieldError(field=field_path(location) or "body", message=message)

@@ -15,13 +15,13 @@ from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from imagegen.contracts.fields import field_errors
 from imagegen.contracts.generation_request import GenerationRequest
-from imagegen.contracts.refusals import explained, refusal, unknown_field
+from imagegen.contracts.refusals import explained, refusal
 from imagegen.contracts.text_to_image import parameters, schema
 from imagegen.contracts.text_to_image.parameters import Prompt, TextToImage
 from imagegen.errors import (
     CallerError,
-    FieldError,
     Forbidden,
     ImagegenError,
     QuotaExceeded,
@@ -103,23 +103,6 @@ class ImagesBody(BaseModel):
     user: str | None = Field(default=None, description="Accepted; has no effect and is not kept.")
 
 
-def _one_of(values: Sequence[str]) -> str:
-    return f"must be one of {', '.join(values)}"
-
-
-_SIZES: Final = (ANY_MODEL, *(f"{width}x{height}" for width, height in parameters.SIZES))
-_RULES: Final[Mapping[str, str]] = {
-    "prompt": f"must be {schema.PROMPT_TEXT_RULE}",
-    "model": f"must be a string of 1 to {schema.MAX_MODEL_LENGTH} characters",
-    "n": f"must be an integer from 1 to {MAX_IMAGES}",
-    "size": _one_of(_SIZES),
-    "quality": _one_of(("auto", "standard", "hd", "low", "medium", "high", "xhigh", "max")),
-    "style": _one_of(("vivid", "natural")),
-    "response_format": _one_of(("url", "b64_json")),
-    "user": "must be a string",
-}
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImagesRequest:
     """What OpenAI's body asks for: one request of ours, made so many times, and how images are answered."""
@@ -147,7 +130,8 @@ def parse(members: dict[str, Any]) -> ImagesRequest:
     try:
         body = ImagesBody.model_validate(members)
     except ValidationError as exc:
-        raise _refused(exc) from exc
+        unknown, wrong = field_errors(exc, ImagesBody)
+        raise refusal(unknown=unknown, invalid=wrong) from exc
     images = body.n or 1
     in_base64 = body.response_format == "b64_json"
     if in_base64 and images > 1:
@@ -201,21 +185,6 @@ def _sides(size: str | None) -> tuple[int, int]:
         return parameters.SIZES[0]
     width, _, height = size.partition("x")
     return int(width), int(height)
-
-
-def _refused(exc: ValidationError) -> ImagegenError:
-    unknown: list[FieldError] = []
-    wrong: dict[str, str] = {}
-    for error in exc.errors(include_url=False, include_context=False, include_input=False):
-        name = str(error["loc"][0]) if error["loc"] else ""
-        if error["type"] == "extra_forbidden":
-            unknown.append(unknown_field((name,), known=ImagesBody.model_fields))
-        elif error["type"] == "missing":
-            wrong[name] = f"is required and {_RULES[name]}"
-        else:
-            wrong[name] = _RULES.get(name, "must be an object whose names are Unicode text")
-    fields = [FieldError(field=name or "body", message=message) for name, message in wrong.items()]
-    return refusal(unknown=unknown, invalid=fields)
 
 
 _TYPES: Final[Mapping[type[ImagegenError], str]] = {

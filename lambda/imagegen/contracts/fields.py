@@ -1,0 +1,167 @@
+"""What a field of a request may hold, in the words of an error, derived from the field's own definition.
+
+One function serves every body: the words follow the type, the bounds, the lengths and the choices that pydantic
+checks, so a changed bound changes its sentence. `Words` replaces them where they would not help.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Literal, Union, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import core_schema
+
+from imagegen.contracts.refusals import Location, field_path, unknown_field
+from imagegen.errors import FieldError
+
+if TYPE_CHECKING:
+    from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+    from pydantic.fields import FieldInfo
+    from pydantic.json_schema import JsonSchemaValue
+
+_COUNTED: Final[dict[Any, tuple[str, str]]] = {str: ("a string", "characters"), list: ("an array", "items")}
+_UNBOUNDED: Final[dict[Any, str]] = {bool: "true or false", dict: "an object"}
+_ANY_OBJECT: Final = "an object whose names are Unicode text"
+"""What a body is; also the answer to an error that belongs to no field."""
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What a field may hold, in the words that follow "must be" in an error; in place of the derived ones."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class OneOf:
+    """A text that is one of these values: checked by pydantic, listed in the JSON Schema and in the error."""
+
+    values: Sequence[str]
+
+    @property
+    def text(self) -> str:
+        """The words that follow "must be" in an error."""
+        return f"one of {', '.join(self.values)}"
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> Any:
+        """Check the value after its type."""
+        return core_schema.no_info_after_validator_function(self._checked, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: Any, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """List the values."""
+        return {**handler(schema), "enum": [*self.values]}
+
+    def _checked(self, value: str) -> str:
+        if value not in self.values:
+            raise ValueError("not one of the values")
+        return value
+
+
+def must_be(field: FieldInfo) -> str:
+    """Return what a field may hold, as "must be …"."""
+    return f"must be {_allowed(field.annotation, field.metadata)}"
+
+
+def field_errors(
+    exc: ValidationError, body: type[BaseModel]
+) -> tuple[Sequence[FieldError], Sequence[FieldError]]:
+    """Return the names that the body does not have, then the values that it does not take."""
+    unknown, invalid = [], []
+    for error in exc.errors(include_url=False, include_context=False, include_input=False):
+        location = error["loc"]
+        if error["type"] == "extra_forbidden":
+            known = _model_at(body, location[:-1]).model_fields
+            unknown.append(unknown_field(location, known=known))
+        else:
+            required = "is required and " if error["type"] == "missing" else ""
+            message = f"{required}must be {_allowed_at(body, location)}"
+            invalid.append(FieldError(field=field_path(location) or "body", message=message))
+    # A value that fits none of a union's members is reported once for each of them.
+    return list(dict.fromkeys(unknown)), list(dict.fromkeys(invalid))
+
+
+def _model_at(body: type[BaseModel], location: Location) -> type[BaseModel]:
+    annotation, _ = _found(body, location)
+    return annotation if _is_model(annotation) else body
+
+
+def _allowed_at(body: type[BaseModel], location: Location) -> str:
+    annotation, metadata = _found(body, location)
+    return _allowed(annotation, metadata) if location and annotation is not None else _ANY_OBJECT
+
+
+def _found(body: type[BaseModel], location: Location) -> tuple[Any, Sequence[object]]:
+    """Return the type and the metadata of what a location leads to; None where it leads out of the definition."""
+    annotation: Any = body
+    metadata: Sequence[object] = ()
+    for part in location:
+        if isinstance(part, str) and _is_model(annotation) and part in annotation.model_fields:
+            field = annotation.model_fields[part]
+            annotation, metadata = _without_none(field.annotation), field.metadata
+        elif isinstance(part, int) and get_origin(annotation) is list:
+            (annotation,), metadata = get_args(annotation), ()
+        else:
+            return None, ()
+    return annotation, metadata
+
+
+def _is_model(annotation: Any) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
+
+
+def _without_none(annotation: Any) -> Any:
+    if get_origin(annotation) not in {Union, types.UnionType}:
+        return annotation
+    members = [member for member in get_args(annotation) if member is not types.NoneType]
+    return members[0] if len(members) == 1 else annotation
+
+
+def _allowed(annotation: Any, metadata: Sequence[object]) -> str:
+    own = next((item for item in metadata if isinstance(item, Words | OneOf)), None)
+    return _derived(_without_none(annotation), metadata) if own is None else own.text
+
+
+def _derived(annotation: Any, metadata: Sequence[object]) -> str:
+    kind = get_origin(annotation) or annotation
+    if kind is Literal:
+        return OneOf(get_args(annotation)).text
+    if _is_model(annotation):
+        return _object(annotation)
+    if kind in {int, float}:
+        return _number(kind, _bounds(metadata, "ge", "le"))
+    if kind in _COUNTED:
+        noun, unit = _COUNTED[kind]
+        return noun + _counted(_bounds(metadata, "min_length", "max_length"), unit)
+    return _UNBOUNDED[kind]
+
+
+def _object(model: type[BaseModel]) -> str:
+    required = [name for name, field in model.model_fields.items() if field.is_required()]
+    optional = [name for name, field in model.model_fields.items() if not field.is_required()]
+    wanted = f" and, if wanted, {', '.join(optional)}" if optional else ""
+    return f"an object with {', '.join(required)}{wanted}"
+
+
+def _number(kind: type[int | float], bounds: tuple[Any, Any]) -> str:
+    low, high = bounds
+    noun, written = ("an integer", "d") if kind is int else ("a number", "g")
+    if low is None or high is None:
+        return noun if kind is int else "a finite number"
+    return f"the integer {low}" if low == high else f"{noun} from {low:{written}} to {high:{written}}"
+
+
+def _counted(bounds: tuple[Any, Any], unit: str) -> str:
+    low, high = bounds
+    if high is None:
+        return ""
+    return f" of at most {high} {unit}" if low is None else f" of {low} to {high} {unit}"
+
+
+def _bounds(metadata: Sequence[object], low: str, high: str) -> tuple[Any, Any]:
+    def bound(name: str) -> Any:
+        return next((getattr(item, name) for item in metadata if getattr(item, name, None) is not None), None)
+
+    return bound(low), bound(high)
