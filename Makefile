@@ -48,8 +48,8 @@ destroy: set-up ## remove STAGE (dev) from that account
 bench: set-up ## measure the local service and print the table
 	@$(PYTHON) -m benchmarks
 
-openapi: set-up ## write docs/openapi.json anew
-	@PYTHONPATH=lambda $(PYTHON) -m imagegen.http.openapi > docs/openapi.json
+openapi: set-up ## write lambda/imagegen/http/openapi.json anew
+	@PYTHONPATH=lambda $(PYTHON) -m apidoc
 
 lock: set-up ## resolve every pinned list of packages again
 	@$(PYTHON) -m tools.lock

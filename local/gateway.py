@@ -43,7 +43,7 @@ class Gateway:
         return self.client.get_api_key(apiKey=key["id"], includeValue=True)["value"]
 
     def address(self) -> str:
-        """Map the API to a path of 127.0.0.1 and return that base URL, which ends in /v1.
+        """Map the API to a path of 127.0.0.1 and return that base URL, which ends in the base path.
 
         `<id>.execute-api.localhost` works too, but only where the resolver knows names under localhost: curl and
         browsers do, Python's does not on most Linux machines. To the emulator, 127.0.0.1 is a custom domain name

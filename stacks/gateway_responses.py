@@ -12,30 +12,23 @@ from dataclasses import dataclass
 from aws_cdk import aws_apigateway as apigateway
 
 from imagegen import errors
-from imagegen.http import serialize
+from imagegen.http import serialize, surface
 from stacks.authentication import Authentication
 
-EXPOSED_HEADERS = (
-    "allow",
-    "finish-reason",
-    "idempotent-replayed",
-    "location",
-    "preference-applied",
-    "retry-after",
-    "seed",
-    "x-request-id",
-)
+EXPOSED_HEADERS = tuple(sorted(name.lower() for name in surface.EXPOSED_HEADERS))
 ONE_DAY = 86_400
 
+# Where API Gateway finds what stands in the headers that every answer has.
+_ON_EVERY_ANSWER = {"X-Request-Id": "context.requestId"}
 _NOT_WELL_FORMED = "The request is malformed."
 _CONFIGURATION = "The service is misconfigured; its operator finds the reason under the request id."
 _MAYBE_CARRIED_OUT = (
     "The service failed to answer; the request may have been carried out. Repeat it with the same "
-    "Idempotency-Key, or look for it in GET /v1/generations."
+    f"Idempotency-Key, or look for it in {surface.spoken('listGenerations')}."
 )
 _STILL_RUNNING = (
     "The image takes longer than a connection may last and is still being made. Repeat the request with the "
-    "same Idempotency-Key, or look for it in GET /v1/generations; it is not paid for twice."
+    f"same Idempotency-Key, or look for it in {surface.spoken('listGenerations')}; it is not paid for twice."
 )
 
 
@@ -115,7 +108,7 @@ def add_gateway_responses(
     for problem in sorted(_problems(authentication), key=lambda each: each.when.response_type):
         headers = {
             "Content-Type": "'application/problem+json'",
-            "X-Request-Id": "context.requestId",
+            **{name: _ON_EVERY_ANSWER[name] for name in surface.HEADERS_ON_EVERY_ANSWER},
             **_cors_headers(cors_origins),
         }
         if problem.error.kind.paid != "no":

@@ -9,14 +9,14 @@ from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
+from imagegen.http import surface
 from stacks.authentication import Authentication
 from stacks.gateway_responses import EXPOSED_HEADERS, add_gateway_responses
 from stacks.log_group import LogGroup
 from stacks.stage import StageConfig
 
-STAGE = "v1"
-OPEN_PATHS = ("health", "openapi.json")
-SENT_HEADERS = ("content-type", "idempotency-key", "prefer", "x-api-key")
+OPEN_PATHS = tuple(path.removeprefix("/") for path in surface.OPEN_PATHS)
+SENT_HEADERS = tuple(name.lower() for name in surface.SENT_HEADERS)
 # $context.path carries no query string, and only the key's id is logged.
 ACCESS_LOG_FIELDS = {
     "time": "$context.requestTimeEpoch",
@@ -67,7 +67,7 @@ class HttpApi(Construct):
     def url(self) -> str:
         """The base URL, which ends in the stage's name."""
         host = f"{self.api.rest_api_id}.execute-api.{Stack.of(self).region}.{Aws.URL_SUFFIX}"
-        return f"https://{host}/{STAGE}"
+        return f"https://{host}/{surface.STAGE_NAME}"
 
     def _rest_api(self) -> apigateway.RestApi:
         log_group = LogGroup(self, "AccessLogs", config=self._config)
@@ -85,7 +85,7 @@ class HttpApi(Construct):
             cloud_watch_role=True,
             cloud_watch_role_removal_policy=RemovalPolicy.RETAIN,
             deploy_options=apigateway.StageOptions(
-                stage_name=STAGE,
+                stage_name=surface.STAGE_NAME,
                 access_log_destination=apigateway.LogGroupLogDestination(log_group),
                 access_log_format=apigateway.AccessLogFormat.custom(json.dumps(ACCESS_LOG_FIELDS)),
                 # Execution logs would hold prompts and presigned URLs.
@@ -125,7 +125,7 @@ class HttpApi(Construct):
             return
         resource.add_cors_preflight(
             allow_origins=list(self._config.cors_origins),
-            allow_methods=["GET", "POST", "DELETE", "OPTIONS"],
+            allow_methods=[*surface.METHODS, "OPTIONS"],
             allow_headers=[*SENT_HEADERS, *self._authentication.headers],
             expose_headers=list(EXPOSED_HEADERS),
             max_age=Duration.hours(1),

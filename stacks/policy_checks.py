@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from aws_cdk import Acknowledgment, App, Stack, Validations
 from cdk_nag import AwsSolutionsChecks, ServerlessChecks
 
+from imagegen.http import surface
 from stacks.authentication import AUTHENTICATION
 from stacks.bundling import RUNTIME_VERSION
 from stacks.stage import StageConfig
@@ -30,7 +31,7 @@ class Accepted:
 
 
 FUNCTIONS = ("Api", "Worker")
-OPEN_METHODS = ("health/ANY", "openapi.json/ANY")
+OPEN_METHODS = tuple(f"{path.removeprefix('/')}/ANY" for path in surface.OPEN_PATHS)
 
 _RUNTIME = f"The zip is built and tested for python{RUNTIME_VERSION}; it is moved on purpose, not by a rule."
 _KEYS_NOT_COGNITO = "Callers are programs with an API key or IAM credentials; the service keeps no user pool."

@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, settings
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from imagegen.generations.generation import to_json
+from imagegen.http import surface
 from imagegen.http.app import create_app
-from imagegen.http.openapi_routes import OPERATIONS
 from tests.support.agreement import is_beyond_a_schema
 from tests.support.events import KEY, event, send
 from tests.support.fakes import world
@@ -44,14 +44,14 @@ def app() -> APIGatewayRestResolver:
 
 
 config = schemathesis.Config.from_dict({"auth": {"openapi": {"ApiKey": {"api_key": KEY}}}})
-schema = schemathesis.openapi.from_wsgi("/v1/openapi.json", app=wsgi(app), config=config)
+schema = schemathesis.openapi.from_wsgi(surface.path_of("showOpenApi"), app=wsgi(app), config=config)
 
 
 @pytest.fixture(scope="module", autouse=True)
 def enough_cases() -> Iterator[None]:
     """After a whole run, there were enough cases for the agreement to mean something."""
     yield
-    if set(cases) >= {f"{operation.method} {operation.path}" for operation in OPERATIONS} - {OWN}:
+    if set(cases) >= {f"{route.method} {route.path}" for route in surface.ROUTES} - {OWN}:
         assert sum(cases.values()) >= 5_000
 
 

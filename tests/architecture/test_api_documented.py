@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from apidoc.operations import DESCRIBED, Operation
 from imagegen.contracts.text_to_image import parameters, schema
 from imagegen.errors import (
     CallerError,
@@ -18,13 +19,10 @@ from imagegen.errors import (
     WaitError,
     error_types,
 )
-from imagegen.http import request, responses, strict_json
-from imagegen.http.app import EXPOSED_HEADERS
+from imagegen.http import request, serialize, strict_json, surface
 from imagegen.http.compat import openai, stability
-from imagegen.http.openapi_routes import OPERATIONS, Operation
 
 if TYPE_CHECKING:
-    from pydantic import BaseModel
     from pydantic.fields import FieldInfo
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -37,8 +35,10 @@ WHO: dict[type[ImagegenError], str] = {
     OperatorError: "the operator",
     ServiceError: "the service",
 }
+PARAMETERS = {"id": "{id}", "engine_id": "{engine_id}"}
+"""The parameters of paths, written as the page writes them."""
 COLUMNS = ("field", "type", "limits", "default", "example", "means")
-OPERATION_IDS = [operation.id for operation in OPERATIONS]
+OPERATION_NAMES = [operation.name for operation in DESCRIBED]
 
 
 def rows(page: str) -> list[list[str]]:
@@ -52,31 +52,33 @@ def rows(page: str) -> list[list[str]]:
 
 def section(operation: Operation) -> str:
     """Return what the page says of one route."""
-    heading = f"\n## {operation.method} /v1{operation.path}\n"
-    assert heading in API, f"docs/api.md has no section of {operation.method} {operation.path}"
+    heading = f"\n## {surface.spoken(operation.name, **PARAMETERS)}\n"
+    assert heading in API, f"docs/api.md has no section of {heading.strip()}"
     return API.partition(heading)[2].partition("\n## ")[0]
 
 
 def field_row(operation_id: str, name: str) -> list[str]:
     """Return the row of a field in a route's table."""
-    operation = next(one for one in OPERATIONS if one.id == operation_id)
+    operation = next(one for one in DESCRIBED if one.name == operation_id)
     fields = (row for row in rows(section(operation)) if len(row) == len(COLUMNS))
     found = [row for row in fields if row[0] == f"`{name}`"]
     assert len(found) == 1, f"docs/api.md has no row, or several, of {name}"
     return found[0]
 
 
-@pytest.mark.parametrize("operation", OPERATIONS, ids=OPERATION_IDS)
+@pytest.mark.parametrize("operation", DESCRIBED, ids=OPERATION_NAMES)
 def test_every_route_has_a_section_with_a_curl_line(operation: Operation) -> None:
     """And a line in the list at the top that leads there."""
-    path = re.sub(r"\{\w+\}", '[^ "]+', operation.path)
+    path = re.sub(r"\{\w+\}", '[^ "]+', operation.route.path)
     assert re.search(rf'curl .*"\$API{path}[?"]', section(operation))
-    assert ("-X DELETE" in section(operation)) == (operation.method == "DELETE")
-    anchor = re.sub(r"[^a-z0-9 _-]", "", f"{operation.method} /v1{operation.path}".lower()).replace(" ", "-")
+    assert ("-X DELETE" in section(operation)) == (operation.route.method == "DELETE")
+    anchor = re.sub(r"[^a-z0-9 _-]", "", surface.spoken(operation.name, **PARAMETERS).lower()).replace(
+        " ", "-"
+    )
     assert f"(#{anchor})" in API
 
 
-@pytest.mark.parametrize("operation", OPERATIONS, ids=OPERATION_IDS)
+@pytest.mark.parametrize("operation", DESCRIBED, ids=OPERATION_NAMES)
 def test_every_status_of_a_success_is_documented(operation: Operation) -> None:
     """In the section of its route."""
     assert all(str(success.status) in section(operation) for success in operation.successes)
@@ -84,8 +86,9 @@ def test_every_status_of_a_success_is_documented(operation: Operation) -> None:
 
 def test_no_route_is_documented_that_does_not_exist() -> None:
     """A section outlives its route otherwise."""
-    headings = set(re.findall(r"^## ([A-Z]+ /v1\S+)$", API, flags=re.MULTILINE))
-    assert headings == {f"{operation.method} /v1{operation.path}" for operation in OPERATIONS}
+    headings = set(re.findall(r"^## ([A-Z]+ /\S+)$", API, flags=re.MULTILINE))
+    assert headings == {surface.spoken(route.name, **PARAMETERS) for route in surface.ROUTES}
+    assert set(re.findall(r"^\| \[`([A-Z]+ /\S+)`\]", API, flags=re.MULTILINE)) == headings
 
 
 def numbers_of(field: FieldInfo) -> list[float]:
@@ -166,44 +169,53 @@ def test_the_sizes_are_listed() -> None:
     assert ", ".join(f"{width}x{height}" for width, height in parameters.SIZES) in SENTENCES
 
 
-def members(model: type[BaseModel]) -> list[str]:
+def members(body: type) -> list[str]:
     """Return the names of a body's members as clients see them."""
-    return [field.alias or name for name, field in model.model_fields.items()]
+    return list(typing.get_type_hints(body))
 
 
 @pytest.mark.parametrize(
-    ("operation_id", "model"),
+    ("operation_id", "body"),
     [
-        ("createGeneration", responses.GenerationBody),
-        ("createGeneration", responses.ArtifactBody),
-        ("createGeneration", responses.AcceptedBody),
-        ("showGeneration", responses.GenerationDetailBody),
-        ("listGenerations", responses.HistoryBody),
-        ("listModels", responses.ModelBody),
-        ("listModels", responses.LifecycleBody),
+        ("createGeneration", serialize.GenerationBody),
+        ("createGeneration", serialize.ArtifactBody),
+        ("createGeneration", serialize.AcceptedBody),
+        ("showGeneration", serialize.GenerationDetailBody),
+        ("listGenerations", serialize.HistoryBody),
+        ("listModels", serialize.ModelBody),
+        ("listModels", serialize.LifecycleBody),
     ],
 )
-def test_every_member_of_an_answer_is_documented(operation_id: str, model: type[BaseModel]) -> None:
+def test_every_member_of_an_answer_is_documented(operation_id: str, body: type) -> None:
     """In the section of its route."""
-    text = section(next(one for one in OPERATIONS if one.id == operation_id))
-    assert [name for name in members(model) if not re.search(rf"[`.\"]{name}[`\"]", text)] == []
+    text = section(next(one for one in DESCRIBED if one.name == operation_id))
+    assert [name for name in members(body) if not re.search(rf"[`.\"]{name}[`\"]", text)] == []
 
 
-@pytest.mark.parametrize(
-    "header", [*EXPOSED_HEADERS, "X-Should-Retry", "x-api-key", "Idempotency-Key", "Prefer"]
-)
-def test_every_header_has_a_row(header: str) -> None:
-    """Those of requests and those of answers."""
-    assert [row[0] for row in rows(API)].count(f"`{header}`") == 1
+def header_rows(of: str) -> list[str]:
+    """Return the names in the page's table of the headers of requests, or of answers."""
+    table = API.partition(f"### Headers of {of}\n")[2].partition("\n##")[0]
+    return [row[0].strip("`") for row in rows(table)[1:]]
+
+
+def test_the_headers_of_requests_have_their_rows() -> None:
+    """Those that a page may send, and `Accept`, which a browser sends by itself."""
+    documented = {name.lower() for name in header_rows("requests")}
+    assert documented | {"content-type"} == {name.lower() for name in (*surface.SENT_HEADERS, "Accept")}
+
+
+def test_the_headers_of_answers_have_their_rows() -> None:
+    """Each once, and no other."""
+    assert sorted(header_rows("answers")) == sorted([*surface.EXPOSED_HEADERS, *surface.UNEXPOSED_HEADERS])
 
 
 def test_numbers_in_the_text_are_the_codes_own() -> None:
     """Limits that sentences repeat."""
-    assert f"at most {strict_json.MAX_BODY_BYTES:,} bytes" in SENTENCES
+    assert f"at most {surface.MAX_BODY:,} bytes" in SENTENCES
     assert f"nesting deeper than {strict_json.MAX_DEPTH}" in SENTENCES
     assert f"| `limit` | 1 to {request.MAX_LIMIT} | {request.DEFAULT_LIMIT} |" in API
     assert stability.SDXL_ENGINE in SENTENCES
-    assert f"{strict_json.MAX_BODY_BYTES:,} bytes" in ERRORS
+    assert f"{surface.MAX_BODY:,} bytes" in ERRORS
 
 
 def error_row(code: str) -> list[str]:

@@ -1,67 +1,71 @@
-"""`docs/openapi.json` is what the code generates, and what the code generates is complete."""
+"""The committed document is what `apidoc` makes of the code, and what it makes is complete."""
 
 from __future__ import annotations
 
 import json
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jsonschema_rs
 import pytest
 
+from apidoc.__main__ import TARGET
+from apidoc.document import document, version, written
+from apidoc.operations import DESCRIBED, Operation
+from apidoc.schemas import ERROR_BODIES, title_of
 from imagegen.errors import error_types
-from imagegen.http import compat_responses as theirs
-from imagegen.http import responses
-from imagegen.http.app import Api
+from imagegen.http import surface
+from imagegen.http.app import create_app
 from imagegen.http.compat import openai, stability
-from imagegen.http.openapi import document, readable, served
-from imagegen.http.openapi_routes import OPERATIONS, Operation
-from stacks.http_api import OPEN_PATHS
 from tests.support.events import event, send
 from tests.support.fakes import world
 
-if TYPE_CHECKING:
-    from pydantic import BaseModel
-
-COMMITTED = Path(__file__).parents[2] / "docs" / "openapi.json"
-OPERATION_IDS = [operation.id for operation in OPERATIONS]
-ERROR_BODIES: dict[str, type[BaseModel]] = {
-    "problem": responses.ProblemBody,
-    "openai": theirs.OpenAIErrorBody,
-    "stability": theirs.StabilityErrorBody,
-}
+ROOT = Path(__file__).parents[2]
+OPERATION_NAMES = [operation.name for operation in DESCRIBED]
 
 
 def described(operation: Operation) -> dict[str, Any]:
     """Return an operation as the document has it."""
-    found: dict[str, Any] = document()["paths"][operation.path][operation.method.lower()]
+    found: dict[str, Any] = document()["paths"][operation.route.path][operation.route.method.lower()]
     return found
 
 
 def test_the_committed_document_is_the_generated_one() -> None:
     """A difference is one command away."""
-    assert COMMITTED.read_text(encoding="utf-8") == readable(), (
-        "docs/openapi.json is not up to date: make openapi"
-    )
+    committed = TARGET.read_text(encoding="utf-8")
+    assert committed == written(document()), f"{TARGET.name} is not up to date: make openapi"
+    assert json.loads(committed) == document()
 
 
 def test_the_served_document_is_the_committed_one() -> None:
-    """At /openapi.json, without a key."""
-    answer = send(Api(world().services).resolver, event("GET", "/openapi.json", key=None))
+    """At /openapi.json, without a key, byte for byte."""
+    answer = send(create_app(world().services), event("GET", "/openapi.json", key=None))
     assert answer.status == 200
     assert answer.headers["content-type"] == "application/json"
-    assert answer.body == served()
-    assert answer.json == json.loads(COMMITTED.read_text(encoding="utf-8"))
+    assert answer.body.encode() == TARGET.read_bytes()
+
+
+def test_a_release_has_one_version() -> None:
+    """The package's; the document has it, and the changelog goes no further than it."""
+    headings = re.findall(r"^## \[(.+?)\]", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
+    released = [heading for heading in headings if heading != "Unreleased"]
+    assert json.loads(TARGET.read_bytes())["info"]["version"] == version()
+    assert headings[0] in {"Unreleased", version()}
+    assert [version(), *released] == sorted(
+        [version(), *released], key=lambda number: [*map(int, number.split("."))], reverse=True
+    )
 
 
 def test_every_route_is_described_and_no_other() -> None:
-    """Methods and paths are those of the app."""
-    methods = Api(world().services).methods
-    routes = {
-        (method, re.sub(r"<(\w+?)_?>", r"{\1}", path)) for path, own in methods.items() for method in own
+    """Each row of the route table is one operation of the document, by method, path and name."""
+    operations = {
+        (method.upper(), path, operation["operationId"])
+        for path, methods in document()["paths"].items()
+        for method, operation in methods.items()
     }
-    assert {(operation.method, operation.path) for operation in OPERATIONS} == routes
+    assert operations == {(route.method, route.path, route.name) for route in surface.ROUTES}
+    assert sorted(OPERATION_NAMES) == sorted(route.name for route in surface.ROUTES)
 
 
 def test_the_document_is_valid_openapi() -> None:
@@ -71,7 +75,7 @@ def test_the_document_is_valid_openapi() -> None:
     for name, schema in shown["components"]["schemas"].items():
         jsonschema_rs.meta.validate({**schema, "$schema": "https://json-schema.org/draft/2020-12/schema"})
         assert schema["title"] == name
-    for reference in set(re.findall(r'"\$ref":"#/([^"]+)"', served())):
+    for reference in set(re.findall(r'"\$ref":"#/([^"]+)"', json.dumps(shown, separators=(",", ":")))):
         found = shown
         for part in reference.split("/"):
             found = found[part]
@@ -83,28 +87,32 @@ def test_every_code_is_among_the_answers_of_some_route(code: str) -> None:
     kind = next(kind.kind for kind in error_types() if kind.kind.code == code)
     statuses = {
         status
-        for operation in OPERATIONS
+        for operation in DESCRIBED
         for status, answer in described(operation)["responses"].items()
         if f"`{code}`" in answer["description"]
     }
     assert statuses == {str(kind.status)}
 
 
-@pytest.mark.parametrize("operation", OPERATIONS, ids=OPERATION_IDS)
+@pytest.mark.parametrize("operation", DESCRIBED, ids=OPERATION_NAMES)
 def test_every_answer_has_its_request_id_and_every_error_an_example(operation: Operation) -> None:
     """In the shape of the route."""
     for status, answer in described(operation)["responses"].items():
         assert "X-Request-Id" in answer["headers"]
         if int(status) >= 400:
-            shapes = ["application/problem+json" if operation.shape == "problem" else "application/json"]
+            shapes = [
+                "application/problem+json"
+                if operation.route.shape == surface.OWN_SHAPE
+                else "application/json"
+            ]
             assert set(shapes) <= set(answer["content"])
             assert all(media["examples"] for media in answer["content"].values())
 
 
-@pytest.mark.parametrize("operation", OPERATIONS, ids=OPERATION_IDS)
-def test_exactly_the_open_paths_of_the_gateway_need_no_key(operation: Operation) -> None:
+@pytest.mark.parametrize("operation", DESCRIBED, ids=OPERATION_NAMES)
+def test_exactly_the_open_paths_need_no_key(operation: Operation) -> None:
     """`x-api-key` everywhere else."""
-    is_open = operation.path.removeprefix("/") in OPEN_PATHS
+    is_open = operation.route.path in surface.OPEN_PATHS
     assert (described(operation).get("security") == []) is is_open
     assert document()["security"] == [{"ApiKey": []}]
     assert document()["components"]["securitySchemes"]["ApiKey"]["name"] == "x-api-key"
@@ -116,7 +124,7 @@ def resolved(schema: dict[str, Any]) -> jsonschema_rs.Draft202012Validator:
     return jsonschema_rs.Draft202012Validator({**schema, **components})
 
 
-@pytest.mark.parametrize("operation", OPERATIONS, ids=OPERATION_IDS)
+@pytest.mark.parametrize("operation", DESCRIBED, ids=OPERATION_NAMES)
 def test_every_example_of_a_success_fits_its_schema(operation: Operation) -> None:
     """Examples are made by the code that answers."""
     for status, answer in described(operation)["responses"].items():
@@ -132,7 +140,7 @@ def test_every_example_of_an_error_fits_its_schema(shape: str) -> None:
     mine = {name: example["value"] for name, example in examples.items() if name.startswith(f"{shape}.")}
     assert len(mine) == len(error_types())
     for example in mine.values():
-        ERROR_BODIES[shape].model_validate(example)
+        resolved(document()["components"]["schemas"][title_of(ERROR_BODIES[shape])]).validate(example)
 
 
 def test_requests_have_examples_that_the_routes_take() -> None:
@@ -144,7 +152,7 @@ def test_requests_have_examples_that_the_routes_take() -> None:
         ("/images/generations", schemas["OpenAIImagesRequest"]["examples"][0]),
         (f"/generation/{stability.SDXL_ENGINE}/text-to-image", ours),
     ):
-        answer = send(Api(world().services).resolver, event("POST", path, example))
+        answer = send(create_app(world().services), event("POST", path, example))
         assert (path, answer.status) == (path, 200)
 
 

@@ -19,14 +19,13 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from imagegen.generations import generation as generations
 from imagegen.generations.generation import Generation
 from imagegen.http.app import create_app
-from imagegen.http.identity import owner_of
 from local.bedrock.settings import Settings as ModelSettings
 from local.bedrock.stand_in import StandIn as Model
 from tests.local import real_parts
 from tests.local.mortal import KILLED, Errand, Mortals, Point
 from tests.local.real_parts import Poller, Wired
 from tests.local.stack import Stack
-from tests.support.events import event, send
+from tests.support.events import event, received, send
 from tests.support.fakes import CORE, FakeClock, FakeDeadline, FakeObserver
 from tests.support.tasks import image_name
 
@@ -117,7 +116,7 @@ class Case:
     @property
     def id(self) -> str:
         """The id that the key stands for."""
-        return generations.derive_id(owner_of(self.request), self.key)
+        return generations.derive_id(received(self.request).owner, self.key)
 
     @property
     def kills(self) -> int:
@@ -240,7 +239,9 @@ def cases(stack: Stack, model: Model) -> Sequence[Case]:
         everything = [*workers, *requests]
         for case in everything:
             case.ended = service.submitter.ledger.get(case.id)
-            case.stored = service.ports.images.find(image_name(owner_of(case.request), case.id)) is not None
+            case.stored = (
+                service.ports.images.find(image_name(received(case.request).owner, case.id)) is not None
+            )
             case.billed = model.calls(prompt=case.prompt, last=0)["billed"]
         return everything
 

@@ -14,7 +14,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from imagegen.http.openapi import document
+from apidoc.document import document
 
 if TYPE_CHECKING:
     import httpx

@@ -18,7 +18,6 @@ import pytest
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 from imagegen.http.app import create_app
-from imagegen.http.identity import owner_of
 from imagegen.worker import NotAcknowledged
 from local.bedrock.settings import Settings as ModelSettings
 from local.bedrock.stand_in import StandIn as Model
@@ -26,7 +25,7 @@ from tests.local import real_parts
 from tests.local.callers import polled
 from tests.local.real_parts import Wired
 from tests.local.stack import Stack, StandIn
-from tests.support.events import event, send
+from tests.support.events import event, received, send
 from tests.support.fakes import CORE, FakeClock, FakeDeadline, FakeObserver
 
 if TYPE_CHECKING:
@@ -140,7 +139,7 @@ def in_process(stack: Stack) -> Iterator[Storm]:
             records = list(poller.drain())
             redeliver(service, records)
             redeliver(service, records)
-            owner = owner_of(event("GET", "/generations"))
+            owner = received(event("GET", "/generations")).owner
             page = service.service.history.page(owner=owner, limit=2 * KEYS, cursor=None)
             yield Storm(
                 service=service,

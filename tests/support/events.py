@@ -8,11 +8,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from imagegen.http import surface
+from imagegen.http.request import Request
+from imagegen.http.surface import Route
+
 if TYPE_CHECKING:
     from aws_lambda_powertools.event_handler import APIGatewayRestResolver
 
 KEY = "key-of-alice-0123456789"
 OTHER_KEY = "key-of-bob-0123456789ab"
+CREATE = surface.route_named("createGeneration")
 
 
 @dataclass(frozen=True)
@@ -83,14 +88,19 @@ def event(
         "stageVariables": None,
         "requestContext": {
             "requestId": "req-1",
-            "stage": "v1",
+            "stage": surface.STAGE_NAME,
             "httpMethod": method,
-            "path": f"/v1{path}",
+            "path": surface.BASE_PATH + path,
             "identity": {"sourceIp": "127.0.0.1"},
         },
         "body": body if body is None or isinstance(body, str) else json.dumps(body),
         "isBase64Encoded": base64_encoded,
     }
+
+
+def received(sent: Mapping[str, Any], *, route: Route = CREATE, context: Context | None = None) -> Request:
+    """Return an event as the routes see it."""
+    return Request.from_event(sent, context or Context(), route=route)
 
 
 def send(

@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl
 
 from imagegen.errors import Forbidden
 from imagegen.http.serialize import problem
+from imagegen.http.surface import BASE_PATH, HEADERS_ON_EVERY_ANSWER, OPEN_PATHS
 from tests.support.events import KEY, OTHER_KEY, Context, event
 
 if TYPE_CHECKING:
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
 
     from aws_lambda_powertools.event_handler import APIGatewayRestResolver
 
-BASE_PATH: Final = "/v1"
-OPEN_PATHS: Final = ("/v1/health", "/v1/openapi.json")
 KEYS: Final = (KEY, OTHER_KEY)
 BINARY: Final = "image/png"
 
@@ -32,7 +31,10 @@ def wsgi(create: Callable[[], APIGatewayRestResolver]) -> Application:
     def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         headers = _headers(environ)
         path = environ["PATH_INFO"].encode("latin-1").decode("utf-8", "replace")
-        if path.rstrip("/") not in OPEN_PATHS and headers.get("X-Api-Key") not in KEYS:
+        if (
+            path.removeprefix(BASE_PATH).rstrip("/") not in OPEN_PATHS
+            and headers.get("X-Api-Key") not in KEYS
+        ):
             return _refused(start_response)
         raw = create().resolve(_event(environ, path, headers), Context())  # type: ignore[arg-type]  # a context in miniature
         body = raw["body"] or ""
@@ -69,7 +71,9 @@ def _event(environ: WSGIEnvironment, path: str, headers: dict[str, str]) -> dict
 
 def _refused(start_response: StartResponse) -> Iterable[bytes]:
     members = problem(Forbidden("The key is missing or unknown."), request_id="req-1")
-    start_response(_status(403), [("Content-Type", "application/problem+json"), ("X-Request-Id", "req-1")])
+    values = {"X-Request-Id": "req-1"}
+    common = [(name, values[name]) for name in HEADERS_ON_EVERY_ANSWER]
+    start_response(_status(403), [("Content-Type", "application/problem+json"), *common])
     return [json.dumps(members).encode()]
 
 

@@ -1,24 +1,27 @@
-"""The HTTP API: each route reads the request, makes one call and returns; one mapper turns errors into problems."""
+"""The HTTP API: each route reads the request, makes one call and returns; one place turns errors into answers."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, CORSConfig, Response
 
 from imagegen import errors
-from imagegen.contracts.generation_request import fingerprint
-from imagegen.contracts.text_to_image import schema
+from imagegen.contracts.generation_request import GenerationRequest, fingerprint
+from imagegen.contracts.text_to_image import schema as text_to_image
 from imagegen.errors import ImagegenError
 from imagegen.generations.history import History
 from imagegen.generations.submit import POLL_AFTER, Submission, Submitter
-from imagegen.http import request as parameters
-from imagegen.http import serialize
-from imagegen.http.compat_routes import CompatibilityRoutes
-from imagegen.http.reply import BASE_PATH, Answer, Exchange
+from imagegen.http import reply, serialize, surface
+from imagegen.http.compat import RouteFunction, Shape, openai, stability
+from imagegen.http.reply import Answer, error_headers
+from imagegen.http.request import Request, cursor, generation_id, history_limit, method_of, path_of
+from imagegen.http.surface import Route
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.event_handler.exceptions import NotFoundError
@@ -27,19 +30,17 @@ if TYPE_CHECKING:
     from imagegen.generations.ports import Clock, Observer
     from imagegen.models.registry import ModelRef
 
-Route = Callable[..., Answer]
+Contract = Callable[[dict[str, Any]], GenerationRequest]
+"""What turns a body's members into a request, or refuses them by name."""
 
-EXPOSED_HEADERS: Final = (
-    "Location",
-    "Retry-After",
-    "Preference-Applied",
-    "Idempotent-Replayed",
-    "X-Request-Id",
-    "Allow",
-    "Finish-Reason",
-    "Seed",
-)
-_ALLOWED: Final = ["Content-Type", "X-Api-Key", "Idempotency-Key", "Prefer"]
+CONTRACTS: Final[Mapping[str, Contract]] = {"text_to_image": text_to_image.parse}
+"""The contract of each task that a route of our own may name."""
+
+SHAPES: Final[Mapping[str, Callable[..., Shape]]] = {
+    "openai": openai.OpenAI,
+    "stability": stability.Stability,
+}
+"""Other people's shapes; each is made with `submitter`, `history` and `models`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,113 +56,169 @@ class Services:
     clock: Clock
 
 
-class Api:
-    """The routes over one set of services, and which methods each path has."""
+def create_app(
+    services: Services,
+    *,
+    routes: Sequence[Route] = surface.ROUTES,
+    shapes: Mapping[str, Callable[..., Shape]] = SHAPES,
+    contracts: Mapping[str, Contract] = CONTRACTS,
+) -> APIGatewayRestResolver:
+    """Return the resolver of every route over the services.
 
-    def __init__(self, services: Services) -> None:
-        self.services = services
+    Args:
+        services: What the routes call.
+        routes: The route table.
+        shapes: The shapes that rows of the table may name, beside our own.
+        contracts: The contract of each task that a row of the table may name.
+    """
+    own = OwnRoutes(services=services, contracts=contracts)
+    others = {
+        name: make(submitter=services.submitter, history=services.history, models=services.models)
+        for name, make in shapes.items()
+    }
+    return _App(services, routes=routes, shapes={surface.OWN_SHAPE: own, **others}).resolver
+
+
+class _App:
+    """The resolver, and the one way of a request through it: event, request, route, answer."""
+
+    def __init__(self, services: Services, *, routes: Sequence[Route], shapes: Mapping[str, Shape]) -> None:
         self.resolver = APIGatewayRestResolver(
-            cors=_cors(services.cors_origins), strip_prefixes=[BASE_PATH], debug=False
+            cors=_cors(services.cors_origins), strip_prefixes=[surface.BASE_PATH], debug=False
         )
-        self.exchange = Exchange(self.resolver, varies=any(origin != "*" for origin in services.cors_origins))
-        self.compat = CompatibilityRoutes(
-            exchange=self.exchange,
-            submitter=services.submitter,
-            history=services.history,
-            models=services.models,
-        )
-        self.methods: dict[str, list[str]] = {}
-        self._register()
-
-    # -- the routes ------------------------------------------------------------------------------------------------
-
-    def _register(self) -> None:
-        self._route("POST", "/text-to-image", self.create_generation)
-        self._route("GET", "/generations", self.list_generations)
-        self._route("GET", "/generations/<id_>", self.show_generation)
-        self._route("GET", "/generations/<id_>/image", self.redirect_to_image)
-        self._route("DELETE", "/generations/<id_>", self.delete_generation)
-        self._route("GET", "/models", self.list_models)
-        self._route("GET", "/health", self.show_health)
-        self._route("GET", "/openapi.json", self.show_openapi)
-        self._route("POST", "/images/generations", self.compat.create_openai_images)
-        self._route("POST", "/generation/<engine_id>/text-to-image", self.compat.create_stability_image)
-        self._route("GET", "/engines/list", self.compat.list_engines)
-        self.resolver.exception_handler(ImagegenError)(self._problem)
-        self.resolver.exception_handler(Exception)(self._defect)
+        self._observer = services.observer
+        self._varies = any(origin != "*" for origin in services.cors_origins)
+        self._routes = routes
+        self._shapes = shapes
+        for route in routes:
+            function = shapes[route.shape].functions[route.name]
+            self.resolver.route(_pattern(route.path), method=route.method)(self._answering(route, function))
         self.resolver.not_found(self._no_route)
 
-    def _route(self, method: str, path: str, route: Route) -> None:
-        self.resolver.route(path, method=method)(route)
-        self.methods.setdefault(path, []).append(method)
+    def _answering(self, route: Route, function: RouteFunction) -> Callable[..., Response[Any]]:
+        def respond(**path_parameters: str) -> Response[Any]:
+            return self._respond(route, lambda request: function(request, *path_parameters.values()))
 
-    def create_generation(self) -> Answer:
-        """POST /text-to-image: the image, or with `Prefer: respond-async` where it will be."""
-        owner, key = self.exchange.owner, self.exchange.idempotency_key
-        asynchronous = parameters.prefers_async(self.exchange.headers("prefer"))
-        request = schema.parse(self.exchange.members())
-        self._check_webhook(request.webhook_url, asynchronous=asynchronous)
+        return respond
+
+    def _no_route(self, _: NotFoundError) -> Response[Any]:
+        event = self.resolver.current_event.raw_event
+        path, method = path_of(event), method_of(event)
+        stand_in = Route(method=method, path=path, name="noRoute", shape=surface.shape_at(path, self._routes))
+        return self._respond(stand_in, self._refuse_route)
+
+    def _refuse_route(self, request: Request) -> Answer:
+        allowed = _methods_at(request.path, self._routes)
+        # The method is there and yet no route: the id has a character that no route takes.
+        if not allowed or request.method in allowed:
+            if request.path.startswith("/generations/"):
+                raise errors.no_such_generation()
+            raise errors.NotFound("There is no such path.")
+        raise errors.MethodNotAllowed("The path does not have this method.", allow=tuple(allowed))
+
+    def _respond(self, route: Route, function: Callable[[Request], Answer]) -> Response[Any]:
+        request = Request.from_event(
+            self.resolver.current_event.raw_event, self.resolver.lambda_context, route=route
+        )
+        problem = self._shapes[route.shape].problem
+        try:
+            answer = function(request)
+        except ImagegenError as exc:
+            answer = problem(exc, request)
+        except Exception as exc:  # noqa: BLE001 - whatever it is, the client gets a problem and the log the reason
+            self._observer.defect(exc)
+            answer = problem(errors.InternalError("The request met a defect of the service."), request)
+        return reply.response(answer, request, varies=self._varies)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnRoutes:
+    """The routes of our own, in the shape of our own."""
+
+    services: Services
+    contracts: Mapping[str, Contract]
+
+    @property
+    def functions(self) -> Mapping[str, RouteFunction]:
+        """What answers each route, by its name."""
+        return {
+            "createGeneration": self.create_generation,
+            "listGenerations": self.list_generations,
+            "showGeneration": self.show_generation,
+            "redirectToImage": self.redirect_to_image,
+            "deleteGeneration": self.delete_generation,
+            "listModels": self.list_models,
+            "showHealth": self.show_health,
+            "showOpenApi": self.show_openapi,
+        }
+
+    def problem(self, error: ImagegenError, request: Request) -> Answer:
+        """Return an error as an RFC 9457 problem."""
+        body = serialize.problem(error, request_id=request.request_id)
+        return reply.answer(
+            error.kind.status, body, content_type="application/problem+json", headers=error_headers(error)
+        )
+
+    def create_generation(self, request: Request) -> Answer:
+        """Answer the image, or with `Prefer: respond-async` where it will be."""
+        owner, key, asynchronous = request.owner, request.idempotency_key, request.prefers_async
+        asked = self.contracts[request.route.task](request.members(request.route.max_body))
+        self._check_webhook(asked.webhook_url, asynchronous=asynchronous)
         submission = self.services.submitter.submit(
-            request,
+            asked,
             owner=owner,
-            fingerprint=fingerprint(request),
+            fingerprint=fingerprint(asked),
             key=key,
             asynchronous=asynchronous,
-            deadline=self.exchange.deadline(),
+            deadline=request.deadline,
         )
         return self._submitted(submission)
 
-    def list_generations(self) -> Answer:
-        """GET /generations: the caller's own history, newest first."""
-        owner = self.exchange.owner
-        limit = parameters.history_limit(self.exchange.query("limit"))
-        cursor = parameters.cursor(self.exchange.query("cursor"))
-        page = self.services.history.page(owner=owner, limit=limit, cursor=cursor)
-        shown = [self._shown(generation) for generation in page.generations]
-        return self.exchange.answer(200, {"generations": shown, "next_cursor": page.next_cursor})
+    def list_generations(self, request: Request) -> Answer:
+        """Answer one page of the caller's own history, newest first."""
+        owner = request.owner
+        limit = history_limit(request.query.get("limit", ()))
+        position = cursor(request.query.get("cursor", ()))
+        page = self.services.history.page(owner=owner, limit=limit, cursor=position)
+        shown = [self._shown(generation, request) for generation in page.generations]
+        return reply.answer(200, serialize.history(shown, next_cursor=page.next_cursor))
 
-    def show_generation(self, id_: str) -> Answer:
-        """GET /generations/{id}: status and result, with a fresh URL."""
-        return self.exchange.answer(200, self._shown(self._found(id_), look=True))
+    def show_generation(self, request: Request, id_: str) -> Answer:
+        """Answer status and result, with a fresh URL."""
+        return reply.answer(200, self._shown(self._found(request, id_), request, look=True))
 
-    def redirect_to_image(self, id_: str) -> Answer:
-        """GET /generations/{id}/image: 302 to a fresh URL."""
-        generation = self._found(id_)
+    def redirect_to_image(self, request: Request, id_: str) -> Answer:
+        """Redirect to a fresh URL."""
+        generation = self._found(request, id_)
         if generation.state == "failed":
-            raise errors.NotFound(f"The generation failed; GET /v1/generations/{generation.id} says why.")
+            reason = surface.spoken("showGeneration", id=generation.id)
+            raise errors.NotFound(f"The generation failed; {reason} says why.")
         if generation.state != "succeeded":
             raise errors.in_progress(generation.id, retry_after=POLL_AFTER)
         self.services.history.require_image(generation)
         signed = self.services.history.url(generation)
-        return self.exchange.answer(302, headers={"Location": signed.url})
+        return Answer(status=302, headers={"Location": signed.url})
 
-    def delete_generation(self, id_: str) -> Answer:
-        """DELETE /generations/{id}: removes image and record."""
-        owner = self.exchange.owner
-        self.services.history.delete(parameters.generation_id(id_), owner=owner)
-        return self.exchange.answer(204)
+    def delete_generation(self, request: Request, id_: str) -> Answer:
+        """Remove image and record."""
+        owner = request.owner
+        self.services.history.delete(generation_id(id_), owner=owner)
+        return Answer(status=204)
 
-    def list_models(self) -> Answer:
-        """GET /models: what is enabled here."""
-        shown = serialize.models(self.services.models, today=self.services.clock.now().date())
-        return self.exchange.answer(200, shown)
-
-    def show_health(self) -> Answer:
-        """GET /health: that the function runs and is configured; needs no key and touches nothing."""
-        return self.exchange.answer(200, {"status": "ok"})
-
-    def show_openapi(self) -> Answer:
-        """GET /openapi.json: this API, described; needs no key."""
-        from imagegen.http.openapi import served  # noqa: PLC0415 - start-up need not pay for what few requests want
-
-        return Response(
-            status_code=200,
-            content_type="application/json",
-            body=served(),
-            headers=self.exchange.common({"Cache-Control": "public, max-age=300"}),
+    def list_models(self, _: Request) -> Answer:
+        """Answer what is enabled here."""
+        return reply.answer(
+            200, serialize.models(self.services.models, today=self.services.clock.now().date())
         )
 
-    # -- from the use case to an answer ----------------------------------------------------------------------------
+    def show_health(self, _: Request) -> Answer:
+        """Answer that the function runs and is configured; touches nothing."""
+        return reply.answer(200, serialize.health())
+
+    def show_openapi(self, _: Request) -> Answer:
+        """Answer this API's description, which is the same for every deployment and every caller."""
+        headers = {"Cache-Control": "public, max-age=300"}
+        return Answer(status=200, body=_document(), content_type=reply.JSON, headers=headers)
 
     def _check_webhook(self, url: str | None, *, asynchronous: bool) -> None:
         if url is None:
@@ -171,63 +228,40 @@ class Api:
         if not asynchronous:
             raise errors.invalid("webhook_url", "needs the header Prefer: respond-async")
 
-    def _found(self, id_: str) -> Generation:
-        owner = self.exchange.owner
-        return self.services.history.look_up(parameters.generation_id(id_), owner=owner)
+    def _found(self, request: Request, id_: str) -> Generation:
+        # The owner first: whoever is nobody learns nothing about ids.
+        owner = request.owner
+        return self.services.history.look_up(generation_id(id_), owner=owner)
 
     def _submitted(self, submission: Submission) -> Answer:
         generation = submission.generation
-        headers = {"Idempotent-Replayed": "true"} if submission.replayed else {}
+        headers = reply.REPLAYED if submission.replayed else {}
         if not generation.terminal:
-            headers |= {
-                "Location": f"{BASE_PATH}/generations/{generation.id}",
+            waiting = {
+                "Location": surface.generation_path(generation.id),
                 "Retry-After": str(POLL_AFTER),
                 "Preference-Applied": "respond-async",
             }
-            return self.exchange.answer(202, serialize.accepted(generation), headers=headers)
+            return reply.answer(202, serialize.accepted(generation), headers={**headers, **waiting})
         if submission.replayed:
             self.services.history.require_image(generation)
         signed = self.services.history.url(generation)
-        return self.exchange.answer(200, serialize.succeeded(generation, signed), headers=headers)
+        return reply.answer(200, serialize.succeeded(generation, signed), headers=headers)
 
-    def _shown(self, generation: Generation, *, look: bool = False) -> dict[str, Any]:
-        request_id = self.exchange.request_id
+    def _shown(
+        self, generation: Generation, request: Request, *, look: bool = False
+    ) -> serialize.GenerationDetailBody:
         if generation.state != "succeeded":
-            return serialize.full(generation, None, request_id=request_id)
+            return serialize.full(generation, None, request_id=request.request_id)
         if look:
             self.services.history.require_image(generation)
         signed = self.services.history.url(generation)
-        return serialize.full(generation, signed, request_id=request_id)
-
-    # -- the one mapper --------------------------------------------------------------------------------------------
-
-    def _problem(self, error: ImagegenError) -> Answer:
-        in_their_shape = self.compat.problem(error)
-        if in_their_shape is not None:
-            return in_their_shape
-        body = serialize.problem(error, request_id=self.exchange.request_id)
-        return self.exchange.problem(error, body, content_type="application/problem+json")
-
-    def _defect(self, exc: Exception) -> Answer:
-        self.services.observer.defect(exc)
-        return self._problem(errors.InternalError("The request met a defect of the service."))
-
-    def _no_route(self, _: NotFoundError) -> Answer:
-        path = self.exchange.path
-        allowed = _allowed(path, self.methods)
-        # The method is there and yet no route: the id has a character that no route takes.
-        if not allowed or self.exchange.method in allowed:
-            if path.startswith("/generations/"):
-                return self._problem(errors.no_such_generation())
-            return self._problem(errors.NotFound("There is no such path."))
-        return self._problem(
-            errors.MethodNotAllowed("The path does not have this method.", allow=tuple(allowed))
-        )
+        return serialize.full(generation, signed, request_id=request.request_id)
 
 
-def create_app(services: Services) -> APIGatewayRestResolver:
-    """Return the resolver of every route over the services."""
-    return Api(services).resolver
+@cache
+def _document() -> str:
+    return Path(__file__).with_name("openapi.json").read_text(encoding="utf-8")
 
 
 def _cors(origins: Sequence[str]) -> CORSConfig | None:
@@ -236,16 +270,17 @@ def _cors(origins: Sequence[str]) -> CORSConfig | None:
     return CORSConfig(
         allow_origin=origins[0],
         extra_origins=list(origins[1:]),
-        allow_headers=_ALLOWED,
-        expose_headers=list(EXPOSED_HEADERS),
+        allow_headers=list(surface.SENT_HEADERS),
+        expose_headers=list(surface.EXPOSED_HEADERS),
         max_age=600,
     )
 
 
-def _allowed(path: str, methods: Mapping[str, Sequence[str]]) -> list[str]:
+def _pattern(path: str) -> str:
+    return re.sub(r"\{(\w+)\}", r"<\1>", path)
+
+
+def _methods_at(path: str, routes: Sequence[Route]) -> list[str]:
     return sorted(
-        method
-        for pattern, own in methods.items()
-        if re.fullmatch(re.sub(r"<\w+>", "[^/]+", pattern) + "/*", path)
-        for method in own
+        route.method for route in routes if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", route.path) + "/*", path)
     )

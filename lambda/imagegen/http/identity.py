@@ -4,43 +4,65 @@ from __future__ import annotations
 
 import hashlib
 from base64 import b32encode
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
 
 from imagegen.errors import Unauthorized
-from imagegen.http.request import header_values, values_of
+
+Headers = Mapping[str, Sequence[str]]
+"""The values of each header by its name in lower case."""
 
 
-def owner_of(event: Mapping[str, Any]) -> str:
-    """Return the owner (26 letters and digits) for an API Gateway REST event.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrincipalKind:
+    """One way in which the gateway tells who asks; `find` returns the principal, or None if it told in another way.
 
-    An IAM caller is its ARN, a token's bearer its `sub`; otherwise it is the API key that the gateway checked. All
-    sessions of an assumed role are one owner, since whoever assumes it chooses the session's name.
+    Principals of one `prefix` share one space of owners.
+    """
+
+    prefix: str
+    find: Callable[[Mapping[str, Any], Headers], str | None]
+
+
+def owner_of(context: Mapping[str, Any], headers: Headers) -> str:
+    """Return the owner (26 letters and digits) of what a request makes, by the event's `requestContext`.
+
     See the API Gateway developer guide, "$context variables".
 
     Raises:
-        Unauthorized: the event carries no verified principal, or more than one key to choose from.
+        Unauthorized: there is no verified principal, or more than one key to choose from.
     """
-    context = event.get("requestContext") or {}
-    identity = context.get("identity") or {}
-    claims = (context.get("authorizer") or {}).get("claims") or {}
-    if identity.get("userArn"):
-        return _hashed("iam", _without_session(identity["userArn"]))
-    if claims.get("sub"):
-        return _hashed("sub", claims["sub"])
-    if identity.get("apiKey"):
-        return _hashed("key", identity["apiKey"])
-    keys = set(header_values(values_of(event, "headers"), "x-api-key"))
-    if len(keys) != 1 or not all(keys):
-        raise Unauthorized("The request needs one API key in the x-api-key header.")
-    return _hashed("key", keys.pop())
+    for kind in PRINCIPALS:
+        principal = kind.find(context, headers)
+        if principal:
+            digest = hashlib.sha256(f"{kind.prefix}:{principal}".encode()).digest()
+            return b32encode(digest).decode().lower()[:26]
+    raise Unauthorized("The request needs one API key in the x-api-key header.")
 
 
-def _without_session(arn: str) -> str:
-    """Return an assumed role's ARN without its session: arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION."""
-    return arn.rpartition("/")[0] if ":assumed-role/" in arn else arn
+def _signer(context: Mapping[str, Any], _: Headers) -> str | None:
+    """Return the ARN whose signature the gateway checked; of an assumed role, without the session.
+
+    Whoever assumes a role chooses the session's name, so all sessions of a role are one owner.
+    """
+    arn = (context.get("identity") or {}).get("userArn") or ""
+    return str(arn.rpartition("/")[0] if ":assumed-role/" in arn else arn)
 
 
-def _hashed(kind: str, principal: str) -> str:
-    digest = hashlib.sha256(f"{kind}:{principal}".encode()).digest()
-    return b32encode(digest).decode().lower()[:26]
+def _checked_key(context: Mapping[str, Any], _: Headers) -> str | None:
+    return (context.get("identity") or {}).get("apiKey")
+
+
+def _sent_key(_: Mapping[str, Any], headers: Headers) -> str | None:
+    # Some gateways pass the key that they checked on, and do not report it.
+    keys = set(headers.get("x-api-key") or ())
+    return keys.pop() if len(keys) == 1 else None
+
+
+PRINCIPALS: Final = (
+    PrincipalKind(prefix="iam", find=_signer),
+    PrincipalKind(prefix="key", find=_checked_key),
+    PrincipalKind(prefix="key", find=_sent_key),
+)
+"""The first that finds somebody decides: what the gateway verified comes before what the caller sent."""

@@ -1,15 +1,25 @@
-"""What a request says outside its body: headers, query and path, each read by one pure function.
+"""One request as the routes see it: the API Gateway event, unpacked once and frozen.
 
-A header or query parameter is given as the list of its values, empty where it is absent.
+What a header or a query parameter means is read by one pure function each, from the list of its values, which is empty
+where the client sent none.
+
+`Content-Type` follows RFC 9110 §8.3: absent, or `application/json` once, in any case. A `charset` other than utf-8 is
+refused; other well-formed parameters have no meaning for JSON and are passed over (RFC 8259 §11).
 """
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
 
-from imagegen.errors import invalid, no_such_generation
+from imagegen.errors import InvalidJson, UnsupportedMediaType, invalid, no_such_generation
+from imagegen.generations.retry import InvocationDeadline
+from imagegen.http import strict_json
+from imagegen.http.identity import owner_of
+from imagegen.http.surface import BASE_PATH, Route
 
 DEFAULT_LIMIT: Final = 20
 MAX_LIMIT: Final = 100
@@ -18,27 +28,149 @@ MAX_CURSOR_LENGTH: Final = 256
 _GENERATION_ID: Final = re.compile(r"gen_[a-z2-7]{26}")
 _IDEMPOTENCY_KEY: Final = re.compile(r"[A-Za-z0-9_-]{16,64}")
 _LIMIT: Final = re.compile(r"[1-9][0-9]{0,2}")
+# The possessive quantifiers (`++`, `*+`) keep a hostile header from being tried in every way that it can be split.
 _PREFERENCE: Final = re.compile(r'(?:[^",]|"(?:[^"\\]|\\.)*+"?)++')
 _RESPOND_ASYNC: Final = re.compile(
     r'[ \t]*respond-async[ \t]*(?:=[ \t]*(?:"")?[ \t]*)?(?:;|\Z)', re.IGNORECASE
 )
+_WORD: Final = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_PARAMETER: Final = rf'(?P<name>{_WORD})=(?P<value>{_WORD}|"(?:[^"\\]|\\.)*+")'
+_MEDIA_TYPE: Final = re.compile(r"[ \t]*application/json", re.IGNORECASE)
+_NEXT_PARAMETER: Final = re.compile(rf"[ \t]*;[ \t]*(?:{_PARAMETER})?")
 
 
-def values_of(event: Mapping[str, Any], member: str) -> Mapping[str, Sequence[str]]:
-    """Return an event's `headers` or `queryStringParameters` as lists of values.
+class InvocationContext(Protocol):
+    """Lambda's context, as much of it as a request needs."""
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Return what is left of the invocation."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One request; nothing of the event is looked at again.
+
+    `path` is below the base path and begins with a slash. Names of headers are in lower case. `route` is the row of the
+    route table that the request matched, or stands in for one that is missing. `content` is the body as the gateway
+    passed it on, in base64 if `is_base64`. `gateway` is what the gateway says of the caller.
+    """
+
+    route: Route
+    method: str
+    path: str
+    request_id: str
+    headers: Mapping[str, tuple[str, ...]]
+    query: Mapping[str, tuple[str, ...]]
+    content: str | None
+    is_base64: bool
+    gateway: Mapping[str, Any]
+    deadline: InvocationDeadline
+
+    @classmethod
+    def from_event(cls, event: Mapping[str, Any], context: InvocationContext, *, route: Route) -> Request:
+        """Return the request that a REST API's proxy event carries."""
+        gateway = event.get("requestContext") or {}
+        return cls(
+            route=route,
+            method=method_of(event),
+            path=path_of(event),
+            request_id=str(gateway.get("requestId") or ""),
+            headers=_by_lower_name(_values_of(event, "headers")),
+            query=_values_of(event, "queryStringParameters"),
+            content=event.get("body"),
+            is_base64=bool(event.get("isBase64Encoded")),
+            gateway=gateway,
+            deadline=InvocationDeadline(remaining_milliseconds=context.get_remaining_time_in_millis),
+        )
+
+    def header(self, name: str) -> tuple[str, ...]:
+        """Return every value of a header, whatever the case of its name."""
+        return self.headers.get(name.lower(), ())
+
+    @property
+    def owner(self) -> str:
+        """Who asks.
+
+        Raises:
+            Unauthorized: the gateway verified nobody.
+        """
+        return owner_of(self.gateway, self.headers)
+
+    @property
+    def idempotency_key(self) -> str | None:
+        """The key under which the request may be repeated.
+
+        Raises:
+            InvalidParameter: the header is malformed.
+        """
+        return idempotency_key(self.header("Idempotency-Key"))
+
+    @property
+    def prefers_async(self) -> bool:
+        """Whether the client asks for an answer before the image is made."""
+        return prefers_async(self.header("Prefer"))
+
+    def body(self, max_bytes: int) -> bytes:
+        """Return the bytes that the client sent; none where there is no body.
+
+        Raises:
+            UnsupportedMediaType: the type is not JSON, the charset not UTF-8, or the body is compressed.
+            PayloadTooLarge: the body is certainly longer than `max_bytes`; `strict_json.loads` checks exactly.
+            InvalidJson: the event's base64 or text stands for no bytes.
+        """
+        _check_type(self.header("Content-Type"))
+        _check_encoding(self.header("Content-Encoding"))
+        if self.content is None:
+            return b""
+        if self.is_base64:
+            strict_json.check_size(len(self.content) // 4 * 3 - 2, max_bytes=max_bytes)
+            try:
+                return base64.b64decode(self.content, validate=True)
+            except ValueError as exc:
+                raise InvalidJson("The body is not valid base64.") from exc
+        strict_json.check_size(len(self.content), max_bytes=max_bytes)
+        try:
+            return self.content.encode("utf-8")
+        except UnicodeEncodeError as exc:
+            raise InvalidJson("The body is not UTF-8.") from exc
+
+    def members(self, max_bytes: int) -> dict[str, Any]:
+        """Return the members of the JSON object that the body is.
+
+        Raises:
+            UnsupportedMediaType, PayloadTooLarge, InvalidJson: it is none.
+        """
+        return strict_json.loads(self.body(max_bytes), max_bytes=max_bytes)
+
+
+def method_of(event: Mapping[str, Any]) -> str:
+    """Return an event's method, in capitals."""
+    return str(event.get("httpMethod") or "").upper()
+
+
+def path_of(event: Mapping[str, Any]) -> str:
+    """Return an event's path below the base path; it begins with a slash."""
+    path = str(event.get("path") or "")
+    inside = path == BASE_PATH or path.startswith(f"{BASE_PATH}/")
+    return (path.removeprefix(BASE_PATH) if inside else path) or "/"
+
+
+def _values_of(event: Mapping[str, Any], member: str) -> dict[str, tuple[str, ...]]:
+    """Return an event's `headers` or `queryStringParameters`, each with all its values.
 
     API Gateway sends both forms; the one with a single value for each name serves where the other is absent.
     """
     many: Mapping[str, Sequence[str]] | None = event.get(f"multiValue{member[0].upper()}{member[1:]}")
     if many is not None:
-        return many
-    return {name: [value] for name, value in (event.get(member) or {}).items()}
+        return {name: tuple(values) for name, values in many.items()}
+    return {name: (value,) for name, value in (event.get(member) or {}).items()}
 
 
-def header_values(headers: Mapping[str, Sequence[str]], name: str) -> list[str]:
-    """Return every value of a header, whatever the case in which its name was sent."""
-    wanted = name.lower()
-    return [value for sent, values in headers.items() if sent.lower() == wanted for value in values]
+def _by_lower_name(headers: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    lowered: dict[str, tuple[str, ...]] = {}
+    for name, values in headers.items():
+        lowered[name.lower()] = lowered.get(name.lower(), ()) + values
+    return lowered
 
 
 def idempotency_key(values: Sequence[str]) -> str | None:
@@ -98,3 +230,31 @@ def cursor(values: Sequence[str]) -> str | None:
     if len(values) > 1 or not 0 < len(values[0]) <= MAX_CURSOR_LENGTH:
         raise invalid("cursor", "must be sent once, the next_cursor of an earlier answer")
     return values[0]
+
+
+def _check_type(values: Sequence[str]) -> None:
+    if not values:
+        return
+    if len(values) > 1:
+        raise UnsupportedMediaType("The request has more than one Content-Type.")
+    if not _is_json(values[0]):
+        raise UnsupportedMediaType("Content-Type must be application/json, with charset=utf-8 if any.")
+
+
+def _is_json(value: str) -> bool:
+    media_type = _MEDIA_TYPE.match(value)
+    if media_type is None:
+        return False
+    position = media_type.end()
+    while parameter := _NEXT_PARAMETER.match(value, position):
+        position = parameter.end()
+        name, given = parameter["name"], parameter["value"]
+        if name is not None and name.lower() == "charset" and given.strip('"').lower() != "utf-8":
+            return False
+    return not value[position:].strip(" \t")
+
+
+def _check_encoding(values: Sequence[str]) -> None:
+    encodings = {encoding.strip(" \t").lower() for value in values for encoding in value.split(",")}
+    if encodings - {"identity", ""}:
+        raise UnsupportedMediaType("Content-Encoding must be identity or absent.")

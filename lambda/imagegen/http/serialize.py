@@ -1,13 +1,20 @@
-"""What clients are shown: records and errors as the JSON members of the HTTP contract, pure."""
+"""What clients are shown: records and errors as the JSON members of the HTTP contract.
+
+Each answer has one TypedDict: mypy checks it on the function that makes the answer, and `apidoc/` reads it for the
+document. A member that does not apply is absent; null stands only where it is a value (`next_cursor`, lifecycle).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
-from typing import Any, Final
+from typing import Annotated, Any, Final, Literal, NotRequired, cast
+
+from pydantic import Field
+from typing_extensions import TypedDict
 
 from imagegen.contracts.generation_request import GenerationRequest
-from imagegen.contracts.text_to_image.parameters import TextToImage
+from imagegen.contracts.text_to_image import parameters
 from imagegen.errors import MAX_FIELD_ERRORS, ImagegenError
 from imagegen.generations.generation import Generation
 from imagegen.generations.ports import SignedUrl
@@ -19,10 +26,217 @@ _MAX_MESSAGE: Final = 250
 _MAX_DETAIL: Final = 400
 
 
-def problem(error: ImagegenError, *, request_id: str) -> dict[str, Any]:
+_EXAMPLE_ID: Final = "gen_3nq7v5kd2wzr6xj4tm5yhb2c7a"
+_EXAMPLE_MODEL: Final = "stability.stable-image-core-v1:1"
+
+_DATE_TIME: Final[dict[str, Any]] = {"format": "date-time"}
+_DATE: Final[dict[str, Any]] = {"anyOf": [{"type": "string", "format": "date"}, {"type": "null"}]}
+
+GenerationId = Annotated[
+    str,
+    Field(
+        pattern="^gen_[a-z2-7]{26}$",
+        description="The generation's id, its owner's alone.",
+        examples=[_EXAMPLE_ID],
+    ),
+]
+CreatedAt = Annotated[
+    str,
+    Field(
+        description="When the request was taken, in UTC.",
+        examples=["2026-11-03T09:21:07Z"],
+        json_schema_extra=_DATE_TIME,
+    ),
+]
+ShownState = Literal["queued", "running", "succeeded", "failed"]
+Status = Annotated[ShownState, Field(description="Where the generation stands; the last two are final.")]
+ModelId = Annotated[str, Field(description="The model that drew the image.", examples=[_EXAMPLE_MODEL])]
+Result = Annotated[
+    Literal["success"], Field(description="The contract's own word for an image that was made.")
+]
+IgnoredParameters = Annotated[
+    list[str],
+    Field(
+        description="Parameters that were sent, beyond their defaults, and have no effect on this model.",
+        examples=[["sampler"]],
+    ),
+]
+
+
+class ArtifactBody(TypedDict):
+    """One image: where it can be downloaded, and what made it."""
+
+    seed: Annotated[
+        int,
+        Field(
+            ge=parameters.MIN_SEED,
+            le=parameters.MAX_SEED,
+            description="The seed that made the image; sent again, it makes it again.",
+            examples=[3407],
+        ),
+    ]
+    finishReason: Annotated[Literal["SUCCESS"], Field(description="Why the model stopped; a success, here.")]
+    url: Annotated[
+        str,
+        Field(
+            description="A presigned URL of the image, which needs no key and expires.",
+            examples=["https://images.s3.us-east-1.amazonaws.com/images/…?X-Amz-Signature=…"],
+        ),
+    ]
+    expires_at: Annotated[
+        str,
+        Field(
+            description="When `url` stops working, in UTC.",
+            examples=["2026-11-03T10:21:07Z"],
+            json_schema_extra=_DATE_TIME,
+        ),
+    ]
+    content_type: Annotated[
+        str, Field(description="The image's media type.", json_schema_extra={"const": "image/png"})
+    ]
+    width: Annotated[int, Field(ge=1, description="Pixels of the image itself.", examples=[1024])]
+    height: Annotated[int, Field(ge=1, description="Pixels of the image itself.", examples=[1024])]
+    bytes: Annotated[int, Field(ge=1, description="Length of the image.", examples=[1_812_345])]
+    sha256: Annotated[
+        str,
+        Field(
+            pattern="^[0-9a-f]{64}$",
+            description="SHA-256 of the image, in hex.",
+            examples=["9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"],
+        ),
+    ]
+
+
+class GenerationBody(TypedDict):
+    """A generation that succeeded."""
+
+    id: GenerationId
+    status: Annotated[Literal["succeeded"], Field(description="Final: the image is there.")]
+    result: Result
+    model: ModelId
+    created_at: CreatedAt
+    ignored_parameters: IgnoredParameters
+    artifacts: Annotated[list[ArtifactBody], Field(min_length=1, max_length=1, description="The image.")]
+
+
+class AcceptedBody(TypedDict):
+    """A generation that will be made; `Location` tells where to look."""
+
+    id: GenerationId
+    status: Status
+    created_at: CreatedAt
+
+
+class FieldErrorBody(TypedDict):
+    """One thing wrong with one field."""
+
+    field: Annotated[
+        str, Field(description="The field's path, or a header's name.", examples=["text_prompts[0].text"])
+    ]
+    message: Annotated[
+        str, Field(description="What is allowed.", examples=["must be an integer from 10 to 150"])
+    ]
+
+
+class ProblemBody(TypedDict):
+    """Any failure, as RFC 9457 describes problems; it never repeats a prompt."""
+
+    type: Annotated[str, Field(description="A URI that stands for the code.")]
+    title: Annotated[str, Field(description="The code in words.", examples=["A parameter is not valid"])]
+    status: Annotated[int, Field(ge=400, le=599, description="The HTTP status.", examples=[400])]
+    code: Annotated[str, Field(description="A stable name for programs.", examples=["invalid_parameter"])]
+    detail: Annotated[
+        str,
+        Field(description="One sentence for people.", examples=["steps must be an integer from 10 to 150."]),
+    ]
+    request_id: Annotated[str, Field(description="Finds this request in the service's logs.")]
+    retryable: Annotated[bool, Field(description="Whether the same request can work later.")]
+    errors: NotRequired[
+        Annotated[
+            list[FieldErrorBody],
+            Field(max_length=MAX_FIELD_ERRORS, description="The fields at fault, the first ten."),
+        ]
+    ]
+
+
+class GenerationDetailBody(TypedDict):
+    """A generation in any state; a failed one says why in `error`."""
+
+    id: GenerationId
+    status: Status
+    created_at: CreatedAt
+    request: Annotated[
+        dict[str, Any],
+        Field(description="The contract's parameters as resolved, with defaults and the seed."),
+    ]
+    result: NotRequired[Result]
+    model: NotRequired[ModelId]
+    ignored_parameters: NotRequired[IgnoredParameters]
+    artifacts: NotRequired[
+        Annotated[list[ArtifactBody], Field(description="The image, with a fresh URL; after success.")]
+    ]
+    error: NotRequired[Annotated[ProblemBody, Field(description="Why it failed; after failure.")]]
+
+
+class HistoryBody(TypedDict):
+    """One page of the caller's generations, newest first; failed ones too."""
+
+    generations: Annotated[list[GenerationDetailBody], Field(description="At most `limit` of them.")]
+    next_cursor: Annotated[
+        str | None, Field(description="Send it as `cursor` for the next page; null on the last.")
+    ]
+
+
+class LifecycleBody(TypedDict):
+    """When the vendor retires a model, as announced."""
+
+    status: Annotated[Literal["active", "legacy", "end_of_life"], Field(description="Today's status.")]
+    legacy_at: Annotated[
+        str | None,
+        Field(description="When it becomes legacy.", examples=["2024-10-16"], json_schema_extra=_DATE),
+    ]
+    end_of_life_at: Annotated[
+        str | None,
+        Field(description="When it stops answering.", examples=["2025-05-20"], json_schema_extra=_DATE),
+    ]
+    successor: Annotated[str | None, Field(description="The model to go on with.", examples=[_EXAMPLE_MODEL])]
+
+
+class ModelBody(TypedDict):
+    """One enabled model."""
+
+    id: Annotated[str, Field(description="What `model` of a request takes.", examples=[_EXAMPLE_MODEL])]
+    name: Annotated[str, Field(description="The vendor's name.", examples=["Stable Image Core 1.1"])]
+    default: Annotated[
+        bool, Field(description="Whether it is the first choice of a request without `model`.")
+    ]
+    lifecycle: LifecycleBody
+    region: Annotated[str, Field(description="The AWS region that it is called in.", examples=["us-west-2"])]
+    price_per_image: Annotated[
+        float, Field(ge=0, description="US dollars for one image of up to 50 steps.", examples=[0.04])
+    ]
+    honours: Annotated[
+        list[str],
+        Field(description="The contract's parameters that have an effect on it.", examples=[["seed"]]),
+    ]
+
+
+class ModelsBody(TypedDict):
+    """The enabled models, in the order in which they are tried."""
+
+    models: Annotated[list[ModelBody], Field(description="The first is asked first.")]
+
+
+class HealthBody(TypedDict):
+    """That the service runs."""
+
+    status: Annotated[Literal["ok"], Field(description="The function started and is configured.")]
+
+
+def problem(error: ImagegenError, *, request_id: str) -> ProblemBody:
     """Return an error as the one body that every failure has (RFC 9457); at most 4 KB."""
     kind = error.kind
-    members: dict[str, Any] = {
+    members: ProblemBody = {
         "type": PROBLEM_TYPE + kind.code,
         "title": kind.title,
         "status": kind.status,
@@ -39,23 +253,24 @@ def problem(error: ImagegenError, *, request_id: str) -> dict[str, Any]:
     return members
 
 
-def accepted(generation: Generation) -> dict[str, Any]:
+def accepted(generation: Generation) -> AcceptedBody:
     """Return the body of a 202."""
     return {
         "id": generation.id,
-        "status": generation.state,
+        # To every route a deleted generation is unknown, so none is ever shown.
+        "status": cast("ShownState", generation.state),
         "created_at": timestamp(generation.created_at),
     }
 
 
-def succeeded(generation: Generation, signed: SignedUrl) -> dict[str, Any]:
+def succeeded(generation: Generation, signed: SignedUrl) -> GenerationBody:
     """Return the body of a 200: a generation with its image."""
     image = generation.image
     if image is None:
         raise ValueError(f"{generation.id} has no image")
     return {
         "id": generation.id,
-        "status": generation.state,
+        "status": "succeeded",
         "result": "success",
         "model": image.model,
         "created_at": timestamp(generation.created_at),
@@ -76,19 +291,44 @@ def succeeded(generation: Generation, signed: SignedUrl) -> dict[str, Any]:
     }
 
 
-def full(generation: Generation, signed: SignedUrl | None, *, request_id: str) -> dict[str, Any]:
+def full(generation: Generation, signed: SignedUrl | None, *, request_id: str) -> GenerationDetailBody:
     """Return a generation as it is looked up, in any state, with the request's parameters as resolved.
 
     `signed` is there exactly for one that succeeded.
     """
-    members = accepted(generation) if signed is None else succeeded(generation, signed)
-    members["request"] = _request(generation.request)
+    request = _request(generation.request)
+    members: GenerationDetailBody
+    if signed is None:
+        begun = accepted(generation)
+        members = {
+            "id": begun["id"],
+            "status": begun["status"],
+            "created_at": begun["created_at"],
+            "request": request,
+        }
+    else:
+        made = succeeded(generation, signed)
+        members = {
+            "id": made["id"],
+            "status": made["status"],
+            "result": made["result"],
+            "model": made["model"],
+            "created_at": made["created_at"],
+            "ignored_parameters": made["ignored_parameters"],
+            "artifacts": made["artifacts"],
+            "request": request,
+        }
     if generation.failure is not None:
         members["error"] = problem(generation.failure.error(), request_id=request_id)
     return members
 
 
-def model(ref: ModelRef, *, default: bool, today: date) -> dict[str, Any]:
+def history(generations: list[GenerationDetailBody], *, next_cursor: str | None) -> HistoryBody:
+    """Return one page of a caller's generations."""
+    return {"generations": generations, "next_cursor": next_cursor}
+
+
+def model(ref: ModelRef, *, default: bool, today: date) -> ModelBody:
     """Return one enabled model."""
     lifecycle = ref.lifecycle
     return {
@@ -103,16 +343,21 @@ def model(ref: ModelRef, *, default: bool, today: date) -> dict[str, Any]:
         },
         "region": ref.region,
         "price_per_image": ref.model.price.per_image,
-        "honours": list(ref.model.dialect.translators[TextToImage.kind].honours),
+        "honours": list(ref.model.dialect.translators[parameters.TextToImage.kind].honours),
     }
 
 
-def models(refs: Iterable[ModelRef], *, today: date) -> dict[str, Any]:
+def models(refs: Iterable[ModelRef], *, today: date) -> ModelsBody:
     """Return the enabled models in their order; the default is the first that is not past its end of life."""
     listed = list(refs)
     living = [ref for ref in listed if ref.lifecycle.status(today) != "end_of_life"]
     default = (living or listed)[0]
     return {"models": [model(ref, default=ref is default, today=today) for ref in listed]}
+
+
+def health() -> HealthBody:
+    """Return the body that tells that the service runs."""
+    return {"status": "ok"}
 
 
 def timestamp(moment: datetime) -> str:

@@ -16,7 +16,6 @@ from typing import Any, Final, NoReturn
 
 from imagegen.errors import InvalidJson, PayloadTooLarge
 
-MAX_BODY_BYTES: Final = 16_384
 MAX_DEPTH: Final = 32
 """Objects and arrays inside each other; the outermost counts as one."""
 MAX_DIGITS: Final = 308
@@ -26,7 +25,7 @@ MAX_DIGITS: Final = 308
 _STRUCTURE: Final = re.compile(r'"(?:[^"\\]|\\.)*+"?|[\[\]{}]', re.DOTALL)
 
 
-def loads(body: bytes, *, max_bytes: int = MAX_BODY_BYTES) -> dict[str, Any]:
+def loads(body: bytes, *, max_bytes: int) -> dict[str, Any]:
     """Return the members of the one JSON object that the body is.
 
     Raises:

@@ -10,9 +10,7 @@ import pytest
 from imagegen.contracts.generation_request import GenerationRequest
 from imagegen.contracts.text_to_image import schema
 from imagegen.errors import CallerError, error_types
-from imagegen.http.bodies import body_of
-from imagegen.http.request import header_values, idempotency_key
-from imagegen.http.strict_json import loads
+from tests.support.events import CREATE, event, received
 from tests.support.hostile import HostileInput, hostile_inputs
 
 INPUTS = hostile_inputs()
@@ -20,9 +18,10 @@ INPUTS = hostile_inputs()
 
 def through_the_door(hostile: HostileInput) -> GenerationRequest:
     """Read an input in the order in which the service does."""
-    idempotency_key(header_values(hostile.headers, "Idempotency-Key"))
-    body = body_of(hostile.body, is_base64_encoded=hostile.is_base64_encoded, headers=hostile.headers)
-    return schema.parse(loads(body))
+    sent = event("POST", "/text-to-image", headers=hostile.headers)
+    request = received({**sent, "body": hostile.body, "isBase64Encoded": hostile.is_base64_encoded})
+    assert request.idempotency_key is None or request.header("Idempotency-Key")
+    return schema.parse(request.members(CREATE.max_body))
 
 
 @pytest.mark.parametrize("hostile", INPUTS, ids=[ascii(hostile.name) for hostile in INPUTS])

@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from imagegen.errors import Unauthorized
-from imagegen.http.identity import owner_of
-from tests.support.events import KEY, OTHER_KEY, event
+from tests.support.events import KEY, OTHER_KEY, event, received
 
 ARN = "arn:aws:iam::123456789012:user/alice"
 
@@ -20,11 +19,9 @@ def signed(**identity: str) -> dict[str, Any]:
     return sent
 
 
-def bearer(sub: str) -> dict[str, Any]:
-    """Return an event with a token that the gateway verified."""
-    sent = event("GET", "/generations", key=None)
-    sent["requestContext"]["authorizer"] = {"claims": {"sub": sub}}
-    return sent
+def owner_of(sent: dict[str, Any]) -> str:
+    """Return the owner of what an event makes."""
+    return received(sent).owner
 
 
 def test_the_same_key_is_the_same_owner_and_another_key_another() -> None:
@@ -67,11 +64,11 @@ def test_a_header_with_a_single_value_serves_where_the_list_is_absent() -> None:
 
 def test_the_kinds_of_principal_do_not_collide() -> None:
     """A key that reads like an ARN is not that user."""
-    owners = {owner_of(signed(userArn=ARN)), owner_of(bearer(ARN)), owner_of(signed(apiKey=ARN))}
-    assert len(owners) == 3
+    owners = {owner_of(signed(userArn=ARN)), owner_of(signed(apiKey=ARN))}
+    assert len(owners) == 2
 
 
-@pytest.mark.parametrize("sent", [signed(userArn=ARN), bearer("sub-1"), signed(apiKey=KEY)])
+@pytest.mark.parametrize("sent", [signed(userArn=ARN), signed(apiKey=KEY)])
 def test_no_header_changes_a_verified_principal(sent: dict[str, Any]) -> None:
     """A caller cannot choose to be somebody else."""
     owner = owner_of(sent)
@@ -79,6 +76,19 @@ def test_no_header_changes_a_verified_principal(sent: dict[str, Any]) -> None:
         sent["multiValueHeaders"][name] = [OTHER_KEY]
         sent["headers"][name] = OTHER_KEY
     assert owner_of(sent) == owner
+
+
+def test_a_signature_comes_before_a_key() -> None:
+    """Where the gateway verified both, whoever signed asks."""
+    assert owner_of(signed(userArn=ARN, apiKey=KEY)) == owner_of(signed(userArn=ARN))
+
+
+def test_claims_that_no_authorizer_verified_are_nobody() -> None:
+    """This deployment has no authorizer, so nothing in its place is believed."""
+    sent = event("GET", "/generations", key=None)
+    sent["requestContext"]["authorizer"] = {"claims": {"sub": "alice"}}
+    with pytest.raises(Unauthorized):
+        owner_of(sent)
 
 
 def test_the_headers_case_does_not_matter() -> None:

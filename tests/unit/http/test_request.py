@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 
 import pytest
@@ -9,14 +10,64 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imagegen.errors import InvalidParameter, NotFound
-from imagegen.http.request import generation_id, header_values, history_limit, idempotency_key, prefers_async
+from imagegen.http import surface
+from imagegen.http.request import cursor, generation_id, history_limit, idempotency_key, prefers_async
+from tests.support.events import Context, event, received
+
+
+def test_an_event_is_unpacked_once() -> None:
+    """A later change of the event, or of the request, changes nothing."""
+    sent = event("post", "/v1/generations", headers={"Prefer": "respond-async"}, query={"limit": ["1", "2"]})
+    request = received(sent, context=Context(milliseconds=1_500))
+    sent.clear()
+    assert (request.method, request.path, request.request_id) == ("POST", "/generations", "req-1")
+    assert request.header("prefer") == ("respond-async",)
+    assert request.prefers_async
+    assert request.idempotency_key is None
+    assert request.query == {"limit": ("1", "2")}
+    assert request.deadline.remaining() == 1.5
+    with pytest.raises(AttributeError):
+        request.path = "/other"  # type: ignore[misc]  # that it cannot be set is the point
 
 
 def test_header_values_are_found_in_any_case() -> None:
     """Names compare without case, and values of all spellings are kept in order."""
-    headers = {"Prefer": ["a", "b"], "prefer": ["c"], "Preferred": ["d"]}
-    assert header_values(headers, "PREFER") == ["a", "b", "c"]
-    assert header_values(headers, "accept") == []
+    sent = event("GET", "/models")
+    sent["multiValueHeaders"] = {"Prefer": ["a", "b"], "prefer": ["c"], "Preferred": ["d"]}
+    request = received(sent)
+    assert request.header("PREFER") == ("a", "b", "c")
+    assert request.header("accept") == ()
+
+
+def test_a_single_value_serves_where_the_list_is_absent() -> None:
+    """Not everything that invokes the function sends both forms."""
+    sent = event("GET", "/generations", headers={"Prefer": "wait=1"}, query={"limit": "5"})
+    del sent["multiValueHeaders"], sent["multiValueQueryStringParameters"]
+    request = received(sent)
+    assert request.header("Prefer") == ("wait=1",)
+    assert request.query == {"limit": ("5",)}
+
+
+@pytest.mark.parametrize(
+    ("path", "below"),
+    [
+        (f"{surface.BASE_PATH}/models", "/models"),
+        ("/models", "/models"),
+        (surface.BASE_PATH, "/"),
+        (f"{surface.BASE_PATH}0/models", f"{surface.BASE_PATH}0/models"),
+        ("", "/"),
+    ],
+)
+def test_the_path_is_below_the_base_path(path: str, below: str) -> None:
+    """With the stage in front, or a domain name that leaves it out."""
+    assert received(event("GET", path)).path == below
+
+
+def test_an_empty_event_is_a_request_that_says_nothing() -> None:
+    """Whatever invoked the function, an answer can be made."""
+    request = received({})
+    assert (request.method, request.path, request.request_id) == ("", "/", "")
+    assert (request.headers, request.query, request.content) == ({}, {}, None)
 
 
 @pytest.mark.parametrize(
@@ -101,8 +152,14 @@ def test_other_preferences_are_passed_over(values: list[str]) -> None:
 
 @given(st.lists(st.text(), max_size=3))
 def test_no_preference_raises(values: list[str]) -> None:
-    """A preference that cannot be read is ignored, as the RFC says of unknown ones."""
-    assert prefers_async(values) in {True, False}
+    """A preference that cannot be read is ignored, as the RFC says of unknown ones: a readable one still counts."""
+    quoted = any('"' in value for value in values)
+    assert prefers_async([*values, "respond-async"]) is True
+    assert quoted or prefers_async(values) is any(
+        re.match(r"[ \t]*respond-async[ \t]*(=[ \t]*)?(;|\Z)", part, re.IGNORECASE)
+        for value in values
+        for part in value.split(",")
+    )
 
 
 def test_a_hostile_preference_is_answered_at_once() -> None:
@@ -176,3 +233,17 @@ def test_other_limits_are_refused_by_name(values: list[str]) -> None:
     with pytest.raises(InvalidParameter) as caught:
         history_limit(values)
     assert [error.field for error in caught.value.errors] == ["limit"]
+
+
+@pytest.mark.parametrize(("values", "position"), [([], None), (["x"], "x"), (["x" * 256], "x" * 256)])
+def test_a_cursor_is_passed_on_as_it_is(values: list[str], position: str | None) -> None:
+    """Only the table's adapter can read it."""
+    assert cursor(values) == position
+
+
+@pytest.mark.parametrize("values", [[""], ["x" * 257], ["x", "x"]])
+def test_what_cannot_be_a_cursor_is_refused_by_name(values: list[str]) -> None:
+    """Repeated, empty or too long."""
+    with pytest.raises(InvalidParameter) as caught:
+        cursor(values)
+    assert [error.field for error in caught.value.errors] == ["cursor"]

@@ -4,11 +4,24 @@ from __future__ import annotations
 
 import base64
 import time
+from collections.abc import Mapping, Sequence
 
 import pytest
 
 from imagegen.errors import InvalidJson, PayloadTooLarge, UnsupportedMediaType
-from imagegen.http.bodies import body_of
+from tests.support.events import event, received
+
+
+def body_of(
+    body: str | None,
+    *,
+    is_base64_encoded: bool,
+    headers: Mapping[str, Sequence[str]],
+    max_bytes: int = 16_384,
+) -> bytes:
+    """Return the body of an event with these headers and no others."""
+    sent = {**event("POST", "/text-to-image"), "body": body, "isBase64Encoded": is_base64_encoded}
+    return received({**sent, "multiValueHeaders": headers}).body(max_bytes)
 
 
 @pytest.mark.parametrize(
@@ -126,6 +139,13 @@ def test_bodies_far_too_long_are_refused_before_they_are_decoded() -> None:
     for body, encoded in ((" " * 16_385, False), ("!" * 22_000, True)):
         with pytest.raises(PayloadTooLarge, match="16384"):
             body_of(body, is_base64_encoded=encoded, headers={})
+
+
+def test_a_route_has_a_limit_of_its_own() -> None:
+    """The bound is the one that the body is read with."""
+    assert body_of("{ }", is_base64_encoded=False, headers={}, max_bytes=3) == b"{ }"
+    with pytest.raises(PayloadTooLarge, match="at most 2 bytes"):
+        body_of("{ }", is_base64_encoded=False, headers={}, max_bytes=2)
 
 
 @pytest.mark.parametrize(

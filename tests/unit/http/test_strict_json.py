@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imagegen.errors import InvalidJson, PayloadTooLarge
-from imagegen.http.strict_json import loads
+from imagegen.http import strict_json
 from tests.support.strategies import raw_bodies
 
 
@@ -23,6 +23,11 @@ def test_returns_the_members_of_an_object() -> None:
     }
     assert isinstance(loads(b'{"a": 1}')["a"], int)
     assert isinstance(loads(b'{"a": 1.0}')["a"], float)
+
+
+def loads(body: bytes, *, max_bytes: int = 16_384) -> dict[str, Any]:
+    """Read a body as a route does whose limit is this."""
+    return strict_json.loads(body, max_bytes=max_bytes)
 
 
 @pytest.mark.parametrize(

@@ -204,7 +204,7 @@ class RequestBody(BaseModel):
         Field(
             min_length=1,
             max_length=MAX_MODEL_LENGTH,
-            description="The only model that may serve the request, one of `/v1/models`.",
+            description="The only model that may serve the request, one of `GET /models`.",
             examples=["stability.stable-image-core-v1:1"],
             json_schema_extra=_optional(),
         ),

@@ -1,4 +1,4 @@
-"""OpenAI's `POST /images/generations`, translated into our contract and back; pure.
+"""OpenAI's shape: `POST /images/generations`, translated into our contract and back.
 
 See the OpenAI API reference, "Create image". `model`, `size` and `n` are honoured or refused, never changed.
 `style` vivid is the contract's style preset `enhance`, natural is none. `quality` and `user` are accepted and have
@@ -11,9 +11,10 @@ from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from typing_extensions import TypedDict
 
 from imagegen.contracts.fields import field_errors
 from imagegen.contracts.generation_request import GenerationRequest
@@ -29,9 +30,14 @@ from imagegen.errors import (
     Unauthorized,
     invalid,
 )
-
-PREFIX: Final = "/images/"
-"""Every path below it answers errors in OpenAI's shape."""
+from imagegen.generations import batch
+from imagegen.generations.history import History
+from imagegen.generations.submit import Submission, Submitter
+from imagegen.http import reply
+from imagegen.http.compat import RouteFunction, read_inline
+from imagegen.http.reply import Answer, error_headers
+from imagegen.http.request import Request
+from imagegen.models.registry import ModelRef
 
 MAX_IMAGES: Final = 10
 ANY_MODEL: Final = "auto"
@@ -81,7 +87,7 @@ class ImagesBody(BaseModel):
         default=None,
         min_length=1,
         max_length=schema.MAX_MODEL_LENGTH,
-        description="`auto`, or the only model that may serve the request, one of `/v1/models`.",
+        description="`auto`, or the only model that may serve the request, one of `GET /models`.",
         examples=[ANY_MODEL],
     )
     n: int | None = Field(
@@ -103,6 +109,48 @@ class ImagesBody(BaseModel):
     user: str | None = Field(default=None, description="Accepted; has no effect and is not kept.")
 
 
+ErrorType = Literal[
+    "invalid_request_error",
+    "authentication_error",
+    "permission_error",
+    "rate_limit_error",
+    "insufficient_quota",
+    "server_error",
+]
+
+
+class OpenAIImageBody(TypedDict, total=False):
+    """One image: `url` or, with `response_format` `b64_json`, itself."""
+
+    url: Annotated[str, Field(description="A presigned URL; needs no key, expires.")]
+    b64_json: Annotated[str, Field(description="The PNG in base64.")]
+
+
+class OpenAIImagesBody(TypedDict):
+    """The images that were made, at least one and at most `n`."""
+
+    created: Annotated[int, Field(description="Unix time of the first.", examples=[1793697667])]
+    data: Annotated[
+        list[OpenAIImageBody],
+        Field(min_length=1, max_length=MAX_IMAGES, description="Those that succeeded."),
+    ]
+
+
+class OpenAIErrorMembersBody(TypedDict):
+    """What went wrong, in OpenAI's members."""
+
+    message: Annotated[str, Field(description="One sentence for people.")]
+    type: Annotated[ErrorType, Field(description="OpenAI's kind of error.")]
+    param: Annotated[str | None, Field(description="The first field at fault.", examples=["size"])]
+    code: Annotated[str, Field(description="The code of this service.", examples=["invalid_parameter"])]
+
+
+class OpenAIErrorBody(TypedDict):
+    """Any failure, in OpenAI's shape."""
+
+    error: OpenAIErrorMembersBody
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImagesRequest:
     """What OpenAI's body asks for: one request of ours, made so many times, and how images are answered."""
@@ -118,6 +166,48 @@ class Picture:
 
     url: str = ""
     png: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenAI:
+    """The routes of OpenAI's clients over the use case."""
+
+    submitter: Submitter
+    history: History
+    models: Sequence[ModelRef]
+
+    @property
+    def functions(self) -> Mapping[str, RouteFunction]:
+        """What answers each route, by its name."""
+        return {"createOpenAIImages": self.create_images}
+
+    def create_images(self, request: Request) -> Answer:
+        """Make up to ten images, each a generation of its own."""
+        owner, key = request.owner, request.idempotency_key
+        asked = parse(request.members(request.route.max_body))
+        made = batch.submit_batch(
+            self.submitter,
+            self.history,
+            asked.request,
+            images=asked.images,
+            owner=owner,
+            key=key,
+            deadline=request.deadline,
+        )
+        pictures = [self._picture(one, in_base64=asked.in_base64) for one in made]
+        headers = reply.REPLAYED if all(one.replayed for one in made) else {}
+        return reply.answer(200, answer(pictures, created_at=made[0].generation.created_at), headers=headers)
+
+    def problem(self, error: ImagegenError, _: Request) -> Answer:
+        """Return an error in OpenAI's shape."""
+        headers = {**error_headers(error), **problem_headers(error)}
+        return reply.answer(error.kind.status, problem(error), headers=headers)
+
+    def _picture(self, submission: Submission, *, in_base64: bool) -> Picture:
+        if in_base64:
+            png, _ = read_inline(self.history, submission.generation)
+            return Picture(png=png)
+        return Picture(url=self.history.url(submission.generation).url)
 
 
 def parse(members: dict[str, Any]) -> ImagesRequest:
@@ -149,7 +239,7 @@ def parse(members: dict[str, Any]) -> ImagesRequest:
     )
 
 
-def answer(pictures: Sequence[Picture], *, created_at: datetime) -> dict[str, Any]:
+def answer(pictures: Sequence[Picture], *, created_at: datetime) -> OpenAIImagesBody:
     """Return the body of a 200."""
     return {
         "created": int(created_at.timestamp()),
@@ -160,7 +250,7 @@ def answer(pictures: Sequence[Picture], *, created_at: datetime) -> dict[str, An
     }
 
 
-def problem(error: ImagegenError) -> dict[str, Any]:
+def problem(error: ImagegenError) -> OpenAIErrorBody:
     """Return an error with all four members that OpenAI's clients read; `code` is ours."""
     return {
         "error": {
@@ -187,7 +277,7 @@ def _sides(size: str | None) -> tuple[int, int]:
     return int(width), int(height)
 
 
-_TYPES: Final[Mapping[type[ImagegenError], str]] = {
+_TYPES: Final[Mapping[type[ImagegenError], ErrorType]] = {
     Unauthorized: "authentication_error",
     Forbidden: "permission_error",
     RateLimited: "rate_limit_error",
@@ -195,6 +285,6 @@ _TYPES: Final[Mapping[type[ImagegenError], str]] = {
 }
 
 
-def _type(error: ImagegenError) -> str:
-    fallback = "invalid_request_error" if isinstance(error, CallerError) else "server_error"
+def _type(error: ImagegenError) -> ErrorType:
+    fallback: ErrorType = "invalid_request_error" if isinstance(error, CallerError) else "server_error"
     return _TYPES.get(type(error), fallback)

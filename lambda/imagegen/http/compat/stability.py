@@ -1,4 +1,4 @@
-"""Stability's v1 REST API, translated into our contract and back; pure.
+"""Stability's shape: its v1 REST API, translated into our contract and back.
 
 See Stability's "REST API v1", `text-to-image` and `engines/list`. The body is the Diffusion 1.0 contract's own, which
 Bedrock took over from it; the engine stands in the path.
@@ -8,26 +8,114 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
-from typing import Any, Final
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, Final, Literal
 from urllib.parse import unquote
 
+from pydantic import Field
+from typing_extensions import TypedDict
+
 from imagegen import errors
-from imagegen.contracts.generation_request import GenerationRequest
+from imagegen.contracts.generation_request import GenerationRequest, fingerprint
 from imagegen.contracts.refusals import explained, refusal, unknown_field
 from imagegen.contracts.text_to_image import parameters, schema
 from imagegen.errors import ImagegenError
 from imagegen.generations.generation import StoredImage
+from imagegen.generations.history import History
+from imagegen.generations.submit import Submitter
+from imagegen.http import reply, surface
+from imagegen.http.compat import RouteFunction, read_inline
+from imagegen.http.reply import Answer, error_headers
+from imagegen.http.request import Request
 from imagegen.models.registry import ModelRef
-
-PREFIXES: Final = ("/generation/", "/engines/")
-"""Every path below them answers errors in Stability's shape."""
 
 SDXL_ENGINE: Final = "stable-diffusion-xl-1024-v1-0"
 """The engine whose contract this is; any model of the deployment may serve it."""
 
 OURS_ONLY: Final = ("model", "strict", "webhook_url")
 """Members of our own route that Stability's body does not have."""
+
+
+class StabilityArtifactBody(TypedDict):
+    """One image."""
+
+    base64: Annotated[str, Field(description="The PNG in base64.")]
+    finishReason: Annotated[Literal["SUCCESS"], Field(description="A filtered image is an error here.")]
+    seed: Annotated[
+        int,
+        Field(
+            ge=parameters.MIN_SEED,
+            le=parameters.MAX_SEED,
+            description="The seed that made it.",
+            examples=[3407],
+        ),
+    ]
+
+
+class StabilityArtifactsBody(TypedDict):
+    """The image that was made."""
+
+    artifacts: Annotated[list[StabilityArtifactBody], Field(min_length=1, max_length=1)]
+
+
+class StabilityEngineBody(TypedDict):
+    """One engine that the path may name."""
+
+    id: Annotated[str, Field(description="What `engine_id` takes.")]
+    name: str
+    description: str
+    type: Literal["PICTURE"]
+
+
+class StabilityErrorBody(TypedDict):
+    """Any failure, in Stability's shape."""
+
+    id: Annotated[str, Field(description="The request's id, which finds it in the service's logs.")]
+    name: Annotated[str, Field(description="Stability's name of the error.", examples=["bad_request"])]
+    message: Annotated[str, Field(description="One sentence for people, and the service's code.")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stability:
+    """The routes of Stability's clients over the use case."""
+
+    submitter: Submitter
+    history: History
+    models: Sequence[ModelRef]
+
+    @property
+    def functions(self) -> Mapping[str, RouteFunction]:
+        """What answers each route, by its name."""
+        return {"createStabilityImage": self.create_image, "listStabilityEngines": self.list_engines}
+
+    def create_image(self, request: Request, engine_id: str) -> Answer:
+        """Make one image, answered in JSON or as a PNG."""
+        owner, key = request.owner, request.idempotency_key
+        model = model_of(engine_id, self.models)
+        asked = parse(request.members(request.route.max_body), model=model)
+        submission = self.submitter.submit(
+            asked,
+            owner=owner,
+            fingerprint=fingerprint(asked),
+            key=key,
+            asynchronous=False,
+            deadline=request.deadline,
+        )
+        png, image = read_inline(self.history, submission.generation)
+        headers = reply.REPLAYED if submission.replayed else {}
+        if not wants_png(request.header("Accept")):
+            return reply.answer(200, answer(png, image), headers=headers)
+        headers = {**headers, **png_headers(image)}
+        return Answer(status=200, body=png, content_type=image.content_type, headers=headers)
+
+    def list_engines(self, _: Request) -> Answer:
+        """List what the path may name."""
+        return reply.answer(200, engines(self.models))
+
+    def problem(self, error: ImagegenError, request: Request) -> Answer:
+        """Return an error in Stability's shape."""
+        body = problem(error, request_id=request.request_id)
+        return reply.answer(error.kind.status, body, headers=error_headers(error))
 
 
 def model_of(engine_id: str, refs: Iterable[ModelRef]) -> str | None:
@@ -41,7 +129,8 @@ def model_of(engine_id: str, refs: Iterable[ModelRef]) -> str | None:
         return None
     if engine in {ref.id for ref in refs}:
         return engine
-    raise errors.NotFound("The specified engine was not found; GET /v1/engines/list has those that are.")
+    listed = surface.spoken("listStabilityEngines")
+    raise errors.NotFound(f"The specified engine was not found; {listed} has those that are.")
 
 
 def parse(members: dict[str, Any], *, model: str | None) -> GenerationRequest:
@@ -60,16 +149,19 @@ def parse(members: dict[str, Any], *, model: str | None) -> GenerationRequest:
 def wants_png(accept: Sequence[str]) -> bool:
     """Tell whether the first media type of `Accept` is `image/png`; anything else is answered in JSON.
 
-    API Gateway, too, goes by the first one when it decides whether an answer is binary.
+    API Gateway also goes by the first one when it decides whether an answer is binary.
     """
     first = ",".join(accept).split(",")[0].split(";")[0]
     return first.strip(" \t").lower() == "image/png"
 
 
-def answer(png: bytes, image: StoredImage) -> dict[str, Any]:
+def answer(png: bytes, image: StoredImage) -> StabilityArtifactsBody:
     """Return the body of a 200 in JSON."""
-    artifact = {"base64": b64encode(png).decode(), "finishReason": "SUCCESS", "seed": image.seed}
-    return {"artifacts": [artifact]}
+    return {
+        "artifacts": [
+            {"base64": b64encode(png).decode(), "finishReason": "SUCCESS", "seed": image.seed},
+        ]
+    }
 
 
 def png_headers(image: StoredImage) -> dict[str, str]:
@@ -77,27 +169,23 @@ def png_headers(image: StoredImage) -> dict[str, str]:
     return {"Finish-Reason": "SUCCESS", "Seed": str(image.seed)}
 
 
-def engines(refs: Iterable[ModelRef]) -> list[dict[str, str]]:
+def engines(refs: Iterable[ModelRef]) -> list[StabilityEngineBody]:
     """Return the engines that the path may name: SDXL's own, then the enabled models."""
-    sdxl = {
-        "id": SDXL_ENGINE,
-        "name": "Stable Diffusion XL v1.0",
-        "description": "The first available model of this deployment, under the contract of SDXL v1.0",
-        "type": "PICTURE",
-    }
-    models = (
-        {
-            "id": ref.id,
-            "name": ref.model.name,
-            "description": f"{ref.model.name} on Amazon Bedrock",
-            "type": "PICTURE",
-        }
-        for ref in refs
-    )
-    return [sdxl, *models]
+    return [
+        _engine(
+            SDXL_ENGINE,
+            "Stable Diffusion XL v1.0",
+            "The first available model of this deployment, under the contract of SDXL v1.0",
+        ),
+        *(_engine(ref.id, ref.model.name, f"{ref.model.name} on Amazon Bedrock") for ref in refs),
+    ]
 
 
-def problem(error: ImagegenError, *, request_id: str) -> dict[str, str]:
+def _engine(id_: str, name: str, description: str) -> StabilityEngineBody:
+    return {"id": id_, "name": name, "description": description, "type": "PICTURE"}
+
+
+def problem(error: ImagegenError, *, request_id: str) -> StabilityErrorBody:
     """Return an error in Stability's shape; `message` ends in our code."""
     return {"id": request_id, "name": _name(error), "message": f"{explained(error)} [{error.kind.code}]"}
 

@@ -14,8 +14,8 @@ from imagegen.contracts.generation_request import fingerprint
 from imagegen.contracts.text_to_image import schema
 from imagegen.contracts.text_to_image.parameters import TextToImage
 from imagegen.errors import FieldError, ImagegenError, InvalidParameter, UnknownParameter
-from imagegen.http.bodies import body_of
 from imagegen.http.strict_json import loads
+from tests.support.events import CREATE, event, received
 from tests.support.strategies import json_values, near_valid_members, raw_bodies, valid_bodies, valid_members
 from tests.support.tasks import text_to_image
 
@@ -247,8 +247,10 @@ def test_no_body_raises_anything_but_our_own_errors(body: bytes, headers: dict[s
 
 def status_of(body: str, *, headers: dict[str, list[str]], is_base64_encoded: bool) -> int:
     """Return the status that an event's body ends with at the door."""
+    sent = event("POST", "/text-to-image", headers=headers)
+    request = received({**sent, "body": body, "isBase64Encoded": is_base64_encoded})
     try:
-        schema.parse(loads(body_of(body, is_base64_encoded=is_base64_encoded, headers=headers)))
+        schema.parse(request.members(CREATE.max_body))
     except ImagegenError as exc:
         return exc.kind.status
     return 200

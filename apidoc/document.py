@@ -1,0 +1,182 @@
+"""The document as a whole: operations, headers, examples and schemas put together, and how it is written down."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Iterator, Sequence
+from functools import cache
+from itertools import groupby
+from pathlib import Path
+from typing import Any, Final
+
+from apidoc.examples import error_example, sentence, success_examples
+from apidoc.headers import ERROR_HEADERS, HEADERS, RECORDED, SHAPE_HEADERS
+from apidoc.operations import DESCRIBED, ENDINGS, Operation, Success
+from apidoc.schemas import ERROR_BODIES, REF, request_title, schemas, title_of
+from imagegen.errors import ImagegenError, error_types
+from imagegen.http import surface
+from imagegen.http.surface import BASE_PATH
+
+_DESCRIPTION: Final = """\
+Text to image under the contract of Amazon Bedrock's Diffusion 1.0 (SDXL 1.0), served by whichever model is alive.
+
+Every failure is one `application/problem+json` body with a stable `code`; the two routes for OpenAI's and Stability's
+clients answer in the error shapes of those APIs. A request that names an `Idempotency-Key` can be repeated safely: it
+is paid at most once."""
+
+_FROM_GATEWAY: Final = frozenset({401, 403, 413, 429, 500, 504})
+"""Statuses that the gateway answers by itself, always as a problem."""
+_EXPANDED: Final = 5
+"""Levels of the document whose members have a line each."""
+_PROJECT: Final = Path(__file__).parents[1] / "pyproject.toml"
+
+
+@cache
+def document() -> dict[str, Any]:
+    """Return the document; made once a process."""
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "imagegen",
+            "version": version(),
+            "description": _DESCRIPTION,
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": BASE_PATH}],
+        "security": [{"ApiKey": []}],
+        "paths": {
+            path: {operation.route.method.lower(): _operation(operation) for operation in operations}
+            for path, operations in groupby(_by_path(), key=lambda operation: operation.route.path)
+        },
+        "components": {
+            "securitySchemes": {
+                "ApiKey": {
+                    "type": "apiKey",
+                    "in": "header",
+                    "name": "x-api-key",
+                    "description": "A key of the deployment's usage plan. A deployment with `api_auth` `iam` takes AWS "
+                    "signatures instead.",
+                }
+            },
+            "headers": {
+                name: {"description": description, "schema": schema}
+                for name, (description, schema) in HEADERS.items()
+            },
+            "examples": {
+                f"{shape}.{kind.kind.code}": {"value": error_example(kind, shape)}
+                for shape in ERROR_BODIES
+                for kind in error_types()
+            },
+            "schemas": schemas(),
+        },
+    }
+
+
+def version() -> str:
+    """Return the version of a release: package, document and changelog have the same one."""
+    with _PROJECT.open("rb") as file:
+        return str(tomllib.load(file)["project"]["version"])
+
+
+def written(value: Any, *, depth: int = 0) -> str:
+    """Return the document as it is committed and served.
+
+    Down to a status of an operation and a property of a schema each member has a line of its own, so that a difference
+    can be read; below, everything is compact, since each client is sent the file as it is.
+    """
+    if depth == _EXPANDED or not isinstance(value, dict) or not value:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    indent = " " * depth
+    members = (
+        f"{indent} {json.dumps(name)}:{written(member, depth=depth + 1)}" for name, member in value.items()
+    )
+    return "{\n" + ",\n".join(members) + f"\n{indent}}}" + ("" if depth else "\n")
+
+
+# -- operations ----------------------------------------------------------------------------------------------------
+
+
+def _by_path() -> Sequence[Operation]:
+    paths = list(dict.fromkeys(route.path for route in surface.ROUTES))
+    return sorted(DESCRIBED, key=lambda operation: paths.index(operation.route.path))
+
+
+def _operation(operation: Operation) -> dict[str, Any]:
+    described: dict[str, Any] = {"operationId": operation.name, "summary": operation.summary}
+    if operation.description:
+        described["description"] = operation.description
+    if not operation.route.needs_key:
+        described["security"] = []
+    if operation.parameters:
+        described["parameters"] = [dict(parameter) for parameter in operation.parameters]
+    if operation.request is not None:
+        name = request_title(operation)
+        described["requestBody"] = {
+            "required": True,
+            "content": {"application/json": {"schema": {"$ref": REF + name}}},
+        }
+    described["responses"] = {
+        **{str(success.status): _success(success, operation) for success in operation.successes},
+        **{str(status): _error(status, kinds, operation) for status, kinds in _by_status(operation)},
+    }
+    return described
+
+
+def _success(success: Success, operation: Operation) -> dict[str, Any]:
+    described: dict[str, Any] = {
+        "description": success.description,
+        "headers": _headers(*surface.HEADERS_ON_EVERY_ANSWER, *success.headers),
+    }
+    if success.body is not None:
+        one = {"$ref": REF + title_of(success.body)}
+        media: dict[str, Any] = {"schema": {"type": "array", "items": one} if success.is_list else one}
+        example = success_examples().get((operation.name, success.status))
+        if example is not None:
+            media["example"] = example
+        described["content"] = {"application/json": media, **({"image/png": {}} if success.png else {})}
+    return described
+
+
+def _by_status(operation: Operation) -> Iterator[tuple[int, list[type[ImagegenError]]]]:
+    def status(kind: type[ImagegenError]) -> int:
+        return kind.kind.status
+
+    order = error_types()
+    kinds = sorted(dict.fromkeys(operation.errors), key=lambda kind: (status(kind), order.index(kind)))
+    for number, of_status in groupby(kinds, key=status):
+        yield number, list(of_status)
+
+
+def _error(status: int, kinds: Sequence[type[ImagegenError]], operation: Operation) -> dict[str, Any]:
+    codes = "\n".join(f"- `{kind.kind.code}`: {sentence(kind)}" for kind in kinds)
+    route = operation.route
+    headers = dict.fromkeys(
+        [
+            *surface.HEADERS_ON_EVERY_ANSWER,
+            *(name for kind in kinds for name in ERROR_HEADERS.get(kind, ())),
+            *(name for kind in kinds if route.max_body and kind in ENDINGS for name in RECORDED),
+            *SHAPE_HEADERS.get(route.shape, ()),
+        ]
+    )
+    shapes = [route.shape]
+    if route.shape != surface.OWN_SHAPE and status in _FROM_GATEWAY:
+        shapes.append(surface.OWN_SHAPE)
+    return {
+        "description": codes,
+        "headers": _headers(*headers),
+        "content": {
+            "application/problem+json" if shape == surface.OWN_SHAPE else "application/json": {
+                "schema": {"$ref": REF + title_of(ERROR_BODIES[shape])},
+                "examples": {
+                    kind.kind.code: {"$ref": f"#/components/examples/{shape}.{kind.kind.code}"}
+                    for kind in kinds
+                },
+            }
+            for shape in shapes
+        },
+    }
+
+
+def _headers(*names: str) -> dict[str, Any]:
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in names}

@@ -1,0 +1,104 @@
+"""Examples of answers, made by the functions that make real ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import Any, Final
+
+from imagegen import errors
+from imagegen.contracts.generation_request import GenerationRequest
+from imagegen.contracts.text_to_image.parameters import Prompt, TextToImage
+from imagegen.errors import FieldError, ImagegenError
+from imagegen.generations.generation import Generation, StoredImage
+from imagegen.generations.ports import SignedUrl
+from imagegen.http import serialize
+from imagegen.http.compat import openai, stability
+
+_REQUEST_ID: Final = "8f5a2c1e-4b1d-4d0a-9a63-0f3f6e1c7b52"
+_ERROR_SENTENCES: Final[Mapping[type[ImagegenError], str]] = {
+    errors.MethodNotAllowed: "The path exists, the method does not; `Allow` lists those that do.",
+    errors.InProgress: "The generation is still running; `Location` tells where to look.",
+}
+"""What the headers of an answer add to the docstring of its error, which knows no headers."""
+
+_FIELDS: Final[Mapping[type[ImagegenError], tuple[FieldError, ...]]] = {
+    errors.InvalidParameter: (FieldError(field="steps", message="must be an integer from 10 to 150"),),
+    errors.UnknownParameter: (FieldError(field="step", message="is not a parameter (did you mean steps?)"),),
+    errors.UnsupportedParameter: (
+        FieldError(field="sampler", message="cannot be honoured exactly by stability.stable-image-core-v1:1"),
+    ),
+    errors.UnknownModel: (
+        FieldError(field="model", message="must be one of: stability.stable-image-core-v1:1"),
+    ),
+}
+
+
+def sentence(kind: type[ImagegenError]) -> str:
+    """Return what an error means, in one sentence."""
+    return _ERROR_SENTENCES.get(kind) or kind.__doc__ or ""
+
+
+def error_example(kind: type[ImagegenError], shape: str) -> Mapping[str, Any]:
+    """Return an error of this kind as a shape answers it."""
+    error = kind(sentence(kind), errors=_FIELDS.get(kind, ()))
+    if shape == "openai":
+        return openai.problem(error)
+    if shape == "stability":
+        return stability.problem(error, request_id=_REQUEST_ID)
+    return serialize.problem(error, request_id=_REQUEST_ID)
+
+
+@cache
+def success_examples() -> Mapping[tuple[str, int], Any]:
+    """Return the bodies of successes by the route's name and the status."""
+    signed = SignedUrl(
+        url="https://images.s3.us-east-1.amazonaws.com/images/…?X-Amz-Signature=…",
+        expires_at=_NOW + timedelta(hours=1),
+    )
+    detail = serialize.full(_GENERATION, signed, request_id=_REQUEST_ID)
+    picture = openai.Picture(url=signed.url)
+    return {
+        ("createGeneration", 200): serialize.succeeded(_GENERATION, signed),
+        ("createGeneration", 202): {**serialize.accepted(_GENERATION), "status": "queued"},
+        ("listGenerations", 200): serialize.history([detail], next_cursor=None),
+        ("showGeneration", 200): detail,
+        ("showHealth", 200): serialize.health(),
+        ("createOpenAIImages", 200): openai.answer([picture], created_at=_NOW),
+        ("createStabilityImage", 200): {
+            "artifacts": [{"base64": "iVBORw0KGgo…", "finishReason": "SUCCESS", "seed": _IMAGE.seed}]
+        },
+        ("listStabilityEngines", 200): stability.engines(()),
+    }
+
+
+_NOW: Final = datetime(2026, 11, 3, 9, 21, 7, tzinfo=UTC)
+_IMAGE: Final = StoredImage(
+    model="stability.stable-image-core-v1:1",
+    seed=3407,
+    width=1024,
+    height=1024,
+    bytes=1_812_345,
+    sha256="9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+    content_type="image/png",
+)
+_GENERATION: Final = Generation(
+    id="gen_3nq7v5kd2wzr6xj4tm5yhb2c7a",
+    owner="",
+    fingerprint="",
+    request=GenerationRequest(
+        task=TextToImage(
+            text_prompts=(Prompt(text="Sri lanka tea plantation."),), seed=3407, cfg_scale=10, steps=50
+        )
+    ),
+    asynchronous=False,
+    created_at=_NOW,
+    expires_at=_NOW + timedelta(days=30),
+    state="succeeded",
+    version="",
+    claim="",
+    quota_day="2026-11-03",
+    image=_IMAGE,
+    ignored=("cfg_scale", "steps"),
+)

@@ -1,0 +1,42 @@
+"""What the headers of answers say, and which of them an error's status brings along."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from imagegen import errors
+from imagegen.errors import ImagegenError
+
+HEADERS: Final[Mapping[str, tuple[str, dict[str, Any]]]] = {
+    "X-Request-Id": ("Finds this request in the service's logs.", {"type": "string"}),
+    "Location": ("Where the generation or its image is.", {"type": "string"}),
+    "Retry-After": ("Seconds after which to come back.", {"type": "integer", "minimum": 0}),
+    "Preference-Applied": ("The preference that was honoured.", {"type": "string", "const": "respond-async"}),
+    "Idempotent-Replayed": (
+        "Set if an earlier request of the same key made this.",
+        {"type": "string", "const": "true"},
+    ),
+    "Allow": ("The methods that the path has.", {"type": "string"}),
+    "Finish-Reason": ("With bytes: why the model stopped.", {"type": "string", "const": "SUCCESS"}),
+    "Seed": ("With bytes: the seed that made the image.", {"type": "integer"}),
+    "X-Should-Retry": (
+        "Tells OpenAI's clients whether to repeat.",
+        {"type": "string", "enum": ["true", "false"]},
+    ),
+}
+ERROR_HEADERS: Final[Mapping[type[ImagegenError], tuple[str, ...]]] = {
+    errors.MethodNotAllowed: ("Allow",),
+    errors.InProgress: ("Location", "Retry-After"),
+    errors.RateLimited: ("Retry-After",),
+    errors.QuotaExceeded: ("Retry-After",),
+    errors.ModelThrottled: ("Retry-After",),
+    errors.ModelUnavailable: ("Retry-After",),
+}
+"""The headers that an error's facts make, wherever it appears."""
+
+RECORDED: Final = ("Location", "Idempotent-Replayed")
+"""The headers of an error that a generation ended with: where its record is, and whether it was recorded before."""
+
+SHAPE_HEADERS: Final[Mapping[str, tuple[str, ...]]] = {"openai": ("X-Should-Retry",)}
+"""The headers that a shape adds to each of its errors."""

@@ -1,0 +1,57 @@
+"""What requests carry outside their bodies: headers, query and path parameters."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from imagegen.http import request
+from imagegen.http.compat.stability import SDXL_ENGINE
+
+IDEMPOTENCY_KEY: Final = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "description": "Makes the request safe to repeat: the same key and body give the same generation, paid at most "
+    "once. It is the caller's own; another caller's key of the same name is another key.",
+    "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]{16,64}$"},
+    "example": "order-2026-11-03-0001",
+}
+PREFER: Final = {
+    "name": "Prefer",
+    "in": "header",
+    "description": "`respond-async` (RFC 7240) answers 202 at once; other preferences have no effect.",
+    "schema": {"type": "string"},
+    "examples": {"asynchronous": {"value": "respond-async"}},
+}
+ID: Final = {
+    "name": "id",
+    "in": "path",
+    "required": True,
+    "description": "The generation's id.",
+    "schema": {"type": "string", "pattern": "^gen_[a-z2-7]{26}$"},
+    "example": "gen_3nq7v5kd2wzr6xj4tm5yhb2c7a",
+}
+LIMIT: Final = {
+    "name": "limit",
+    "in": "query",
+    "description": "How many generations the page has at most.",
+    "schema": {
+        "type": "integer",
+        "minimum": 1,
+        "maximum": request.MAX_LIMIT,
+        "default": request.DEFAULT_LIMIT,
+    },
+}
+CURSOR: Final = {
+    "name": "cursor",
+    "in": "query",
+    "description": "The `next_cursor` of the page before.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": request.MAX_CURSOR_LENGTH},
+}
+ENGINE: Final = {
+    "name": "engine_id",
+    "in": "path",
+    "required": True,
+    "description": f"`{SDXL_ENGINE}` for any model of the deployment, or the id of an enabled model to pin it.",
+    "schema": {"type": "string", "minLength": 1},
+    "example": SDXL_ENGINE,
+}

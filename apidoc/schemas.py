@@ -1,0 +1,79 @@
+"""The JSON Schema of every body: requests from their pydantic models, answers from their TypedDicts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+from pydantic import BaseModel, TypeAdapter
+
+from apidoc.operations import DESCRIBED, OpenApiBody, Operation
+from imagegen.errors import error_types
+from imagegen.http import serialize
+from imagegen.http.compat import openai, stability
+from imagegen.http.surface import OWN_SHAPE
+
+REF: Final = "#/components/schemas/"
+ERROR_BODIES: Final[Mapping[str, type]] = {
+    OWN_SHAPE: serialize.ProblemBody,
+    "openai": openai.OpenAIErrorBody,
+    "stability": stability.StabilityErrorBody,
+}
+"""The body of an error in each shape."""
+
+
+def schemas() -> dict[str, Any]:
+    """Return every schema by its title."""
+    answers = {success.body for operation in DESCRIBED for success in operation.successes if success.body}
+    requests = {operation.request for operation in DESCRIBED if operation.request}
+    bodies = sorted({*answers, *requests, *ERROR_BODIES.values()}, key=lambda body: body.__name__)
+    _, generated = TypeAdapter.json_schemas(
+        [(body, "validation", TypeAdapter(body)) for body in bodies], ref_template=REF + "{model}"
+    )
+    by_title = _titled(generated["$defs"])
+    for operation in DESCRIBED:
+        if operation.request is not None and operation.without:
+            by_title[request_title(operation)] = _narrowed(by_title[title_of(operation.request)], operation)
+    code = by_title[title_of(serialize.ProblemBody)]["properties"]["code"]
+    code["enum"] = [kind.kind.code for kind in error_types()]
+    return dict(sorted(by_title.items()))
+
+
+def title_of(body: type) -> str:
+    """Return the name of a body in the document."""
+    own = body.model_config.get("title") if issubclass(body, BaseModel) else None
+    return own or body.__name__.removesuffix("Body")
+
+
+def request_title(operation: Operation) -> str:
+    """Return the name in the document of the body that an operation takes."""
+    if operation.request is None:
+        raise ValueError(f"{operation.name} takes no body")
+    return operation.request_title or title_of(operation.request)
+
+
+def _titled(definitions: Mapping[str, Any]) -> dict[str, Any]:
+    """Return definitions under their titles, those of answers closed: no answer has a member that is not listed."""
+    titles = {name: schema["title"].removesuffix("Body") for name, schema in definitions.items()}
+    text = json.dumps(definitions)
+    for name, title in titles.items():
+        text = text.replace(f'"{REF}{name}"', f'"{REF}{title}"')
+    return {
+        titles[name]: {
+            "additionalProperties": titles[name] == title_of(OpenApiBody),
+            **schema,
+            "title": titles[name],
+        }
+        for name, schema in json.loads(text).items()
+    }
+
+
+def _narrowed(schema: Mapping[str, Any], operation: Operation) -> dict[str, Any]:
+    kept = {name: value for name, value in schema["properties"].items() if name not in operation.without}
+    return {
+        **schema,
+        "title": request_title(operation),
+        "description": operation.summary,
+        "properties": kept,
+    }

@@ -1,0 +1,189 @@
+"""What clients see from outside stands in `http/surface.py` alone, and everything that repeats it agrees with it."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from apidoc.document import document
+from imagegen.http import surface
+from imagegen.http.app import create_app
+from tests.support.events import KEY, Answer, event, send
+from tests.support.fakes import World, world
+from tests.support.scenarios import CASES, SCENARIOS, TEA
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parents[2]
+API_PAGE = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+ORIGIN = "https://app.example"
+IDEMPOTENT = {"Idempotency-Key": "0123456789abcdef"}
+ELSEWHERE = ("forbidden", "rate_limited", "not_found")
+"""The gateway's own codes, whose scenarios have the model answer and so record them, which no model does; and the code
+of a path that is not a route's."""
+STABILITY = "/generation/stable-diffusion-xl-1024-v1-0/text-to-image"
+
+
+def texts(path: Path) -> Iterator[str]:
+    """Return every piece of text in a module, docstrings too."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
+
+
+@pytest.mark.parametrize("folder", ["lambda/imagegen", "stacks", "apidoc", "local"])
+def test_the_base_path_is_written_once(folder: str) -> None:
+    """Another version of the API is one change."""
+    elsewhere = [
+        (str(path.relative_to(ROOT)), text)
+        for path in (ROOT / folder).rglob("*.py")
+        for text in texts(path)
+        if re.search(rf"(?<![\w.]){surface.BASE_PATH}\b", text)
+    ]
+    assert elsewhere == ([("lambda/imagegen/http/surface.py", "/v1")] if "imagegen" in folder else [])
+
+
+def test_the_resolver_has_the_routes_of_the_table() -> None:
+    """And no other."""
+    resolver = create_app(world().services)
+    rules = [*resolver._static_routes, *resolver._dynamic_routes]
+    assert sorted((rule.method, rule.path) for rule in rules) == sorted(
+        (route.method, re.sub(r"\{(\w+)\}", r"<\1>", route.path)) for route in surface.ROUTES
+    )
+
+
+def test_names_and_places_are_told_apart() -> None:
+    """A name, and a method of a path, is one route's."""
+    assert len({route.name for route in surface.ROUTES}) == len(surface.ROUTES)
+    assert len({(route.method, route.path) for route in surface.ROUTES}) == len(surface.ROUTES)
+
+
+# -- headers: every one on a real answer is documented, and a page is told whether it may read it ------------------
+
+
+def ask(service: World, method: str, path: str, body: Any = None, **more: Any) -> Answer:
+    """Send one request from a page."""
+    headers = {"Origin": ORIGIN, **more.pop("headers", {})}
+    return send(create_app(service.services), event(method, path, body, headers=headers, **more))
+
+
+def successes() -> Iterator[tuple[str, str, Answer]]:
+    """Ask every route for every kind of success, and yield method, path and answer."""
+    service = world(cors_origins=[ORIGIN])
+    requests: list[tuple[str, str, Any, dict[str, str]]] = [
+        ("POST", "/text-to-image", TEA, IDEMPOTENT),
+        ("POST", "/text-to-image", TEA, IDEMPOTENT),
+        ("POST", "/text-to-image", TEA, {"Prefer": "respond-async"}),
+        ("POST", "/images/generations", {"prompt": "tea"}, {"Idempotency-Key": "b" * 16}),
+        ("POST", "/images/generations", {"prompt": "tea"}, {"Idempotency-Key": "b" * 16}),
+        ("POST", STABILITY, TEA, {"Idempotency-Key": "c" * 16}),
+        ("POST", STABILITY, TEA, {"Idempotency-Key": "c" * 16, "Accept": "image/png"}),
+        *(("GET", path, None, {}) for path in ("/generations", "/models", "/engines/list")),
+        *(("GET", path, None, {}) for path in surface.OPEN_PATHS),
+    ]
+    for method, path, body, headers in requests:
+        yield method, path, ask(service, method, path, body, headers=headers)
+    done = next(record.id for record in service.store.all() if record.state == "succeeded")
+    for method, path in (("GET", ""), ("GET", "/image"), ("DELETE", "")):
+        yield method, f"/generations/{done}{path}", ask(service, method, f"/generations/{done}{path}")
+
+
+def failures() -> Iterator[tuple[str, str, Answer]]:
+    """Drive every error code through every route that makes images, then those that have none of a route."""
+    for path, code in CASES:
+        if code not in ELSEWHERE:
+            method = "PUT" if code == "method_not_allowed" else "POST"
+            yield method, path, SCENARIOS[code](path)
+    for key in (None, KEY):
+        for route in surface.ROUTES:
+            path = route.path.format(id="x", engine_id="none") if "{" in route.path else route.path
+            for method in ("PATCH", route.method):
+                yield method, path, ask(world(cors_origins=[ORIGIN]), method, path, "{", key=key)
+    yield "GET", "/nothing", ask(world(), "GET", "/nothing")
+
+
+def replayed_failures() -> Iterator[tuple[str, str, Answer]]:
+    """Repeat what was recorded as a failure."""
+    for path, body in (("/text-to-image", TEA), ("/images/generations", {"prompt": "tea"}), (STABILITY, TEA)):
+        service = world(answers=[b"{}"])
+        for _ in range(2):
+            yield "POST", path, ask(service, "POST", path, body, headers=IDEMPOTENT)
+
+
+def described(method: str, path: str, status: int) -> set[str] | None:
+    """Return the headers that the document gives an answer; None for a path without operations."""
+    for pattern, operations in document()["paths"].items():
+        if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", pattern), path):
+            operation = operations.get(method.lower()) or next(iter(operations.values()))
+            return set(operation["responses"].get(str(status), {}).get("headers", ()))
+    return None
+
+
+ANSWERS = [*successes(), *failures(), *replayed_failures()]
+
+
+def own(answer: Answer) -> set[str]:
+    """Return the names of an answer's headers, without those that HTTP itself explains."""
+    return set(answer.headers) - {name.lower() for name in surface.STANDARD_HEADERS}
+
+
+def test_every_route_and_every_status_was_driven() -> None:
+    """Or a header could hide on an answer that no test looks at."""
+    driven = {(method, answer.status) for method, _, answer in ANSWERS}
+    assert {status for _, status in driven} >= {
+        200,
+        202,
+        204,
+        302,
+        400,
+        401,
+        404,
+        405,
+        409,
+        410,
+        413,
+        415,
+        422,
+        429,
+    }
+    for route in surface.ROUTES:
+        pattern = re.sub(r"\{\w+\}", "[^/]+", route.path)
+        assert any(
+            method == route.method and answer.status < 400 and re.fullmatch(pattern, path)
+            for method, path, answer in ANSWERS
+        ), f"no success of {route.name}"
+
+
+def test_every_header_of_an_answer_is_in_the_document() -> None:
+    """Of that operation, under that status."""
+    missing = set()
+    for method, path, answer in ANSWERS:
+        headers = described(method, path, answer.status)
+        if headers is not None:
+            hidden = own(answer) - {name.lower() for name in headers}
+            missing |= {(method, path, answer.status, name) for name in hidden}
+    assert missing == set()
+
+
+def test_every_header_of_an_answer_is_on_the_page_of_the_api() -> None:
+    """In the table of the headers of answers."""
+    table = API_PAGE.partition("### Headers of replies\n")[2].partition("\n##")[0].lower()
+    assert {name for _, _, answer in ANSWERS for name in own(answer) if f"| `{name}` |" not in table} == set()
+
+
+def test_a_page_may_read_every_header_but_those_that_are_not_for_it() -> None:
+    """Each is exposed, or named as one that is not."""
+    sorted_out = {name.lower() for name in (*surface.EXPOSED_HEADERS, *surface.UNEXPOSED_HEADERS)}
+    assert {name for _, _, answer in ANSWERS for name in own(answer)} == sorted_out
+
+
+def test_what_is_on_every_answer_is_on_every_answer() -> None:
+    """Of a success, a refusal and a defect."""
+    for method, path, answer in ANSWERS:
+        absent = {name for name in surface.HEADERS_ON_EVERY_ANSWER if name.lower() not in answer.headers}
+        assert (method, path, answer.status, absent) == (method, path, answer.status, set())
