@@ -45,6 +45,26 @@ def handler_of(
     return load
 
 
+@pytest.mark.parametrize(
+    ("arn", "words"),
+    [
+        ("", "is not enabled in this deployment"),
+        ("arn:aws:secretsmanager:us-west-2:123456789012:secret:hooks", "needs the header"),
+    ],
+)
+def test_webhooks_are_on_where_the_deployment_has_a_secret_for_them(
+    handler_of: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPatch, arn: str, words: str
+) -> None:
+    """Without one nobody could verify a call, so a request that asks for one is refused."""
+    load = handler_of
+    monkeypatch.setenv("WEBHOOK_SECRET_ARN", arn)
+    body = {"text_prompts": [{"text": PROMPT}], "webhook_url": "https://example.com/hook"}
+    answer = load("api_handler").lambda_handler(event("POST", "/text-to-image", body), Context())
+    (error,) = json.loads(answer["body"])["errors"]
+    assert (answer["statusCode"], error["field"]) == (400, "webhook_url")
+    assert words in error["message"]
+
+
 def test_a_request_is_answered_and_not_logged(
     handler_of: Callable[[str], ModuleType], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,0 +1,95 @@
+"""A shape and a task are data: rows of the route table, and one entry in a table each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from imagegen.contracts.text_to_image import schema
+from imagegen.errors import ImagegenError, invalid
+from imagegen.http import app as api
+from imagegen.http import reply, surface
+from imagegen.http.app import create_app
+from imagegen.http.surface import Route
+from tests.support.events import event, send
+from tests.support.fakes import world
+
+if TYPE_CHECKING:
+    from imagegen.contracts.generation_request import GenerationRequest
+    from imagegen.http.compat import RouteFunction
+    from imagegen.http.reply import Answer
+    from imagegen.http.request import Request
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parrot:
+    """A shape that answers what it is asked, and errors in one word."""
+
+    generator: Any
+    models: Any
+
+    @property
+    def functions(self) -> Mapping[str, RouteFunction]:
+        """One route."""
+        return {"repeat": self.repeat}
+
+    def repeat(self, request: Request, voice: str, word: str) -> Answer:
+        """Say it."""
+        members = request.members(request.route.max_body)
+        return reply.answer(200, {"voice": voice, "word": word, "members": members})
+
+    def problem(self, error: ImagegenError, _: Request) -> Answer:
+        """Say what is wrong."""
+        return reply.answer(error.kind.status, error.kind.code)
+
+
+PARROT = Route(method="POST", path="/parrot/{voice}/{word}", name="repeat", shape="parrot", max_body=20)
+HAIKU = Route(
+    method="POST", path="/haiku", name="createGeneration", task="haiku", max_body=40, shape=surface.OWN_SHAPE
+)
+
+
+def test_another_shape_is_its_own_file_a_row_and_an_entry() -> None:
+    """Its routes, its limits, its errors, also for paths beside its own."""
+    app = create_app(
+        world().services, routes=(*surface.ROUTES, PARROT), shapes={**api.SHAPES, "parrot": Parrot}
+    )
+    said = send(app, event("POST", "/parrot/loud/hello", {"a": 1}))
+    assert (said.status, said.json) == (200, {"voice": "loud", "word": "hello", "members": {"a": 1}})
+    assert said.headers["x-request-id"] == "req-1"
+    for method, path, body, status, code in (
+        ("POST", "/parrot/loud/hello", {"a": "x" * 20}, 413, "payload_too_large"),
+        ("POST", "/parrot/loud", {}, 404, "not_found"),
+        ("GET", "/parrot/loud/hello", None, 405, "method_not_allowed"),
+    ):
+        answer = send(app, event(method, path, body))
+        assert (answer.status, answer.json) == (status, code)
+
+
+def test_another_task_is_a_contract_and_a_row() -> None:
+    """The route that makes images asks the table which contract a body follows, and how long it may be."""
+
+    def parse(members: dict[str, Any]) -> GenerationRequest:
+        if set(members) != {"lines"}:
+            raise invalid("lines", "are all that a haiku has")
+        return schema.parse({"text_prompts": [{"text": members["lines"]}]})
+
+    service = world()
+    app = create_app(service.services, routes=(HAIKU,), contracts={"haiku": parse})
+    assert send(app, event("POST", "/haiku", {"lines": "an old silent pond"})).status == 200
+    assert send(app, event("POST", "/haiku", {"verse": 1})).json["errors"][0]["field"] == "lines"
+    assert send(app, event("POST", "/haiku", {"lines": "x" * 40})).json["code"] == "payload_too_large"
+
+
+def test_every_row_has_what_its_names_stand_for() -> None:
+    """Shapes, contracts and functions that exist; no function is without a row."""
+    own = api.OwnRoutes(services=world().services, contracts=api.CONTRACTS)
+    others = {name: make(generator=None, models=()) for name, make in api.SHAPES.items()}
+    functions = {
+        (name, function)
+        for name, shape in {surface.OWN_SHAPE: own, **others}.items()
+        for function in shape.functions
+    }
+    assert functions == {(route.shape, route.name) for route in surface.ROUTES}
+    assert {route.task for route in surface.ROUTES if route.task} == set(api.CONTRACTS)
