@@ -10,10 +10,11 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, Final
 
-from apidoc.examples import error_example, sentence, success_examples
-from apidoc.headers import ERROR_HEADERS, HEADERS, RECORDED, SHAPE_HEADERS
+from apidoc.examples import error_of, sentence, success_examples
+from apidoc.headers import ERROR_HEADERS, HEADERS, RECORDED
 from apidoc.operations import DESCRIBED, ENDINGS, Operation, Success
-from apidoc.schemas import ERROR_BODIES, REF, request_title, schemas, title_of
+from apidoc.schemas import REF, request_title, schemas, title_of
+from apidoc.shapes import SHAPES
 from imagegen.errors import ImagegenError, error_types
 from imagegen.http import surface
 from imagegen.http.surface import BASE_PATH
@@ -64,8 +65,8 @@ def document() -> dict[str, Any]:
                 for name, (description, schema) in HEADERS.items()
             },
             "examples": {
-                f"{shape}.{kind.kind.code}": {"value": error_example(kind, shape)}
-                for shape in ERROR_BODIES
+                f"{name}.{kind.kind.code}": {"value": shape.example(error_of(kind))}
+                for name, shape in SHAPES.items()
                 for kind in error_types()
             },
             "schemas": schemas(),
@@ -156,7 +157,7 @@ def _error(status: int, kinds: Sequence[type[ImagegenError]], operation: Operati
             *surface.HEADERS_ON_EVERY_ANSWER,
             *(name for kind in kinds for name in ERROR_HEADERS.get(kind, ())),
             *(name for kind in kinds if route.max_body and kind in ENDINGS for name in RECORDED),
-            *SHAPE_HEADERS.get(route.shape, ()),
+            *SHAPES[route.shape].headers,
         ]
     )
     shapes = [route.shape]
@@ -166,8 +167,8 @@ def _error(status: int, kinds: Sequence[type[ImagegenError]], operation: Operati
         "description": codes,
         "headers": _headers(*headers),
         "content": {
-            "application/problem+json" if shape == surface.OWN_SHAPE else "application/json": {
-                "schema": {"$ref": REF + title_of(ERROR_BODIES[shape])},
+            SHAPES[shape].content_type: {
+                "schema": {"$ref": REF + title_of(SHAPES[shape].error_body)},
                 "examples": {
                     kind.kind.code: {"$ref": f"#/components/examples/{shape}.{kind.kind.code}"}
                     for kind in kinds

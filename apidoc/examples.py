@@ -16,7 +16,6 @@ from imagegen.generations.ports import SignedUrl
 from imagegen.http import serialize
 from imagegen.http.compat import openai, stability
 
-_REQUEST_ID: Final = "8f5a2c1e-4b1d-4d0a-9a63-0f3f6e1c7b52"
 _ERROR_SENTENCES: Final[Mapping[type[ImagegenError], str]] = {
     errors.MethodNotAllowed: "The path exists, the method does not; `Allow` lists those that do.",
     errors.InProgress: "The generation is still running; `Location` tells where to look.",
@@ -40,14 +39,9 @@ def sentence(kind: type[ImagegenError]) -> str:
     return _ERROR_SENTENCES.get(kind) or kind.__doc__ or ""
 
 
-def error_example(kind: type[ImagegenError], shape: str) -> Mapping[str, Any]:
-    """Return an error of this kind as a shape answers it."""
-    error = kind(sentence(kind), errors=_FIELDS.get(kind, ()))
-    if shape == "openai":
-        return openai.problem(error)
-    if shape == "stability":
-        return stability.problem(error, request_id=_REQUEST_ID)
-    return serialize.problem(error, request_id=_REQUEST_ID)
+def error_of(kind: type[ImagegenError]) -> ImagegenError:
+    """Return an error of this kind as it is shown in an example."""
+    return kind(sentence(kind), errors=_FIELDS.get(kind, ()))
 
 
 @cache
@@ -57,7 +51,7 @@ def success_examples() -> Mapping[tuple[str, int], Any]:
         url="https://images.s3.us-east-1.amazonaws.com/images/…?X-Amz-Signature=…",
         expires_at=_NOW + timedelta(hours=1),
     )
-    detail = serialize.full(_GENERATION, signed, request_id=_REQUEST_ID)
+    detail = serialize.full(_GENERATION, signed, request_id="")
     picture = openai.Picture(url=signed.url)
     return {
         ("createGeneration", 200): serialize.succeeded(_GENERATION, signed),

@@ -1,4 +1,4 @@
-"""What the headers of answers say, and which of them an error's status brings along."""
+"""What the headers of answers say, and which of them an error brings along."""
 
 from __future__ import annotations
 
@@ -37,6 +37,3 @@ ERROR_HEADERS: Final[Mapping[type[ImagegenError], tuple[str, ...]]] = {
 
 RECORDED: Final = ("Location", "Idempotent-Replayed")
 """The headers of an error that a generation ended with: where its record is, and whether it was recorded before."""
-
-SHAPE_HEADERS: Final[Mapping[str, tuple[str, ...]]] = {"openai": ("X-Should-Retry",)}
-"""The headers that a shape adds to each of its errors."""

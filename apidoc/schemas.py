@@ -9,25 +9,19 @@ from typing import Any, Final
 from pydantic import BaseModel, TypeAdapter
 
 from apidoc.operations import DESCRIBED, OpenApiBody, Operation
+from apidoc.shapes import SHAPES
 from imagegen.errors import error_types
 from imagegen.http import serialize
-from imagegen.http.compat import openai, stability
-from imagegen.http.surface import OWN_SHAPE
 
 REF: Final = "#/components/schemas/"
-ERROR_BODIES: Final[Mapping[str, type]] = {
-    OWN_SHAPE: serialize.ProblemBody,
-    "openai": openai.OpenAIErrorBody,
-    "stability": stability.StabilityErrorBody,
-}
-"""The body of an error in each shape."""
 
 
 def schemas() -> dict[str, Any]:
     """Return every schema by its title."""
     answers = {success.body for operation in DESCRIBED for success in operation.successes if success.body}
     requests = {operation.request for operation in DESCRIBED if operation.request}
-    bodies = sorted({*answers, *requests, *ERROR_BODIES.values()}, key=lambda body: body.__name__)
+    problems = {shape.error_body for shape in SHAPES.values()}
+    bodies = sorted({*answers, *requests, *problems}, key=lambda body: body.__name__)
     _, generated = TypeAdapter.json_schemas(
         [(body, "validation", TypeAdapter(body)) for body in bodies], ref_template=REF + "{model}"
     )

@@ -13,7 +13,8 @@ import pytest
 from apidoc.__main__ import TARGET
 from apidoc.document import document, version, written
 from apidoc.operations import DESCRIBED, Operation
-from apidoc.schemas import ERROR_BODIES, title_of
+from apidoc.schemas import title_of
+from apidoc.shapes import SHAPES
 from imagegen.errors import error_types
 from imagegen.http import surface
 from imagegen.http.app import create_app
@@ -100,12 +101,7 @@ def test_every_answer_has_its_request_id_and_every_error_an_example(operation: O
     for status, answer in described(operation)["responses"].items():
         assert "X-Request-Id" in answer["headers"]
         if int(status) >= 400:
-            shapes = [
-                "application/problem+json"
-                if operation.route.shape == surface.OWN_SHAPE
-                else "application/json"
-            ]
-            assert set(shapes) <= set(answer["content"])
+            assert SHAPES[operation.route.shape].content_type in answer["content"]
             assert all(media["examples"] for media in answer["content"].values())
 
 
@@ -133,14 +129,14 @@ def test_every_example_of_a_success_fits_its_schema(operation: Operation) -> Non
             resolved(media["schema"]).validate(media["example"])
 
 
-@pytest.mark.parametrize("shape", ERROR_BODIES)
+@pytest.mark.parametrize("shape", SHAPES)
 def test_every_example_of_an_error_fits_its_schema(shape: str) -> None:
     """In each of the three shapes."""
     examples = document()["components"]["examples"]
     mine = {name: example["value"] for name, example in examples.items() if name.startswith(f"{shape}.")}
     assert len(mine) == len(error_types())
     for example in mine.values():
-        resolved(document()["components"]["schemas"][title_of(ERROR_BODIES[shape])]).validate(example)
+        resolved(document()["components"]["schemas"][title_of(SHAPES[shape].error_body)]).validate(example)
 
 
 def test_requests_have_examples_that_the_routes_take() -> None:

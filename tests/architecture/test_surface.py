@@ -12,6 +12,7 @@ import pytest
 from apidoc.document import document
 from imagegen.http import surface
 from imagegen.http.app import create_app
+from local import gateway
 from tests.support.events import KEY, Answer, event, send
 from tests.support.fakes import World, world
 from tests.support.scenarios import CASES, SCENARIOS, TEA
@@ -46,6 +47,11 @@ def test_the_base_path_is_written_once(folder: str) -> None:
         if re.search(rf"(?<![\w.]){surface.BASE_PATH}\b", text)
     ]
     assert elsewhere == ([("lambda/imagegen/http/surface.py", "/v1")] if "imagegen" in folder else [])
+
+
+def test_the_local_gateway_maps_the_stage() -> None:
+    """Under its own name, so that both base URLs end alike."""
+    assert gateway.BASE_PATH == surface.STAGE_NAME
 
 
 def test_the_resolver_has_the_routes_of_the_table() -> None:

@@ -155,9 +155,8 @@ class OwnRoutes:
     def problem(self, error: ImagegenError, request: Request) -> Answer:
         """Return an error as an RFC 9457 problem."""
         body = serialize.problem(error, request_id=request.request_id)
-        return reply.answer(
-            error.kind.status, body, content_type="application/problem+json", headers=error_headers(error)
-        )
+        headers = error_headers(error)
+        return reply.answer(error.kind.status, body, content_type=reply.PROBLEM, headers=headers)
 
     def create_generation(self, request: Request) -> Answer:
         """Answer the image, or with `Prefer: respond-async` where it will be."""

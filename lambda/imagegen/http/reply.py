@@ -14,6 +14,7 @@ from imagegen.http.request import Request
 from imagegen.http.surface import HEADERS_ON_EVERY_ANSWER, generation_path
 
 JSON: Final = "application/json"
+PROBLEM: Final = "application/problem+json"
 REPLAYED: Final = {"Idempotent-Replayed": "true"}
 """Tells that an earlier request of the same idempotency key made this."""
 

@@ -1,9 +1,9 @@
 """Bytes to one JSON object, refusing everything that ordinary JSON parsers let through.
 
-Checked in this order: size, byte order mark and UTF-8, nesting, then in one parse whatever it meets first of bad
-syntax, a name twice in one object and a number that no double can hold, then that the value is an object, then
-lone surrogates. RFC 8259 §4, §6, §8.1 and §8.2 say why each of them is not interoperable. Every check is linear
-in the length of the body.
+The checks come in this order: size, byte order mark, UTF-8, nesting; then one parse, which stops at the first bad
+syntax, repeated name or number that no double can hold; then that the value is an object; then lone surrogates.
+RFC 8259 §4, §6, §8.1 and §8.2 say why parsers disagree about each of them. Every check is linear in the length of the
+body.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from typing import Any, Final, NoReturn
 from imagegen.errors import InvalidJson, PayloadTooLarge
 
 MAX_DEPTH: Final = 32
-"""Objects and arrays inside each other; the outermost counts as one."""
+"""How deep objects and arrays may nest; the outermost counts as one."""
 MAX_DIGITS: Final = 308
-"""Characters of an integer: every integer of so many fits a double, as 1e308 does."""
+"""Digits of an integer: every integer of at most this many fits a double, as 1e308 does."""
 
 # An unterminated string still matches, to the end of the text: otherwise the scan would begin anew at each quote.
 _STRUCTURE: Final = re.compile(r'"(?:[^"\\]|\\.)*+"?|[\[\]{}]', re.DOTALL)

@@ -1,8 +1,8 @@
 """OpenAI's shape: `POST /images/generations`, translated into our contract and back.
 
 See the OpenAI API reference, "Create image". `model`, `size` and `n` are honoured or refused, never changed.
-`style` vivid is the contract's style preset `enhance`, natural is none. `quality` and `user` are accepted and have
-no effect. Every member but `prompt` may be null, which means that it is absent.
+`style` vivid means the contract's style preset `enhance`, natural means no preset. `quality` and `user` are accepted
+and have no effect. Every member but `prompt` may be null, which means that it is absent.
 """
 
 from __future__ import annotations

@@ -1,0 +1,40 @@
+"""How each shape answers an error: its body, its media type, the headers that it adds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from imagegen.errors import ImagegenError
+from imagegen.http import reply, serialize
+from imagegen.http.compat import openai, stability
+from imagegen.http.surface import OWN_SHAPE
+
+_REQUEST_ID: Final = "8f5a2c1e-4b1d-4d0a-9a63-0f3f6e1c7b52"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DescribedShape:
+    """One shape; `example` makes the body of an error as the function that answers does."""
+
+    error_body: type
+    example: Callable[[ImagegenError], Mapping[str, Any]]
+    content_type: str = reply.JSON
+    headers: tuple[str, ...] = ()
+
+
+SHAPES: Final[Mapping[str, DescribedShape]] = {
+    OWN_SHAPE: DescribedShape(
+        error_body=serialize.ProblemBody,
+        example=lambda error: serialize.problem(error, request_id=_REQUEST_ID),
+        content_type=reply.PROBLEM,
+    ),
+    "openai": DescribedShape(
+        error_body=openai.OpenAIErrorBody, example=openai.problem, headers=("X-Should-Retry",)
+    ),
+    "stability": DescribedShape(
+        error_body=stability.StabilityErrorBody,
+        example=lambda error: stability.problem(error, request_id=_REQUEST_ID),
+    ),
+}
