@@ -19,7 +19,6 @@ from imagegen.errors import FieldError
 
 if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
-    from pydantic.fields import FieldInfo
     from pydantic.json_schema import JsonSchemaValue
 
 _COUNTED: Final[dict[Any, tuple[str, str]]] = {str: ("a string", "characters"), list: ("an array", "items")}
@@ -58,11 +57,6 @@ class OneOf:
         if value not in self.values:
             raise ValueError("not one of the values")
         return value
-
-
-def must_be(field: FieldInfo) -> str:
-    """Return what a field may hold, as "must be …"."""
-    return f"must be {_allowed(field.annotation, field.metadata)}"
 
 
 def field_errors(

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from imagegen.contracts.fields import OneOf, Words, field_errors, must_be
+from imagegen.contracts.fields import OneOf, Words, field_errors
 from imagegen.contracts.text_to_image import schema
 from imagegen.errors import FieldError
 from imagegen.http.compat import openai
@@ -64,13 +64,19 @@ WORDS = {
 @pytest.mark.parametrize("name", Tree.model_fields)
 def test_the_words_follow_type_bounds_lengths_and_choices(name: str) -> None:
     """And a field may have words of its own."""
-    assert must_be(Tree.model_fields[name]) == f"must be {WORDS[name]}"
+    _, invalid = errors_of(**{"rings": 1, name: object()})
+    assert invalid == [FieldError(field=name, message=f"must be {WORDS[name]}")]
 
 
 @pytest.mark.parametrize("body", [schema.RequestBody, schema.PromptBody, openai.ImagesBody])
 def test_every_field_of_a_body_has_words(body: type[BaseModel]) -> None:
     """A type without words is a defect that no request should be the first to find."""
-    assert all(must_be(field) for field in body.model_fields.values())
+    with pytest.raises(ValidationError) as caught:
+        body.model_validate(dict.fromkeys(body.model_fields, object()))
+    _, invalid = field_errors(caught.value, body)
+    assert {error.field: error.message.startswith("must be ") for error in invalid} == dict.fromkeys(
+        body.model_fields, True
+    )
 
 
 def errors_of(**members: Any) -> tuple[list[FieldError], list[FieldError]]:
