@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, CORSConfig, Response
 
@@ -20,7 +20,7 @@ from imagegen.generations.submit import POLL_AFTER, Submission, Submitter
 from imagegen.http import reply, serialize, surface
 from imagegen.http.compat import RouteFunction, Shape, openai, stability
 from imagegen.http.reply import Answer, error_headers
-from imagegen.http.request import Request, cursor, generation_id, history_limit, method_of, path_of
+from imagegen.http.request import Request, cursor, generation_id, history_limit
 from imagegen.http.surface import Route
 
 if TYPE_CHECKING:
@@ -97,17 +97,18 @@ class _App:
 
     def _answering(self, route: Route, function: RouteFunction) -> Callable[..., Response[Any]]:
         def respond(**path_parameters: str) -> Response[Any]:
-            return self._respond(route, lambda request: function(request, *path_parameters.values()))
+            request = self._request(route)
+            return self._respond(request, lambda: function(request, *path_parameters.values()))
 
         return respond
 
     def _no_route(self, _: NotFoundError) -> Response[Any]:
-        event = self.resolver.current_event.raw_event
-        path, method = path_of(event), method_of(event)
-        stand_in = Route(method=method, path=path, name="noRoute", shape=surface.shape_at(path, self._routes))
-        return self._respond(stand_in, self._refuse_route)
+        unrouted = self._request(surface.NO_ROUTE)
+        shape = surface.shape_at(unrouted.path, self._routes)
+        request = replace(unrouted, route=replace(surface.NO_ROUTE, shape=shape))
+        return self._respond(request, lambda: self._refuse_route(request))
 
-    def _refuse_route(self, request: Request) -> Answer:
+    def _refuse_route(self, request: Request) -> NoReturn:
         allowed = _methods_at(request.path, self._routes)
         # The method is there and yet no route: the id has a character that no route takes.
         if not allowed or request.method in allowed:
@@ -116,13 +117,14 @@ class _App:
             raise errors.NotFound("There is no such path.")
         raise errors.MethodNotAllowed("The path does not have this method.", allow=tuple(allowed))
 
-    def _respond(self, route: Route, function: Callable[[Request], Answer]) -> Response[Any]:
-        request = Request.from_event(
-            self.resolver.current_event.raw_event, self.resolver.lambda_context, route=route
-        )
-        problem = self._shapes[route.shape].problem
+    def _request(self, route: Route) -> Request:
+        event, context = self.resolver.current_event.raw_event, self.resolver.lambda_context
+        return Request.from_event(event, context, route=route)
+
+    def _respond(self, request: Request, make: Callable[[], Answer]) -> Response[Any]:
+        problem = self._shapes[request.route.shape].problem
         try:
-            answer = function(request)
+            answer = make()
         except ImagegenError as exc:
             answer = problem(exc, request)
         except Exception as exc:  # noqa: BLE001 - whatever it is, the client gets a problem and the log the reason

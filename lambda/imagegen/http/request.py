@@ -72,8 +72,8 @@ class Request:
         gateway = event.get("requestContext") or {}
         return cls(
             route=route,
-            method=method_of(event),
-            path=path_of(event),
+            method=str(event.get("httpMethod") or "").upper(),
+            path=_below_base(str(event.get("path") or "")),
             request_id=str(gateway.get("requestId") or ""),
             headers=_by_lower_name(_values_of(event, "headers")),
             query=_values_of(event, "queryStringParameters"),
@@ -143,14 +143,7 @@ class Request:
         return strict_json.loads(self.body(max_bytes), max_bytes=max_bytes)
 
 
-def method_of(event: Mapping[str, Any]) -> str:
-    """Return an event's method, in capitals."""
-    return str(event.get("httpMethod") or "").upper()
-
-
-def path_of(event: Mapping[str, Any]) -> str:
-    """Return an event's path below the base path; it begins with a slash."""
-    path = str(event.get("path") or "")
+def _below_base(path: str) -> str:
     inside = path == BASE_PATH or path.startswith(f"{BASE_PATH}/")
     return (path.removeprefix(BASE_PATH) if inside else path) or "/"
 

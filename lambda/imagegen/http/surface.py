@@ -72,6 +72,9 @@ ROUTES: Final = (
     Route(method="GET", path="/engines/list", name="listStabilityEngines", shape="stability"),
 )
 
+NO_ROUTE: Final = Route(method="", path="", name="noRoute")
+"""Stands in for the route of a request that matches none."""
+
 OPEN_PATHS: Final = tuple(dict.fromkeys(route.path for route in ROUTES if not route.needs_key))
 """Paths that need no key."""
 
