@@ -112,7 +112,7 @@ class _App:
         allowed = _methods_at(request.path, self._routes)
         # The method is there and yet no route: the id has a character that no route takes.
         if not allowed or request.method in allowed:
-            if request.path.startswith("/generations/"):
+            if request.path.startswith(f"{surface.route_named('listGenerations').path}/"):
                 raise errors.no_such_generation()
             raise errors.NotFound("There is no such path.")
         raise errors.MethodNotAllowed("The path does not have this method.", allow=tuple(allowed))
