@@ -193,7 +193,7 @@ def test_every_member_of_an_answer_is_documented(operation_id: str, body: type) 
 
 
 def header_rows(of: str) -> list[str]:
-    """Return the names in the page's table of the headers of requests, or of answers."""
+    """Return the names in the page's table of the headers of requests, or of replies."""
     table = API.partition(f"### Headers of {of}\n")[2].partition("\n##")[0]
     return [row[0].strip("`") for row in rows(table)[1:]]
 
@@ -206,7 +206,7 @@ def test_the_headers_of_requests_have_their_rows() -> None:
 
 def test_the_headers_of_answers_have_their_rows() -> None:
     """Each once, and no other."""
-    assert sorted(header_rows("answers")) == sorted([*surface.EXPOSED_HEADERS, *surface.UNEXPOSED_HEADERS])
+    assert sorted(header_rows("replies")) == sorted([*surface.EXPOSED_HEADERS, *surface.UNEXPOSED_HEADERS])
 
 
 def test_numbers_in_the_text_are_the_codes_own() -> None:

@@ -71,7 +71,7 @@ def create_app(
         shapes: The shapes that rows of the table may name, beside our own.
         contracts: The contract of each task that a row of the table may name.
     """
-    own = OwnRoutes(services=services, contracts=contracts)
+    own = OwnRoutes(services=services, contracts=contracts, routes=routes)
     others = {
         name: make(submitter=services.submitter, history=services.history, models=services.models)
         for name, make in shapes.items()
@@ -139,12 +139,13 @@ class OwnRoutes:
 
     services: Services
     contracts: Mapping[str, Contract]
+    routes: Sequence[Route]
 
     @property
     def functions(self) -> Mapping[str, RouteFunction]:
-        """What answers each route, by its name."""
+        """What answers each route, by its name; one function serves every route that makes an image."""
         return {
-            "createGeneration": self.create_generation,
+            **{route.name: self.create_generation for route in self.routes if route.task},
             "listGenerations": self.list_generations,
             "showGeneration": self.show_generation,
             "redirectToImage": self.redirect_to_image,

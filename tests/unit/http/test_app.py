@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 class Parrot:
     """A shape that answers what it is asked, and errors in one word."""
 
-    generator: Any
+    submitter: Any
+    history: Any
     models: Any
 
     @property
@@ -46,7 +47,7 @@ class Parrot:
 
 PARROT = Route(method="POST", path="/parrot/{voice}/{word}", name="repeat", shape="parrot", max_body=20)
 HAIKU = Route(
-    method="POST", path="/haiku", name="createGeneration", task="haiku", max_body=40, shape=surface.OWN_SHAPE
+    method="POST", path="/haiku", name="createHaiku", task="haiku", max_body=40, shape=surface.OWN_SHAPE
 )
 
 
@@ -84,8 +85,8 @@ def test_another_task_is_a_contract_and_a_row() -> None:
 
 def test_every_row_has_what_its_names_stand_for() -> None:
     """Shapes, contracts and functions that exist; no function is without a row."""
-    own = api.OwnRoutes(services=world().services, contracts=api.CONTRACTS)
-    others = {name: make(generator=None, models=()) for name, make in api.SHAPES.items()}
+    own = api.OwnRoutes(services=world().services, contracts=api.CONTRACTS, routes=surface.ROUTES)
+    others = {name: make(submitter=None, history=None, models=()) for name, make in api.SHAPES.items()}
     functions = {
         (name, function)
         for name, shape in {surface.OWN_SHAPE: own, **others}.items()
