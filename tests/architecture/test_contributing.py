@@ -1,0 +1,55 @@
+"""What CONTRIBUTING.md and the index of decisions say of places in the code is true."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+PAGES = (
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    *sorted((ROOT / "docs").rglob("*.md")),
+)
+
+
+def changes() -> list[list[str]]:
+    """Return the rows of "Where to change what": the change, its files, and what reminds of them."""
+    section = CONTRIBUTING.split("## Where to change what")[1].split("\n## ")[0]
+    rows = [line for line in section.splitlines() if line.startswith("| ")][1:]
+    return [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
+
+
+def paths_in(text: str) -> list[str]:
+    """Return what stands between backticks and has a slash inside: a path from the root of the repository."""
+    return re.findall(r"`([A-Za-z_.][\w.-]*(?:/[\w.-]+)+/?|[a-z]+/)`", text)
+
+
+@pytest.mark.parametrize("row", changes(), ids=lambda row: row[0])
+def test_a_change_is_made_in_files_that_exist(row: list[str]) -> None:
+    """Each row names at least one file to change, and one that reminds of the rest."""
+    assert paths_in(row[1])
+    assert paths_in(row[2])
+    assert [path for path in paths_in(f"{row[1]} {row[2]}") if not (ROOT / path).exists()] == []
+
+
+def test_the_table_answers_the_ordinary_changes() -> None:
+    """One row each."""
+    assert len(changes()) == 20
+
+
+def test_the_index_of_decisions_names_places_that_exist() -> None:
+    """A decision that no line links to any more is found here."""
+    index = (ROOT / "docs" / "decisions" / "README.md").read_text(encoding="utf-8")
+    places = "\n".join(line.split("|")[-2] for line in index.splitlines() if line.startswith("| ["))
+    assert [path for path in paths_in(places) if not (ROOT / path).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_of_a_page_leads_to_a_file(page: Path) -> None:
+    """Links between pages are relative."""
+    links = re.findall(r"\]\((?!https?:|mailto:|#|…)([^)#]+)", page.read_text(encoding="utf-8"))
+    assert [link for link in links if not (page.parent / link).exists()] == []
