@@ -10,6 +10,7 @@ from imagegen.generations.attempts import Attempts
 from imagegen.generations.generation import Generation
 from imagegen.generations.ledger import Ledger
 from imagegen.generations.ports import Deadline, JobQueue, Observer, Quotas, WebhookSender
+from imagegen.generations.submit import send
 
 
 class RetryLater(Exception):
@@ -106,19 +107,13 @@ class Jobs:
             if record.may_heal and record.webhook != "pending":
                 self.ledger.write(record.finish(self.ledger.moment()), replacing=record)
         if record.wants_message and self._postponed(record):
-            self._send(id_)
+            send(id_, queue=self.queue, observer=self.observer)
 
     def _postponed(self, record: Generation) -> bool:
         # A record that was settled or healed just now has a due time of its own already.
         if not self.ledger.is_due(record):
             return True
         return self.ledger.replaced(record.postpone(self.ledger.moment()), replacing=record)
-
-    def _send(self, id_: str) -> None:
-        try:
-            self.queue.send(id_)
-        except ImagegenError as exc:
-            self.observer.warned("a message was not sent; the sweeper sends it again", id_=id_, error=exc)
 
     def _call_webhook(self, record: Generation) -> None:
         try:

@@ -79,7 +79,7 @@ class Submitter:
             return self._replayed(stands, draft)
         if not asynchronous:
             return Submission(generation=self._made(draft, deadline), replayed=False)
-        self._send(draft.id)
+        send(draft.id, queue=self.queue, observer=self.observer)
         return Submission(generation=draft, replayed=False)
 
     def refuse_other_use(self, key: str, *, owner: str, fingerprint: str) -> None:
@@ -123,11 +123,13 @@ class Submitter:
             raise errors.in_progress(standing.id, retry_after=POLL_AFTER)
         return Submission(generation=standing, replayed=True)
 
-    def _send(self, id_: str) -> None:
-        try:
-            self.queue.send(id_)
-        except ImagegenError as exc:
-            self.observer.warned("a message was not sent; the sweeper sends it again", id_=id_, error=exc)
+
+def send(id_: str, *, queue: JobQueue, observer: Observer) -> None:
+    """Send a queued generation's message; if that fails, the sweeper sends it when the record is due."""
+    try:
+        queue.send(id_)
+    except ImagegenError as exc:
+        observer.warned("a message was not sent; the sweeper sends it again", id_=id_, error=exc)
 
 
 def _check_same(standing: Generation, fingerprint: str) -> None:
