@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from imagegen.http import surface
 from tests.support.environment import ENVIRONMENT
 
 ROOT = Path(__file__).parents[2] / "lambda"
@@ -164,6 +165,31 @@ def test_only_the_handlers_touch_the_environment(module: str) -> None:
 def test_nothing_in_the_functions_imports_what_describes_or_deploys_them(module: str) -> None:
     """The zip holds `lambda/` alone."""
     assert not imports_of(module)[1] & {"apidoc", "local", "stacks", "tests", "tools"}
+
+
+@pytest.mark.parametrize("module", [name for name in INSIDE if room_of(name) != "http"])
+def test_only_http_makes_headers(module: str) -> None:
+    """An error carries facts, such as `retry_after`; what they are called in HTTP is said in one room."""
+    texts = {node.value for node in ast.walk(tree_of(module)) if isinstance(node, ast.Constant)}
+    assert texts & {*surface.EXPOSED_HEADERS, *surface.UNEXPOSED_HEADERS} == set()
+
+
+@pytest.mark.parametrize("module", INSIDE)
+def test_no_exception_is_edited_in_flight(module: str) -> None:
+    """What is known later is told by another error, raised from the first."""
+    caught = {
+        node.name
+        for node in ast.walk(tree_of(module))
+        if isinstance(node, ast.ExceptHandler) and node.name is not None
+    }
+    edited = {
+        target.value.id
+        for node in ast.walk(tree_of(module))
+        if isinstance(node, ast.Assign | ast.AugAssign | ast.AnnAssign)
+        for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
+        if isinstance(target, ast.Attribute) and isinstance(target.value, ast.Name)
+    }
+    assert caught & edited == set()
 
 
 def run(program: str, environment: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
