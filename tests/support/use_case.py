@@ -1,0 +1,98 @@
+"""What the tests of `generations/` do to a world: submit and work, let time pass, cut an attempt off, count."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Final
+
+from imagegen import errors
+from imagegen.contracts.generation_request import GenerationRequest
+from imagegen.contracts.text_to_image.parameters import Prompt, TextToImage
+from imagegen.errors import ImagegenError
+from imagegen.generations.generation import Generation
+from imagegen.generations.submit import Submission
+from tests.support.fakes import World, png, world
+
+OWNER: Final = "alice" * 5 + "a"
+OTHER: Final = "bobby" * 5 + "b"
+KEY: Final = "key-of-sixteen-characters"
+REQUEST: Final = GenerationRequest(task=TextToImage(text_prompts=(Prompt(text="tea"),)))
+HOOKED: Final = replace(REQUEST, webhook_url="https://receiver.example/hook")
+DOWN: Final = errors.InternalError("The table did not answer.")
+NOT_STORED: Final = errors.StoreFailed("S3 did not confirm it.")
+UNBILLED: Final[list[ImagegenError]] = [
+    errors.ModelThrottled("Busy."),
+    errors.ModelUnavailable("Unreachable."),
+    errors.ModelRetired("Retired."),
+    errors.Misconfigured("No right."),
+    errors.InvalidParameter("Refused by the model."),
+]
+PAID: Final[list[ImagegenError]] = [
+    errors.OutcomeUnknown("Closed."),
+    errors.ModelTimeout("Late."),
+    errors.BadModelResponse("Odd."),
+    errors.ContentFiltered("Filtered."),
+]
+
+
+def code(error: ImagegenError) -> str:
+    """Return a test's name."""
+    return error.kind.code
+
+
+def submit(
+    service: World,
+    *,
+    key: str | None = KEY,
+    fingerprint: str = "fingerprint",
+    request: GenerationRequest = REQUEST,
+    asynchronous: bool = False,
+    owner: str = OWNER,
+) -> Submission:
+    """Submit one request."""
+    return service.submitter.submit(
+        request,
+        owner=owner,
+        fingerprint=fingerprint,
+        key=key,
+        asynchronous=asynchronous,
+        deadline=service.deadline(),
+    )
+
+
+def work(service: World) -> None:
+    """Take the next message, as the worker does."""
+    service.jobs.work(service.queue.sent.pop(0), service.deadline())
+
+
+def later(service: World, seconds: float = 86) -> None:
+    """Let time pass; by default, until a lease is over."""
+    service.clock.time += timedelta(seconds=seconds)
+
+
+def cut_off(service: World, *, stored: bool = False, asynchronous: bool = False) -> Generation:
+    """Leave a generation behind whose attempt was killed after its call, before or after it stored the image."""
+    draft = service.ledger.draft(
+        REQUEST, owner=OWNER, fingerprint="fingerprint", key=KEY, asynchronous=asynchronous
+    )
+    if asynchronous:
+        draft = service.ledger.start(draft)
+    service.quotas.take(OWNER, draft.quota_day)
+    service.ledger.write(draft, replacing=None)
+    if stored:
+        store_late(service, draft)
+    return draft
+
+
+def store_late(service: World, record: Generation) -> None:
+    """Let an attempt's image arrive in the bucket."""
+    donor = world()
+    made = submit(donor).generation
+    assert made.image is not None
+    service.images.put(record.image_name, png(), made.image)
+
+
+def counted(service: World) -> int:
+    """Return the caller's quota units."""
+    return sum(service.quotas.taken.values())

@@ -1,0 +1,205 @@
+"""An attempt at an image: it is stored, its end is recorded, and what was cut off is settled or healed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from imagegen import errors
+from tests.support.fakes import sdxl_answer, world
+from tests.support.use_case import DOWN, NOT_STORED, OWNER, PAID, counted, cut_off, later, store_late, submit
+
+# -- after payment ----------------------------------------------------------------------------------------------------
+
+
+def test_storing_is_tried_again_until_it_works() -> None:
+    """The image is paid for."""
+    service = world()
+    service.images.failures += [NOT_STORED] * 5
+    assert submit(service).generation.state == "succeeded"
+    assert service.clock.slept == sorted(service.clock.slept)
+    assert len(service.runtime.calls) == 1
+
+
+def test_storing_that_never_works_ends_before_the_invocation_does() -> None:
+    """As store_failed: paid, recorded, replayed."""
+    service = world()
+    service.images.failures += [NOT_STORED] * 1000
+    with pytest.raises(errors.StoreFailed):
+        submit(service)
+    assert sum(service.clock.slept) < 80
+    service.images.failures.clear()
+    with pytest.raises(errors.StoreFailed):
+        submit(service)
+    assert (len(service.runtime.calls), counted(service)) == (1, 1)
+
+
+def test_no_error_of_storing_is_taken_for_unbilled() -> None:
+    """Whatever the bucket's adapter says, the image was paid before."""
+    service = world()
+    service.images.failures += [errors.Misconfigured("No right to put.")] * 1000
+    with pytest.raises(errors.StoreFailed):
+        submit(service)
+    assert not service.store.only().restartable
+
+
+def test_an_image_that_turns_up_after_all_heals_the_failure() -> None:
+    """The put had worked and every answer was lost."""
+    service = world()
+    service.images.failures += [NOT_STORED] * 1000
+    with pytest.raises(errors.StoreFailed):
+        submit(service)
+    service.images.failures.clear()
+    store_late(service, service.store.only())
+    assert submit(service).generation.state == "succeeded"
+    assert service.store.only().state == "succeeded"
+
+
+def test_an_answer_that_is_not_a_png_never_reaches_the_bucket() -> None:
+    """It was paid, and it is not an image."""
+    service = world(answers=[sdxl_answer(b"<html>502 Bad Gateway</html>")])
+    with pytest.raises(errors.BadModelResponse):
+        submit(service)
+    assert service.images.objects == {}
+
+
+def test_a_defect_after_the_call_counts_as_paid() -> None:
+    """An exception that nobody foresaw must not free the key."""
+    service = world()
+    service.runtime.defect = RuntimeError("unforeseen")
+    with pytest.raises(errors.OutcomeUnknown):
+        submit(service)
+    with pytest.raises(errors.OutcomeUnknown):
+        submit(service)
+    assert (len(service.runtime.calls), counted(service)) == (1, 1)
+    assert ("defect", "RuntimeError") in service.observer.events
+
+
+# -- recording the end ------------------------------------------------------------------------------------------------
+
+
+def test_the_end_is_recorded_again_until_it_works() -> None:
+    """The image is stored; its record should say so."""
+    service = world()
+    service.runtime.before = lambda: service.store.failures.extend([DOWN] * 4)
+    submit(service)
+    assert service.store.only().state == "succeeded"
+
+
+def test_the_caller_gets_the_image_even_if_its_end_is_never_recorded() -> None:
+    """Whoever looks after the lease finds it in the bucket."""
+    service = world()
+    service.runtime.before = lambda: service.store.failures.extend([DOWN] * 1000)
+    made = submit(service).generation
+    service.store.failures.clear()
+    assert (made.state, service.store.only().state) == ("succeeded", "running")
+    later(service)
+    assert service.history.look_up(made.id, owner=OWNER).image == made.image
+    assert len(service.runtime.calls) == 1
+
+
+def test_an_unbilled_end_that_comes_too_late_gives_nothing_back() -> None:
+    """The attempt was given up as unknown meanwhile, and that stands."""
+    service = world(answers=[errors.Misconfigured("No.")])
+
+    def given_up() -> None:
+        later(service)
+        service.history.look_up(service.store.only().id, owner=OWNER)
+
+    service.runtime.before = given_up
+    with pytest.raises(errors.Misconfigured):
+        submit(service)
+    failure = service.store.only().failure
+    assert failure is not None
+    assert (failure.code, counted(service)) == ("outcome_unknown", 1)
+
+
+def test_a_failure_that_cannot_be_recorded_does_not_keep_its_caller_waiting() -> None:
+    """Three tries; then the lease ends it."""
+    service = world(answers=[PAID[0]])
+    service.runtime.before = lambda: service.store.failures.extend([DOWN] * 1000)
+    with pytest.raises(errors.OutcomeUnknown):
+        submit(service)
+    assert (len(service.store.failures), sum(service.clock.slept) < 1) == (997, True)
+    assert service.store.only().state == "running"
+
+
+# -- attempts that were cut off ---------------------------------------------------------------------------------------
+
+
+def test_a_cut_off_attempt_is_left_alone_while_its_lease_is_live() -> None:
+    """It may still be at it."""
+    service = world()
+    running = cut_off(service, stored=True)
+    later(service, 84)
+    assert service.history.look_up(running.id, owner=OWNER).state == "running"
+
+
+def test_a_cut_off_attempt_whose_image_is_there_is_finished_by_looking() -> None:
+    """Not by paying again."""
+    service = world()
+    running = cut_off(service, stored=True)
+    later(service)
+    found = service.history.look_up(running.id, owner=OWNER)
+    assert (found.state, service.runtime.calls) == ("succeeded", [])
+
+
+@pytest.mark.parametrize("way", ["the same key", "a look-up", "the sweeper"])
+def test_a_cut_off_attempt_without_an_image_ends_as_unknown(way: str) -> None:
+    """By whichever way somebody looks first; it stays counted."""
+    service = world()
+    running = cut_off(service)
+    later(service)
+    ways: dict[str, Callable[[], object]] = {
+        "the same key": lambda: submit(service),
+        "a look-up": lambda: service.history.look_up(running.id, owner=OWNER),
+        "the sweeper": lambda: service.jobs.sweep(limit=10),
+    }
+    try:
+        ways[way]()
+    except errors.OutcomeUnknown:
+        assert way == "the same key"
+    failure = service.store.only().failure
+    assert failure is not None
+    assert (failure.code, failure.paid, counted(service)) == ("outcome_unknown", True, 1)
+    assert service.runtime.calls == []
+
+
+def test_while_the_bucket_does_not_answer_a_cut_off_attempt_stays_as_it_is() -> None:
+    """No image seen is not the same as no image."""
+    service = world()
+    running = cut_off(service, stored=True)
+    later(service)
+    service.images.failures += [DOWN, DOWN]
+    assert service.history.look_up(running.id, owner=OWNER).state == "running"
+    with pytest.raises(errors.InProgress):
+        submit(service)
+    assert service.history.look_up(running.id, owner=OWNER).state == "succeeded"
+
+
+def test_a_slow_attempt_ends_well_though_it_was_given_up_meanwhile() -> None:
+    """Its image is the proof."""
+    service = world()
+
+    def given_up() -> None:
+        later(service)
+        assert service.history.look_up(service.store.only().id, owner=OWNER).state == "failed"
+
+    service.runtime.before = given_up
+    made = submit(service).generation
+    assert (made.state, service.store.only().state) == ("succeeded", "succeeded")
+
+
+def test_an_attempt_whose_generation_was_deleted_removes_its_own_image() -> None:
+    """And its caller learns that it is gone."""
+    service = world()
+
+    def deleted() -> None:
+        later(service)
+        service.history.delete(service.store.only().id, owner=OWNER)
+
+    service.runtime.before = deleted
+    with pytest.raises(errors.Gone):
+        submit(service)
+    assert (service.store.only().state, service.images.objects) == ("deleted", {})

@@ -1,0 +1,84 @@
+"""Jobs: the call-backs to the webhook of a generation that has ended."""
+
+from __future__ import annotations
+
+import pytest
+
+from imagegen import errors
+from imagegen.generations import generation as generations
+from imagegen.generations.jobs import RetryLater
+from tests.support.fakes import world
+from tests.support.use_case import DOWN, HOOKED, PAID, later, submit, work
+
+
+def test_a_webhook_is_told_once_when_it_accepts() -> None:
+    """And the record says that it was."""
+    service = world()
+    submit(service, request=HOOKED, asynchronous=True)
+    work(service)
+    assert service.webhook.told == [(HOOKED.webhook_url, "succeeded")]
+    assert (service.store.only().webhook, service.store.only().due_at) == ("delivered", None)
+
+
+def test_a_failure_is_told_to_the_webhook_too() -> None:
+    """Whoever waits learns that waiting is over."""
+    service = world(answers=[PAID[1]])
+    submit(service, request=HOOKED, asynchronous=True)
+    work(service)
+    assert service.webhook.told == [(HOOKED.webhook_url, "failed")]
+
+
+def test_a_webhook_that_does_not_accept_is_told_again_and_then_given_up() -> None:
+    """The image is not made again for it."""
+    service = world()
+    id_ = submit(service, request=HOOKED, asynchronous=True).generation.id
+    service.webhook.answers += ["again"] * 100
+    for _ in range(generations.MAX_WEBHOOK_TRIES - 1):
+        with pytest.raises(RetryLater):
+            service.jobs.work(id_, service.deadline())
+    service.jobs.work(id_, service.deadline())
+    service.jobs.work(id_, service.deadline())
+    assert len(service.webhook.told) == generations.MAX_WEBHOOK_TRIES
+    assert (service.store.only().webhook, len(service.runtime.calls)) == ("failed", 1)
+
+
+def test_a_webhook_that_must_not_be_called_is_not_tried_again() -> None:
+    """A private address, say."""
+    service = world()
+    submit(service, request=HOOKED, asynchronous=True)
+    service.webhook.answers.append("refused")
+    work(service)
+    assert service.store.only().webhook == "failed"
+
+
+def test_a_webhook_that_cannot_be_signed_counts_as_a_try() -> None:
+    """Its secret cannot be read: that has an end, too."""
+    service = world()
+    id_ = submit(service, request=HOOKED, asynchronous=True).generation.id
+    service.webhook.failures += [errors.Misconfigured("No secret.")]
+    with pytest.raises(RetryLater):
+        service.jobs.work(id_, service.deadline())
+    assert service.store.only().webhook_tries == 1
+
+
+def test_a_webhook_whose_message_was_lost_is_told_by_way_of_the_sweeper() -> None:
+    """A generation that the sweeper settled has no message at all."""
+    service = world()
+    id_ = submit(service, request=HOOKED, asynchronous=True).generation.id
+    service.runtime.defect = SystemExit()
+    with pytest.raises(SystemExit):
+        work(service)
+    later(service)
+    service.jobs.sweep(limit=10)
+    assert service.queue.sent == [id_]
+    work(service)
+    assert service.webhook.told == [(HOOKED.webhook_url, "failed")]
+
+
+def test_a_success_that_is_not_recorded_is_not_told() -> None:
+    """The receiver would ask and be shown that it still runs."""
+    service = world()
+    submit(service, request=HOOKED, asynchronous=True)
+    service.runtime.before = lambda: service.store.failures.extend([DOWN] * 1000)
+    work(service)
+    assert service.webhook.told == []

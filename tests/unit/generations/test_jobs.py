@@ -1,0 +1,237 @@
+"""Jobs: working on a message, burying one that was given up, and sweeping up what is due."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from imagegen import errors
+from imagegen.errors import ImagegenError
+from imagegen.generations.jobs import RetryLater
+from tests.support.fakes import sdxl_answer, world
+from tests.support.interrupted_store import interrupted
+from tests.support.use_case import (
+    DOWN,
+    HOOKED,
+    OWNER,
+    PAID,
+    UNBILLED,
+    code,
+    counted,
+    cut_off,
+    later,
+    store_late,
+    submit,
+    work,
+)
+
+# -- working on a job -------------------------------------------------------------------------------------------------
+
+
+def test_the_kill_switch_holds_for_jobs_that_are_queued_already() -> None:
+    """They wait for it to be released, and cost nothing."""
+    service = world()
+    submit(service, asynchronous=True)
+    service.quotas.switched_off = True
+    with pytest.raises(RetryLater):
+        work(service)
+    assert (service.store.only().state, service.runtime.calls) == ("queued", [])
+    service.quotas.switched_off = False
+    service.jobs.work(service.store.only().id, service.deadline())
+    assert service.store.only().state == "succeeded"
+
+
+def test_of_two_workers_that_race_for_a_job_one_calls_the_model() -> None:
+    """The other's message comes back."""
+    service = world()
+    id_ = submit(service, asynchronous=True).generation.id
+    slow = interrupted(service, after_get=lambda: work(service))
+    with pytest.raises(RetryLater):
+        slow.jobs.work(id_, service.deadline())
+    assert (service.store.only().state, len(service.runtime.calls)) == ("succeeded", 1)
+
+
+def test_a_message_for_a_live_attempt_comes_back() -> None:
+    """It is the only one that would notice if the attempt died."""
+    service = world()
+    running = cut_off(service, asynchronous=True)
+    with pytest.raises(RetryLater):
+        service.jobs.work(running.id, service.deadline())
+
+
+@pytest.mark.parametrize("error", UNBILLED[:2], ids=code)
+def test_a_job_that_only_has_to_wait_goes_back_to_the_queue(error: ImagegenError) -> None:
+    """It is not failed, not paid, and stays counted."""
+    service = world(answers=[error])
+    submit(service, asynchronous=True)
+    with pytest.raises(RetryLater):
+        service.jobs.work(service.queue.sent[0], service.deadline())
+    waiting = service.store.only()
+    assert (waiting.state, waiting.paid_attempts, counted(service)) == ("queued", 0, 1)
+    service.runtime.answers[:] = [sdxl_answer()]
+    work(service)
+    assert service.store.only().state == "succeeded"
+
+
+@pytest.mark.parametrize("error", [*UNBILLED[2:], *PAID], ids=code)
+def test_a_job_that_no_waiting_helps_ends_and_is_acknowledged(error: ImagegenError) -> None:
+    """The record says why; what was unbilled gives its unit back."""
+    service = world(answers=[error])
+    submit(service, asynchronous=True)
+    work(service)
+    failure = service.store.only().failure
+    assert failure is not None
+    assert failure.code == error.kind.code
+    assert counted(service) == (0 if error.kind.paid == "no" else 1)
+
+
+def test_a_message_of_a_generation_that_is_not_there_is_acknowledged() -> None:
+    """Its record has expired, or it never was one of ours."""
+    world().jobs.work("gen_" + "a" * 26, world().deadline())
+
+
+def test_a_stale_message_starts_a_key_that_was_used_again_only_once() -> None:
+    """Old and new message are the same job."""
+    service = world(answers=[errors.Misconfigured("No."), sdxl_answer()])
+    submit(service, asynchronous=True)
+    work(service)
+    made = submit(service, asynchronous=True)
+    assert not made.replayed
+    work(service)
+    service.jobs.work(made.generation.id, service.deadline())
+    assert (len(service.runtime.calls), counted(service)) == (2, 1)
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3])
+def test_attempts_that_are_cut_off_are_paid_up_to_the_limit_and_no_further(limit: int) -> None:
+    """Each is granted once; then the outcome is unknown."""
+    service = world(max_paid_attempts=limit)
+    service.runtime.defect = SystemExit()
+    id_ = submit(service, asynchronous=True).generation.id
+    for _ in range(limit):
+        with pytest.raises(SystemExit):
+            service.jobs.work(id_, service.deadline())
+        later(service)
+    service.jobs.work(id_, service.deadline())
+    failure = service.store.only().failure
+    assert failure is not None
+    assert (failure.code, len(service.runtime.calls), counted(service)) == ("outcome_unknown", limit, 1)
+
+
+def test_before_another_paid_call_the_image_of_the_first_is_looked_for() -> None:
+    """It may have arrived after the first was given up."""
+    service = world(max_paid_attempts=2)
+    running = cut_off(service, asynchronous=True)
+    later(service)
+    assert service.history.look_up(running.id, owner=OWNER).state == "queued"
+    store_late(service, running)
+    service.jobs.work(running.id, service.deadline())
+    assert (service.store.only().state, service.runtime.calls) == ("succeeded", [])
+
+
+def test_a_limit_that_was_lowered_ends_what_is_above_it() -> None:
+    """The deployment's number holds at once."""
+    service = world(max_paid_attempts=2)
+    running = cut_off(service, asynchronous=True)
+    later(service)
+    service.history.look_up(running.id, owner=OWNER)
+    ledger = service.ledger
+    lowered = replace(ledger, limits=replace(ledger.limits, max_paid_attempts=1))
+    attempts = replace(service.attempts, ledger=lowered)
+    replace(service.jobs, ledger=lowered, attempts=attempts).work(running.id, service.deadline())
+    assert (service.store.only().state, service.runtime.calls) == ("failed", [])
+
+
+def test_a_synchronous_generation_is_never_paid_again() -> None:
+    """Its caller is gone; whoever comes back learns the outcome."""
+    service = world(max_paid_attempts=3)
+    running = cut_off(service)
+    later(service)
+    service.jobs.work(running.id, service.deadline())
+    assert (service.store.only().state, service.runtime.calls) == ("failed", [])
+
+
+# -- burying a job ----------------------------------------------------------------------------------------------------
+
+
+def test_a_job_whose_message_was_given_up_unpaid_fails_and_frees_its_key() -> None:
+    """Nothing was paid, so nothing stays counted."""
+    service = world()
+    id_ = submit(service, asynchronous=True).generation.id
+    service.jobs.bury(id_)
+    assert (service.store.only().restartable, counted(service)) == (True, 0)
+
+
+def test_a_job_whose_message_was_given_up_after_a_paid_call_ends_as_unknown() -> None:
+    """It stays counted."""
+    service = world(max_paid_attempts=2)
+    running = cut_off(service, asynchronous=True)
+    later(service)
+    service.jobs.bury(running.id)
+    failure = service.store.only().failure
+    assert failure is not None
+    assert (failure.code, counted(service)) == ("outcome_unknown", 1)
+
+
+def test_a_job_that_runs_is_not_buried() -> None:
+    """The dead letter waits for its end."""
+    service = world()
+    running = cut_off(service, asynchronous=True)
+    with pytest.raises(RetryLater):
+        service.jobs.bury(running.id)
+    assert service.store.only() == running
+
+
+def test_a_job_that_has_ended_stays_as_it_is_when_its_message_is_given_up() -> None:
+    """Also its webhook, which the sweeper tells."""
+    service = world()
+    submit(service, request=HOOKED, asynchronous=True)
+    service.webhook.answers.append("again")
+    with pytest.raises(RetryLater):
+        work(service)
+    ended = service.store.only()
+    service.jobs.bury(ended.id)
+    assert service.store.only() == ended
+
+
+# -- the sweep --------------------------------------------------------------------------------------------------------
+
+
+def test_a_message_that_was_lost_is_sent_again_by_the_sweeper() -> None:
+    """The row was written, the message was not."""
+    service = world()
+    service.queue.failures.append(DOWN)
+    submit(service, asynchronous=True)
+    later(service, 119)
+    assert (service.jobs.sweep(limit=10), service.queue.sent) == (0, [])
+    later(service, 1)
+    assert (service.jobs.sweep(limit=10), service.jobs.sweep(limit=10)) == (1, 0)
+    work(service)
+    assert service.store.only().state == "succeeded"
+
+
+def test_the_sweeper_looks_once_more_for_a_late_image_and_then_gives_up() -> None:
+    """Callers who look themselves are still served later."""
+    service = world()
+    running = cut_off(service)
+    later(service)
+    service.jobs.sweep(limit=10)
+    assert service.store.only().due_at is not None
+    later(service, 121)
+    service.jobs.sweep(limit=10)
+    assert (service.store.only().due_at, service.jobs.sweep(limit=10)) == (None, 0)
+    store_late(service, running)
+    assert service.history.look_up(running.id, owner=OWNER).state == "succeeded"
+
+
+def test_one_broken_record_does_not_keep_the_others_from_being_swept() -> None:
+    """It is noted as a defect."""
+    service = world()
+    service.queue.failures += [DOWN, DOWN, RuntimeError("unforeseen")]
+    ids = {submit(service, key=None, asynchronous=True).generation.id for _ in range(2)}
+    later(service, 121)
+    service.jobs.sweep(limit=10)
+    assert len(service.queue.sent) == 1
+    assert set(service.queue.sent) < ids
+    assert ("defect", "RuntimeError") in service.observer.events
