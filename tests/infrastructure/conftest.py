@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.infrastructure.synthesis import STAGES, Synthesized, synthesize
+from tests.support.synthesis import STAGES, Synthesized, synthesize
 
 if TYPE_CHECKING:
     from collections.abc import Callable

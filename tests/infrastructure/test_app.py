@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.infrastructure.synthesis import CONTEXT, ROOT
+from tests.support.synthesis import CONTEXT, ROOT
 
 QUIET = "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION"
 

@@ -14,7 +14,7 @@ from imagegen import errors
 from stacks.authentication import AUTHENTICATION, Authentication
 from stacks.http_api import HttpApi
 from stacks.stage import KEYS
-from tests.infrastructure.synthesis import CONTEXT, ENVIRONMENT, stage_config
+from tests.support.synthesis import CONTEXT, ENVIRONMENT, stage_config
 
 if TYPE_CHECKING:
     from constructs import Construct

@@ -11,7 +11,7 @@ from imagegen.settings import MAX_URL_TTL, Settings, SettingType
 from stacks.stage import KEYS, StageConfig, StageError
 
 if TYPE_CHECKING:
-    from tests.infrastructure.synthesis import Synthesized
+    from tests.support.synthesis import Synthesized
 
 FIELDS = {
     name: SettingType.of(type_) for name, type_ in get_type_hints(Settings, include_extras=True).items()

@@ -17,7 +17,7 @@ import pytest
 from stacks import bundling
 from stacks.bundling import KEPT_BUILDS, KEPT_SERVICES, RUNTIME_VERSION, Bundle, BundlingError, find_compiler
 from stacks.stage import Platform
-from tests.infrastructure.synthesis import ROOT
+from tests.support.synthesis import ROOT
 from tools.registries import uv_environment
 
 if TYPE_CHECKING:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from stacks.stage import KEYS, allowed
-from tests.infrastructure.synthesis import ROOT, stage_config
+from tests.support.synthesis import ROOT, stage_config
 
 if TYPE_CHECKING:
-    from tests.infrastructure.synthesis import Synthesized
+    from tests.support.synthesis import Synthesized
 
 DOCUMENT = (ROOT / "docs" / "configuration.md").read_text()
 ROWS = {

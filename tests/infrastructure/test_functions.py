@@ -10,12 +10,12 @@ import pytest
 
 from imagegen.settings import Settings
 from stacks.bundling import RUNTIME_VERSION
-from tests.infrastructure.synthesis import as_list
+from tests.support.synthesis import as_list
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.infrastructure.synthesis import Synthesized
+    from tests.support.synthesis import Synthesized
 
 FUNCTIONS = ("Api", "Worker")
 POWERTOOLS = {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE", "POWERTOOLS_LOG_LEVEL"}

@@ -12,7 +12,7 @@ from imagegen.errors import error_types
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.infrastructure.synthesis import Synthesized
+    from tests.support.synthesis import Synthesized
 
 EXPECTED = {
     "ACCESS_DENIED": (403, "forbidden"),

@@ -16,7 +16,7 @@ from tests.support.fakes import world
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.infrastructure.synthesis import Synthesized
+    from tests.support.synthesis import Synthesized
 
 ONE_ORIGIN = "cors_origins=https://app.example.com"
 TWO_ORIGINS = "cors_origins=https://a.example,https://b.example"

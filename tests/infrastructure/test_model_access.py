@@ -12,13 +12,13 @@ from aws_cdk import assertions
 
 from imagegen.models.registry import ModelRef, resolve
 from stacks.model_access import concurrency_for, invoke_arns, invoke_models, resolve_models
-from tests.infrastructure.synthesis import CONTEXT, ENVIRONMENT, build
+from tests.support.synthesis import CONTEXT, ENVIRONMENT, build
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from tests.infrastructure.synthesis import Synthesized
+    from tests.support.synthesis import Synthesized
 
 CORE = "stability.stable-image-core-v1:1"
 ULTRA = "stability.stable-image-ultra-v1:1"

@@ -12,12 +12,12 @@ from cdk_nag import AwsSolutionsChecks, ServerlessChecks
 from cfnlint.api import ManualArgs, lint  # type: ignore[import-untyped]
 
 from stacks.policy_checks import accept_findings, accepted_findings, add_checks
-from tests.infrastructure.synthesis import STAGES, build, stage_config
+from tests.support.synthesis import STAGES, build, stage_config
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.infrastructure.synthesis import Synthesized
+    from tests.support.synthesis import Synthesized
 
 Finding = tuple[str, str]
 

@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from stacks.stage import KEYS, StageConfig, StageError, allowed, load_stage
-from tests.infrastructure.synthesis import CONTEXT, STAGES, stage_config
+from tests.support.synthesis import CONTEXT, STAGES, stage_config
 
 LISTED = ["stability.stable-image-core-v1:1"]
 

@@ -13,7 +13,7 @@ from stacks.stage import KEYS
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.infrastructure.synthesis import Synthesized
+    from tests.support.synthesis import Synthesized
 
 
 def denials(policy: dict[str, Any]) -> list[dict[str, Any]]:

@@ -6,9 +6,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.local import instances
-from tests.local.instances import Instance
-from tests.local.stack import Stack, StandIn
+from tests.support import local_instances as instances
+from tests.support.deployed_stack import Stack, StandIn
+from tests.support.local_instances import Instance
 
 LOOPBACK = ["127.0.0.1", "::1", "localhost"]
 HERE = Path(__file__).parent

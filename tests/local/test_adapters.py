@@ -19,7 +19,7 @@ from imagegen.adapters.s3 import S3Images
 from imagegen.adapters.sqs import SqsJobs
 from imagegen.adapters.system import SystemClock, SystemRandomness
 from imagegen.generations.generation import Generation, StoredImage
-from tests.local.stack import Stack
+from tests.support.deployed_stack import Stack
 from tests.support.fakes import CORE, png
 from tests.support.records import NEXT, RECORD
 from tests.support.tasks import image_name

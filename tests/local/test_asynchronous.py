@@ -13,11 +13,11 @@ import httpx
 import pytest
 
 from imagegen.http.app import create_app
-from tests.local import real_parts
-from tests.local.callers import await_empty, awaited, logged, polled
-from tests.local.stack import Stack, StandIn
+from tests.support import real_parts
+from tests.support.deployed_stack import Stack, StandIn
 from tests.support.events import event, send
 from tests.support.fakes import FakeObserver
+from tests.support.stack_callers import await_empty, awaited, logged, polled
 
 LONG_AGO = -600.0
 """Seconds; a record that old is due, if it still waits."""

@@ -26,12 +26,12 @@ from imagegen.worker import NotAcknowledged
 from local.bedrock.refusals import STATUS_OF
 from local.bedrock.settings import Settings as ModelSettings
 from local.bedrock.stand_in import StandIn as Model
-from tests.local import real_parts
-from tests.local.callers import awaited, logged, polled
-from tests.local.real_parts import Poller, ShiftedClock, Wired
-from tests.local.stack import Stack, StandIn
+from tests.support import real_parts
+from tests.support.deployed_stack import Stack, StandIn
 from tests.support.events import Answer, Context, event, send
 from tests.support.fakes import CORE, FakeClock, FakeDeadline
+from tests.support.real_parts import Poller, ShiftedClock, Wired
+from tests.support.stack_callers import awaited, logged, polled
 
 if TYPE_CHECKING:
     import httpx

@@ -10,8 +10,8 @@ import boto3
 import httpx
 import pytest
 
-from tests.local.callers import fresh_key
-from tests.local.stack import Stack, StandIn
+from tests.support.deployed_stack import Stack, StandIn
+from tests.support.stack_callers import fresh_key
 
 
 @pytest.fixture(autouse=True)

@@ -21,12 +21,12 @@ from imagegen.generations.generation import Generation
 from imagegen.http.app import create_app
 from local.bedrock.settings import Settings as ModelSettings
 from local.bedrock.stand_in import StandIn as Model
-from tests.local import real_parts
-from tests.local.mortal import KILLED, Errand, Mortals, Point
-from tests.local.real_parts import Poller, Wired
-from tests.local.stack import Stack
+from tests.support import real_parts
+from tests.support.deployed_stack import Stack
 from tests.support.events import event, received, send
 from tests.support.fakes import CORE, FakeClock, FakeDeadline, FakeObserver
+from tests.support.mortal_workers import KILLED, Errand, Mortals, Point
+from tests.support.real_parts import Poller, Wired
 from tests.support.tasks import image_name
 
 CASES_A_POINT: Final = 12

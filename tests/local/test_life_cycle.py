@@ -17,8 +17,8 @@ import pytest
 
 from local import ports, processes
 from local.state import file as state_file
-from tests.local.instances import CONFIG, ENVIRON, STRICT, Instance
-from tests.local.stack import Stack
+from tests.support.deployed_stack import Stack
+from tests.support.local_instances import CONFIG, ENVIRON, STRICT, Instance
 
 MEMBERS = {
     "api_url",

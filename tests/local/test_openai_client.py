@@ -17,7 +17,7 @@ from local.certificates import trust
 if TYPE_CHECKING:
     import httpx
 
-    from tests.local.stack import Stack, StandIn
+    from tests.support.deployed_stack import Stack, StandIn
 
 PROMPT = "Sri lanka tea plantation, seen by another client."
 

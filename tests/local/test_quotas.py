@@ -16,8 +16,8 @@ import pytest
 from imagegen.http.app import create_app
 from local.bedrock.settings import Settings as ModelSettings
 from local.bedrock.stand_in import StandIn as Model
-from tests.local import real_parts
-from tests.local.stack import Stack
+from tests.support import real_parts
+from tests.support.deployed_stack import Stack
 from tests.support.events import KEY, OTHER_KEY, Answer, event, send
 from tests.support.fakes import CORE, FakeObserver
 

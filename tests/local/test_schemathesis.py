@@ -19,7 +19,7 @@ from apidoc.document import document
 if TYPE_CHECKING:
     import httpx
 
-    from tests.local.stack import Stack
+    from tests.support.deployed_stack import Stack
 
 CHECKS: Final = [
     not_a_server_error,

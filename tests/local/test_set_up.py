@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.local.instances import ENVIRON
+from tests.support.local_instances import ENVIRON
 from tools.checkout import CHECKOUT
 from tools.registries import names_unreachable_registry, uv_settings
 from tools.set_up import steps

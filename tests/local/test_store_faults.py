@@ -19,9 +19,9 @@ from imagegen.adapters.sqs import SqsJobs
 from imagegen.adapters.system import SystemClock
 from imagegen.errors import ImagegenError
 from imagegen.generations.generation import StoredImage
-from tests.local.faulty_server import CLOSED, HANGING, FaultyServer, Reply, Request, Script, cut, whole
 from tests.support.fakes import CORE, FakeRandomness
 from tests.support.far_side import session
+from tests.support.faulty_server import CLOSED, HANGING, FaultyServer, Reply, Request, Script, cut, whole
 from tests.support.records import NEXT, NOW, RECORD
 from tests.support.tasks import image_name
 

@@ -21,12 +21,12 @@ from imagegen.http.app import create_app
 from imagegen.worker import NotAcknowledged
 from local.bedrock.settings import Settings as ModelSettings
 from local.bedrock.stand_in import StandIn as Model
-from tests.local import real_parts
-from tests.local.callers import polled
-from tests.local.real_parts import Wired
-from tests.local.stack import Stack, StandIn
+from tests.support import real_parts
+from tests.support.deployed_stack import Stack, StandIn
 from tests.support.events import event, received, send
 from tests.support.fakes import CORE, FakeClock, FakeDeadline, FakeObserver
+from tests.support.real_parts import Wired
+from tests.support.stack_callers import polled
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.event_handler import APIGatewayRestResolver

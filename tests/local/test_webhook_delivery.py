@@ -18,7 +18,7 @@ from imagegen.adapters.system import SystemClock
 from imagegen.adapters.webhook import SignedCallbacks
 from imagegen.generations.generation import Failure
 from local import certificates
-from tests.local.faulty_server import CLOSED, HANGING, FaultyServer, Reply, Request, whole
+from tests.support.faulty_server import CLOSED, HANGING, FaultyServer, Reply, Request, whole
 from tests.support.records import ENDED, SECRET
 
 HOST = "hooks.execute-api.localhost"

@@ -30,7 +30,9 @@ from imagegen.models.registry import resolve
 from local import certificates
 from local.bedrock.settings import Settings
 from local.bedrock.stand_in import StandIn
-from tests.local.faulty_server import (
+from tests.support.fakes import CORE, FakeClock, World, world
+from tests.support.far_side import session
+from tests.support.faulty_server import (
     CLOSED,
     HANGING,
     FaultyServer,
@@ -40,8 +42,6 @@ from tests.local.faulty_server import (
     stalled,
     whole,
 )
-from tests.support.fakes import CORE, FakeClock, World, world
-from tests.support.far_side import session
 
 REQUEST = GenerationRequest(task=TextToImage(text_prompts=(Prompt(text="tea"),), seed=7))
 WHOLE = resolve(CORE, region="us-west-2")

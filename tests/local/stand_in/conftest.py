@@ -8,7 +8,7 @@ import pytest
 
 from local.bedrock.settings import Settings
 from local.bedrock.stand_in import StandIn
-from tests.local.stand_in.calls import SDXL, client_of
+from tests.support.stand_in_calls import SDXL, client_of
 
 if TYPE_CHECKING:
     from mypy_boto3_bedrock_runtime import BedrockRuntimeClient

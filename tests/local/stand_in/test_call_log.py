@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import httpx
 
 from local.bedrock.stand_in import StandIn
-from tests.local.stand_in.calls import CORE, SDXL, ULTRA, core, eventually, invoke, refusal
+from tests.support.stand_in_calls import CORE, SDXL, ULTRA, core, eventually, invoke, refusal
 
 if TYPE_CHECKING:
     from mypy_boto3_bedrock_runtime import BedrockRuntimeClient

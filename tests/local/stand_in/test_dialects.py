@@ -9,7 +9,7 @@ import pytest
 from local.bedrock.sdxl import CLIP_GUIDANCE_PRESETS, SAMPLERS, SIZES, STYLE_PRESETS
 from local.bedrock.stable_image import PIXELS_OF
 from local.bedrock.stand_in import StandIn
-from tests.local.stand_in.calls import (
+from tests.support.stand_in_calls import (
     CORE,
     FAMILY,
     SD35,

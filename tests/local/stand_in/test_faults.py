@@ -17,7 +17,7 @@ from botocore.exceptions import (
 from local.bedrock.refusals import STATUS_OF
 from local.bedrock.rules import ACTIONS
 from local.bedrock.stand_in import StandIn
-from tests.local.stand_in.calls import (
+from tests.support.stand_in_calls import (
     CORE,
     MODELLED,
     SDXL,

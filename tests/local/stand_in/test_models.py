@@ -8,7 +8,7 @@ import pytest
 from local.bedrock.refusals import END_OF_LIFE
 from local.bedrock.settings import Settings
 from local.bedrock.stand_in import StandIn
-from tests.local.stand_in.calls import (
+from tests.support.stand_in_calls import (
     CORE,
     PROVISIONED,
     RETIRED,

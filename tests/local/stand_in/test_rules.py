@@ -9,7 +9,7 @@ import pytest
 
 from local.bedrock.rules import RuleError
 from local.bedrock.stand_in import StandIn
-from tests.local.stand_in.calls import CORE, PROVISIONED, SDXL, ULTRA, core, invoke, refusal, sdxl
+from tests.support.stand_in_calls import CORE, PROVISIONED, SDXL, ULTRA, core, invoke, refusal, sdxl
 
 if TYPE_CHECKING:
     from mypy_boto3_bedrock_runtime import BedrockRuntimeClient

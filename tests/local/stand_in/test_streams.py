@@ -12,7 +12,7 @@ from urllib3.exceptions import ProtocolError
 
 from local.bedrock.event_stream import STREAM_ERRORS
 from local.bedrock.stand_in import StandIn
-from tests.local.stand_in.calls import CORE, core, invoke
+from tests.support.stand_in_calls import CORE, core, invoke
 
 if TYPE_CHECKING:
     from mypy_boto3_bedrock_runtime import BedrockRuntimeClient

@@ -21,7 +21,7 @@ from botocore.exceptions import (
 from local import certificates
 from local.bedrock.settings import Settings
 from local.bedrock.stand_in import StandIn
-from tests.local.stand_in.calls import CHECKOUT, CORE, SDXL, client_of, core, eventually, invoke, refusal
+from tests.support.stand_in_calls import CHECKOUT, CORE, SDXL, client_of, core, eventually, invoke, refusal
 
 if TYPE_CHECKING:
     from mypy_boto3_bedrock_runtime import BedrockRuntimeClient

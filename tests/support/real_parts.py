@@ -19,7 +19,7 @@ from imagegen.settings import Settings
 from imagegen.wiring import Service, assemble, wire
 from imagegen.worker import Worker
 from local.emulator import CREDENTIALS
-from tests.local.stack import Stack
+from tests.support.deployed_stack import Stack
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient

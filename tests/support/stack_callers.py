@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import boto3
 
-from tests.local.stack import Stack
+from tests.support.deployed_stack import Stack
 
 if TYPE_CHECKING:
     import httpx

@@ -1,7 +1,7 @@
 """Workers that die: a warm process forks one for each errand, and it kills itself at the point it was given.
 
-`python -m tests.local.mortal` runs it, with the environment of a function. Errands come in on standard input and the
-exit statuses go out on standard output, one JSON line each; -9 is a worker that was killed.
+`python -m tests.support.mortal_workers` runs it, with the environment of a function. Errands come in on standard
+input and the exit statuses go out on standard output, one JSON line each; -9 is a worker that was killed.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from imagegen.generations.retry import InvocationDeadline
 from imagegen.http.app import create_app
 from imagegen.worker import NotAcknowledged
-from tests.local.real_parts import Wired, rewired, shifted, wired
 from tests.support.events import Context
 from tests.support.fakes import FakeObserver
+from tests.support.real_parts import Wired, rewired, shifted, wired
 from tools.checkout import CHECKOUT
 
 KILLED: Final = -signal.SIGKILL
@@ -70,7 +70,7 @@ class Mortals:
         path = os.pathsep.join([str(CHECKOUT / "lambda"), str(CHECKOUT)])
         python = {"PATH": os.defpath, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1"}
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.local.mortal"],
+            [sys.executable, "-m", "tests.support.mortal_workers"],
             cwd=CHECKOUT,
             env={**environment, **python},
             stdin=subprocess.PIPE,
