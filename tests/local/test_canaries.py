@@ -6,14 +6,12 @@ messages quote the prompt; what they log and count is captured. Over HTTP: the d
 
 from __future__ import annotations
 
-import base64
 import json
 import logging
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import boto3
 import pytest
@@ -21,211 +19,24 @@ from aws_lambda_powertools import Metrics
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 from imagegen.adapters.telemetry import PowertoolsObserver, create_logger
-from imagegen.http.app import create_app
-from imagegen.worker import NotAcknowledged
-from local.bedrock.refusals import STATUS_OF
 from local.bedrock.settings import Settings as ModelSettings
 from local.bedrock.stand_in import StandIn as Model
 from tests.support import real_parts
+from tests.support.canary import Canary
 from tests.support.deployed_stack import Stack, StandIn
-from tests.support.events import Answer, Context, event, send
+from tests.support.events import event
 from tests.support.fakes import CORE, FakeClock, FakeDeadline
-from tests.support.real_parts import Poller, ShiftedClock, Wired
+from tests.support.quoting import MODEL_FAILURES, OTHER_REFUSALS, REFUSED, asking, model_failures
+from tests.support.real_parts import Poller, ShiftedClock
 from tests.support.stack_callers import awaited, logged, polled
 
 if TYPE_CHECKING:
     import httpx
     from mypy_boto3_s3 import S3Client
 
-Body = Callable[[str], Any]
-Rule = Mapping[str, Any]
-
-Create = Callable[..., "Canary"]
+Create = Callable[..., Canary]
 
 PORTS: Final = ("store", "images", "runtime", "queue", "quotas")
-
-
-def asking(prompt: str, **others: Any) -> dict[str, Any]:
-    """Return a body that is valid, but for what is said otherwise."""
-    return {"text_prompts": [{"text": prompt}], **others}
-
-
-REFUSED: Final[Mapping[str, Body]] = {
-    "a text that is too long": lambda prompt: asking(prompt * 100),
-    "a control character": lambda prompt: asking(f"{prompt}\x00"),
-    "a reordered text": lambda prompt: asking(f"{prompt}\u202e"),
-    "half a surrogate pair": lambda prompt: f'{{"text_prompts":[{{"text":"{prompt}\\ud800"}}]}}',
-    "a prompt that is no list": lambda prompt: {"text_prompts": prompt},
-    "a prompt that is no object": lambda prompt: {"text_prompts": [prompt]},
-    "a prompt where a weight belongs": lambda prompt: {"text_prompts": [{"text": "a", "weight": prompt}]},
-    "a prompt under another name": lambda prompt: {"prompt": prompt},
-    "a prompt beside the text": lambda prompt: {"text_prompts": [{"text": prompt, "negative": prompt}]},
-    "a prompt for a seed": lambda prompt: asking("a", seed=prompt),
-    "a prompt for a style": lambda prompt: asking("a", style_preset=prompt),
-    "a prompt for a sampler": lambda prompt: asking("a", sampler=prompt),
-    "a prompt for a model": lambda prompt: asking("a", model=prompt),
-    "a prompt for extras": lambda prompt: asking("a", extras=prompt),
-    "a prompt in a webhook": lambda prompt: asking(prompt, webhook_url=f"http://example.com/{prompt}"),
-    "a size that does not exist": lambda prompt: asking(prompt, width=512, height=512),
-    "what the model cannot do": lambda prompt: asking(prompt, strict=True, cfg_scale=20, steps=40),
-    "no JSON": lambda prompt: f'{{"text_prompts":[{{"text":"{prompt}"',
-    "a name twice": lambda prompt: f'{{"text_prompts":[{{"text":"{prompt}","text":"{prompt}"}}]}}',
-    "a number that is none": lambda prompt: f'{{"text_prompts":[{{"text":"{prompt}","weight":NaN}}]}}',
-    "a deep nest": lambda prompt: "[" * 50 + json.dumps(prompt) + "]" * 50,
-    "a body that is too large": lambda prompt: asking(prompt, extras={"note": prompt * 1000}),
-    "a list": lambda prompt: [prompt],
-}
-
-OTHER_REFUSALS: Final[Mapping[str, Callable[[str], dict[str, Any]]]] = {
-    "bytes that are no text": lambda prompt: event(
-        "POST",
-        "/text-to-image",
-        base64.b64encode(prompt.encode() + b"\xff").decode(),
-        base64_encoded=True,
-    ),
-    "a media type": lambda prompt: event(
-        "POST", "/text-to-image", prompt, headers={"Content-Type": f"text/{prompt}"}
-    ),
-    "an idempotency key": lambda prompt: event(
-        "POST", "/text-to-image", asking(prompt), headers={"Idempotency-Key": f"{prompt}!"}
-    ),
-    "a cursor": lambda prompt: event("GET", "/generations", query={"cursor": prompt}),
-    "the OpenAI route": lambda prompt: event(
-        "POST", "/images/generations", {"prompt": prompt, "size": "13x13"}
-    ),
-    "the Stability route": lambda prompt: event(
-        "POST",
-        "/generation/stable-diffusion-xl-1024-v1-0/text-to-image",
-        asking(prompt, width=512, height=512),
-    ),
-}
-
-
-def model_failures(prompt: str) -> dict[str, Rule]:
-    """Return every way the model fails, with the prompt wherever the model can say something."""
-    return {
-        **{name: {"type": "error", "name": name, "message": f"Refused: {prompt}"} for name in STATUS_OF},
-        **{
-            f"status {status}": {"type": "status", "status": status, "body": prompt}
-            for status in (400, 403, 429, 500, 502, 503)
-        },
-        "retired": {"type": "retired"},
-        "filtered": {"type": "filtered", "reason": "output image"},
-        "prompt filter": {"type": "prompt_filter", "message": prompt},
-        "failed": {"type": "failed"},
-        "empty": {"type": "empty"},
-        "no JSON": {"type": "malformed", "body": prompt},
-        "a reason that quotes": {"type": "malformed", "body": json.dumps({"finish_reasons": [prompt]})},
-        "an image that is none": {
-            "type": "malformed",
-            "body": json.dumps({"seeds": [1], "finish_reasons": [None], "images": [prompt]}),
-        },
-        "a seed that is none": {
-            "type": "malformed",
-            "body": json.dumps({"seeds": [prompt], "finish_reasons": [None], "images": ["aGVsbG8="]}),
-        },
-        "bad base64": {"type": "bad_base64"},
-        "no PNG": {"type": "not_png", "content": "text"},
-        "half a PNG": {"type": "truncated_png"},
-        "cut": {"type": "cut"},
-        "close": {"type": "close"},
-        "stall": {"type": "stall"},
-        "hang": {"type": "hang"},
-    }
-
-
-MODEL_FAILURES: Final = tuple(model_failures(""))
-
-
-@dataclass(frozen=True)
-class SleepingContext(Context):
-    """Lambda's context for a service that only pretends to sleep: what it sleeps is gone all the same."""
-
-    clock: FakeClock = field(default_factory=FakeClock)
-
-    def get_remaining_time_in_millis(self) -> int:
-        """Return what is left."""
-        began = FakeClock().time
-        return self.milliseconds - int(1000 * (self.clock.time - began).total_seconds())
-
-
-class Broken:
-    """A port with a defect: every call raises an error that quotes the prompt."""
-
-    def __init__(self, prompt: str) -> None:
-        self._prompt = prompt
-
-    def __getattr__(self, name: str) -> Any:
-        def fail(*_: Any, **__: Any) -> None:
-            raise RuntimeError(f"{name} cannot handle {self._prompt}")
-
-        return fail
-
-
-@dataclass(kw_only=True)
-class Canary:
-    """One prompt, the service that it is sent to, and whatever is heard of it."""
-
-    prompt: str
-    service: Wired
-    observer: PowertoolsObserver
-    poller: Poller
-    clock: FakeClock
-    s3: S3Client
-    bucket: str
-    capsys: pytest.CaptureFixture[str]
-    caplog: pytest.LogCaptureFixture
-
-    def ask(self, request: Mapping[str, Any], *, service: Wired | None = None) -> Answer:
-        """Send a request as the handler does, and make sure that it fails."""
-        app = create_app((service or self.service).services)
-        with self.observer.publishing():
-            answer = send(app, request, context=SleepingContext(clock=self.clock))
-        assert answer.status >= 400
-        return answer
-
-    def work(self, *, service: Wired | None = None) -> int:
-        """Take the messages of the queue as the handler does, and return how many would come back."""
-        back = 0
-        for record in self.poller.drain():
-            try:
-                with self.observer.publishing():
-                    worker = (service or self.service).worker
-                    worker.take(SQSRecord(record), FakeDeadline(self.clock))
-            except NotAcknowledged:
-                back += 1
-            self.poller.acknowledge(record)
-        return back
-
-    def accept(self, *, service: Wired | None = None) -> None:
-        """Have the prompt accepted for later."""
-        request = event("POST", "/text-to-image", asking(self.prompt), headers={"Prefer": "respond-async"})
-        assert send(create_app((service or self.service).services), request).status == 202
-
-    def broken(self, *ports: str) -> Wired:
-        """Return the service with defects."""
-        return real_parts.rewired(
-            self.service, lambda name, port: Broken(self.prompt) if name in ports else port
-        )
-
-    def assert_silence(self, *answers: Answer) -> None:
-        """Look for the prompt in answers, output, logs of every library, and in the bucket."""
-        heard = self.capsys.readouterr()
-        spoken = {
-            "standard output": heard.out,
-            "standard error": heard.err,
-            "logs": "\n".join(f"{record.getMessage()} {record.__dict__}" for record in self.caplog.records),
-            "bodies": "\n".join(answer.content.decode("latin-1") for answer in answers),
-            "headers": "\n".join(f"{answer.headers}" for answer in answers),
-            "bucket": "\n".join(self._objects()),
-        }
-        assert [where for where, text in spoken.items() if self.prompt in text] == []
-
-    def _objects(self) -> Iterator[str]:
-        pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket)
-        for page in pages:
-            for found in page.get("Contents", []):
-                yield f"{found['Key']} {self.s3.head_object(Bucket=self.bucket, Key=found['Key'])}"
 
 
 @pytest.fixture(scope="module")
