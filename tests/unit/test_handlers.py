@@ -78,6 +78,15 @@ def test_a_request_is_answered_and_not_logged(
     assert PROMPT not in written.out + written.err
 
 
+def test_without_a_webhook_secret_a_webhook_is_refused(handler_of: Callable[[str], ModuleType]) -> None:
+    """Nobody could check its signature; `WEBHOOK_SECRET_ARN` switches webhooks on."""
+    body = {"text_prompts": [{"text": PROMPT}], "webhook_url": "https://receiver.example/hook"}
+    request = event("POST", "/text-to-image", body, headers={"Prefer": "respond-async"})
+    answer = json.loads(handler_of("api_handler").lambda_handler(request, Context())["body"])
+    assert answer["code"] == "invalid_parameter"
+    assert answer["errors"] == [{"field": "webhook_url", "message": "is not enabled in this deployment"}]
+
+
 def test_the_log_carries_the_id_that_the_caller_was_told(
     handler_of: Callable[[str], ModuleType], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -215,3 +215,21 @@ def test_the_sdk_does_not_log_requests(
     caplog.set_level(logging.DEBUG)
     create()
     assert not logging.getLogger(name).isEnabledFor(logging.DEBUG)
+
+
+class Unspeakable:
+    """A value that cannot be written, and whose error would quote a prompt."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("my-secret-prompt")
+
+
+def test_a_line_that_cannot_be_written_is_lost_without_a_trace(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], request: pytest.FixtureRequest
+) -> None:
+    """By default `logging` prints the error and what was logged to standard error."""
+    monkeypatch.setattr(logging, "raiseExceptions", True)
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", request.node.name)
+    create_logger().error("a line", value=Unspeakable())
+    written = capsys.readouterr()
+    assert (written.out, written.err) == ("", "")

@@ -33,6 +33,18 @@ def test_a_record_past_its_retention_is_not_shown_though_it_is_still_there() -> 
         service.history.look_up(made.id, owner=OWNER)
 
 
+@pytest.mark.parametrize("days", [7, 365])
+def test_a_record_is_shown_for_as_long_as_the_deployment_says(days: int) -> None:
+    """To the second: it is there before, and unknown afterwards."""
+    service = world(record_retention_days=days)
+    made = submit(service).generation
+    later(service, days * 86_400 - 1)
+    assert service.history.look_up(made.id, owner=OWNER) == made
+    later(service, 1)
+    with pytest.raises(errors.NotFound):
+        service.history.look_up(made.id, owner=OWNER)
+
+
 def test_an_image_that_was_removed_is_gone() -> None:
     """By its lifecycle, say."""
     service = world()

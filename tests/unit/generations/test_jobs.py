@@ -8,6 +8,7 @@ import pytest
 
 from imagegen import errors
 from imagegen.errors import ImagegenError
+from imagegen.generations import generation as generations
 from imagegen.generations.jobs import RetryLater
 from tests.support.fakes import sdxl_answer, world
 from tests.support.interrupted_store import interrupted
@@ -235,3 +236,36 @@ def test_one_broken_record_does_not_keep_the_others_from_being_swept() -> None:
     assert len(service.queue.sent) == 1
     assert set(service.queue.sent) < ids
     assert ("defect", "RuntimeError") in service.observer.events
+
+
+def test_the_sweep_leaves_alone_what_only_the_index_calls_due() -> None:
+    """The index lags: the job has been started since, and its attempt is running."""
+    service = world()
+    submit(service, asynchronous=True)
+    later(service, 121)
+    service.store.index_lags = True
+    running = service.ledger.start(service.store.only())
+    service.ledger.write(running, replacing=service.store.only())
+    assert service.jobs.sweep(limit=10) == 1
+    assert service.store.only() == running
+
+
+def test_a_message_is_sent_again_once_though_the_index_still_calls_it_due() -> None:
+    """The index lags behind the first sweep, which has postponed the record."""
+    service = world()
+    id_ = submit(service, asynchronous=True).generation.id
+    later(service, 121)
+    service.store.index_lags = True
+    assert (service.jobs.sweep(limit=10), service.jobs.sweep(limit=10)) == (1, 1)
+    assert service.queue.sent == [id_, id_]
+
+
+def test_a_job_that_the_sweep_has_queued_again_keeps_its_new_due_time() -> None:
+    """It waited for an hour, and would be due in an hour if it were postponed for its message as well."""
+    service = world(max_paid_attempts=2)
+    running = cut_off(service, asynchronous=True)
+    later(service, 3600)
+    service.jobs.sweep(limit=10)
+    queued = service.store.only()
+    assert (queued.state, service.queue.sent) == ("queued", [running.id])
+    assert queued.due_at == service.clock.now() + generations.RESEND_AFTER

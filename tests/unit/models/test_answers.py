@@ -165,6 +165,7 @@ def test_one_filtered_image_among_several_is_filtered() -> None:
         "AAA-",
         "AAA_",
         "☃",
+        "\x00cut",  # the mark that stands where an image was cut out
         5,
         None,
         ["AAAA"],

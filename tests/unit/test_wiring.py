@@ -1,0 +1,66 @@
+"""The wiring: a deployment's settings reach the part that they are for."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from imagegen import errors
+from imagegen.generations.ledger import Limits
+from imagegen.settings import Settings
+from imagegen.wiring import Service, wire
+from tests.support.fakes import FakeObserver
+from tests.support.far_side import answer, new_session
+from tests.support.use_case import KEY, OWNER, REQUEST
+from tests.unit.test_settings import ENVIRONMENT
+
+if TYPE_CHECKING:
+    import boto3
+    from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+
+SETTINGS = Settings.from_environment(ENVIRONMENT)
+
+
+def wired(settings: Settings, *, session: boto3.session.Session | None = None) -> Service:
+    """Wire a service over AWS clients that no test lets out."""
+    return wire(settings, session=session or new_session(), observer=FakeObserver())
+
+
+def test_the_limits_are_those_of_the_settings() -> None:
+    """Each number is another one, so that none can stand in for another."""
+    service = wired(
+        replace(
+            SETTINGS, function_timeout=71, model_timeout=53, max_paid_attempts=3, record_retention_days=17
+        )
+    )
+    limits = Limits(function_timeout=71, model_timeout=53, max_paid_attempts=3, record_retention_days=17)
+    assert {part.ledger.limits for part in (service.submitter, service.history, service.jobs)} == {limits}
+    assert service.submitter.attempts.caller.model_timeout == 53
+
+
+@pytest.mark.parametrize("days", [1, 400])
+def test_a_record_is_kept_for_the_days_of_the_settings(days: int) -> None:
+    """The number goes all the way from the environment into the record."""
+    service = wired(replace(SETTINGS, record_retention_days=days))
+    draft = service.submitter.ledger.draft(
+        REQUEST, owner=OWNER, fingerprint="fingerprint", key=KEY, asynchronous=True
+    )
+    assert draft.expires_at - draft.created_at == timedelta(days=days)
+
+
+def test_giving_a_quota_unit_back_sends_one_request() -> None:
+    """A second request would give the unit back twice if the first one had arrived."""
+    session, sent = new_session(), list[str]()
+
+    def refuse(request: AWSPreparedRequest, **_: Any) -> AWSResponse:
+        sent.append(request.url)
+        return answer(500, b"{}")
+
+    session.events.register("before-send.dynamodb", refuse)  # type: ignore[arg-type]  # an answer replaces sending
+    service = wired(replace(SETTINGS, daily_images_per_caller=5, daily_images=None), session=session)
+    with pytest.raises(errors.InternalError):
+        service.ports.quotas.give_back(OWNER, "2026-11-25")
+    assert len(sent) == 1
