@@ -6,7 +6,6 @@ import re
 from datetime import UTC
 
 from imagegen.adapters.system import SystemClock, SystemRandomness
-from imagegen.generations.retry import InvocationDeadline
 
 
 def test_the_time_of_day_is_in_utc() -> None:
@@ -30,8 +29,3 @@ def test_chance_stays_within_its_bounds() -> None:
     tokens = {chance.token() for _ in range(1000)}
     assert len(tokens) == 1000
     assert all(re.fullmatch("[a-z2-7]{26}", token) for token in tokens)
-
-
-def test_a_deadline_counts_lambdas_milliseconds_as_seconds() -> None:
-    """As its context tells them."""
-    assert InvocationDeadline(remaining_milliseconds=lambda: 1500).remaining() == 1.5
