@@ -1,11 +1,13 @@
 # Every target does its own set-up inside the checkout; `make demo` and `make test` are all that a fresh machine needs.
 .DEFAULT_GOAL := help
-.PHONY: help set-up demo test check up down status synth deploy destroy bench openapi lock clean
+.PHONY: help set-up demo quick test check up down status synth deploy destroy bench openapi lock clean
 
 STAGE ?= dev
 PYTHON := .venv/bin/python
 CDK := $(PYTHON) -m tools.cdk
-TESTS := $(PYTHON) -m pytest
+WORKERS ?= auto
+# one process a core; tests of one group stay together, and the longest groups begin first (tests/conftest.py)
+TESTS := $(PYTHON) -m pytest --numprocesses $(WORKERS) --dist loadgroup --no-loadscope-reorder
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | awk -F ':.*## ' '{ printf "make %-10s %s\n", $$1, $$2 }'
@@ -15,6 +17,9 @@ set-up: ## install what is missing into .venv/ and node_modules/ (every other ta
 
 demo: set-up ## one picture through the whole stack on this machine, saved to out/
 	@$(PYTHON) -m local demo
+
+quick: set-up ## unit, api and architecture tests without the slow ones, in under a minute
+	@$(TESTS) -m "not slow" tests/unit tests/api tests/architecture
 
 test: set-up ## the whole test suite
 	@$(TESTS)

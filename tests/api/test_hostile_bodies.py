@@ -67,6 +67,7 @@ def test_each_curated_input_is_refused_and_leaves_no_trace(hostile: HostileInput
     assert untouched(service)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", [OPENAI, STABILITY])
 def test_no_curated_input_does_more_on_the_other_routes(path: str) -> None:
     """Each is refused there, too."""
@@ -86,6 +87,7 @@ def check_refused_or_served(service: World, answer: Answer) -> None:
     assert not [what for what, _ in service.observer.events if what == "defect"]
 
 
+@pytest.mark.slow
 @thorough("bytes")
 @given(
     st.binary(max_size=300) | st.text(st.characters(exclude_categories=["Cs"]), max_size=200).map(str.encode)
@@ -98,6 +100,7 @@ def test_no_bytes_do_worse_than_be_refused(body: bytes) -> None:
     assert untouched(service)
 
 
+@pytest.mark.slow
 @thorough("raw")
 @given(raw_bodies)
 def test_no_body_does_worse_than_be_refused(body: bytes) -> None:
@@ -106,6 +109,7 @@ def test_no_body_does_worse_than_be_refused(body: bytes) -> None:
     check_refused_or_served(service, post(service, "/text-to-image", body))
 
 
+@pytest.mark.slow
 @thorough("near")
 @given(near_valid_members())
 def test_no_nearly_valid_body_does_worse_than_be_refused(members: dict[str, Any]) -> None:
@@ -122,6 +126,7 @@ openai_members = st.dictionaries(
 )
 
 
+@pytest.mark.slow
 @thorough("openai")
 @given(openai_members)
 def test_no_body_in_openais_shape_does_worse_than_be_refused(members: dict[str, Any]) -> None:
@@ -130,6 +135,7 @@ def test_no_body_in_openais_shape_does_worse_than_be_refused(members: dict[str, 
     check_refused_or_served(service, post(service, OPENAI, json.dumps(members).encode()))
 
 
+@pytest.mark.slow
 @thorough("stability")
 @given(near_valid_members() | json_values)
 def test_no_body_in_stabilitys_shape_does_worse_than_be_refused(value: Any) -> None:
@@ -138,6 +144,7 @@ def test_no_body_in_stabilitys_shape_does_worse_than_be_refused(value: Any) -> N
     check_refused_or_served(service, post(service, STABILITY, json.dumps(value).encode()))
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None, derandomize=True)
 @given(valid_bodies)
 def test_every_valid_body_is_served_or_refused_for_what_its_model_cannot_do(body: bytes) -> None:

@@ -8,7 +8,6 @@ its work undisturbed: messages come back, callers repeat their requests, the swe
 from __future__ import annotations
 
 import random
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
@@ -253,27 +252,10 @@ def ending(case: Case) -> str:
     return case.ended.failure.code if case.ended.failure else case.ended.state
 
 
-def table(cases: Sequence[Case]) -> str:
-    """Lay points and outcomes out for a terminal."""
-    endings = sorted({ending(case) for case in cases})
-    labels = list(dict.fromkeys(case.label for case in cases))
-    width = max(map(len, labels))
-    lines = [f"{'killed':{width}} {'kills':>6} {'billed':>7} " + " ".join(f"{name:>15}" for name in endings)]
-    for label in [*labels, ""]:
-        chosen = [case for case in cases if label in ("", case.label)]
-        ended = Counter(map(ending, chosen))
-        kills, billed = sum(case.kills for case in chosen), sum(case.billed for case in chosen)
-        numbers = " ".join(f"{ended[name]:>15}" for name in endings)
-        lines.append(f"{label or 'all':{width}} {kills:>6} {billed:>7} {numbers}")
-    return "\n".join(lines)
-
-
 def test_more_than_300_processes_are_killed_at_more_than_8_points(
-    cases: Sequence[Case], capsys: pytest.CaptureFixture[str]
+    cases: Sequence[Case],
 ) -> None:
-    """The table of points and outcomes is printed."""
-    with capsys.disabled():
-        print(f"\n{table(cases)}")  # noqa: T201 - evidence for whoever runs it
+    """Enough of each for a point to be hit at many moments."""
     assert sum(case.kills for case in cases) >= 300
     assert len({case.label for case in cases if case.kills}) >= 8
 

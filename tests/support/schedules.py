@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final, NamedTuple
@@ -87,6 +87,18 @@ class Scenario:
     attempts: type[Attempts] = Attempts
     caller: type[ModelCaller] = ModelCaller
     ledger: type[Ledger] = Ledger
+
+
+SCENARIOS: Final[Mapping[str, Scenario]] = {
+    "five deliveries": Scenario(one_by_one=5),
+    "four deliveries, two payable calls, a webhook": Scenario(
+        one_by_one=4, max_paid_attempts=2, webhook=True
+    ),
+    "four deliveries, three payable calls": Scenario(one_by_one=4, max_paid_attempts=3),
+    "two at once, one fault": Scenario(at_once=2, faults_in_all=1, max_paid_attempts=2, webhook=True),
+    "two at once after one": Scenario(one_by_one=1, at_once=2, faults_in_all=0),
+}
+"""What the suite explores, and what `make bench` has the figures of."""
 
 
 class Explorer:

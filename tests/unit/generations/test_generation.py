@@ -309,6 +309,7 @@ GENERATIONS = st.builds(
 )
 
 
+@pytest.mark.slow
 @given(GENERATIONS)
 def test_a_record_survives_being_text(one: Generation) -> None:
     """Every member, every type, any Unicode."""

@@ -17,6 +17,8 @@ from imagegen.models.dialect import Artifact, Translation
 from imagegen.models.registry import MODELS, Model
 from local.bedrock.catalogue import MODELS as STAND_IN_MODELS
 
+pytestmark = pytest.mark.slow
+
 EXAMPLES = settings(max_examples=100, deadline=None)
 ONE_OF_EACH_DIALECT = {id(model.dialect): model for model in MODELS}.values()
 every_dialect = pytest.mark.parametrize(

@@ -208,6 +208,7 @@ def test_extras_are_passed_on_untouched() -> None:
     assert json.dumps(image.parameters()["extras"]) == json.dumps(extras)
 
 
+@pytest.mark.slow
 @given(valid_members)
 def test_valid_requests_survive_being_stored(members: dict[str, Any]) -> None:
     """The contract's JSON, through text and back, is the same request."""
@@ -215,6 +216,7 @@ def test_valid_requests_survive_being_stored(members: dict[str, Any]) -> None:
     assert TextToImage.from_parameters(json.loads(json.dumps(image.parameters()))) == image
 
 
+@pytest.mark.slow
 @given(valid_bodies)
 def test_valid_bodies_pass_the_whole_door(body: bytes) -> None:
     """What must be accepted is accepted as bytes too, if it is not too long."""
@@ -222,6 +224,7 @@ def test_valid_bodies_pass_the_whole_door(body: bytes) -> None:
     assert text_to_image(schema.parse(members)).text_prompts[0].text == members["text_prompts"][0]["text"]
 
 
+@pytest.mark.slow
 @given(near_valid_members() | st.dictionaries(st.text(), json_values, max_size=5))
 def test_no_members_raise_anything_but_our_own_errors(members: dict[str, Any]) -> None:
     """Any JSON object is a request, or one of two errors with at most ten printable fields."""
@@ -236,6 +239,7 @@ def test_no_members_raise_anything_but_our_own_errors(members: dict[str, Any]) -
     assert all(len(error.field) <= 64 and len(error.message) <= 250 for error in errors)
 
 
+@pytest.mark.slow
 @given(raw_bodies, st.sampled_from([{}, {"content-type": ["application/json"]}]))
 def test_no_body_raises_anything_but_our_own_errors(body: bytes, headers: dict[str, list[str]]) -> None:
     """Bytes of any kind, through the whole door, are a request or an error of the caller's."""
