@@ -1,8 +1,8 @@
-"""`make bench`: prints the figures; takes about three minutes, and leaves a running service alone."""
+"""`make bench`: prints the figures; takes about four minutes, and leaves a running service alone."""
 
 import sys
 
-from benchmarks import drain, fresh_checkout, warm_requests
+from benchmarks import drain, fresh_checkout, schedules, warm_requests
 from benchmarks.figures import table
 from tools.failures import LocalError
 
@@ -17,6 +17,7 @@ def main() -> int:
         return 1
     print(table(measured))
     print(drained.lines())
+    print(schedules.lines())
     print("A fresh checkout still finds packages in the caches of pip, uv and npm, where they have any.")
     return 0
 

@@ -63,7 +63,7 @@ def anonymous(stack: Stack) -> Iterator[httpx.Client]:
 @pytest.fixture
 def stand_in(stack: Stack) -> Iterator[StandIn]:
     """The stand-in model of the stack, without rules and calls of other tests."""
-    with httpx.Client(base_url=stack.state.bedrock_url, trust_env=False, timeout=30) as client:
+    with httpx.Client(base_url=stack.state.bedrock_url, trust_env=False, timeout=120) as client:
         control = StandIn(client=client)
         control.reset()
         yield control

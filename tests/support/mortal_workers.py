@@ -34,7 +34,7 @@ from tools.checkout import CHECKOUT
 
 KILLED: Final = -signal.SIGKILL
 NOT_ACKNOWLEDGED: Final = 3
-_PATIENCE: Final = 60
+_PATIENCE: Final = 300
 """Seconds after which a worker that should have died is ended, which the test then sees."""
 
 

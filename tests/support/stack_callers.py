@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-PATIENCE: Final = 60.0
-"""Seconds that anything asynchronous may take."""
+PATIENCE: Final = 300.0
+"""Seconds that anything asynchronous may take; no test waits for their end."""
 
 _NUMBERS: Final = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
 

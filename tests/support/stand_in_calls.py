@@ -44,7 +44,7 @@ MODELLED = sorted(set(STATUS_OF) - {"ModelStreamErrorException"})
 
 
 def client_of(
-    stand_in: StandIn, *, verify: str | None = None, read_timeout: float = 10
+    stand_in: StandIn, *, verify: str | None = None, read_timeout: float = 60
 ) -> "BedrockRuntimeClient":
     """Return a client that sends each call once."""
     client: BedrockRuntimeClient = boto3.client(
@@ -54,7 +54,7 @@ def client_of(
         aws_access_key_id="test",
         aws_secret_access_key="test",
         verify=verify,
-        config=Config(retries={"total_max_attempts": 1}, read_timeout=read_timeout, connect_timeout=5),
+        config=Config(retries={"total_max_attempts": 1}, read_timeout=read_timeout, connect_timeout=60),
     )
     return client
 
@@ -90,8 +90,8 @@ def picture(text: str) -> Image.Image:
 
 
 def eventually(true: Callable[[], bool]) -> None:
-    """Wait for something to become true, for at most 20 s."""
-    deadline = time.monotonic() + 20
+    """Wait for something to become true, for at most two minutes."""
+    deadline = time.monotonic() + 120
     while not true():
         assert time.monotonic() < deadline
         time.sleep(0.02)

@@ -117,10 +117,10 @@ def test_a_rate_limit_throttles_what_is_over_it(bedrock: StandIn, client: "Bedro
 
 def test_a_rate_limit_lets_calls_through_again(bedrock: StandIn, client: "BedrockRuntimeClient") -> None:
     """Tokens come back at the rate."""
-    bedrock.configure({"action": {"type": "rate_limit", "per_second": 5, "burst": 1}})
+    bedrock.configure({"action": {"type": "rate_limit", "per_second": 0.4, "burst": 1}})
     invoke(client, CORE, core())
     refusal(client, CORE, core())
-    time.sleep(0.3)
+    time.sleep(2.6)
 
     assert invoke(client, CORE, core())["finish_reasons"] == [None]
 
@@ -131,21 +131,21 @@ def test_latency_delays_the_answer(bedrock: StandIn, client: "BedrockRuntimeClie
     began = time.monotonic()
     invoke(client, CORE, core())
 
-    assert 0.4 <= time.monotonic() - began < 3
+    assert time.monotonic() - began >= 0.4
 
 
 def test_the_model_takes_the_time_that_is_set(bedrock: StandIn, client: "BedrockRuntimeClient") -> None:
     """The setting holds for pictures, not for refusals."""
     bedrock.configure({"latency": 1})
+    header = "x-amzn-bedrock-invocation-latency"
     began = time.monotonic()
-    refusal(client, CORE, {})
-    refused = time.monotonic()
+    refused = refusal(client, CORE, {}).response["ResponseMetadata"]["HTTPHeaders"]
     answer = client.invoke_model(modelId=CORE, body=json.dumps(core()))
     answer["body"].read()
 
-    assert refused - began < 0.9
-    assert time.monotonic() - refused >= 1
-    assert int(answer["ResponseMetadata"]["HTTPHeaders"]["x-amzn-bedrock-invocation-latency"]) >= 1000
+    assert int(refused.get(header, 0)) < 1000
+    assert time.monotonic() - began >= 1
+    assert int(answer["ResponseMetadata"]["HTTPHeaders"][header]) >= 1000
 
 
 def test_a_hanging_call_ends_in_the_clients_time_out(bedrock: StandIn, hasty: "BedrockRuntimeClient") -> None:

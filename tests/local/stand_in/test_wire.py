@@ -148,7 +148,7 @@ def test_a_stopped_stand_in_no_longer_listens() -> None:
 def test_stopping_ends_idle_connections_too() -> None:
     """A client that keeps its connection learns of the end at once."""
     stand_in = StandIn(settings=Settings(instant=True)).start()
-    with socket.create_connection(("127.0.0.1", stand_in.port), timeout=5) as idle:
+    with socket.create_connection(("127.0.0.1", stand_in.port), timeout=60) as idle:
         idle.sendall(b"GET /_control/health HTTP/1.1\r\nHost: x\r\n\r\n")
         answer = idle.recv(4096)
         stand_in.stop()

@@ -89,7 +89,9 @@ def test_a_job_that_no_waiting_helps_ends_and_is_acknowledged(error: ImagegenErr
 
 def test_a_message_of_a_generation_that_is_not_there_is_acknowledged() -> None:
     """Its record has expired, or it never was one of ours."""
-    world().jobs.work("gen_" + "a" * 26, world().deadline())
+    service = world()
+    service.jobs.work("gen_" + "a" * 26, service.deadline())
+    assert (list(service.store.all()), service.runtime.calls, service.queue.sent) == ([], [], [])
 
 
 def test_a_stale_message_starts_a_key_that_was_used_again_only_once() -> None:
