@@ -19,7 +19,7 @@ settings.register_profile("explore", deadline=None, suppress_health_check=[Healt
 settings.load_profile("suite")
 
 
-@pytest.hookimpl(trylast=True)
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Give each test a group: `--dist loadgroup` runs the tests of one group in one process, one after the other.
 
@@ -63,5 +63,6 @@ def _group(item: pytest.Item) -> str:
 def _rank(item: pytest.Item) -> int:
     if item.path.is_relative_to(HERE / "local"):
         marker = item.get_closest_marker("xdist_group")
-        return 0 if marker is not None and marker.args[0] == "deployed stack" else 1
+        is_long = item.path.stem == "test_life_cycle" or (marker and marker.args[0] == "deployed stack")
+        return 0 if is_long else 1
     return 2 if item.get_closest_marker("slow") is not None else 3

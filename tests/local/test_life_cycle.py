@@ -104,17 +104,17 @@ def test_state_json_has_the_documented_members_and_only_its_owner_can_read_it(se
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
-def test_the_api_url_ends_in_the_stage_and_works_without_name_tricks(service: Instance) -> None:
+def test_the_api_url_ends_in_the_stage_and_works_without_name_tricks(running_instance: Instance) -> None:
     """curl, browsers and Python reach the same address."""
-    stack = Stack(state=service.state())
+    stack = Stack(state=running_instance.state())
     assert stack.state.api_url == f"{stack.state.aws_endpoint_url}/v1"
     with stack.client() as client:
         assert client.get("/health").status_code == httpx.codes.OK
 
 
-def test_both_keys_are_accepted_and_differ_and_none_is_refused(service: Instance) -> None:
+def test_both_keys_are_accepted_and_differ_and_none_is_refused(running_instance: Instance) -> None:
     """Two callers can be told apart, and a third stays outside."""
-    stack = Stack(state=service.state())
+    stack = Stack(state=running_instance.state())
     keys = (stack.state.api_key, stack.state.other_api_key, None)
     answers = []
     for key in keys:
@@ -200,9 +200,9 @@ def test_a_variable_that_cannot_be_used_is_one_sentence(
     assert done.stderr.count("\n") == 1
 
 
-def test_the_curl_line_of_the_demo_works_as_pasted(service: Instance, tmp_path: Path) -> None:
+def test_the_curl_line_of_the_demo_works_as_pasted(running_instance: Instance, tmp_path: Path) -> None:
     """It is one line with nothing to fill in, and answers with a picture's URL."""
-    done = service.run("demo", "--out", str(tmp_path))
+    done = running_instance.run("demo", "--out", str(tmp_path))
     assert done.returncode == 0, done.stderr
     line = next(line for line in done.stdout.splitlines() if line.startswith("curl"))
     pasted = subprocess.run(  # noqa: S603 - the line that a person would paste
@@ -212,26 +212,28 @@ def test_the_curl_line_of_the_demo_works_as_pasted(service: Instance, tmp_path: 
         text=True,
         check=True,
     )
-    assert json.loads(pasted.stdout)["artifacts"][0]["url"].startswith(service.state().aws_endpoint_url)
+    assert json.loads(pasted.stdout)["artifacts"][0]["url"].startswith(
+        running_instance.state().aws_endpoint_url
+    )
 
 
-def test_the_demo_saves_the_picture_and_says_what_it_is(service: Instance, tmp_path: Path) -> None:
+def test_the_demo_saves_the_picture_and_says_what_it_is(running_instance: Instance, tmp_path: Path) -> None:
     """The file is a PNG; path, model, seed, time and key are printed."""
-    done = service.run("demo", "--out", str(tmp_path))
+    done = running_instance.run("demo", "--out", str(tmp_path))
     (picture,) = tmp_path.iterdir()
     assert picture.read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
     said = dict(line.split(maxsplit=1) for line in done.stdout.splitlines() if len(line.split()) > 1)
     assert said["picture"] == str(picture)
     assert said["model"].startswith("stability.")
     assert 0 < int(said["seed"]) < 2**32
-    assert service.state().api_key in done.stdout
+    assert running_instance.state().api_key in done.stdout
 
 
-def test_status_says_where_the_service_listens(service: Instance) -> None:
+def test_status_says_where_the_service_listens(running_instance: Instance) -> None:
     """The same members as state.json, for people."""
-    done = service.run("status")
+    done = running_instance.run("status")
     assert done.returncode == 0
-    assert service.state().api_url in done.stdout
+    assert running_instance.state().api_url in done.stdout
 
 
 def test_down_leaves_no_process_port_or_file_and_can_be_repeated(service: Instance) -> None:
