@@ -12,10 +12,10 @@ from imagegen import errors
 from imagegen.generations.ledger import Limits
 from imagegen.settings import Settings
 from imagegen.wiring import Service, wire
+from tests.support.environment import ENVIRONMENT
 from tests.support.fakes import FakeObserver
 from tests.support.far_side import answer, new_session
 from tests.support.use_case import KEY, OWNER, REQUEST
-from tests.unit.test_settings import ENVIRONMENT
 
 if TYPE_CHECKING:
     import boto3
