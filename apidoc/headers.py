@@ -9,17 +9,17 @@ from imagegen import errors
 from imagegen.errors import ImagegenError
 
 HEADERS: Final[Mapping[str, tuple[str, dict[str, Any]]]] = {
-    "X-Request-Id": ("Finds this request in the service's logs.", {"type": "string"}),
+    "X-Request-Id": ("The id of this request in the service's logs.", {"type": "string"}),
     "Location": ("Where the generation or its image is.", {"type": "string"}),
-    "Retry-After": ("Seconds after which to come back.", {"type": "integer", "minimum": 0}),
+    "Retry-After": ("How many seconds to wait before the next request.", {"type": "integer", "minimum": 0}),
     "Preference-Applied": ("The preference that was honoured.", {"type": "string", "const": "respond-async"}),
     "Idempotent-Replayed": (
-        "Set if an earlier request of the same key made this.",
+        "Set if an earlier request with the same idempotency key made this.",
         {"type": "string", "const": "true"},
     ),
     "Allow": ("The methods that the path has.", {"type": "string"}),
-    "Finish-Reason": ("With bytes: why the model stopped.", {"type": "string", "const": "SUCCESS"}),
-    "Seed": ("With bytes: the seed that made the image.", {"type": "integer"}),
+    "Finish-Reason": ("In a reply of bytes: why the model stopped.", {"type": "string", "const": "SUCCESS"}),
+    "Seed": ("In a reply of bytes: the seed that made the image.", {"type": "integer"}),
     "X-Should-Retry": (
         "Tells OpenAI's clients whether to repeat.",
         {"type": "string", "enum": ["true", "false"]},

@@ -143,7 +143,7 @@ DESCRIBED: Final[tuple[Operation, ...]] = (
     Operation(
         name="listGenerations",
         summary="List the caller's generations",
-        description="Newest first, failed ones too.",
+        description="Newest first; failed generations are listed as well.",
         parameters=(parameters.LIMIT, parameters.CURSOR),
         successes=(Success(status=200, description="One page.", body=serialize.HistoryBody),),
         errors=(errors.InvalidParameter, *_GATEWAY),
@@ -151,7 +151,7 @@ DESCRIBED: Final[tuple[Operation, ...]] = (
     Operation(
         name="showGeneration",
         summary="Look a generation up",
-        description="A failed one, too, answers 200; its `error` says why.",
+        description="A failed generation also returns 200; its `error` says why it failed.",
         parameters=(parameters.ID,),
         successes=(
             Success(
@@ -167,7 +167,7 @@ DESCRIBED: Final[tuple[Operation, ...]] = (
         summary="Go to the image",
         parameters=(parameters.ID,),
         successes=(
-            Success(status=302, description="The way to a fresh presigned URL.", headers=("Location",)),
+            Success(status=302, description="A redirect to a fresh presigned URL.", headers=("Location",)),
         ),
         errors=(errors.NotFound, errors.InProgress, errors.Gone, *_GATEWAY),
     ),
@@ -193,7 +193,7 @@ DESCRIBED: Final[tuple[Operation, ...]] = (
     ),
     Operation(
         name="showHealth",
-        summary="Tell that the service runs",
+        summary="Say that the service runs",
         successes=(Success(status=200, description="It runs.", body=serialize.HealthBody),),
         errors=(errors.MethodNotAllowed, errors.RateLimited, errors.InternalError, errors.ModelTimeout),
     ),

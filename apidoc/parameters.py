@@ -33,7 +33,7 @@ ID: Final = {
 LIMIT: Final = {
     "name": "limit",
     "in": "query",
-    "description": "How many generations the page has at most.",
+    "description": "The most generations on one page.",
     "schema": {
         "type": "integer",
         "minimum": 1,
@@ -44,7 +44,7 @@ LIMIT: Final = {
 CURSOR: Final = {
     "name": "cursor",
     "in": "query",
-    "description": "The `next_cursor` of the page before.",
+    "description": "Where the page starts: the `next_cursor` of the page before.",
     "schema": {"type": "string", "minLength": 1, "maxLength": request.MAX_CURSOR_LENGTH},
 }
 ENGINE: Final = {

@@ -1,4 +1,4 @@
-"""`make bench`: prints the figures; takes about four minutes, and leaves a running service alone."""
+"""`make bench` prints the figures. It takes about four minutes, and does not touch a running service."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""How much of a model's rate the workers use while they drain a backlog, and what they pay for it."""
+"""Measures how much of a model's quota the workers use while they drain a backlog, and how many calls that takes."""
 
 import json
 import time
@@ -47,7 +47,7 @@ class Drain:
 
     @property
     def used(self) -> float:
-        """The share of what the model allowed in that time, its first burst included."""
+        """The used share of all calls that the model allowed in that time, with its first burst."""
         return self.billed / (BURST + PER_SECOND * self.seconds)
 
     def lines(self) -> str:
@@ -66,7 +66,7 @@ class Drain:
 
 
 def measure() -> Drain:
-    """Deploy a stack of its own, fill its queue, let the workers loose, and take it down again.
+    """Deploy a stack, fill its queue, let the workers drain it, and take the stack down again.
 
     Raises:
         LocalError: the jobs did not end.

@@ -1,4 +1,4 @@
-"""Figures of a series of measurements, and the table they are printed in."""
+"""Computes figures of a series of measurements, and prints them as a table."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""From a checkout in which nothing is installed to the first picture: `make demo`, as a newcomer runs it."""
+"""Times `make demo` in a checkout in which nothing is installed, as a newcomer runs it."""
 
 import os
 import shutil
@@ -31,7 +31,7 @@ def measure() -> list[Series]:
     """Copy the sources elsewhere, run `make demo` there, and remove the copy.
 
     Raises:
-        LocalError: it did not make a picture; what it printed is in the message.
+        LocalError: `make demo` did not make a picture; the message holds its output.
     """
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "checkout"

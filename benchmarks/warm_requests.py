@@ -1,4 +1,4 @@
-"""Warm requests through the whole stack, against a model that answers at once."""
+"""Times warm requests through the whole stack, with a model that answers at once."""
 
 import subprocess
 import sys
@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 
 def measure() -> list[Series]:
-    """Deploy a stack of its own, time the requests, and take it down again."""
+    """Deploy a stack, time the requests, and take the stack down again."""
     with instant_model() as url:
         variables = Variables(bedrock_url=url, folder=FOLDER, port_offset=free_offset())
         try:

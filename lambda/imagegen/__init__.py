@@ -1,1 +1,1 @@
-"""imagegen: the Diffusion 1.0 text-to-image contract, served by the models that are alive."""
+"""imagegen serves the Diffusion 1.0 text-to-image contract with the models that are still alive."""

@@ -42,7 +42,7 @@ class FieldError:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErrorKind:
-    """What is true of an error code wherever it appears; the row of `docs/errors.md`."""
+    """What is true of an error code wherever it appears; one row of `docs/errors.md`."""
 
     code: str
     status: int
@@ -101,7 +101,7 @@ class InvalidJson(CallerError):
 
 
 class UnsupportedMediaType(CallerError):
-    """The body's type, charset or encoding is not one that is read here."""
+    """The body's type, charset or encoding is not supported."""
 
     kind = _kind("unsupported_media_type", 415, "The media type is not supported")
 
@@ -221,7 +221,7 @@ class Misconfigured(OperatorError):
 
 
 class OutcomeUnknown(ServiceError):
-    """The call ended without an answer that tells whether it was paid; never repeated silently."""
+    """The call ended without an answer, so it may have been paid. It is never repeated silently."""
 
     kind = _kind("outcome_unknown", 502, "The outcome is unknown", paid="maybe")
 
@@ -256,7 +256,7 @@ def invalid(name: str, message: str) -> InvalidParameter:
 
 
 def no_such_generation() -> NotFound:
-    """Return the one error for a generation that is unknown, foreign, deleted or malformed: they look the same."""
+    """Return the error for an id that is unknown, another caller's, deleted or malformed; all of them look the same."""
     return NotFound("There is no such generation.")
 
 

@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from imagegen.generations.ports import Deadline, JobQueue, Observer, Randomness
 
 SWEPT_AT_ONCE: Final = 100
-"""Due records of one shard that one tick deals with."""
+"""How many due records of one shard one sweep takes care of."""
 
 BACKOFF: Final = Backoff(first=2, longest=60)
 """Between two deliveries of a message that was not acknowledged."""
 
 
 class NotAcknowledged(Exception):
-    """Tells the batch processor to report the message as failed; says nothing else."""
+    """Tells the batch processor to report the message as failed. It has no text, which could quote a prompt."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +43,7 @@ class Worker:
         """Take one message.
 
         Raises:
-            NotAcknowledged: it must come back; a job's message after a back-off by its number of receives.
+            NotAcknowledged: the message has to come back, after a pause that grows with its number of receives.
         """
         id_ = record.body
         try:
@@ -61,7 +61,7 @@ class Worker:
             raise NotAcknowledged from exc
 
     def sweep(self) -> int:
-        """Deal with what is due and has no message; return how many records were due."""
+        """Take care of due records; return how many there were."""
         return self.jobs.sweep(limit=SWEPT_AT_ONCE)
 
     def _postpone(self, record: SQSRecord) -> None:

@@ -240,7 +240,7 @@ class FakeStore:
         mine = [one for one in self.all() if one.owner == owner and one.state != "deleted"]
         mine.sort(key=lambda one: one.created_at, reverse=True)
         if cursor is not None and not cursor.isdecimal():
-            raise invalid("cursor", "must be the next_cursor of an earlier answer")
+            raise invalid("cursor", "must be the next_cursor of an earlier reply")
         start = int(cursor or 0)
         more = len(mine) > start + limit
         return Page(

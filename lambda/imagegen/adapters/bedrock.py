@@ -1,7 +1,7 @@
-"""Amazon Bedrock's runtime: one request a call, and every way it can fail, by what it means for the bill.
+"""Calls Amazon Bedrock's runtime: one request for one call, and each failure sorted by whether it may be paid.
 
-The table follows the API reference's errors of InvokeModel and InvokeModelWithResponseStream. What is not certainly
-unbilled counts as paid: a time-out, a lost connection, a 5xx. No message of Bedrock's is passed on or logged, since a
+The table follows the API reference's errors of InvokeModel and InvokeModelWithResponseStream. Whatever is not certainly
+unbilled counts as paid: a time-out, a lost connection, a 5xx. No message of Bedrock's is passed on or logged, because a
 validation message can quote the prompt.
 """
 
@@ -71,7 +71,8 @@ _UNSENT: Final = (
 )
 _TIMED_OUT: Final = (botocore.ReadTimeoutError, urllib3.exceptions.ReadTimeoutError)
 
-# Refusals of the door in front of every AWS service (signature, credentials, unknown operation) are in no model.
+# AWS's front end refuses some requests itself (signature, credentials, unknown operation). botocore's service model
+# does not list those codes, so go by the status.
 _REFUSED_AT_THE_DOOR: Final = frozenset({400, 401, 403, 404, 405, 413, 415})
 _TOO_MANY_REQUESTS: Final = 429
 
@@ -106,15 +107,15 @@ class BedrockRuntime:
         except ImagegenError:
             raise
         except Exception as exc:
-            # botocore lets urllib3's, its parsers' and the event stream's own errors through while a body is read
+            # While a body is read, botocore lets the errors of urllib3, of its parsers and of the event stream through.
             raise _translated(exc) from exc
         finally:
             self._used[ref.region] = self._clock.now()
 
     def _fresh(self, region: str) -> BedrockRuntimeClient:
-        """Return the client, without connections that the far side may have closed while the function was frozen.
+        """Return the client; first close connections that the far side may have closed while the function was frozen.
 
-        To send on such a connection fails in a way that cannot be told from a call that was lost after it was paid.
+        A call on such a connection fails in the same way as a call that was lost after it was paid.
         """
         client = self._clients[region]
         used = self._used.get(region)
@@ -133,7 +134,7 @@ class BedrockRuntime:
         answer_ends_at = max(ends_at, self._clock.now() + _BODY_GRACE)
         parts: list[bytes] = []
         length = 0
-        # `read` waits for a whole part, and each byte renews its time-out; `read1` is only on what StreamingBody wraps
+        # `read` waits for a whole part, and each byte renews its time-out. Only the wrapped stream has `read1`.
         with streaming as raw:
             while length != expected:
                 left = (answer_ends_at - self._clock.now()).total_seconds()
@@ -173,7 +174,7 @@ class BedrockRuntime:
                 yield chunk
         except botocore.EventStreamError as exc:
             error = _of_client_error(exc)
-            # a model that has begun to answer has done work, whatever it says afterwards
+            # A model that has begun to answer has done work, so the call counts as paid whatever it says afterwards.
             raise _error(errors.OutcomeUnknown) if length and error.kind.paid == "no" else error from exc
 
 

@@ -1,6 +1,6 @@
 """The AWS clients, made once a process with explicit time-outs and retries.
 
-Nothing of this may be left to botocore's defaults: they send 3 to 5 requests for one call that timed out, and sign
+None of this may be left to botocore's defaults: they send 3 to 5 requests for one call that timed out, and sign
 URLs with SigV2 (`docs/decisions/0040-one-request-for-one-call.md`). Endpoints follow `AWS_ENDPOINT_URL` and
 `AWS_ENDPOINT_URL_<SERVICE>` as in every AWS SDK.
 """
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 AddressingStyle = Literal["virtual", "path"]
 
 ATTEMPTS: Final = 3
-"""Requests that one call of anything but the model may send."""
+"""How many requests one call of any service except the model may send."""
 
 _CONNECT_TIMEOUT: Final = 2.0
 _READ_TIMEOUT: Final = 5.0
@@ -53,7 +53,7 @@ def s3(session: boto3.session.Session, *, addressing_style: AddressingStyle) -> 
             "addressing_style": addressing_style,
             "us_east_1_regional_endpoint": "regional",
             "use_accelerate_endpoint": False,
-            # the signature covers the checksum header, and that covers the body: hashing it twice is not free
+            # The signature covers the checksum, and that covers the body. Hashing the body again costs time.
             "payload_signing_enabled": False,
         },
     )
@@ -62,7 +62,7 @@ def s3(session: boto3.session.Session, *, addressing_style: AddressingStyle) -> 
 
 
 def dynamodb(session: boto3.session.Session, *, attempts: int = ATTEMPTS) -> DynamoDBClient:
-    """Return a client for the table; an answer that was cut off is an error, not an item that is missing."""
+    """Return a client for the table; a response that was cut off is an error, not a missing item."""
     client: DynamoDBClient = session.client("dynamodb", config=_service_config(attempts))
     client.meta.events.register("after-call.dynamodb", _refuse_cut_answer)
     return client
@@ -89,7 +89,7 @@ def _service_config(attempts: int = ATTEMPTS) -> Config:
 
 
 def _refuse_cut_answer(http_response: AWSResponse, **_: Any) -> None:
-    """Compare lengths: botocore does not, and takes JSON that does not parse for an empty answer."""
+    """Compare lengths, because botocore does not, and treats JSON that it cannot parse as an empty response."""
     expected = http_response.headers.get("content-length")
     if expected is not None and int(expected) != len(http_response.content):
         raise IncompleteReadError(actual_bytes=len(http_response.content), expected_bytes=int(expected))

@@ -47,21 +47,21 @@ _ID: Final = re.compile(r"gen_[a-z2-7]{26}")
 
 
 class DynamoDbGenerations:
-    """The generation records: one item each, the record itself as JSON beside the attributes that are indexed."""
+    """The records of generations: one item for each, with the record as JSON beside the attributes that are indexed."""
 
     def __init__(self, *, client: DynamoDBClient, table: str) -> None:
         self._client = client
         self._table = table
 
     def get(self, id_: str) -> Generation | None:
-        """Return a record, read consistently; a counter, which is in the same table, is none."""
+        """Return a record, read consistently. A counter is in the same table but is not a record."""
         with _translated():
             answer = self._client.get_item(TableName=self._table, Key={"id": {"S": id_}}, ConsistentRead=True)
         item = answer.get("Item")
         return _record(item) if item and "record" in item else None
 
     def write(self, new: Generation, *, replacing: Generation | None) -> Generation:
-        """Write under the condition that `replacing` still stands, and return what stands afterwards.
+        """Write if `replacing` is still current, and return the version that is current afterwards.
 
         A write whose answer was lost fails its condition when botocore sends it again; the old item that comes back
         then carries the new version, which tells that it was ours.
@@ -108,7 +108,7 @@ class DynamoDbGenerations:
                 ExpressionAttributeNames={"#owner": "owner"},
                 ExpressionAttributeValues={":owner": {"S": owner}},
                 ScanIndexForward=False,
-                # one more than asked for: DynamoDB's own key is there, too, where nothing follows
+                # One more than asked for, because DynamoDB returns a last key even if nothing follows.
                 Limit=limit + 1,
                 **start,
             )
@@ -164,7 +164,7 @@ class DynamoDbQuotas:
         self._randomness = randomness
 
     def take(self, owner: str, day: str) -> None:
-        """Count one image; a counter that cannot be read refuses, since an unbounded bill is worse than an error.
+        """Take one quota unit. If the counter does not respond, refuse: an unbounded bill is worse than an error.
 
         Raises:
             QuotaExceeded: the caller's or the deployment's limit is reached; nothing stays counted.
@@ -228,7 +228,9 @@ class DynamoDbQuotas:
                 return written == version
         return True
 
-    def _exceeded(self, whose: str, until: str = "They start again at midnight UTC.") -> QuotaExceeded:
+    def _exceeded(
+        self, whose: str, until: str = "New ones are available from midnight UTC."
+    ) -> QuotaExceeded:
         now = self._clock.now()
         midnight = (now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
         seconds = int((midnight - now).total_seconds()) + 1
@@ -242,12 +244,12 @@ def _translated() -> Iterator[None]:
     except Exception as exc:
         code = exc.response.get("Error", {}).get("Code") if isinstance(exc, ClientError) else None
         if code in _OURS:
-            raise Misconfigured("The service may not use its table, or it is not there.") from exc
+            raise Misconfigured("The table is missing, or the service has no right to use it.") from exc
         raise InternalError("The table did not answer.") from exc
 
 
 def _refusing_item(exc: ClientError) -> Mapping[str, Any]:
-    """Return the item that a condition failed on, empty where the table does not say; other errors pass."""
+    """Return the item on which the condition failed, empty if the table does not send it; re-raise other errors."""
     if exc.response.get("Error", {}).get("Code") != _CONDITION_FAILED:
         raise exc
     response: Mapping[str, Any] = exc.response
@@ -298,7 +300,7 @@ def _opened(cursor: str) -> tuple[str, str]:
     except (ValueError, TypeError, OverflowError, RecursionError):
         ours = False
     if not ours:
-        message = "must be the next_cursor of an earlier answer"
+        message = "must be the next_cursor of an earlier reply"
         raise InvalidParameter(
             "The cursor is not valid.", errors=(FieldError(field="cursor", message=message),)
         )

@@ -34,7 +34,7 @@ class S3Images:
         self._clock = clock
 
     def put(self, name: ImageName, content: bytes, image: StoredImage) -> None:
-        """Store an image with what is needed to describe it again; no part of a prompt.
+        """Store an image, with the metadata that describe it; they hold no part of a prompt.
 
         Raises:
             StoreFailed: S3 did not confirm it; it may be there all the same.
@@ -62,8 +62,8 @@ class S3Images:
     def find(self, name: ImageName) -> StoredImage | None:
         """Return what is known of a stored image, or None if it is not there.
 
-        Without the right to list, S3 answers 403 for a key that is missing: the two are the same here. So is an
-        object that somebody else put there, which does not say what an image of this service says of itself.
+        Without the right to list, S3 responds with 403 for a missing key, so 403 and 404 mean the same here. An object
+        without this service's metadata was put there by somebody else, and counts as missing as well.
 
         Raises:
             InternalError: S3 did not answer.
@@ -90,12 +90,12 @@ class S3Images:
             raise _unanswered(exc) from exc
 
     def url(self, name: ImageName) -> SignedUrl:
-        """Return a presigned URL (SigV4); it dies earlier if the credentials that signed it do.
+        """Return a presigned URL (SigV4). It stops working earlier if the credentials that signed it expire.
 
         Raises:
             Misconfigured: there are no credentials to sign with.
         """
-        # read before signing, which drops fractions of a second: the promise is never later than the truth
+        # The clock is read before signing, and fractions are dropped, so `expires_at` is never later than the real end.
         expires_at = self._clock.now().replace(microsecond=0) + timedelta(seconds=self._url_ttl)
         try:
             url = self._client.generate_presigned_url(

@@ -1,4 +1,4 @@
-"""The queue of the asynchronous door. A message carries a generation's id and nothing else."""
+"""The queue of asynchronous jobs. A message carries a generation's id and nothing else."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _OURS: Final = frozenset(
 
 
 class SqsJobs:
-    """The queue; messages are at-least-once, so whoever receives an id looks at its record first."""
+    """The queue. A message may be delivered more than once, so whoever receives an id reads its record first."""
 
     def __init__(self, *, client: SQSClient, queue_url: str) -> None:
         self._client = client
@@ -65,5 +65,5 @@ def _translated() -> Iterator[None]:
     except Exception as exc:
         code = exc.response.get("Error", {}).get("Code") if isinstance(exc, ClientError) else None
         if code in _OURS:
-            raise Misconfigured("The service may not use its queue, or it is not there.") from exc
+            raise Misconfigured("The queue is missing, or the service has no right to use it.") from exc
         raise InternalError("The queue did not answer.") from exc

@@ -1,4 +1,4 @@
-"""Structured logs and metrics, without prompts: what an observer may be told is in its signatures.
+"""Structured logs and metrics. The observer's methods take only ids and codes, so no prompt can reach a log.
 
 Powertools writes both as JSON lines on standard output; CloudWatch reads the metrics out of them (EMF).
 """
@@ -28,7 +28,7 @@ _AWS_CODE: Final = re.compile(r"[A-Za-z0-9.]{1,80}")
 
 
 def create_logger() -> Logger:
-    """Return a logger that writes ASCII: U+2028, U+202E or half a surrogate pair could break or reorder a line.
+    """Return a logger that writes only ASCII, because U+2028, U+202E or a lone surrogate could break or reorder a line.
 
     At DEBUG, which Lambda's own log level can switch on, the SDK would log every request with its prompt; and a handler
     that fails would print the exception that was being logged, with all that it says.
@@ -68,7 +68,7 @@ class PowertoolsObserver:
         )
 
     def failed(self, id_: str, error: ImagegenError) -> None:
-        """Note a generation that failed; what is not the caller's or a matter of waiting is an error."""
+        """Note a failed generation; it is logged as an error if the operator or we have to act."""
         ours = isinstance(error, OperatorError | ServiceError)
         self._metrics.add_metric(name="GenerationsFailed", unit=MetricUnit.Count, value=1)
         if ours:
@@ -99,7 +99,7 @@ class PowertoolsObserver:
         self._logger.warning(what, generation=id_, error=_named(error), cause=cause)
 
     def defect(self, error: BaseException) -> None:
-        """Note a defect of ours; an exception's text can quote a prompt, its place cannot."""
+        """Note a defect by its place only, because an exception's text can quote a prompt."""
         self._metrics.add_metric(name="Faults", unit=MetricUnit.Count, value=1)
         frames = traceback.extract_tb(error.__traceback__)[-_FRAMES_KEPT:]
         self._logger.error(
@@ -111,7 +111,7 @@ class PowertoolsObserver:
 
 
 def _named(error: BaseException | None) -> str | None:
-    """Return an error's class, and the code that AWS gave it where it is AWS's."""
+    """Return an error's class, with AWS's code for an AWS error."""
     if error is None:
         return None
     response = getattr(error, "response", None)

@@ -1,7 +1,7 @@
 """Signed call-backs by the Standard Webhooks specification, to public https addresses only.
 
-The address that is checked is the one that is connected to, so a name that changes its mind between the two (DNS
-rebinding) reaches nothing private. Redirects are not followed, and of an answer only the status line is read.
+The adapter connects to the address that it checked. So a name that resolves differently a moment later (DNS rebinding)
+reaches nothing private. It follows no redirects, and reads only the status line of the response.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from imagegen.generations.ports import Clock, Delivery
 
 PATIENCE: Final = 5.0
-"""Seconds for the connection, and as many for the handshake, the request and the answer each."""
+"""In seconds: for the connection, and the same again each for the handshake, the request and the response."""
 
 _ACCEPTED: Final = range(200, 300)
 _GONE: Final = 410
@@ -36,7 +36,8 @@ _STATUS_LINE: Final = re.compile(rb"HTTP/1\.[01] (\d{3})[ \r\n]")
 
 _GLOBAL_UNICAST: Final = ipaddress.ip_network("2000::/3")
 
-# Not public either, which not every version of `ipaddress` knows: protocol assignments, 6to4, Teredo, documentation.
+# These are not public either, but not every version of `ipaddress` knows it: protocol assignments, 6to4, Teredo,
+# documentation.
 _SPECIAL: Final = tuple(
     map(
         ipaddress.ip_network,
@@ -54,11 +55,11 @@ def addresses(host: str, port: int) -> Sequence[str]:
 
 
 class _NotPublicError(Exception):
-    """The URL is none that a call-back may be sent to."""
+    """No call-back may be sent to this URL."""
 
 
 class SignedCallbacks:
-    """Sends call-backs; `secret` is asked for at the first one, and kept, as are the roots that are trusted."""
+    """Sends call-backs. `secret` and `trust` are called for the first one, and their results are kept."""
 
     def __init__(
         self,
@@ -80,7 +81,7 @@ class SignedCallbacks:
         self._trusted: ssl.SSLContext | None = None
 
     def deliver(self, url: str, *, generation: Generation) -> Delivery:
-        """Send one call-back once: who is told is the receiver, what is told is the id and how it ended.
+        """Send one call-back once; it tells the receiver the id and how the generation ended.
 
         Raises:
             Misconfigured: there is no secret to sign with.
@@ -130,7 +131,7 @@ class SignedCallbacks:
         if self._signer is None:
             self._signer = _signer(self._secret())
         now = self._clock.now()
-        # a generation that healed is told again, as another message
+        # A healed generation gets a second call-back under another message id.
         message = f"msg_{generation.id}_{generation.state}"
         return {
             "webhook-id": message,
@@ -167,7 +168,7 @@ def _signer(secret: str) -> Webhook:
 
 
 def _status(connection: socket.socket, *, ends_at: float) -> int:
-    """Read the status line: nobody can make this wait for more, or longer."""
+    """Read the status line only, and no longer than until `ends_at`."""
     line = b""
     while b"\n" not in line and len(line) < _LONGEST_STATUS_LINE:
         connection.settimeout(max(ends_at - time.monotonic(), 0.001))
@@ -196,7 +197,7 @@ def _payload(generation: Generation) -> str:
 
 
 def _is_public(address: str) -> bool:
-    """Tell whether an address is on the public internet; one that stands for another (NAT64, mapped) is not."""
+    """Say whether an address is public; one that stands for another (NAT64, mapped) counts as not public."""
     found = ipaddress.ip_address(address.partition("%")[0])
     if found.is_multicast or any(found in network for network in _SPECIAL):
         return False

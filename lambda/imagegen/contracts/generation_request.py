@@ -63,7 +63,7 @@ class GenerationRequest:
 
 
 def fingerprint(request: GenerationRequest) -> str:
-    """Return the SHA-256, in hex, of what the request means for the image.
+    """Return the SHA-256, in hex, of everything in the request that decides the image.
 
     Two bodies that differ in notation, order or explicit defaults have the same one; the webhook has no part in it.
     """

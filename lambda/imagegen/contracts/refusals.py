@@ -1,4 +1,4 @@
-"""How a field is named, and a refusal worded, in a problem of at most 4 KB that quotes no value."""
+"""Names fields and words refusals, so that a problem stays within 4 KB and quotes no value."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Location = tuple[int | str, ...]
 def field_path(location: Location) -> str:
     """Return a location as `text_prompts[0].text`, in at most `MAX_FIELD_LENGTH` printable ASCII characters.
 
-    The contract's own names are ASCII: in an unknown one, any other character is better seen than believed.
+    The contract's own names are ASCII. Other characters of an unknown name are escaped, so that they cannot deceive.
     """
     parts = (
         f"[{part}]" if isinstance(part, int) else f".{part[: MAX_FIELD_LENGTH + 1]}" for part in location
@@ -31,7 +31,7 @@ def field_path(location: Location) -> str:
 
 
 def unknown_field(location: Location, *, known: Iterable[str]) -> FieldError:
-    """Return the error of a name that is not among the known ones, with the nearest of them if one is near."""
+    """Return the error for an unknown name; it suggests a known name that is similar."""
     name = str(location[-1])[:MAX_FIELD_LENGTH].lower()
     near = get_close_matches(name, list(known), n=1)
     hint = f" (did you mean {near[0]}?)" if near else ""
@@ -41,7 +41,7 @@ def unknown_field(location: Location, *, known: Iterable[str]) -> FieldError:
 def refusal(
     *, unknown: Sequence[FieldError] = (), invalid: Sequence[FieldError] = ()
 ) -> UnknownParameter | InvalidParameter:
-    """Return the error of a request: `unknown_parameter` as soon as one name is unknown, with all that is wrong."""
+    """Return the error for a refused request, with every fault; one unknown name makes it `unknown_parameter`."""
     found = (*unknown, *invalid)
     detail = f"{found[0].field} {found[0].message}." if len(found) == 1 else _summary(unknown, invalid)
     if len(found) > MAX_FIELD_ERRORS:
@@ -57,7 +57,7 @@ def _summary(unknown: Sequence[FieldError], invalid: Sequence[FieldError]) -> st
 
 
 def explained(error: ImagegenError) -> str:
-    """Return an error's sentence, with its fields where a body has no member for them; at most 600 characters."""
+    """Return an error's sentence with its field errors, for bodies without a list of them; at most 600 characters."""
     told = [f"{item.field} {item.message}" for item in error.errors[:MAX_FIELD_ERRORS]]
     if not told or (len(told) == 1 and error.errors[0].message in error.detail):
         return error.detail

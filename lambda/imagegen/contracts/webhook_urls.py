@@ -1,6 +1,6 @@
 """Which URLs may be asked for as a webhook: https, a public DNS name, no user, no fragment.
 
-This is the door's check of the text; where the name leads is checked when the call-back is delivered.
+This module checks the text of the URL. Where its name leads is checked when the call-back is sent.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""One attempt at an image: call, put, record the end; settle what was cut off, heal what is late.
+"""One attempt at an image: call the model, store the image, record the end. Also settles and heals older attempts.
 
-The order of the steps is what the promises rest on:
+The promises rest on the order of the steps:
 
     write the record that grants the call → call the model → put the image → write the end of the record
 
@@ -34,7 +34,7 @@ _MOST_RACES: Final = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempts:
-    """What runs and ends attempts; knows nothing of who asked."""
+    """Runs and ends attempts; does not know who asked for them."""
 
     caller: ModelCaller
     images: ImageStore
@@ -48,7 +48,7 @@ class Attempts:
         """Make the one call that a running record grants, and return the record succeeded.
 
         Raises:
-            ImagegenError: no image came out of it; what that costs is recorded.
+            ImagegenError: the attempt made no image; the record says whether it may have been paid.
         """
         began = self.clock.now()
         try:
@@ -62,7 +62,7 @@ class Attempts:
         return self._end_succeeded(record, image, ignored=answered.ignored, deadline=deadline)
 
     def refresh(self, record: Generation) -> Generation:
-        """Return what becomes of a record when somebody looks; while the stores do not answer, it stays as it is."""
+        """Return a record settled or healed if it needs that; if the stores do not respond, return it unchanged."""
         try:
             if record.may_heal:
                 return self.heal(record)
@@ -73,10 +73,10 @@ class Attempts:
         return record
 
     def settle(self, record: Generation) -> Generation:
-        """Bring a running record whose lease is over further, without calling the model.
+        """Decide a running record whose lease has ended, without calling the model.
 
         It succeeds if its image was stored, is queued again if another paid attempt is allowed, or ends as
-        `outcome_unknown`; whoever else is at it at the same time, one of them is recorded.
+        `outcome_unknown`. If several settle it at the same time, the table records one of them.
         """
         image = self.images.find(record.image_name)
         if image is not None:
@@ -91,14 +91,14 @@ class Attempts:
         return stands
 
     def heal(self, record: Generation) -> Generation:
-        """Return a paid record succeeded if its image is there after all, and as it is if not."""
+        """Return a paid record as succeeded if its image is in the bucket after all; otherwise return it unchanged."""
         image = self.images.find(record.image_name)
         if image is None:
             return record
         return self.ledger.write(self._found(record, image), replacing=record)
 
     def end_failed(self, record: Generation, error: ImagegenError, deadline: Deadline | None = None) -> None:
-        """Record that a running or queued generation has no image; what will pass is queued again, if asynchronous."""
+        """Record that a generation has no image. An asynchronous one goes back to the queue if waiting can help."""
         waits = record.asynchronous and record.state == "running" and isinstance(error, errors.WaitError)
         moment = self.ledger.moment()
         ended = record.release(moment) if waits else record.fail(moment, Failure.of(error))
@@ -106,7 +106,7 @@ class Attempts:
         try:
             stands = write() if deadline is None else self._insist(write, deadline, tries=_FAILURE_TRIES)
         except ImagegenError as exc:
-            # the lease will end, and it counts as paid then
+            # When the lease ends, the attempt is settled and counts as paid.
             self.observer.warned("the end of a generation was not recorded", id_=record.id, error=exc)
             return
         if not stands or waits:
@@ -116,7 +116,7 @@ class Attempts:
             self.give_back(record)
 
     def give_back(self, record: Generation) -> None:
-        """Give a record's quota unit back; one that cannot be given back stays counted."""
+        """Give a record's quota unit back. If that fails, the unit stays counted."""
         try:
             self.quotas.give_back(record.owner, record.quota_day)
         except ImagegenError as exc:
@@ -162,12 +162,12 @@ class Attempts:
                 stands = self._insist(partial(self.ledger.write, done, replacing=stands), deadline)
                 if not stands.may_succeed:
                     break
-                # somebody settled the record while the image was under way, and it is there now
+                # Somebody settled the record before this image was stored. It is stored now, so it wins.
                 done = stands.succeed(self.ledger.moment(), image=image, ignored=ignored)
             if stands.state == "deleted":
                 self.images.delete(record.image_name)
         except ImagegenError as exc:
-            # the image is stored: the caller gets it now, and whoever settles the record later finds it
+            # The image is stored. The caller gets it now, and whoever settles the record later finds it.
             self.observer.warned("the end of a generation was not recorded", id_=record.id, error=exc)
             return replace(done, webhook=None)
         if stands.state == "deleted":

@@ -33,7 +33,7 @@ def submit_batch(
     """Return the generations that succeeded, at least one, in a stable order.
 
     Raises:
-        ImagegenError: the first failure, if there is nothing but failures; or `InProgress`, while an earlier request
+        ImagegenError: the first failure, if all of them failed; or `InProgress`, while an earlier request
             of the same key is not done; or `IdempotencyConflict`, before anything is made.
     """
     batch_fingerprint = _fingerprint(request, images)

@@ -1,4 +1,4 @@
-"""The record of a generation and its legal transitions, pure: no clock, no store, no randomness of its own.
+"""The record of a generation and its legal transitions. The functions are pure: no clock, no store, no randomness.
 
     queued ──start──▶ running ──succeed──▶ succeeded ──delete──▶ deleted
       │ ▲                │ │                   ▲                    ▲
@@ -43,13 +43,13 @@ State = Literal["queued", "running", "succeeded", "failed", "deleted"]
 WebhookState = Literal["pending", "delivered", "failed"]
 
 RESEND_AFTER: Final = timedelta(seconds=120)
-"""A record whose message may never have been sent has it sent again after this time."""
+"""After this time a message that may never have been sent is sent again."""
 
 RETURNS_WITHIN: Final = timedelta(minutes=15)
-"""A message that was received and not acknowledged is back by then; if not, it is sent again."""
+"""A message that was not acknowledged comes back within this time; otherwise it is sent again."""
 
 LONGEST_WAIT: Final = timedelta(hours=1)
-"""Between two messages for a record that waits long."""
+"""The longest pause between two messages for one record."""
 
 MAX_WEBHOOK_TRIES: Final = 8
 
@@ -57,7 +57,7 @@ _HEALABLE: Final = frozenset({"outcome_unknown", "store_failed"})
 
 
 class IllegalTransition(Exception):
-    """A defect of ours: the record is not in a state that allows the transition."""
+    """The record is not in a state that allows the transition; always a defect of our code."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +79,7 @@ class ImageName:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredImage:
-    """What is known of an image in the bucket; sizes in pixels and bytes, `sha256` in hex."""
+    """What the service knows of an image in the bucket: sides in pixels, length in bytes, `sha256` in hex."""
 
     model: str
     seed: int
@@ -156,12 +156,12 @@ class Generation:
 
     @property
     def terminal(self) -> bool:
-        """Whether nothing will happen to it by itself any more."""
+        """Whether the record has ended."""
         return self.state in {"succeeded", "failed", "deleted"}
 
     @property
     def restartable(self) -> bool:
-        """Whether it failed without having cost anything, so that its key may be used again."""
+        """Whether it failed without cost, so that its idempotency key may start it again."""
         return (
             self.state == "failed"
             and self.failure is not None
@@ -178,12 +178,12 @@ class Generation:
 
     @property
     def may_succeed(self) -> bool:
-        """Whether an image in the bucket ends it well."""
+        """Whether an image in the bucket makes this record succeed."""
         return self.state == "running" or (self.state == "queued" and self.paid_attempts > 0) or self.may_heal
 
     @property
     def wants_message(self) -> bool:
-        """Whether the worker has something to do for it."""
+        """Whether the worker still has work to do for this record."""
         return self.state == "queued" or self.webhook == "pending"
 
     def lease_is_live(self, now: datetime) -> bool:
@@ -234,20 +234,20 @@ class Generation:
         )
 
     def requeue(self, moment: Moment) -> Generation:
-        """Queue a generation again whose call left no image, where another paid attempt is allowed."""
+        """Queue a generation again if its call left no image and another paid attempt is allowed."""
         self._require("running")
         due_at = moment.now + RESEND_AFTER
         return replace(self, state="queued", version=moment.version, due_at=due_at, lease_until=None)
 
     def postpone(self, moment: Moment) -> Generation:
-        """Note that its message is sent again; the longer it has waited, the later it is sent once more."""
+        """Record that the message is sent again; the next time comes after as long as the record has waited already."""
         waited = min(moment.now - self.created_at, LONGEST_WAIT)
         return replace(self, version=moment.version, due_at=moment.now + max(RESEND_AFTER, waited))
 
     def delete(self, moment: Moment) -> Generation:
-        """Leave a tombstone without the request: the id is unknown from now on, and its key is not paid again.
+        """Leave a tombstone without the request: the id is unknown from now on, and its key never pays again.
 
-        It is due until its image is removed.
+        The tombstone stays due until its image is removed.
         """
         self._require("succeeded", "failed")
         return replace(
@@ -264,7 +264,7 @@ class Generation:
         )
 
     def end_webhook(self, moment: Moment, *, delivered: bool) -> Generation:
-        """Note that the call-back was accepted, or that it is given up."""
+        """Record that the call-back was accepted or given up."""
         webhook: WebhookState = "delivered" if delivered else "failed"
         due_at = self.due_at if self.may_heal else None
         return replace(self, version=moment.version, webhook=webhook, due_at=due_at)
@@ -277,7 +277,7 @@ class Generation:
         return refused.end_webhook(moment, delivered=False) if tries >= MAX_WEBHOOK_TRIES else refused
 
     def finish(self, moment: Moment) -> Generation:
-        """Note that nothing is left to do: no image turned up late, or the deleted one is removed."""
+        """Record that nothing is left to do: no image turned up late, or the deleted image is removed."""
         return replace(self, version=moment.version, due_at=None)
 
     def _require(self, *states: State) -> None:
@@ -299,7 +299,7 @@ def _ended(generation: Generation, moment: Moment) -> Generation:
 
 
 def derive_id(owner: str, key: str) -> str:
-    """Return the id that an owner's idempotency key stands for; without a key, a random token takes its place."""
+    """Return the id that derives from owner and idempotency key; without one, `key` is a random token."""
     digest = hashlib.sha256(f"{owner}\0{key}".encode()).digest()
     return "gen_" + b32encode(digest).decode().lower()[:26]
 

@@ -27,7 +27,7 @@ class History:
         """Return a caller's own generation, settled if its attempt was cut off.
 
         Raises:
-            NotFound: it is unknown, deleted, past its retention, or another caller's; all look the same.
+            NotFound: the id is unknown, deleted, past its retention or another caller's; all of them look the same.
         """
         record = self.attempts.refresh(self._own(id_, owner=owner))
         if record.state == "deleted":
@@ -42,7 +42,7 @@ class History:
         return replace(page, generations=kept)
 
     def url(self, generation: Generation) -> SignedUrl:
-        """Return a fresh presigned URL of a generation's image, without looking whether it is there."""
+        """Return a fresh presigned URL of a generation's image; does not check whether the image is still there."""
         return self.images.url(generation.image_name)
 
     def read(self, generation: Generation) -> bytes:
@@ -66,7 +66,7 @@ class History:
             raise errors.Gone("The image has been removed.")
 
     def delete(self, id_: str, *, owner: str) -> None:
-        """Remove a generation, then its image; cut off in between it can be repeated, and the sweeper finishes it.
+        """Remove a generation, then its image. If it is cut off in between, a repeat or the sweep finishes it.
 
         Raises:
             NotFound: as `look_up`.

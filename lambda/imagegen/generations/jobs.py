@@ -14,7 +14,7 @@ from imagegen.generations.submit import send
 
 
 class RetryLater(Exception):
-    """The job cannot be finished now, and its message must come back later."""
+    """The job cannot be finished now; its message has to come back later."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,14 +41,14 @@ class Jobs:
             self._call_webhook(record)
 
     def bury(self, id_: str) -> None:
-        """End a job whose message was given up, unless it ended by itself; the sweeper tells its webhook.
+        """End a job whose message was given up, unless it has ended already; the sweep sends its call-back.
 
         Raises:
             RetryLater: it is still running.
         """
         record = self._settled(id_)
         if record is not None and record.state == "queued":
-            why = "The job was tried too often without an end."
+            why = "The job was tried too often and never ended."
             error = errors.OutcomeUnknown(why) if record.paid_attempts else errors.ModelUnavailable(why)
             self.attempts.end_failed(record, error)
 

@@ -49,11 +49,11 @@ class Ledger:
         return self.store.due(self.clock.now(), limit=limit)
 
     def write(self, new: Generation, *, replacing: Generation | None) -> Generation:
-        """Write a version if `replacing` still stands, and return what stands afterwards."""
+        """Write a version if `replacing` is still current, and return the version that is current afterwards."""
         return self.store.write(new, replacing=replacing)
 
     def replaced(self, new: Generation, *, replacing: Generation) -> bool:
-        """Write a version and tell whether it stands."""
+        """Write a version and say whether it was written."""
         return self.store.write(new, replacing=replacing) is new
 
     def moment(self) -> Moment:

@@ -1,4 +1,4 @@
-"""Calling the models of a deployment in their order: which one may serve, and when a call may be tried again.
+"""Calls the models of a deployment in their order: decides which one may serve, and when a call may be repeated.
 
 A retired model is remembered for the life of the process: it costs one unbilled call, not one for every request.
 Where no other model is left it is asked again, at most once a minute, because an operator can put an account right.
@@ -42,7 +42,7 @@ RETRY_AFTER: Final = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelImage:
-    """An image out of a model: its bytes as answered, the seed, and what the model could not honour."""
+    """The image as a model's answer held it: its bytes, its seed, and the parameters that the model ignored."""
 
     ref: ModelRef
     content: bytes = field(repr=False)
@@ -52,7 +52,7 @@ class ModelImage:
 
 @dataclass(kw_only=True)
 class ModelCaller:
-    """The deployment's models behind one call; `model_timeout` is the longest that one call takes, in seconds."""
+    """Calls the deployment's models; `model_timeout` is the longest time in seconds that one call takes."""
 
     refs: Sequence[ModelRef]
     runtime: ModelRuntime
@@ -63,11 +63,11 @@ class ModelCaller:
     _retired: dict[tuple[str, str], datetime] = field(default_factory=dict, init=False)
 
     def check(self, request: GenerationRequest) -> None:
-        """Refuse what no call could serve, before anything is recorded.
+        """Refuse a request that no model could serve, before anything is recorded.
 
         Raises:
             UnknownModel: the pinned model is not enabled here.
-            UnsupportedParameter: the request is strict, or beyond a hard limit, for every model that may serve it.
+            UnsupportedParameter: no model that may serve it can honour it exactly, or its prompts are too long.
         """
         refusal: UnsupportedParameter | None = None
         for ref in self._living(request):
@@ -85,7 +85,7 @@ class ModelCaller:
 
         Raises:
             ModelRetired: no model that may serve the request is alive; unbilled.
-            ImagegenError: as the adapter and the dialect say, each with what it means for the bill.
+            ImagegenError: the errors of the adapter and the dialect; each says whether the call may have been paid.
         """
         retired: ModelRetired | None = None
         for ref in self._living(request):
@@ -170,7 +170,7 @@ def _translator(ref: ModelRef, request: GenerationRequest) -> Translator:
 
 
 def _only(ref: ModelRef, answer: bytes, translation: Translation) -> Artifact:
-    """Return an answer's one image; since there is an answer, no error of this may count as unbilled."""
+    """Return an answer's one image. There was an answer, so no error raised here may count as unbilled."""
     try:
         artifacts = ref.model.dialect.artifacts(answer, seed=translation.seed)
     except ImagegenError as exc:

@@ -1,4 +1,4 @@
-"""Looking at an image's bytes before they are stored: is it a PNG, and how large."""
+"""Checks an image's bytes before they are stored: is it a complete PNG, and how large is it?"""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _TRAILER: Final = b"\x00\x00\x00\x00IEND\xaeB`\x82"
 _IHDR_LENGTH: Final = 13
 _IHDR_END: Final = 29
 MAX_SIDE: Final = 4096
-"""Pixels; more than any model here draws, and a bound on what a reader of the image must hold."""
+"""In pixels: more than any model draws, and small enough for a viewer's memory."""
 MAX_BYTES: Final = 20_000_000
 
 

@@ -1,6 +1,6 @@
-"""What the use case needs from the outside, in its own words; `adapters/` has the real ones, the tests small fakes.
+"""The protocols by which the use case sees the outside; `adapters/` implements them, and tests have in-memory fakes.
 
-An adapter raises `imagegen.errors` only, and says by the class whether a call was certainly unbilled (`paid` "no").
+An adapter raises only classes of `imagegen.errors`. The class says whether a call was certainly unbilled (`paid` "no").
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from imagegen.models.registry import ModelRef
 
 
 class ModelRuntime(Protocol):
-    """Amazon Bedrock's runtime, or what speaks like it."""
+    """Amazon Bedrock's runtime, or a server with the same protocol."""
 
     def invoke(self, ref: ModelRef, body: bytes) -> bytes:
         """Send one request, once, and return the whole answer."""
@@ -39,7 +39,7 @@ class ImageStore(Protocol):
         ...
 
     def find(self, name: ImageName) -> StoredImage | None:
-        """Return what is stored, or None; that it is missing and that it may not be seen are the same."""
+        """Return what is stored, or None. An image that may not be seen counts as missing."""
         ...
 
     def read(self, name: ImageName) -> bytes | None:
@@ -47,7 +47,7 @@ class ImageStore(Protocol):
         ...
 
     def url(self, name: ImageName) -> SignedUrl:
-        """Return a presigned URL that lives as long as the settings say, made anew each time."""
+        """Return a new presigned URL, which lives as long as the settings say."""
         ...
 
     def delete(self, name: ImageName) -> None:
@@ -98,16 +98,16 @@ class Quotas(Protocol):
         ...
 
     def give_back(self, owner: str, day: str) -> None:
-        """Take one counted image back, since it was never paid."""
+        """Give one quota unit back, because its image was never paid."""
         ...
 
     def stopped(self) -> bool:
-        """Tell whether the deployment may make no image at all, not even one that was counted before."""
+        """Say whether the deployment is switched off; then it makes no image, not even a counted one."""
         ...
 
 
 class JobQueue(Protocol):
-    """The queue of the asynchronous door; a message carries an id and nothing else."""
+    """The queue of asynchronous jobs; a message carries an id and nothing else."""
 
     def send(self, id_: str) -> None:
         """Send an id to the worker."""
@@ -119,7 +119,7 @@ class JobQueue(Protocol):
 
 
 Delivery = Literal["delivered", "refused", "again"]
-"""A call-back was accepted, must never be sent, or may be tried again."""
+"""The call-back was accepted; must never be sent; or may be tried again."""
 
 
 class WebhookSender(Protocol):
@@ -167,7 +167,7 @@ class Deadline(Protocol):
 
 
 class Observer(Protocol):
-    """What happens that an operator wants to count or read; ids and codes only."""
+    """The events that an operator wants to count or read; it is told ids and codes only."""
 
     def succeeded(self, id_: str, *, model: str, seconds: float, bytes_: int) -> None:
         """Note a finished image."""

@@ -33,7 +33,7 @@ class Backoff:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InvocationDeadline:
-    """How long an invocation may still take, by Lambda's own clock."""
+    """The time that is left of an invocation, by Lambda's own clock."""
 
     remaining_milliseconds: Callable[[], int]
 

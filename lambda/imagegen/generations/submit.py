@@ -23,7 +23,7 @@ POLL_AFTER: Final = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submission:
-    """A generation as it stands after a request; `replayed` if an earlier request of the same key made it."""
+    """A generation as it is after a request; `replayed` if an earlier request with the same idempotency key made it."""
 
     generation: Generation
     replayed: bool
@@ -49,7 +49,7 @@ class Submitter:
         asynchronous: bool,
         deadline: Deadline,
     ) -> Submission:
-        """Make the image, or queue it, or find what the same key made before.
+        """Make the image, or queue it, or return what the same idempotency key made before.
 
         `fingerprint` is of the caller's own request. A synchronous generation comes back succeeded.
 
@@ -109,7 +109,7 @@ class Submitter:
             return self.ledger.write(draft, replacing=replacing)
         except errors.InternalError as exc:
             if draft.asynchronous:
-                raise errors.OutcomeUnknown("The job may have been queued all the same.") from exc
+                raise errors.OutcomeUnknown("The job may have been queued nevertheless.") from exc
             raise
 
     def _replayed(self, standing: Generation, draft: Generation) -> Submission:

@@ -45,7 +45,7 @@ SHAPES: Final[Mapping[str, Callable[..., Shape]]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """What the routes call; made once a process by `wiring.py`."""
+    """The objects that the routes call; `wiring.py` makes them once for each process."""
 
     submitter: Submitter
     history: History
@@ -110,7 +110,7 @@ class _App:
 
     def _refuse_route(self, request: Request) -> NoReturn:
         allowed = _methods_at(request.path, self._routes)
-        # The method is there and yet no route: the id has a character that no route takes.
+        # The path has this method, but no route matched: the id has a character that no route accepts.
         if not allowed or request.method in allowed:
             if request.path.startswith(f"{surface.route_named('listGenerations').path}/"):
                 raise errors.no_such_generation()
@@ -129,7 +129,7 @@ class _App:
             answer = problem(exc, request)
         except Exception as exc:  # noqa: BLE001 - whatever it is, the client gets a problem and the log the reason
             self._observer.defect(exc)
-            answer = problem(errors.InternalError("The request met a defect of the service."), request)
+            answer = problem(errors.InternalError("The service has a defect that this request met."), request)
         return reply.response(answer, request, varies=self._varies)
 
 

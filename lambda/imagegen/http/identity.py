@@ -1,4 +1,4 @@
-"""Who owns a generation: a hash of the principal that the gateway verified, never of a header it did not check."""
+"""Derives the owner of a generation from the principal that the gateway verified, never from an unchecked header."""
 
 from __future__ import annotations
 

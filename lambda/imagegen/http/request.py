@@ -111,12 +111,12 @@ class Request:
         return prefers_async(self.header("Prefer"))
 
     def body(self, max_bytes: int) -> bytes:
-        """Return the bytes that the client sent; none where there is no body.
+        """Return the bytes that the client sent; empty if there is no body.
 
         Raises:
             UnsupportedMediaType: the type is not JSON, the charset not UTF-8, or the body is compressed.
             PayloadTooLarge: the body is certainly longer than `max_bytes`; `strict_json.loads` checks exactly.
-            InvalidJson: the event's base64 or text stands for no bytes.
+            InvalidJson: the event's base64 or text cannot be turned into bytes.
         """
         _check_type(self.header("Content-Type"))
         _check_encoding(self.header("Content-Encoding"))
@@ -138,7 +138,7 @@ class Request:
         """Return the members of the JSON object that the body is.
 
         Raises:
-            UnsupportedMediaType, PayloadTooLarge, InvalidJson: it is none.
+            UnsupportedMediaType, PayloadTooLarge, InvalidJson: the body is not a JSON object that is accepted here.
         """
         return strict_json.loads(self.body(max_bytes), max_bytes=max_bytes)
 
@@ -175,12 +175,14 @@ def idempotency_key(values: Sequence[str]) -> str | None:
     if not values:
         return None
     if len(values) > 1 or not _IDEMPOTENCY_KEY.fullmatch(values[0]):
-        raise invalid("Idempotency-Key", "must be sent once, with 16 to 64 of A-Z, a-z, 0-9, _ and -")
+        raise invalid(
+            "Idempotency-Key", "must be sent once and have 16 to 64 characters of A-Z, a-z, 0-9, _ and -"
+        )
     return values[0]
 
 
 def prefers_async(values: Sequence[str]) -> bool:
-    """Tell whether `Prefer` asks for `respond-async`; other preferences, `wait` too, are passed over (RFC 7240)."""
+    """Say whether `Prefer` asks for `respond-async`; every other preference, also `wait`, is ignored (RFC 7240)."""
     return any(
         _RESPOND_ASYNC.match(preference.group()) is not None
         for value in values
@@ -208,7 +210,7 @@ def history_limit(values: Sequence[str]) -> int:
     if not values:
         return DEFAULT_LIMIT
     if len(values) > 1 or not _LIMIT.fullmatch(values[0]) or int(values[0]) > MAX_LIMIT:
-        raise invalid("limit", f"must be sent once, an integer from 1 to {MAX_LIMIT}")
+        raise invalid("limit", f"must be sent once and be an integer from 1 to {MAX_LIMIT}")
     return int(values[0])
 
 
@@ -221,7 +223,7 @@ def cursor(values: Sequence[str]) -> str | None:
     if not values:
         return None
     if len(values) > 1 or not 0 < len(values[0]) <= MAX_CURSOR_LENGTH:
-        raise invalid("cursor", "must be sent once, the next_cursor of an earlier answer")
+        raise invalid("cursor", "must be sent once and be the next_cursor of an earlier reply")
     return values[0]
 
 
@@ -231,7 +233,7 @@ def _check_type(values: Sequence[str]) -> None:
     if len(values) > 1:
         raise UnsupportedMediaType("The request has more than one Content-Type.")
     if not _is_json(values[0]):
-        raise UnsupportedMediaType("Content-Type must be application/json, with charset=utf-8 if any.")
+        raise UnsupportedMediaType("Content-Type must be application/json; a charset must be utf-8.")
 
 
 def _is_json(value: str) -> bool:

@@ -36,20 +36,20 @@ GenerationId = Annotated[
     str,
     Field(
         pattern="^gen_[a-z2-7]{26}$",
-        description="The generation's id, its owner's alone.",
+        description="The generation's id; only its owner can use it.",
         examples=[_EXAMPLE_ID],
     ),
 ]
 CreatedAt = Annotated[
     str,
     Field(
-        description="When the request was taken, in UTC.",
+        description="When the service accepted the request, in UTC.",
         examples=["2026-11-03T09:21:07Z"],
         json_schema_extra=_DATE_TIME,
     ),
 ]
 ShownState = Literal["queued", "running", "succeeded", "failed"]
-Status = Annotated[ShownState, Field(description="Where the generation stands; the last two are final.")]
+Status = Annotated[ShownState, Field(description="The state of the generation; the last two are final.")]
 ModelId = Annotated[str, Field(description="The model that drew the image.", examples=[_EXAMPLE_MODEL])]
 Result = Annotated[
     Literal["success"], Field(description="The contract's own word for an image that was made.")
@@ -57,7 +57,7 @@ Result = Annotated[
 IgnoredParameters = Annotated[
     list[str],
     Field(
-        description="Parameters that were sent, beyond their defaults, and have no effect on this model.",
+        description="Parameters that were set to other than their default and have no effect on this model.",
         examples=[["sampler"]],
     ),
 ]
@@ -71,11 +71,13 @@ class ArtifactBody(TypedDict):
         Field(
             ge=parameters.MIN_SEED,
             le=parameters.MAX_SEED,
-            description="The seed that made the image; sent again, it makes it again.",
+            description="The seed that made the image; the same request with it makes the image again.",
             examples=[3407],
         ),
     ]
-    finishReason: Annotated[Literal["SUCCESS"], Field(description="Why the model stopped; a success, here.")]
+    finishReason: Annotated[
+        Literal["SUCCESS"], Field(description="Why the model stopped; always SUCCESS here.")
+    ]
     url: Annotated[
         str,
         Field(
@@ -149,7 +151,7 @@ class ProblemBody(TypedDict):
         str,
         Field(description="One sentence for people.", examples=["steps must be an integer from 10 to 150."]),
     ]
-    request_id: Annotated[str, Field(description="Finds this request in the service's logs.")]
+    request_id: Annotated[str, Field(description="The id of this request in the service's logs.")]
     retryable: Annotated[bool, Field(description="Whether the same request can work later.")]
     errors: NotRequired[
         Annotated[
@@ -173,13 +175,15 @@ class GenerationDetailBody(TypedDict):
     model: NotRequired[ModelId]
     ignored_parameters: NotRequired[IgnoredParameters]
     artifacts: NotRequired[
-        Annotated[list[ArtifactBody], Field(description="The image, with a fresh URL; after success.")]
+        Annotated[
+            list[ArtifactBody], Field(description="The image, with a fresh URL; present if it succeeded.")
+        ]
     ]
-    error: NotRequired[Annotated[ProblemBody, Field(description="Why it failed; after failure.")]]
+    error: NotRequired[Annotated[ProblemBody, Field(description="Why it failed; present if it failed.")]]
 
 
 class HistoryBody(TypedDict):
-    """One page of the caller's generations, newest first; failed ones too."""
+    """One page of the caller's generations, newest first; failed ones are listed as well."""
 
     generations: Annotated[list[GenerationDetailBody], Field(description="At most `limit` of them.")]
     next_cursor: Annotated[
@@ -197,15 +201,19 @@ class LifecycleBody(TypedDict):
     ]
     end_of_life_at: Annotated[
         str | None,
-        Field(description="When it stops answering.", examples=["2025-05-20"], json_schema_extra=_DATE),
+        Field(
+            description="When it can no longer be called.", examples=["2025-05-20"], json_schema_extra=_DATE
+        ),
     ]
-    successor: Annotated[str | None, Field(description="The model to go on with.", examples=[_EXAMPLE_MODEL])]
+    successor: Annotated[
+        str | None, Field(description="The model that replaces it.", examples=[_EXAMPLE_MODEL])
+    ]
 
 
 class ModelBody(TypedDict):
     """One enabled model."""
 
-    id: Annotated[str, Field(description="What `model` of a request takes.", examples=[_EXAMPLE_MODEL])]
+    id: Annotated[str, Field(description="The value for `model` in a request.", examples=[_EXAMPLE_MODEL])]
     name: Annotated[str, Field(description="The vendor's name.", examples=["Stable Image Core 1.1"])]
     default: Annotated[
         bool, Field(description="Whether it is the first choice of a request without `model`.")
@@ -224,11 +232,11 @@ class ModelBody(TypedDict):
 class ModelsBody(TypedDict):
     """The enabled models, in the order in which they are tried."""
 
-    models: Annotated[list[ModelBody], Field(description="The first is asked first.")]
+    models: Annotated[list[ModelBody], Field(description="In the order in which they are asked.")]
 
 
 class HealthBody(TypedDict):
-    """That the service runs."""
+    """Says that the service runs."""
 
     status: Annotated[Literal["ok"], Field(description="The function started and is configured.")]
 
@@ -294,7 +302,7 @@ def succeeded(generation: Generation, signed: SignedUrl) -> GenerationBody:
 def full(generation: Generation, signed: SignedUrl | None, *, request_id: str) -> GenerationDetailBody:
     """Return a generation as it is looked up, in any state, with the request's parameters as resolved.
 
-    `signed` is there exactly for one that succeeded.
+    Pass `signed` if, and only if, the generation succeeded.
     """
     request = _request(generation.request)
     members: GenerationDetailBody
@@ -348,7 +356,7 @@ def model(ref: ModelRef, *, default: bool, today: date) -> ModelBody:
 
 
 def models(refs: Iterable[ModelRef], *, today: date) -> ModelsBody:
-    """Return the enabled models in their order; the default is the first that is not past its end of life."""
+    """Return the enabled models in their order; the default is the first one that has not reached its end of life."""
     listed = list(refs)
     living = [ref for ref in listed if ref.lifecycle.status(today) != "end_of_life"]
     default = (living or listed)[0]

@@ -1,4 +1,4 @@
-"""Bytes to one JSON object, refusing everything that ordinary JSON parsers let through.
+"""Reads bytes as one JSON object, and refuses what ordinary JSON parsers let through.
 
 The checks come in this order: size, byte order mark, UTF-8, nesting; then one parse, which stops at the first bad
 syntax, repeated name or number that no double can hold; then that the value is an object; then lone surrogates.
@@ -21,7 +21,7 @@ MAX_DEPTH: Final = 32
 MAX_DIGITS: Final = 308
 """Digits of an integer: every integer of at most this many fits a double, as 1e308 does."""
 
-# An unterminated string still matches, to the end of the text: otherwise the scan would begin anew at each quote.
+# An unterminated string matches to the end of the text. Otherwise the scan would start again at each quote.
 _STRUCTURE: Final = re.compile(r'"(?:[^"\\]|\\.)*+"?|[\[\]{}]', re.DOTALL)
 
 

@@ -1,4 +1,4 @@
-"""Reading a model's answer: JSON bytes, strict base64 and seeds; no sentence here quotes the answer."""
+"""Reads a model's answer: JSON bytes, strict base64 and seeds. No error quotes the answer."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Answer:
         """Return what a base64 member holds.
 
         Raises:
-            BadModelResponse: it is anything but strict base64, which would decode to other bytes than were sent.
+            BadModelResponse: the member is not strict base64, so it might decode to other bytes than were sent.
         """
         if not isinstance(member, str) or not member:
             raise BadModelResponse("The model's answer has no image.")
@@ -67,7 +67,7 @@ class Answer:
 
 
 def seed_of(reported: Any, *, sent: int | None) -> int | None:
-    """Return the seed that an answer reports, or the one that was sent where it reports none, 0 or nonsense."""
+    """Return the seed that an answer reports; if that is absent, 0 or not a seed, return the one that was sent."""
     is_seed = type(reported) is int and MIN_SEED < reported <= MAX_SEED
     return reported if is_seed else sent
 

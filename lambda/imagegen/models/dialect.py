@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Translation:
-    """A request in a model's own words.
+    """A task translated into a dialect.
 
     `ignored` names the parameters that the caller set to other than their default and that have no effect on this
     model; `approximated` those that are translated into something near. `seed` is the one in the body. Both are in

@@ -1,4 +1,4 @@
-"""The registry: every model id that this service speaks, and what is known of it.
+"""The registry: every model that this service can call, and what is known of it.
 
 A model is data (`Model`) and a dialect, a pair of pure functions in a module of its own. A list entry in
 `cdk.json` names one of three things; `resolve` turns it into a `ModelRef`:
@@ -26,12 +26,12 @@ from imagegen.models.dialect import Dialect
 
 LifecycleStatus = Literal["active", "legacy", "end_of_life"]
 Host = Literal["on_demand", "profile", "provisioned", "imported", "endpoint"]
-"""What answers for a model: Bedrock itself, directly or through a profile, or capacity of the operator's own."""
+"""Where a model runs: on Bedrock, called directly or through a profile, or on the operator's own capacity."""
 
 GEOGRAPHIES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {"us": ("us-east-1", "us-east-2", "us-west-2")}
 )
-"""The regions that a geographic inference profile sends requests to; its id is the model's behind `us.`."""
+"""The regions that a geographic inference profile sends requests to. Its id is `us.` and the model's id."""
 
 # No part may hold a wildcard: an ARN names one resource, and the stack allows the functions exactly that.
 _ARN: Final = re.compile(
@@ -193,13 +193,13 @@ REGISTRY: Final[Mapping[str, Model]] = MappingProxyType({model.id: model for mod
 
 
 def resolve(entry: str, *, region: str, registry: Mapping[str, Model] = REGISTRY) -> ModelRef:
-    """Return what a list entry names, seen from a deployment in `region`.
+    """Return the model reference of a list entry, for a deployment in `region`.
 
     A model that Bedrock offers in `region` is called there, otherwise in the first region that offers it; a
     geographic profile likewise, and an ARN in its own region.
 
     Raises:
-        ValueError: the entry names no registered model, or nothing that can be called as one; one sentence.
+        ValueError: the entry names no registered model, or cannot be called as one; the message is one sentence.
     """
     base_id, at, arn = entry.partition("@")
     if at:
@@ -251,7 +251,7 @@ def _hosted(entry: str, arn: str, model: Model) -> ModelRef:
             raise ValueError(f"{entry!r} continues with an inference profile that is not one of {model.id}.")
         destinations = GEOGRAPHIES[geography]
     elif host == "profile":
-        # An application profile does not tell whether it copies a model or a geographic profile.
+        # The ARN of an application profile does not say whether it copies a model or a geographic profile.
         destinations = next((there for there in GEOGRAPHIES.values() if match["region"] in there), ())
     return ModelRef(
         id=model.id,

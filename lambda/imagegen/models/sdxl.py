@@ -1,4 +1,4 @@
-"""SDXL 1.0's dialect, which is the contract itself; also what a Bedrock-compatible SDXL endpoint speaks.
+"""The dialect of SDXL 1.0, which is the contract itself. Bedrock-compatible SDXL endpoints speak it as well.
 
 Request and answer follow the Bedrock user guide, "Diffusion 1.0 text to image".
 """
@@ -19,7 +19,7 @@ PROMPT_FILTER: Final = "invalid_prompts"
 def translate(request: TextToImage) -> Translation:
     """Return the request's own members.
 
-    Defaults are spelled out, so that the image does not depend on the endpoint's; what has no default
+    Defaults are spelled out, so that the image does not depend on the endpoint's defaults. What has no default
     (`sampler`, `style_preset`, `extras`, a preset of NONE) is left out.
     """
     members = request.parameters()
@@ -53,7 +53,7 @@ def _artifact(answer: Answer, item: Any, *, sent: int | None) -> Artifact:
     if not isinstance(item, dict):
         raise BadModelResponse("An artifact of the model's answer is not an object.")
     seed = seed_of(item.get("seed"), sent=sent)
-    # The guide's example and code say finishReason, its prose finishedReason.
+    # The guide's example and code say finishReason; its prose says finishedReason.
     reason = item.get("finishReason", item.get("finishedReason"))
     if reason == "CONTENT_FILTERED":
         raise filtered("CONTENT_FILTERED", seed=seed)

@@ -1,8 +1,8 @@
 """The dialect of Stable Image Core, Stable Image Ultra and Stable Diffusion 3.5 Large.
 
 The contract's size becomes the nearest aspect ratio, prompts of negative weight become `negative_prompt`, other
-positive weights the documented `(words:weight)`, and the style preset a phrase at the end of the prompt. Why so is
-told in `docs/decisions/0020-translation.md`; see the Bedrock user guide, "Stability AI models".
+positive weights the documented `(words:weight)`, and the style preset a phrase at the end of the prompt. The reasons
+are in `docs/decisions/0020-translation.md`. See also the Bedrock user guide, "Stability AI models".
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ MAX_TEXT_LENGTH: Final = 10_000
 """Characters in `prompt` and in `negative_prompt`."""
 
 LARGEST_WEIGHT: Final = 10.0
-"""What greater weights are sent as; Stability documents weights of 0 to 1."""
+"""Greater weights are sent as this one. Stability documents weights of 0 to 1."""
 
 ASPECT_RATIOS: Final[Mapping[tuple[int, int], str]] = MappingProxyType(
     {
@@ -119,13 +119,13 @@ def _weighted(prompt: Prompt) -> str:
         return ""
     if prompt.weight == 1:
         return prompt.text
-    # A parenthesis of the caller's would end the group early; no way to escape one is documented.
+    # A parenthesis in the caller's text would end the group early, and no way to escape it is documented.
     words = prompt.text.translate({ord("("): None, ord(")"): None}).strip()
     return f"({words}:{weight:g})" if words else ""
 
 
 def _joined(texts: Sequence[str]) -> str:
-    """Return the texts as one; a lone text stays as it is, to the space."""
+    """Return the texts joined into one; a single text is returned unchanged."""
     joined = texts[0] if texts else ""
     for text in texts[1:]:
         joined = joined.rstrip()

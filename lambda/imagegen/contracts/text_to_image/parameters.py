@@ -90,7 +90,7 @@ PARAMETERS: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prompt:
-    """One prompt: 0–2000 code points, and a weight that is negative for what to avoid."""
+    """One prompt of 0–2000 code points; a negative weight says what to avoid."""
 
     text: str
     weight: float = 1.0
@@ -148,7 +148,7 @@ class TextToImage:
 
     @classmethod
     def from_parameters(cls, parameters: Mapping[str, Any]) -> Self:
-        """Return the request that `parameters()` described; for records of our own, not for callers' input."""
+        """Return the task that `parameters()` described; unchecked, so for stored records only."""
         members = dict(parameters)
         prompts = members.pop("text_prompts")
         return cls(

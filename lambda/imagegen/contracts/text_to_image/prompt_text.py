@@ -1,6 +1,6 @@
-r"""What a prompt's text may hold: any Unicode that a reader can see and that cannot deceive.
+r"""Which texts a prompt may have: any Unicode that a reader can see and that cannot deceive.
 
-Refused are control characters but tab, newline and return; the bidirectional embeddings, overrides and isolates
+Refused are control characters except tab, newline and return; the bidirectional embeddings, overrides and isolates
 U+202A-202E and U+2066-2069, which make a text read as another; and a text, not empty, in which nothing is visible.
 Everything else is welcome, private-use characters and noncharacters too (Unicode corrigendum 9); the empty text is
 part of the contract. The patterns are written so that Python, Rust and ECMAScript read them alike: they are

@@ -1,6 +1,6 @@
-"""The border of our own contract: JSON members in, a valid `GenerationRequest` out, or an error naming each field.
+"""Reads the body of our own route: returns a valid `GenerationRequest`, or raises an error that names each wrong field.
 
-The models here are for pydantic and the OpenAPI document only; behind `parse` there are plain dataclasses. A
+Only pydantic and the OpenAPI document use the models of this module; `parse` returns plain dataclasses. A
 request with unknown *and* invalid fields is `unknown_parameter`, since a misspelt name often explains the rest; its
 `errors` list both, the unknown ones first. Messages say what is allowed and never quote a value.
 """
@@ -35,7 +35,7 @@ _SIZE_RULE: Final[dict[str, Any]] = {
 
 
 _ABSENT: Final[Any] = None
-"""The value of a member that was not sent; sent as null, it is refused, since its type has no null."""
+"""Stands for a field that was not sent. A field sent as null is refused, because its type has no null."""
 
 
 def _visible(text: str) -> str:
@@ -51,7 +51,7 @@ def _public(url: str) -> str:
 
 
 def _optional(**members: Any) -> Any:
-    """Return an edit of a field's JSON Schema: without a default, and with these members."""
+    """Return a function that removes the default from a field's JSON Schema and adds these members."""
 
     def edit(schema: dict[str, Any]) -> None:
         schema.pop("default", None)
@@ -62,7 +62,7 @@ def _optional(**members: Any) -> Any:
 
 PROMPT_TEXT_RULE: Final = (
     f"a string of at most {parameters.MAX_PROMPT_LENGTH} characters, empty or visible, without bidirectional "
-    "overrides or control characters but tab, newline and return"
+    "overrides or control characters other than tab, newline and return"
 )
 
 PromptText = Annotated[
@@ -70,7 +70,7 @@ PromptText = Annotated[
     Field(
         max_length=parameters.MAX_PROMPT_LENGTH,
         pattern=prompt_text.SAFE,
-        description="What to draw, in code points. Control characters but tab, newline and return, and "
+        description="What to draw, in code points. Control characters other than tab, newline and return, and "
         "bidirectional overrides are refused, and so is a text in which nothing is visible.",
         examples=["Sri lanka tea plantation."],
         json_schema_extra=prompt_text.EMPTY_OR_VISIBLE,
@@ -90,7 +90,10 @@ class PromptBody(BaseModel):
     text: PromptText
     weight: Annotated[
         float,
-        Field(allow_inf_nan=False, description="How much the prompt counts; negative for what to avoid."),
+        Field(
+            allow_inf_nan=False,
+            description="How much the prompt counts; a negative weight says what to avoid.",
+        ),
     ] = 1.0
 
 
@@ -163,7 +166,7 @@ class RequestBody(BaseModel):
     sampler: Annotated[
         str,
         Field(
-            description="The sampler of the diffusion; absent, the model chooses.",
+            description="The sampler of the diffusion; if absent, the model chooses one.",
             json_schema_extra=_optional(),
         ),
         OneOf(parameters.SAMPLERS),
@@ -174,7 +177,7 @@ class RequestBody(BaseModel):
         Field(
             ge=parameters.MIN_SEED,
             le=parameters.MAX_SEED,
-            description="The start of the noise. With 0 or none the service draws one; the answer names it.",
+            description="The start of the noise. If 0 or absent, the service chooses one; the reply names it.",
             examples=[3407],
         ),
     ] = 0
@@ -218,7 +221,7 @@ class RequestBody(BaseModel):
         Field(
             max_length=webhook_urls.MAX_LENGTH,
             pattern=webhook_urls.PATTERN,
-            description="Where to announce the end of the generation; https, a public host name.",
+            description="Where to announce the end of the generation; an https URL with a public host name.",
             examples=["https://example.com/hooks/imagegen"],
             json_schema_extra=_optional(format="uri"),
         ),
@@ -266,7 +269,7 @@ def _size_errors(members: Mapping[str, Any]) -> list[FieldError]:
     sides = {name: members[name] for name in ("width", "height") if name in members}
     if len(sides) == 1:
         missing = "height" if "width" in sides else "width"
-        return [FieldError(field=missing, message=f"is required too; the pairs width x height are {_PAIRS}")]
+        return [FieldError(field=missing, message=f"is also required; the pairs width x height are {_PAIRS}")]
     if not sides or any(type(side) is not int for side in sides.values()):
         return []
     if (sides["width"], sides["height"]) in parameters.SIZES:

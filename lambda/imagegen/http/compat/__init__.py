@@ -17,7 +17,7 @@ from imagegen.http.reply import Answer
 from imagegen.http.request import Request
 
 MAX_INLINE_BYTES: Final = 4_400_000
-"""Of an image that is answered itself: in base64 it must leave room in the 6 MB of a Lambda function's answer."""
+"""The longest image that a reply may hold itself: in base64 it has to fit the 6 MB of a Lambda function's response."""
 
 RouteFunction = Callable[..., Answer]
 """What answers one route: given the request, then the path's parameters in their order."""

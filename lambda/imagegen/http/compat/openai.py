@@ -120,9 +120,9 @@ ErrorType = Literal[
 
 
 class OpenAIImageBody(TypedDict, total=False):
-    """One image: `url` or, with `response_format` `b64_json`, itself."""
+    """One image: its `url`, or with `response_format` `b64_json` its bytes."""
 
-    url: Annotated[str, Field(description="A presigned URL; needs no key, expires.")]
+    url: Annotated[str, Field(description="A presigned URL; it needs no API key, and expires.")]
     b64_json: Annotated[str, Field(description="The PNG in base64.")]
 
 
@@ -153,7 +153,7 @@ class OpenAIErrorBody(TypedDict):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImagesRequest:
-    """What OpenAI's body asks for: one request of ours, made so many times, and how images are answered."""
+    """What OpenAI's body asks for: one generation request, how often to make it, and how to return the images."""
 
     request: GenerationRequest
     images: int
@@ -225,7 +225,7 @@ def parse(members: dict[str, Any]) -> ImagesRequest:
     images = body.n or 1
     in_base64 = body.response_format == "b64_json"
     if in_base64 and images > 1:
-        raise invalid("n", "must be 1 with response_format b64_json: more images may not fit one answer")
+        raise invalid("n", "must be 1 with response_format b64_json: more images may not fit into one reply")
     width, height = _sides(body.size)
     task = TextToImage(
         text_prompts=(Prompt(text=body.prompt),),
@@ -251,7 +251,7 @@ def answer(pictures: Sequence[Picture], *, created_at: datetime) -> OpenAIImages
 
 
 def problem(error: ImagegenError) -> OpenAIErrorBody:
-    """Return an error with all four members that OpenAI's clients read; `code` is ours."""
+    """Return an error with the four members that OpenAI's clients read; `code` is our code."""
     return {
         "error": {
             "message": explained(error),
@@ -263,7 +263,7 @@ def problem(error: ImagegenError) -> OpenAIErrorBody:
 
 
 def problem_headers(error: ImagegenError) -> dict[str, str]:
-    """Return what keeps OpenAI's clients from repeating a request that may have been paid.
+    """Return the header that keeps OpenAI's clients from repeating a request that may have been paid.
 
     By themselves they repeat every 409, 429 and 5xx; `x-should-retry` overrules that.
     """

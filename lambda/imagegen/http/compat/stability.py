@@ -33,7 +33,7 @@ SDXL_ENGINE: Final = "stable-diffusion-xl-1024-v1-0"
 """The engine whose contract this is; any model of the deployment may serve it."""
 
 OURS_ONLY: Final = ("model", "strict", "webhook_url")
-"""Members of our own route that Stability's body does not have."""
+"""Fields of our own route that Stability's body does not have."""
 
 
 class StabilityArtifactBody(TypedDict):
@@ -59,9 +59,9 @@ class StabilityArtifactsBody(TypedDict):
 
 
 class StabilityEngineBody(TypedDict):
-    """One engine that the path may name."""
+    """One engine that Stability's route accepts."""
 
-    id: Annotated[str, Field(description="What `engine_id` takes.")]
+    id: Annotated[str, Field(description="A value for `engine_id`.")]
     name: str
     description: str
     type: Literal["PICTURE"]
@@ -119,7 +119,7 @@ class Stability:
 
 
 def model_of(engine_id: str, refs: Iterable[ModelRef]) -> str | None:
-    """Return the model that an engine pins, None for any.
+    """Return the model that an engine pins, or None if any model may serve.
 
     Raises:
         NotFound: there is no such engine here.
@@ -170,7 +170,7 @@ def png_headers(image: StoredImage) -> dict[str, str]:
 
 
 def engines(refs: Iterable[ModelRef]) -> list[StabilityEngineBody]:
-    """Return the engines that the path may name: SDXL's own, then the enabled models."""
+    """Return the engines of the list: first SDXL's own, then the enabled models."""
     return [
         _engine(
             SDXL_ENGINE,
