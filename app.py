@@ -1,4 +1,4 @@
-"""The CDK app: the stacks of the one stage that `-c stage=` names (dev without it)."""
+"""The CDK app: the stack of the stage that `-c stage=` names, otherwise of `dev`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ def main() -> None:
     """Synthesize the stage."""
     app = cdk.App()
     context = app.node.try_get_context
-    # Read from the file, because jsii drops every null from the context, and null means "unlimited".
+    # Read from the file, because jsii drops every null from the context, and null means "unlimited":
+    # see docs/decisions/0015-stages-are-read-from-the-file.md.
     stages = json.loads((ROOT / "cdk.json").read_text())["context"]["stages"]
     config = load_stage(name=context("stage") or "dev", stages=stages, overrides=context("config"))
     stack = ImagegenStack(
@@ -30,6 +31,7 @@ def main() -> None:
         config=config,
         code=function_code(root=ROOT, target=config.bundle_platform),
         env=_environment(),
+        # Passed in, so that tests choose the day on which a model ends.
         today=datetime.now(tz=UTC).date(),
     )
     accept_findings(stack, config=config)

@@ -1,4 +1,4 @@
-"""`make openapi`: writes the document to where the function serves it from."""
+"""`make openapi` writes the document to the file that the function serves."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The document as a whole: operations, headers, examples and schemas put together, and how it is written down."""
+"""Puts operations, headers, examples and schemas together into one document, and writes it as text."""
 
 from __future__ import annotations
 
@@ -23,19 +23,22 @@ _DESCRIPTION: Final = """\
 Text to image under the contract of Amazon Bedrock's Diffusion 1.0 (SDXL 1.0), served by whichever model is alive.
 
 Every failure is one `application/problem+json` body with a stable `code`; the two routes for OpenAI's and Stability's
-clients answer in the error shapes of those APIs. A request that names an `Idempotency-Key` can be repeated safely: it
+clients write errors in the shapes of those APIs. A request that names an `Idempotency-Key` can be repeated safely: it
 is paid at most once."""
 
+# The gateway does not know which shape a path has:
+# see docs/decisions/0010-the-gateway-answers-in-the-contracts-words.md.
 _FROM_GATEWAY: Final = frozenset({401, 403, 413, 429, 500, 504})
-"""Statuses that the gateway answers by itself, always as a problem."""
+"""Statuses that the gateway sends by itself, always as a problem."""
 _EXPANDED: Final = 5
-"""Levels of the document whose members have a line each."""
+"""Down to this level, each member of the document has a line of its own."""
+# The one place where the number of a release is written by hand.
 _PROJECT: Final = Path(__file__).parents[1] / "pyproject.toml"
 
 
 @cache
 def document() -> dict[str, Any]:
-    """Return the document; made once a process."""
+    """Return the document; the same object for each call."""
     return {
         "openapi": "3.1.0",
         "info": {
@@ -81,11 +84,9 @@ def version() -> str:
 
 
 def written(value: Any, *, depth: int = 0) -> str:
-    """Return the document as it is committed and served.
-
-    Down to a status of an operation and a property of a schema each member has a line of its own, so that a difference
-    can be read; below, everything is compact, since each client is sent the file as it is.
-    """
+    """Return the document as it is committed and served."""
+    # Down to a status of an operation and a property of a schema, each member has a line of its own, so that a diff can
+    # be read. Below, everything is compact, because clients get the file as it is.
     if depth == _EXPANDED or not isinstance(value, dict) or not value:
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     indent = " " * depth
@@ -99,6 +100,7 @@ def written(value: Any, *, depth: int = 0) -> str:
 
 
 def _by_path() -> Sequence[Operation]:
+    # groupby joins only neighbours, so operations of one path must stand together.
     paths = list(dict.fromkeys(route.path for route in surface.ROUTES))
     return sorted(DESCRIBED, key=lambda operation: paths.index(operation.route.path))
 
@@ -108,6 +110,7 @@ def _operation(operation: Operation) -> dict[str, Any]:
     if operation.description:
         described["description"] = operation.description
     if not operation.route.needs_key:
+        # An empty list takes back the document's own `security`: no key is needed here.
         described["security"] = []
     if operation.parameters:
         described["parameters"] = [dict(parameter) for parameter in operation.parameters]
@@ -127,7 +130,7 @@ def _operation(operation: Operation) -> dict[str, Any]:
 def _success(success: Success, operation: Operation) -> dict[str, Any]:
     described: dict[str, Any] = {
         "description": success.description,
-        "headers": _headers(*surface.HEADERS_ON_EVERY_ANSWER, *success.headers),
+        "headers": _headers(*surface.HEADERS_ON_EVERY_REPLY, *success.headers),
     }
     if success.body is not None:
         one = {"$ref": REF + title_of(success.body)}
@@ -143,6 +146,7 @@ def _by_status(operation: Operation) -> Iterator[tuple[int, list[type[ImagegenEr
     def status(kind: type[ImagegenError]) -> int:
         return kind.kind.status
 
+    # Sorted by status first, because groupby joins only neighbours.
     order = error_types()
     kinds = sorted(dict.fromkeys(operation.errors), key=lambda kind: (status(kind), order.index(kind)))
     for number, of_status in groupby(kinds, key=status):
@@ -154,12 +158,13 @@ def _error(status: int, kinds: Sequence[type[ImagegenError]], operation: Operati
     route = operation.route
     headers = dict.fromkeys(
         [
-            *surface.HEADERS_ON_EVERY_ANSWER,
+            *surface.HEADERS_ON_EVERY_REPLY,
             *(name for kind in kinds for name in ERROR_HEADERS.get(kind, ())),
             *(name for kind in kinds if route.max_body and kind in ENDINGS for name in RECORDED),
             *SHAPES[route.shape].headers,
         ]
     )
+    # An error of the gateway is a problem even on a path of another shape, so such a status has two bodies.
     shapes = [route.shape]
     if route.shape != surface.OWN_SHAPE and status in _FROM_GATEWAY:
         shapes.append(surface.OWN_SHAPE)

@@ -1,4 +1,4 @@
-"""Examples of answers, made by the functions that make real ones."""
+"""Examples of replies, made by the functions that make real ones."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from imagegen.http import serialize
 from imagegen.http.compat import openai, stability
 
 _ERROR_SENTENCES: Final[Mapping[type[ImagegenError], str]] = {
-    errors.MethodNotAllowed: "The path exists, the method does not; `Allow` lists those that do.",
-    errors.InProgress: "The generation is still running; `Location` tells where to look.",
+    errors.MethodNotAllowed: "The path exists, but does not have this method; `Allow` lists its methods.",
+    errors.InProgress: "The generation is still running; `Location` says where to look.",
 }
-"""What the headers of an answer add to the docstring of its error, which knows no headers."""
+"""Sentences that also name a header; the docstring of the error does not, because only `http/` knows headers."""
 
 _FIELDS: Final[Mapping[type[ImagegenError], tuple[FieldError, ...]]] = {
     errors.InvalidParameter: (FieldError(field="steps", message="must be an integer from 10 to 150"),),
@@ -52,14 +52,15 @@ def success_examples() -> Mapping[tuple[str, int], Any]:
         expires_at=_NOW + timedelta(hours=1),
     )
     detail = serialize.full(_GENERATION, signed, request_id="")
-    picture = openai.Picture(url=signed.url)
+    image = openai.ReplyImage(url=signed.url)
     return {
         ("createGeneration", 200): serialize.succeeded(_GENERATION, signed),
         ("createGeneration", 202): {**serialize.accepted(_GENERATION), "status": "queued"},
         ("listGenerations", 200): serialize.history([detail], next_cursor=None),
         ("showGeneration", 200): detail,
         ("showHealth", 200): serialize.health(),
-        ("createOpenAIImages", 200): openai.answer([picture], created_at=_NOW),
+        ("createOpenAIImages", 200): openai.images_body([image], created_at=_NOW),
+        # Written out, because a whole image in base64 would fill the document.
         ("createStabilityImage", 200): {
             "artifacts": [{"base64": "iVBORw0KGgo…", "finishReason": "SUCCESS", "seed": _IMAGE.seed}]
         },
@@ -67,6 +68,7 @@ def success_examples() -> Mapping[tuple[str, int], Any]:
     }
 
 
+# A fixed time, so that `make openapi` writes the same file every day.
 _NOW: Final = datetime(2026, 11, 3, 9, 21, 7, tzinfo=UTC)
 _IMAGE: Final = StoredImage(
     model="stability.stable-image-core-v1:1",

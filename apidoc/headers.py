@@ -1,4 +1,4 @@
-"""What the headers of answers say, and which of them an error brings along."""
+"""The headers of replies: what each says, and which an error adds."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any, Final
 from imagegen import errors
 from imagegen.errors import ImagegenError
 
+# `surface.STANDARD_HEADERS` are not here, because HTTP itself defines them.
 HEADERS: Final[Mapping[str, tuple[str, dict[str, Any]]]] = {
     "X-Request-Id": ("The id of this request in the service's logs.", {"type": "string"}),
     "Location": ("Where the generation or its image is.", {"type": "string"}),
@@ -21,7 +22,7 @@ HEADERS: Final[Mapping[str, tuple[str, dict[str, Any]]]] = {
     "Finish-Reason": ("In a reply of bytes: why the model stopped.", {"type": "string", "const": "SUCCESS"}),
     "Seed": ("In a reply of bytes: the seed that made the image.", {"type": "integer"}),
     "X-Should-Retry": (
-        "Tells OpenAI's clients whether to repeat.",
+        "Whether OpenAI's clients should repeat the request.",
         {"type": "string", "enum": ["true", "false"]},
     ),
 }
@@ -33,7 +34,7 @@ ERROR_HEADERS: Final[Mapping[type[ImagegenError], tuple[str, ...]]] = {
     errors.ModelThrottled: ("Retry-After",),
     errors.ModelUnavailable: ("Retry-After",),
 }
-"""The headers that an error's facts make, wherever it appears."""
+"""The headers that follow from an error's facts, wherever it appears."""
 
 RECORDED: Final = ("Location", "Idempotent-Replayed")
 """The headers of an error that a generation ended with: where its record is, and whether it was recorded before."""

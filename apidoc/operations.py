@@ -1,6 +1,6 @@
-"""Every route in words: what it takes, what it answers, and which errors it can end with.
+"""Describes every route: what it takes, how it replies, and which errors it can end with.
 
-Method, path, shape and key stand in the route table, `imagegen.http.surface`; a test compares the names of the two.
+Method, path, shape and key are in the route table, `imagegen.http.surface`. A test compares the names of the two.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ class OpenApiBody(TypedDict):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Success:
-    """One answer that is not an error.
+    """One reply that is not an error.
 
-    `body` is its TypedDict, None where it has no body; `png` tells that it may be bytes instead.
+    `body` is its TypedDict, or None if there is no body. `png` says that the body may be the bytes of an image instead.
     """
 
     status: int
@@ -49,10 +49,10 @@ class Success:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """One route of the table, described.
+    """The description of one route of the table.
 
-    `request` is the body that it takes, `without` the members of it that this route does not take; such a narrowed body
-    has a `request_title` of its own.
+    `request` is the body that it takes. `without` names the fields of that body that this route does not take; a body
+    that is narrowed so has a `request_title` of its own.
     """
 
     name: str
@@ -71,6 +71,7 @@ class Operation:
         return surface.route_named(self.name)
 
 
+# The gateway itself can reply with these, in front of any route that needs a key.
 _GATEWAY: Final[Errors] = (
     errors.Unauthorized,
     errors.Forbidden,
@@ -79,9 +80,11 @@ _GATEWAY: Final[Errors] = (
     errors.QuotaExceeded,
     errors.InternalError,
     errors.Misconfigured,
+    # Whatever the route: the gateway sends it after 29 seconds.
     errors.ModelTimeout,
 )
 ENDINGS: Final[Errors] = (
+    # The model itself may refuse what the contract allows.
     errors.InvalidParameter,
     errors.ContentFiltered,
     errors.InternalError,
@@ -94,7 +97,7 @@ ENDINGS: Final[Errors] = (
     errors.ModelRetired,
     errors.ModelTimeout,
 )
-"""Errors that a generation can end with; its record keeps them."""
+"""The errors that a generation can end with. Its record keeps them."""
 
 _MAKING: Final[Errors] = (
     *ENDINGS,
@@ -121,7 +124,7 @@ DESCRIBED: Final[tuple[Operation, ...]] = (
         name="createGeneration",
         summary="Make an image",
         description="The request of the Diffusion 1.0 (SDXL 1.0) contract of Amazon Bedrock. The first available "
-        "model of the deployment draws the image; the answer says which one, and what it could not honour.",
+        "model of the deployment draws the image; the reply says which one, and what it could not honour.",
         request=schema.RequestBody,
         parameters=(parameters.IDEMPOTENCY_KEY, parameters.PREFER),
         successes=(
@@ -176,7 +179,7 @@ DESCRIBED: Final[tuple[Operation, ...]] = (
         summary="Remove a generation",
         description="Removes the image and the record; the id is unknown afterwards.",
         parameters=(parameters.ID,),
-        successes=(Success(status=204, description="It is gone."),),
+        successes=(Success(status=204, description="The generation is removed."),),
         errors=(errors.NotFound, errors.InProgress, *_GATEWAY),
     ),
     Operation(
@@ -194,7 +197,8 @@ DESCRIBED: Final[tuple[Operation, ...]] = (
     Operation(
         name="showHealth",
         summary="Say that the service runs",
-        successes=(Success(status=200, description="It runs.", body=serialize.HealthBody),),
+        # No key is needed, so the gateway refuses nobody for a missing one.
+        successes=(Success(status=200, description="The service runs.", body=serialize.HealthBody),),
         errors=(errors.MethodNotAllowed, errors.RateLimited, errors.InternalError, errors.ModelTimeout),
     ),
     Operation(
@@ -206,9 +210,9 @@ DESCRIBED: Final[tuple[Operation, ...]] = (
     Operation(
         name="createOpenAIImages",
         summary="Make images, as OpenAI's clients ask for them",
-        description="OpenAI's request, answer and error shapes; the key goes into `x-api-key` (`default_headers`). "
-        "Each of the `n` images is a generation of its own; the answer has those that succeeded, and is an error only "
-        "if none did. What the gateway itself refuses is an `application/problem+json`.",
+        description="OpenAI's shapes of request, reply and error; the key goes into `x-api-key` (`default_headers`). "
+        "Each of the `n` images is a generation of its own; the reply has those that succeeded, and is an error only "
+        "if none did. If the gateway itself refuses a request, the reply is an `application/problem+json`.",
         request=openai.ImagesBody,
         parameters=(parameters.IDEMPOTENCY_KEY,),
         successes=(
@@ -225,7 +229,8 @@ DESCRIBED: Final[tuple[Operation, ...]] = (
         name="createStabilityImage",
         summary="Make an image, as Stability's clients ask for it",
         description="Stability's v1 REST shapes; the key goes into `x-api-key`. `Accept: image/png`, as the first "
-        "media type, answers the bytes. What the gateway itself refuses is an `application/problem+json`.",
+        "media type, gets the bytes. If the gateway itself refuses a request, the reply is an "
+        "`application/problem+json`.",
         request=schema.RequestBody,
         request_title="StabilityTextToImageRequest",
         without=stability.OURS_ONLY,
@@ -233,7 +238,7 @@ DESCRIBED: Final[tuple[Operation, ...]] = (
         successes=(
             Success(
                 status=200,
-                description="The image; as bytes, with the headers `Finish-Reason` and `Seed`.",
+                description="The image. If it is sent as bytes, the reply has the headers `Finish-Reason` and `Seed`.",
                 body=stability.StabilityArtifactsBody,
                 png=True,
                 headers=("Idempotent-Replayed", "Finish-Reason", "Seed"),

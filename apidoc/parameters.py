@@ -1,4 +1,4 @@
-"""What requests carry outside their bodies: headers, query and path parameters."""
+"""Describes what a request carries besides its body: headers, query and path parameters."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ IDEMPOTENCY_KEY: Final = {
     "name": "Idempotency-Key",
     "in": "header",
     "description": "Makes the request safe to repeat: the same key and body give the same generation, paid at most "
-    "once. It is the caller's own; another caller's key of the same name is another key.",
+    "once. The key belongs to the caller: the same text from another caller is another key.",
     "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]{16,64}$"},
     "example": "order-2026-11-03-0001",
 }
 PREFER: Final = {
     "name": "Prefer",
     "in": "header",
-    "description": "`respond-async` (RFC 7240) answers 202 at once; other preferences have no effect.",
+    "description": "`respond-async` (RFC 7240) gets a 202 at once; other preferences have no effect.",
     "schema": {"type": "string"},
     "examples": {"asynchronous": {"value": "respond-async"}},
 }

@@ -1,4 +1,4 @@
-"""The JSON Schema of every body: requests from their pydantic models, answers from their TypedDicts."""
+"""The JSON Schema of every body: requests from their pydantic models, replies from their TypedDicts."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ REF: Final = "#/components/schemas/"
 
 def schemas() -> dict[str, Any]:
     """Return every schema by its title."""
-    answers = {success.body for operation in DESCRIBED for success in operation.successes if success.body}
+    replies = {success.body for operation in DESCRIBED for success in operation.successes if success.body}
     requests = {operation.request for operation in DESCRIBED if operation.request}
     problems = {shape.error_body for shape in SHAPES.values()}
-    bodies = sorted({*answers, *requests, *problems}, key=lambda body: body.__name__)
+    # A set has no fixed order, and the document must come out the same each time.
+    bodies = sorted({*replies, *requests, *problems}, key=lambda body: body.__name__)
     _, generated = TypeAdapter.json_schemas(
         [(body, "validation", TypeAdapter(body)) for body in bodies], ref_template=REF + "{model}"
     )
@@ -29,6 +30,7 @@ def schemas() -> dict[str, Any]:
     for operation in DESCRIBED:
         if operation.request is not None and operation.without:
             by_title[request_title(operation)] = _narrowed(by_title[title_of(operation.request)], operation)
+    # The TypedDict says only `str`, because the codes are the error classes themselves.
     code = by_title[title_of(serialize.ProblemBody)]["properties"]["code"]
     code["enum"] = [kind.kind.code for kind in error_types()]
     return dict(sorted(by_title.items()))
@@ -48,13 +50,16 @@ def request_title(operation: Operation) -> str:
 
 
 def _titled(definitions: Mapping[str, Any]) -> dict[str, Any]:
-    """Return definitions under their titles, those of answers closed: no answer has a member that is not listed."""
+    """Return the definitions under their titles, and close them: no reply has a member that is not listed."""
+    # The names end in Body in the code, apart from the dataclasses of the same things. Clients see them without it.
     titles = {name: schema["title"].removesuffix("Body") for name, schema in definitions.items()}
+    # References are deep inside, and each is a text that occurs nowhere else, so they are replaced in the text.
     text = json.dumps(definitions)
     for name, title in titles.items():
         text = text.replace(f'"{REF}{name}"', f'"{REF}{title}"')
     return {
         titles[name]: {
+            # Only the OpenAPI document itself has more members than are described.
             "additionalProperties": titles[name] == title_of(OpenApiBody),
             **schema,
             "title": titles[name],

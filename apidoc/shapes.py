@@ -1,4 +1,4 @@
-"""How each shape answers an error: its body, its media type, the headers that it adds."""
+"""How each shape writes an error: its body, its media type, and the headers that it adds."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from imagegen.http import reply, serialize
 from imagegen.http.compat import openai, stability
 from imagegen.http.surface import OWN_SHAPE
 
+# Any UUID will do: it stands in the examples of errors.
 _REQUEST_ID: Final = "8f5a2c1e-4b1d-4d0a-9a63-0f3f6e1c7b52"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DescribedShape:
-    """One shape; `example` makes the body of an error as the function that answers does."""
+    """One shape. `example` returns the body of an error; it is the function that also makes real replies."""
 
     error_body: type
     example: Callable[[ImagegenError], Mapping[str, Any]]

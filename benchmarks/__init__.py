@@ -1,1 +1,1 @@
-"""What the service costs in time, measured on this machine: `make bench`."""
+"""Measures on this machine how long the service takes: `make bench`."""

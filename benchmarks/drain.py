@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 JOBS = 300
 PER_SECOND = 8
 BURST = PER_SECOND
-"""Calls that the model takes at once after a rest: one second's worth."""
+"""How many calls the model takes at once after a rest: as many as in one second."""
 AT_ONCE = 4
 PATIENCE = 300.0
 POLLED_EVERY = 0.05
@@ -37,7 +37,7 @@ ENDED = {"succeeded", "failed"}
 
 @dataclass(frozen=True, kw_only=True)
 class Drain:
-    """A backlog that was drained: how its jobs ended, what the model saw, and the seconds from first to last image."""
+    """The figures of a drained backlog: how its jobs ended, the model's calls, the seconds from first to last image."""
 
     ended: Mapping[str, int]
     paid_attempts: int
@@ -91,6 +91,7 @@ def _drained(ready: State, url: str) -> Drain:
         limit = {"action": {"type": "rate_limit", "per_second": PER_SECOND, "burst": BURST}}
         model.post("/_control/rules", json=limit).raise_for_status()
         with _event_source_off(ready):
+            # The queue is filled first, so that the workers and not the client decide the speed.
             ids = _submit(api, JOBS)
         first = _awaited(lambda: _calls(model)["billed"] > 0)
         last = _awaited(lambda: _calls(model)["billed"] >= JOBS)
@@ -106,8 +107,10 @@ def _drained(ready: State, url: str) -> Drain:
 
 
 def _warm_up(ready: State, api: httpx.Client, model: httpx.Client) -> None:
-    """Have every environment of the worker started, which takes the emulator seconds each, and forget the calls."""
+    """Start every environment of the worker, and then forget the calls."""
     concurrency = _worker_concurrency()
+    # Each environment takes the emulator seconds to start, which would count as the workers' time; a slow model keeps
+    # them all busy at once.
     model.post("/_control/rules", json={"latency": 1}).raise_for_status()
     ids: list[str] = []
     while _calls(model)["peak_in_flight"] < concurrency:

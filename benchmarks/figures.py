@@ -23,6 +23,7 @@ class Series:
         return self._percentile(95)
 
     def _percentile(self, percent: int) -> float:
+        # `quantiles` needs at least two values.
         if len(self.seconds) == 1:
             return self.seconds[0]
         return quantiles(self.seconds, n=100, method="inclusive")[percent - 1]

@@ -37,6 +37,7 @@ def measure() -> list[Series]:
         copy = Path(folder) / "checkout"
         shutil.copytree(CHECKOUT, copy, ignore=shutil.ignore_patterns(*MADE))
         environ = {**os.environ, "PORT_OFFSET": str(free_offset())}  # noqa: TID251 - the operator's, as `make` passes it on
+        # A newcomer has none of these, and MAKEFLAGS would pass on this make's own options.
         for name in ("IMAGEGEN_LOCAL_DIR", "BEDROCK_URL", "CONFIG", "STRICT", "MAKEFLAGS", "MAKELEVEL"):
             environ.pop(name, None)
         started = time.perf_counter()

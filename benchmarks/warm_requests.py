@@ -31,6 +31,7 @@ def measure() -> list[Series]:
     with instant_model() as url:
         variables = Variables(bedrock_url=url, folder=FOLDER, port_offset=free_offset())
         try:
+            # The second `up` has nothing to do, and shows what that costs.
             ready, first_up = _timed(lambda: life_cycle.up(variables))
             _, second_up = _timed(lambda: life_cycle.up(variables))
             body = {**REQUEST, "seed": SEED}
@@ -46,7 +47,7 @@ def measure() -> list[Series]:
 
 @contextmanager
 def instant_model() -> Iterator[str]:
-    """Run the stand-in so that it paints one picture a size, once, and yield its address."""
+    """Run the stand-in with one picture for each size, and yield its address."""
     command = [sys.executable, "-m", "local.bedrock", "--port", "0", "--instant", "--alive", MODEL]
     with subprocess.Popen(command, cwd=CHECKOUT, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - this Python
         try:
@@ -72,8 +73,8 @@ def _repeated(send: Callable[[], httpx.Response]) -> tuple[float, ...]:
         send().raise_for_status()
     seconds = []
     for _ in range(REQUESTS):
-        answer, taken = _timed(send)
-        answer.raise_for_status()
+        response, taken = _timed(send)
+        response.raise_for_status()
         seconds.append(taken)
     return tuple(seconds)
 

@@ -1,4 +1,4 @@
-"""The command line of the local service: `python -m local up|demo|status|down`; its variables are in docs/local.md."""
+"""The command line of the local service: `python -m local up|demo|status|down`. docs/local.md lists its variables."""
 
 import argparse
 import os
@@ -26,7 +26,7 @@ def main() -> int:
     )
     arguments = parser.parse_args()
     for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE"):
-        # boto3 would look for the operator's profile, and fail where it does not exist
+        # boto3 would look for the operator's profile, and fail if it does not exist here.
         os.environ.pop(name, None)
     try:
         chosen = variables.from_environment()

@@ -15,7 +15,7 @@ RENEWAL = dt.timedelta(days=7)
 
 @dataclass(frozen=True, kw_only=True)
 class Certificates:
-    """The files of one folder's strict mode, in PEM."""
+    """The certificate files of one folder, in PEM."""
 
     folder: Path
 
@@ -26,7 +26,7 @@ class Certificates:
 
     @property
     def trusted(self) -> Path:
-        """What the functions trust: the authority, and for a Bedrock elsewhere also this machine's own roots."""
+        """The authority's certificate and this machine's roots. The functions trust both: Bedrock may be elsewhere."""
         return self.folder / "trusted.pem"
 
     @property
@@ -41,7 +41,7 @@ class Certificates:
 
 
 def ensure(folder: Path, *, now: dt.datetime) -> Certificates:
-    """Return the folder's certificates, which are made when missing and again a week before they end."""
+    """Return the folder's certificates; make them if they are missing or end within a week."""
     files = Certificates(folder=folder)
     if not _is_valid(files, now=now):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -66,12 +66,13 @@ def _make(files: Certificates, *, now: dt.datetime) -> None:
     authority = trustme.CA(
         organization_name="imagegen", organization_unit_name="local authority", path_length=0
     )
-    # an hour back: a client's clock may be behind this one
+    # An hour back, because a client's clock may be behind this one.
     certificate = authority.issue_cert(
         *NAMES, not_before=now - dt.timedelta(hours=1), not_after=now + LIFETIME
     )
     authority_pem = authority.cert_pem.bytes()
-    # the permission comes before the key; the authority's own key is never written
+    # The permission comes before the key, so that nobody can read it in between. The authority's own key is never
+    # written.
     files.key.touch(mode=0o600)
     files.key.write_bytes(certificate.private_key_pem.bytes())
     files.trusted.write_bytes(authority_pem + _roots_of_this_machine())

@@ -28,7 +28,7 @@ TIMEOUT = 120.0
 
 @dataclass(frozen=True, kw_only=True)
 class Picture:
-    """A picture that was downloaded, and is the one that the answer described."""
+    """A downloaded picture, which matches what the reply described."""
 
     path: Path
     model: str
@@ -40,17 +40,17 @@ def make_picture(ready: State, *, folder: Path) -> Picture:
     """Send the request, download the artifact through its presigned URL, and save it to the folder.
 
     Raises:
-        LocalError: the service refused, failed, or stored another picture than it described.
+        LocalError: the service refused or failed, or the picture is not the one that it described.
     """
     started = time.monotonic()
     verify = trust(Path(ready.ca_bundle) if ready.ca_bundle else None)
-    # the operator's proxy has no part in a connection over loopback
+    # `trust_env=False`, because a connection over loopback must not go through the operator's proxy.
     with httpx.Client(verify=verify, trust_env=False, timeout=TIMEOUT) as client:
         try:
-            answer = client.post(
+            response = client.post(
                 f"{ready.api_url}/text-to-image", json=REQUEST, headers={"x-api-key": ready.api_key}
             )
-            body = _answer(answer)
+            body = _body(response)
             artifact = body["artifacts"][0]
             image = client.get(artifact["url"])
         except httpx.TransportError as error:
@@ -64,7 +64,7 @@ def make_picture(ready: State, *, folder: Path) -> Picture:
 
 
 def curl_line(ready: State) -> str:
-    """Return the same request as a `curl` command line that can be used as it is."""
+    """Return the same request as a `curl` command line, ready to paste."""
     words = ["curl", "-sS"]
     if ready.ca_bundle:
         words += ["--cacert", ready.ca_bundle]
@@ -73,7 +73,7 @@ def curl_line(ready: State) -> str:
 
 
 def report(picture: Picture, ready: State, *, relative_to: Path, painted: bool) -> str:
-    """Say what was made and how to make another; if the stand-in `painted` it, say that too."""
+    """Say what was made and how to make another, and whether the stand-in `painted` it."""
     path = picture.path.relative_to(relative_to) if picture.path.is_relative_to(relative_to) else picture.path
     lines = [
         f"picture    {path}",
@@ -90,20 +90,20 @@ def report(picture: Picture, ready: State, *, relative_to: Path, painted: bool) 
     return "\n".join(lines)
 
 
-def _answer(answer: httpx.Response) -> dict[str, Any]:
+def _body(response: httpx.Response) -> dict[str, Any]:
     try:
-        body = answer.json()
+        body = response.json()
     except ValueError:
         body = {}
-    if answer.status_code != httpx.codes.OK or not isinstance(body, dict):
+    if response.status_code != httpx.codes.OK or not isinstance(body, dict):
         said = body.get("detail") or body.get("message") if isinstance(body, dict) else None
-        raise LocalError(f"The service answered {answer.status_code}: {said or 'nothing that can be read'}")
+        raise LocalError(f"The service replied {response.status_code}: {said or 'nothing that can be read'}")
     return body
 
 
 def _check(image: httpx.Response, artifact: Mapping[str, Any]) -> None:
     if not image.is_success:
-        raise LocalError(f"The picture's presigned URL answered {image.status_code}.")
+        raise LocalError(f"The picture's presigned URL replied {image.status_code}.")
     if (
         hashlib.sha256(image.content).hexdigest() != artifact["sha256"]
         or len(image.content) != artifact["bytes"]

@@ -32,23 +32,23 @@ STAGE = "local"
 ROLE = "deployment"
 STACK = f"imagegen-{STAGE}"
 TOOLKIT = "CDKToolkit"
-# whatever changes the synthesized templates or the zip
+# Everything that the synthesized templates and the zip are made from.
 SOURCES = ("app.py", "cdk.json", "stacks", "lambda", "requirements.lock", "package-lock.json")
-# the states from which a stack can be updated
+# The states from which a stack can be updated.
 SOUND = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE")
 SETTLE_TIMEOUT = 60.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Deployment:
-    """The stack on the emulator: reads what is there and brings it up to date."""
+    """The stack on the emulator: reads its state and brings it up to date."""
 
     variables: Variables
     certificates: Certificates | None
 
     @property
     def config(self) -> str:
-        """The overrides of the `local` stage: Bedrock's address, then those of the variable CONFIG."""
+        """The overrides of the `local` stage: Bedrock's address, then the variable CONFIG."""
         return f"bedrock_endpoint_url={self.variables.bedrock_endpoint_url} {self.variables.config}".strip()
 
     @property
@@ -60,7 +60,7 @@ class Deployment:
         """Make sure that the configuration can be used, before anything is started.
 
         Raises:
-            LocalError: one sentence that names the key at fault.
+            LocalError: one sentence that names the setting at fault.
         """
         context = json.loads((CHECKOUT / "cdk.json").read_text(encoding="utf-8"))["context"]
         try:
@@ -73,12 +73,13 @@ class Deployment:
         return sha256(f"{self.config}\0{digest_of(SOURCES)}".encode()).hexdigest()
 
     def is_current(self) -> bool:
-        """Tell whether a deployment would change nothing."""
+        """Say whether a deployment would change nothing."""
+        # The record alone is not enough: somebody may have removed or broken the stack since.
         recorded = self.record.read_text(encoding="utf-8") if self.record.is_file() else ""
         return recorded == self.fingerprint() and self._status(STACK) in SOUND
 
     def is_stuck(self) -> bool:
-        """Wait for a deployment that is under way, then tell whether it left a stack that cannot be updated."""
+        """Wait for a deployment that is under way, then say whether it left a stack that cannot be updated."""
         deadline = time.monotonic() + SETTLE_TIMEOUT
         while (self._status(STACK) or "").endswith("_IN_PROGRESS") and time.monotonic() < deadline:
             time.sleep(0.5)
@@ -88,20 +89,21 @@ class Deployment:
         """Deploy the app; the data of a stack that is already there stays.
 
         Raises:
-            LocalError: the CDK could not deploy; what it said is printed first.
+            LocalError: the CDK could not deploy; the end of its output is printed first.
         """
         fingerprint = self.fingerprint()
-        # first of all: a deployment that is interrupted must not count as done
+        # Removed first, because an interrupted deployment must not count as done.
         self.record.unlink(missing_ok=True)
         output = self.variables.folder / "cdk.out"
-        # it may hold the lock of a CDK that was killed, which counts as held until that process is reaped
+        # The folder may hold the lock of a killed CDK, which counts as held until that process is reaped.
         shutil.rmtree(output, ignore_errors=True)
         if self._status(TOOLKIT) not in SOUND:
             print("up: bootstrapping…", flush=True)
-            # from a folder without cdk.json: inside the checkout, bootstrap would synthesize the app first, for nothing
+            # Run from a folder without cdk.json, because inside the checkout bootstrap would first synthesize the app.
             self._run("bootstrap", f"aws://{ACCOUNT}/{REGION}", working_folder=self.variables.folder)
         print("up: deploying…", flush=True)
         context = ("--context", f"stage={STAGE}", "--context", f"config={self.config}")
+        # `direct`, because a change set would only add a round trip: nobody reads it here.
         options = ("--require-approval", "never", "--method", "direct", "--progress", "events")
         self._run("deploy", STACK, *context, *options, "--output", str(output), working_folder=CHECKOUT)
         self.record.write_text(fingerprint, encoding="utf-8")
@@ -115,6 +117,7 @@ class Deployment:
         try:
             found = self._cloudformation().describe_stacks(StackName=stack)["Stacks"][0]["StackStatus"]
         except ClientError as error:
+            # CloudFormation has no error code for a missing stack, only this sentence.
             if "does not exist" in error.response["Error"]["Message"]:
                 return None
             raise
@@ -133,6 +136,7 @@ class Deployment:
                 cdk.command(*arguments, "--ci"),
                 cwd=working_folder,
                 env=self._environment(os.environ),
+                # Without a terminal, so that no question of the CDK waits for an answer.
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -144,6 +148,7 @@ class Deployment:
 
     def _environment(self, environ: Mapping[str, str]) -> dict[str, str]:
         """Return the operator's environment without their AWS account, so that only the emulator can be reached."""
+        # Whoever has real credentials in their shell must not deploy into a real account by mistake.
         own = {name: value for name, value in environ.items() if not name.startswith("AWS_")}
         direct = ",".join(
             filter(None, [environ.get("NO_PROXY", environ.get("no_proxy", "")), "127.0.0.1,localhost"])

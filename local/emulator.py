@@ -1,4 +1,4 @@
-"""The emulator of AWS: how it is started, and when it is ready."""
+"""Starts the emulator of AWS, and waits until it is ready."""
 
 import sys
 import time
@@ -20,11 +20,12 @@ START_TIMEOUT = 60.0
 
 
 def service(variables: Variables, certificates: Certificates | None) -> Service:
-    """Return how the emulator is started; the functions inherit its environment, so the operator's is left out."""
+    """Return the process of the emulator."""
     scratch = variables.folder / "emulator"
-    # hypercorn serves it directly, in one process: `python -m ministack` would also take port 443 in strict mode
+    # hypercorn serves it directly, in one process: `python -m ministack` would also take port 443 in strict mode.
     serve: tuple[str, ...] = ("-m", "hypercorn", "ministack.app:app", "--workers", "0", "--keep-alive", "75")
     serve += ("--bind", f"127.0.0.1:{variables.emulator_port}")
+    # The functions inherit this environment, so it holds nothing of the operator's.
     environment = {
         "PATH": "/usr/local/bin:/usr/bin:/bin",
         "LANG": "C.UTF-8",
@@ -34,7 +35,7 @@ def service(variables: Variables, certificates: Certificates | None) -> Service:
         "S3_DATA_DIR": str(scratch / "s3"),
         "BIND_HOST": "127.0.0.1",
         "GATEWAY_PORT": str(variables.emulator_port),
-        # listeners on ports of their own, which the service does not need
+        # These two would listen on ports of their own, and the service does not need them.
         "IOT_MTLS_ENABLED": "0",
         "SFTP_ENABLED": "0",
         "MINISTACK_REGION": REGION,
@@ -61,7 +62,7 @@ def service(variables: Variables, certificates: Certificates | None) -> Service:
 
 
 def start(wanted: Service, variables: Variables, certificates: Certificates | None) -> None:
-    """Start the emulator and wait until it answers.
+    """Start the emulator and wait until it replies.
 
     Raises:
         LocalError: its port is taken, or it does not start.
@@ -73,14 +74,14 @@ def start(wanted: Service, variables: Variables, certificates: Certificates | No
     deadline = time.monotonic() + START_TIMEOUT
     with httpx.Client(verify=verify, trust_env=False, timeout=5) as client:
         while time.monotonic() < deadline and process.poll() is None:
-            if _answers(client, variables):
+            if _is_healthy(client, variables):
                 return
             time.sleep(0.1)
     print(processes.log_tail(wanted.log), file=sys.stderr)
     raise LocalError(f"The emulator did not start; {wanted.log} ends as shown above.")
 
 
-def _answers(client: httpx.Client, variables: Variables) -> bool:
+def _is_healthy(client: httpx.Client, variables: Variables) -> bool:
     try:
         return client.get(f"{variables.aws_endpoint_url}/_ministack/health").is_success
     except httpx.TransportError:

@@ -1,4 +1,4 @@
-"""What the emulated API Gateway needs beyond the stack: a second API key, and an address that all clients reach."""
+"""Adds to the emulated API Gateway what the stack does not have: a second API key, and an address for all clients."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ class Gateway:
         return self.client.get_api_key(apiKey=key_id, includeValue=True)["value"]
 
     def other_api_key(self) -> str:
-        """Return a second key on the same usage plan, to try what one caller may not see of the other."""
+        """Return a second key on the same usage plan, to try what one caller sees of another."""
         named = self.client.get_api_keys(nameQuery=OTHER_KEY, includeValues=True)["items"]
         key = named[0] if named else self.client.create_api_key(name=OTHER_KEY, enabled=True)
         members = self.client.get_usage_plan_keys(usagePlanId=self.usage_plan_id)["items"]
@@ -43,12 +43,9 @@ class Gateway:
         return self.client.get_api_key(apiKey=key["id"], includeValue=True)["value"]
 
     def address(self) -> str:
-        """Map the API to a path of 127.0.0.1 and return that base URL, which ends in the base path.
-
-        `<id>.execute-api.localhost` works too, but only where the resolver knows names under localhost: curl and
-        browsers do, Python's does not on most Linux machines. To the emulator, 127.0.0.1 is a custom domain name
-        like any other.
-        """
+        """Map the API to a path of 127.0.0.1 and return that base URL, which ends in the base path."""
+        # `<id>.execute-api.localhost` works only if the resolver knows names under localhost. Those of curl and of
+        # browsers do; Python's does not on most Linux machines. To the emulator, 127.0.0.1 is a custom domain name.
         mapping = {"domainName": DOMAIN, "basePath": BASE_PATH}
         try:
             found = self.client.get_base_path_mapping(**mapping)

@@ -25,7 +25,7 @@ READY_TIMEOUT = 60.0
 
 
 def up(variables: Variables) -> State:
-    """Start what does not run, deploy what is not deployed, and return once the API answers.
+    """Start what does not run, deploy what is not deployed, and return once the API replies.
 
     Raises:
         LocalError: one sentence that says what is in the way.
@@ -34,13 +34,15 @@ def up(variables: Variables) -> State:
         _claim(variables.folder)
         files = _certificates(variables)
         deployment = Deployment(variables=variables, certificates=files)
+        # Before anything starts, so that a wrong CONFIG leaves no half of a service behind.
         deployment.check()
-        # an `up` that was killed may have left its CDK running
+        # An `up` that was killed may have left its CDK running.
         processes.stop(variables.folder, role=DEPLOYMENT)
         _start(variables, files, deployment)
         if not deployment.is_current():
             state.file(variables.folder).unlink(missing_ok=True)
             deployment.bring_up_to_date()
+        # Written last: clients take the file as the sign that the service is ready.
         ready = _describe(variables, deployment, files)
         _wait_until_ready(ready, log=emulator.service(variables, files).log)
         ready.write(variables.folder)
@@ -72,7 +74,7 @@ def _start(variables: Variables, files: Certificates | None, deployment: Deploym
         state.file(variables.folder).unlink(missing_ok=True)
         deployment.record.unlink(missing_ok=True)
         processes.stop(variables.folder, role=emulator.ROLE)
-        # a new emulator starts empty, so what the old one left is of no use
+        # A new emulator starts empty, so the files of the old one are of no use.
         shutil.rmtree(wanted.working_folder, ignore_errors=True)
         print("up: starting the emulator of AWS…", flush=True)
         emulator.start(wanted, variables, files)
@@ -104,22 +106,23 @@ def _describe(variables: Variables, deployment: Deployment, files: Certificates 
 
 
 def _wait_until_ready(ready: State, *, log: Path) -> None:
-    """Wait until the service is healthy and answers a caller, which takes the key, the function and the table."""
+    """Wait until the service is healthy and serves a caller."""
     verify = certificates.trust(Path(ready.ca_bundle) if ready.ca_bundle else None)
     deadline = time.monotonic() + READY_TIMEOUT
     with httpx.Client(verify=verify, trust_env=False, timeout=30) as client:
         while True:
             try:
                 health = client.get(f"{ready.api_url}/health")
-                answer = client.get(
+                # Health touches nothing; the history needs the key, the function and the table.
+                response = client.get(
                     f"{ready.api_url}/generations?limit=1", headers={"x-api-key": ready.api_key}
                 )
             except httpx.TransportError as error:
                 problem = f"{type(error).__name__}: {error}"
             else:
-                if health.is_success and answer.status_code in (httpx.codes.OK, httpx.codes.NOT_FOUND):
+                if health.is_success and response.status_code in (httpx.codes.OK, httpx.codes.NOT_FOUND):
                     return
-                problem = f"health answers {health.status_code} and a caller with a key {answer.status_code}"
+                problem = f"health replies {health.status_code}, and a caller with a key gets {response.status_code}"
             if time.monotonic() > deadline:
                 print(processes.log_tail(log), file=sys.stderr)
                 raise LocalError(
@@ -135,7 +138,8 @@ def _certificates(variables: Variables) -> Certificates | None:
 
 
 def _claim(folder: Path) -> None:
-    """Make the folder and mark it as ours; refuse one with other files in it, because `down` removes it whole."""
+    """Make the folder and mark it as ours; refuse one with other files in it."""
+    # `down` removes the whole folder, so IMAGEGEN_LOCAL_DIR=~ must not get this far.
     if folder.is_dir() and any(folder.iterdir()):
         _require_mark(folder)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -151,8 +155,9 @@ def _require_mark(folder: Path) -> None:
 
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    """Let one `up` or `down` work on a folder at a time; the lock is on its parent, because `down` removes it."""
+    """Let one `up` or `down` work on a folder at a time."""
     folder.parent.mkdir(parents=True, exist_ok=True)
+    # The lock is on the parent, because `down` removes the folder itself.
     handle = os.open(folder.parent, os.O_RDONLY)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)

@@ -1,8 +1,7 @@
 """Starts, recognises and stops the background processes of the service.
 
-A process is ours when its environment names the folder of the service. Its children inherit that mark. The mark
-survives a crash of whoever started the process, and a program that gets the same process id later does not carry
-it. That is why no file of process ids is kept.
+A process is ours if its environment names the folder of the service. Its children inherit that mark. There is no file
+of process ids: it would be lost in a crash, and a later program may get the same id.
 """
 
 import os
@@ -28,7 +27,7 @@ GRACE = 2.0
 
 @dataclass(frozen=True, kw_only=True)
 class Service:
-    """A process to run in the background: what it is for, its command, its whole environment."""
+    """A process to run in the background: its role, its command, its whole environment."""
 
     role: str
     command: tuple[str, ...]
@@ -44,7 +43,7 @@ class Service:
 
     @property
     def start(self) -> str:
-        """A digest of how it is started; a running process with the same digest is up to date."""
+        """A digest of everything that it is started with; a running process with the same digest is up to date."""
         parts = [
             *self.command,
             str(self.working_folder),
@@ -73,7 +72,7 @@ def running(folder: Path) -> list[Running]:
 
 
 def is_running(service: Service) -> bool:
-    """Tell whether the service runs as it would be started now, and listens on its port."""
+    """Say whether the service runs as it would be started now, and listens on its port."""
     alive = any(
         found.start == service.start for found in running(service.folder) if found.role == service.role
     )
@@ -91,7 +90,7 @@ def start(service: Service) -> "subprocess.Popen[bytes]":
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
-            # Ctrl-C in the terminal must not reach it
+            # In a session of its own, because Ctrl-C in the terminal must not reach it.
             start_new_session=True,
         )
 
@@ -107,6 +106,7 @@ def stop(folder: Path, *, role: str | None = None) -> int:
     Raises:
         LocalError: one of them could not be ended.
     """
+    # Asked again in each round: a process may start children while it is being ended.
     signalled: set[int] = set()
     began = time.monotonic()
     while found := [process for process in running(folder) if role in (None, process.role)]:
@@ -130,7 +130,7 @@ def log_tail(log: Path, *, lines: int = 15) -> str:
 
 
 def _allow_many_files() -> None:
-    """Raise this process's limit of open files, which the services inherit: a burst of requests needs hundreds."""
+    """Raise the limit of open files, which the services inherit, because a burst of requests needs hundreds."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     many = MOST_FILES if most == resource.RLIM_INFINITY else min(MOST_FILES, most)
     resource.setrlimit(resource.RLIMIT_NOFILE, (many, most))
@@ -154,14 +154,15 @@ def _environments_from_proc() -> dict[int, dict[str, str]]:
             raw = (entry / "environ").read_bytes()
         except OSError:  # ended meanwhile, or another user's
             continue
-        # cheaper than to parse the environment of every process on the machine
+        # Cheaper than to parse the environment of every process on the machine.
         if FOLDER.encode() in raw:
             found[int(entry.name)] = _parsed(raw.decode(errors="surrogateescape").split("\0"))
     return found
 
 
 def _environments_from_ps() -> dict[int, dict[str, str]]:
-    """Read the same from `ps`, where there is no /proc; the e of axeww adds the environment to the command."""
+    """Read the same from `ps`, on systems without /proc."""
+    # The e of axeww adds the environment to the command.
     ps: Sequence[str] = ("ps", "axeww", "-o", "pid=,command=")
     listed = subprocess.run(ps, capture_output=True, text=True, errors="surrogateescape", check=False).stdout
     lines = [line.split() for line in listed.splitlines() if FOLDER in line]

@@ -1,4 +1,4 @@
-"""The stand-in Bedrock as a process: how it is started, and when it is ready."""
+"""Starts the stand-in as a process, and waits until it listens."""
 
 import sys
 import time
@@ -14,7 +14,7 @@ START_TIMEOUT = 30.0
 
 
 def service(variables: Variables) -> Service:
-    """Return how the stand-in is started; its sources are a part of that, so `up` restarts it when they change."""
+    """Return the process of the stand-in."""
     return Service(
         role=ROLE,
         command=(sys.executable, "-m", "local.bedrock", "--port", str(variables.stand_in_port)),
@@ -22,6 +22,7 @@ def service(variables: Variables) -> Service:
             "PATH": "/usr/local/bin:/usr/bin:/bin",
             "LANG": "C.UTF-8",
             "PYTHONUNBUFFERED": "1",
+            # Read by nobody: it changes with the sources, so `up` restarts the stand-in when they change.
             "IMAGEGEN_STAND_IN_SOURCE": digest_of(["local/bedrock", "local/painter"]),
         },
         working_folder=CHECKOUT,

@@ -9,7 +9,7 @@ from typing import Any, Self
 
 @dataclass(frozen=True, kw_only=True)
 class State:
-    """Everything that a client of the local service needs; `ca_bundle` is in the file in strict mode only."""
+    """Everything that a client of the local service needs. The file has `ca_bundle` only in strict mode."""
 
     api_url: str
     api_key: str
@@ -26,7 +26,7 @@ class State:
 
     @classmethod
     def read(cls, folder: Path) -> Self | None:
-        """Return the state of the service in this folder; None when no service is ready there."""
+        """Return the state of the service in this folder, or None if no service is ready there."""
         path = file(folder)
         return cls(**json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else None
 
@@ -37,13 +37,14 @@ class State:
     def write(self, folder: Path) -> None:
         """Write the file in one step, readable by its owner alone: it holds keys."""
         fresh = file(folder).with_suffix(".json.new")
-        # an `up` that was killed may have left one, which O_EXCL would refuse
+        # An `up` that was killed may have left one, which O_EXCL would refuse.
         fresh.unlink(missing_ok=True)
         with os.fdopen(
             os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8"
         ) as out:
             json.dump(self.to_json(), out, indent=2)
             out.write("\n")
+        # Renamed into place, so that nobody reads half a file.
         fresh.replace(file(folder))
 
 

@@ -17,7 +17,7 @@ SWITCH = {"": False, "0": False, "1": True}
 
 @dataclass(frozen=True, kw_only=True)
 class Variables:
-    """What the operator asked for; the defaults are those of a plain `make up`."""
+    """The operator's variables; the defaults are those of a plain `make up`."""
 
     bedrock_url: str = ""
     config: str = ""
@@ -75,7 +75,7 @@ def _url(name: str, value: str) -> str:
     except ValueError:
         sound = False
     if value and (not sound or re.search(r"\s", value)):
-        # the value is not shown: it may hold a password
+        # The value is not shown: it may hold a password.
         raise LocalError(
             f"{name} must be an http or https address without a path, such as http://127.0.0.1:8080."
         )
@@ -83,6 +83,7 @@ def _url(name: str, value: str) -> str:
 
 
 def _config(value: str) -> str:
+    # `up` sets bedrock_endpoint_url itself. Of two values the later one would win, and nobody would see it.
     words = value.split()
     if any(word.startswith("bedrock_endpoint_url=") for word in words):
         raise LocalError("CONFIG cannot set bedrock_endpoint_url here: use BEDROCK_URL, which does.")

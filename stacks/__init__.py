@@ -1,4 +1,4 @@
-"""The infrastructure: `*_stack.py` composes, every other module is one construct of one logical unit."""
+"""The infrastructure: one construct for each module, and a stack that introduces them to each other."""
 
 import sys
 from pathlib import Path

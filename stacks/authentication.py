@@ -17,19 +17,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Authentication:
-    """One way to prove who calls: what API Gateway checks, and what it answers when the check fails."""
+    """One way to prove who calls: what API Gateway checks, and how it replies if the check fails."""
 
     authorization: apigateway.AuthorizationType
     needs_key: bool = False
     """Whether a call needs an API key of the usage plan."""
     authorizer: Callable[[Construct], apigateway.IAuthorizer] | None = None
-    """Makes the authorizer of a kind that has one."""
+    """Makes the authorizer, if this kind has one."""
     headers: tuple[str, ...] = ()
-    """What a page sends for it, beside the headers of every request."""
+    """Headers that a page sends for it, besides those of every request."""
     refused: str
     unmatched: type[errors.ImagegenError]
     unmatched_detail: str
-    """The answer to a request for which API Gateway has no method, or, for some kinds, no credentials."""
+    """The reply to a request for which API Gateway has no method; with some kinds, also to one without credentials."""
 
 
 AUTHENTICATION: Final[Mapping[ApiAuth, Authentication]] = {
@@ -44,8 +44,10 @@ AUTHENTICATION: Final[Mapping[ApiAuth, Authentication]] = {
         authorization=apigateway.AuthorizationType.IAM,
         headers=("authorization", "x-amz-content-sha256", "x-amz-date", "x-amz-security-token"),
         refused="The request's AWS signature is missing, wrong or expired, or its principal may not call this API.",
+        # API Gateway does not tell an unknown path from a missing signature: see
+        # docs/decisions/0010-the-gateway-answers-in-the-contracts-words.md.
         unmatched=errors.Forbidden,
         unmatched_detail="There is nothing at this path, or the request carries no AWS signature.",
     ),
 }
-"""A further kind is one more entry here, under a further word of `ApiAuth`."""
+"""To add a kind, add its word to `ApiAuth` and its entry here."""

@@ -1,7 +1,7 @@
-"""The functions' zip, made without Docker: pinned wheels for the platform, our package, and bytecode.
+"""Makes the functions' zip without Docker: pinned wheels for the platform, our package, and bytecode.
 
 uv takes the wheels from its cache or the registry and checks every hash. A build is kept under `.build/`, named by the
-hash of its inputs, so an unchanged tree is not built again.
+hash of its inputs. See `docs/decisions/0013-a-directory-instead-of-docker.md`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ RUNTIME_PYTHON = (3, 13)
 RUNTIME_VERSION = ".".join(map(str, RUNTIME_PYTHON))
 # botocore describes some 400 services, and reading its directory costs start-up time.
 KEPT_SERVICES = frozenset({"bedrock-runtime", "dynamodb", "s3", "secretsmanager", "sqs", "sts"})
-KEPT_BUILDS = 4
+KEPT_BUILDS = 4  # a few, so that switching branches or platforms does not build again
 _IGNORED = shutil.ignore_patterns("__pycache__", "*.pyc")
 
 
@@ -61,6 +61,7 @@ class Bundle:
             digest.update(hashlib.sha256(path.read_bytes()).digest())
         runs_on: str = self.platform
         if self.platform == "host":
+            # Wheels for this machine differ by system and interpreter.
             runs_on += f" {platform.platform()} {platform.python_version()}"
         digest.update(f"{runs_on} {self.compiler is not None}".encode())
         return digest.hexdigest()
@@ -128,7 +129,7 @@ def function_code(*, root: Path, target: Platform) -> lambda_.Code:
 
 
 def find_compiler(target: Platform) -> Path | None:
-    """Return a Python of the version that runs the zip, or None: it ignores any other's bytecode."""
+    """Return a Python of the version that runs the zip, or None; Lambda ignores the bytecode of any other version."""
     if target == "host" or sys.version_info[:2] == RUNTIME_PYTHON:
         return Path(sys.executable)
     return next((python for python in _candidates() if _version(python) == RUNTIME_PYTHON), None)
@@ -155,7 +156,7 @@ def _python_known_to_uv() -> str | None:
 def _version(python: Path) -> tuple[int, ...] | None:
     # The name proves nothing: it may be a shim for a version that is not installed.
     try:
-        answer = subprocess.run(  # noqa: S603 - arguments of our own
+        reported = subprocess.run(  # noqa: S603 - arguments of our own
             [str(python), "-c", "import sys; print(*sys.version_info[:2])"],
             capture_output=True,
             check=True,
@@ -164,7 +165,7 @@ def _version(python: Path) -> tuple[int, ...] | None:
         )
     except (OSError, subprocess.SubprocessError):
         return None
-    return tuple(int(part) for part in answer.stdout.split())
+    return tuple(int(part) for part in reported.stdout.split())
 
 
 def _uv() -> Path:

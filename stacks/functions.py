@@ -73,7 +73,7 @@ class Function(Construct):
 
 
 class ApiFunction(Function):
-    """Answers the HTTP API."""
+    """The function behind the HTTP API."""
 
     def __init__(
         self,
@@ -90,7 +90,7 @@ class ApiFunction(Function):
             config=config,
             code=code,
             handler="imagegen.api_handler.lambda_handler",
-            description="Answers the HTTP API of imagegen.",
+            description="Serves the HTTP API of imagegen.",
             environment=environment,
         )
 
@@ -108,7 +108,8 @@ class WorkerFunction(Function):
         environment: Mapping[str, str],
         concurrency: int,
     ) -> None:
-        # A throttled source would spend deliveries of its messages on nothing: decision 12.
+        # Without it, Lambda's throttle could use up a message's deliveries before any worker has tried it:
+        # see docs/decisions/0012-the-worker-reserves-its-concurrency.md.
         reserved = concurrency + DEAD_LETTER_CONCURRENCY + SWEEPER_CONCURRENCY
         super().__init__(
             scope,
@@ -123,12 +124,13 @@ class WorkerFunction(Function):
         self._concurrency = concurrency
 
     def poll(self, queue: GenerationQueue) -> None:
-        """Let both queues invoke the worker: one message an invocation, within the concurrency that it reserves."""
+        """Let both queues invoke the worker, with one message for each invocation, within its reserved concurrency."""
         self._source("QueueSource", queue.queue, concurrency=self._concurrency)
         self._source("DeadLetterSource", queue.dead_letters, concurrency=DEAD_LETTER_CONCURRENCY)
 
     def sweep_every_minute(self) -> None:
         """Invoke the worker every minute, so that it finds overdue generations."""
+        # No retries: the next tick is only a minute away, and finds the same records.
         target = targets.LambdaFunction(self.function, retry_attempts=0, max_event_age=Duration.minutes(1))
         events.Rule(
             self,
@@ -139,12 +141,14 @@ class WorkerFunction(Function):
         )
 
     def _source(self, construct_id: str, queue: sqs.IQueue, *, concurrency: int) -> None:
-        # SqsEventSource would also grant sqs:GetQueueUrl, which nothing needs.
+        # SqsEventSource would also grant sqs:GetQueueUrl, which nothing needs:
+        # see docs/decisions/0014-rights-are-written-out.md.
         lambda_.EventSourceMapping(
             self,
             construct_id,
             target=self.function,
             event_source_arn=queue.queue_arn,
+            # An image can take as long as the function may run, so an invocation has time for one.
             batch_size=1,
             max_concurrency=concurrency,
             report_batch_item_failures=True,

@@ -1,7 +1,7 @@
-"""What API Gateway itself answers, in the same body as the functions' errors.
+"""The replies of API Gateway itself, with the same body as the functions' errors.
 
-Every type sets its status code, so that `status` in the body is the one that is sent. See the API Gateway developer
-guide, "Gateway response types".
+Every type sets its status code, so that `status` in the body is the status that is sent. See the API Gateway developer
+guide, "Gateway response types", and `docs/decisions/0010-the-gateway-answers-in-the-contracts-words.md`.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from stacks.authentication import Authentication
 EXPOSED_HEADERS = tuple(sorted(name.lower() for name in surface.EXPOSED_HEADERS))
 ONE_DAY = 86_400
 
-# Where API Gateway finds what stands in the headers that every answer has.
-_ON_EVERY_ANSWER = {"X-Request-Id": "context.requestId"}
+# Where API Gateway finds the values of the headers that every reply has.
+_ON_EVERY_REPLY = {"X-Request-Id": "context.requestId"}
 _NOT_WELL_FORMED = "The request is malformed."
 _CONFIGURATION = "The service is misconfigured; its operator finds the reason under the request id."
 _MAYBE_CARRIED_OUT = (
-    "The service failed to answer; the request may have been carried out. Repeat it with the same "
+    "The service sent no reply; the request may have been carried out. Repeat it with the same "
     f"Idempotency-Key, or look for it in {surface.spoken('listGenerations')}."
 )
 _STILL_RUNNING = (
@@ -34,7 +34,7 @@ _STILL_RUNNING = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewayProblem:
-    """One gateway response: its type, the error of the contract that it becomes, the detail and the seconds to wait."""
+    """One gateway response: its type, the error that it becomes, the detail, and the seconds to wait."""
 
     when: apigateway.ResponseType
     error: type[errors.ImagegenError]
@@ -92,7 +92,7 @@ def _problems(authentication: Authentication) -> tuple[GatewayProblem, ...]:
         _problem(_TYPES.EXPIRED_TOKEN, errors.Forbidden, refused),
         _problem(_TYPES.INVALID_API_KEY, errors.Forbidden, refused),
         _problem(_TYPES.INVALID_SIGNATURE, errors.Forbidden, refused),
-        # API Gateway's answer to a request for which it has no method.
+        # Despite its name, API Gateway sends this for a request for which it has no method.
         _problem(
             _TYPES.MISSING_AUTHENTICATION_TOKEN, authentication.unmatched, authentication.unmatched_detail
         ),
@@ -108,7 +108,7 @@ def add_gateway_responses(
     for problem in sorted(_problems(authentication), key=lambda each: each.when.response_type):
         headers = {
             "Content-Type": "'application/problem+json'",
-            **{name: _ON_EVERY_ANSWER[name] for name in surface.HEADERS_ON_EVERY_ANSWER},
+            **{name: _ON_EVERY_REPLY[name] for name in surface.HEADERS_ON_EVERY_REPLY},
             **_cors_headers(cors_origins),
         }
         if problem.error.kind.paid != "no":

@@ -9,8 +9,8 @@ from constructs import Construct
 
 from stacks.stage import StageConfig
 
-# A delivery counts even if the worker postpones it because the model is busy. The worker waits up to a minute
-# between two, so fifty last about 45 minutes while the model takes no request at all.
+# A delivery counts even if the worker postpones the message because the model is busy. The worker waits up to a minute
+# between two deliveries, so fifty of them last about 45 minutes while the model takes no request at all.
 MAX_DELIVERIES = 50
 
 

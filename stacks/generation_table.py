@@ -9,6 +9,7 @@ from constructs import Construct
 
 from stacks.stage import StageConfig
 
+# The adapter names the indexes and attributes as well: see docs/data.md.
 OWNER_INDEX = "by_owner"
 DUE_INDEX = "by_due"
 
@@ -42,6 +43,7 @@ class GenerationTable(Construct):
             index_name=DUE_INDEX,
             partition_key=_text("due_shard"),
             sort_key=_text("due_at"),
+            # The sweep reads each record again, because the index lags. So the keys are enough.
             projection_type=dynamodb.ProjectionType.KEYS_ONLY,
         )
 

@@ -17,7 +17,7 @@ from stacks.stage import StageConfig
 
 OPEN_PATHS = tuple(path.removeprefix("/") for path in surface.OPEN_PATHS)
 SENT_HEADERS = tuple(name.lower() for name in surface.SENT_HEADERS)
-# $context.path carries no query string, and only the key's id is logged.
+# Neither a query string nor a key is logged: $context.path has no query, and the key is named by its id.
 ACCESS_LOG_FIELDS = {
     "time": "$context.requestTimeEpoch",
     "request_id": "$context.requestId",
@@ -78,8 +78,8 @@ class HttpApi(Construct):
             description="Text to image on Amazon Bedrock.",
             endpoint_configuration=apigateway.EndpointConfiguration(types=[apigateway.EndpointType.REGIONAL]),
             api_key_source_type=apigateway.ApiKeySourceType.HEADER,
-            # The Stability route answers `Accept: image/png` with bytes. A JSON body comes as bytes because API Gateway
-            # would replace what is not UTF-8 in a text; the function refuses it instead.
+            # Stability's route replies to `Accept: image/png` with bytes. JSON is listed because API Gateway would
+            # replace bytes that are not UTF-8 in a text; passed on as bytes, the function refuses them.
             binary_media_types=["image/png", "application/json"],
             # API Gateway writes logs only with this role, which the whole account shares; so it stays.
             cloud_watch_role=True,
@@ -113,7 +113,7 @@ class HttpApi(Construct):
         self._preflight(resource)
 
     def _open_path(self, path: str, integration: apigateway.Integration) -> None:
-        # ANY, because API Gateway would answer another method with 404; the function answers 405.
+        # ANY, because API Gateway would reply to any other method with 404. The function replies with 405.
         resource = self.api.root.add_resource(path)
         resource.add_method(
             "ANY", integration, api_key_required=False, authorization_type=apigateway.AuthorizationType.NONE
@@ -121,6 +121,7 @@ class HttpApi(Construct):
         self._preflight(resource)
 
     def _preflight(self, resource: apigateway.Resource) -> None:
+        # API Gateway handles preflights without a function: see docs/decisions/0011-cors-without-a-function.md.
         if not self._config.cors_origins:
             return
         resource.add_cors_preflight(
@@ -139,7 +140,7 @@ class HttpApi(Construct):
         )
         self.usage_plan = self.api.add_usage_plan(
             "Plan",
-            description="What each key may ask of imagegen.",
+            description="The limits of each key of imagegen.",
             api_stages=[apigateway.UsagePlanPerApiStage(api=self.api, stage=self.api.deployment_stage)],
             throttle=_throttle(config),
             quota=_quota(config),

@@ -49,7 +49,7 @@ class ImageBucket(Construct):
         )
 
     def _deny_old_signatures(self) -> iam.PolicyStatement:
-        # Without this, a reader of the bucket could sign a URL that lives for a week.
+        # Without this, whoever may read the bucket could sign a URL that lives for a week.
         return iam.PolicyStatement(
             sid="DenyOldSignatures",
             effect=iam.Effect.DENY,

@@ -1,4 +1,4 @@
-"""The stack: it makes the units, connects them, grants their rights and names the outputs."""
+"""The stack: makes the constructs, connects them, grants their rights and names the outputs."""
 
 from __future__ import annotations
 
@@ -50,6 +50,7 @@ class ImagegenStack(Stack):
         callers = AUTHENTICATION[config.api_auth]
         http_api = HttpApi(self, "Http", config=config, authentication=callers, handler=api.function)
 
+        # Exact statements instead of CDK's grants: see docs/decisions/0014-rights-are-written-out.md.
         for function in (api, worker):
             function.allow(*invoke_models(models, stack=self))
             function.allow(bucket.use_images(), table.use_items(), queue.send())

@@ -1,4 +1,4 @@
-"""Which models a stage may call: the IAM statements, the concurrency and the warnings that follow from its list."""
+"""The IAM statements, the concurrency and the warnings that follow from a stage's list of models."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from aws_cdk import aws_iam as iam
 
 from imagegen.models.registry import ModelRef, resolve
 
-SECONDS_AN_IMAGE_TAKES = 10
-LEAST_CONCURRENCY = 2  # of a Lambda event source
+SECONDS_AN_IMAGE_TAKES = 10  # an assumption, for which `worker_concurrency` is the correction
+LEAST_CONCURRENCY = 2  # the least that Lambda accepts for an event source
 
 
 def resolve_models(entries: Sequence[str], *, region: str) -> tuple[ModelRef, ...]:
-    """Return the models that a stage lists, seen from `region`; `StageConfig` has checked that they exist."""
+    """Return the models of a stage's list, for a deployment in `region`; `StageConfig` has checked that they exist."""
     return tuple(resolve(entry, region=region) for entry in entries)
 
 
@@ -95,6 +95,6 @@ def warn_about_ended_models(refs: Sequence[ModelRef], *, stack: Stack, today: da
         successor = f"; its successor is {lifecycle.successor}" if lifecycle.successor else ""
         Annotations.of(stack).add_warning_v2(
             f"imagegen:endOfLife:{ref.id}",
-            f"{ref.id} reached its end of life on {lifecycle.end_of_life_at}: Bedrock answers 404, "
+            f"{ref.id} reached its end of life on {lifecycle.end_of_life_at}: Bedrock replies with 404, "
             f"and requests go on to the next model of the list{successor}.",
         )

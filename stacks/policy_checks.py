@@ -1,4 +1,4 @@
-"""The rule packs of cdk-nag, and each of their findings that is accepted, with the reason.
+"""The rule packs of cdk-nag, and the accepted findings, each with its reason.
 
 A finding is accepted on one construct under its exact id. A test compares this list with all findings, so it fails
 if the list holds one that the packs do not find.
@@ -96,7 +96,7 @@ _ALWAYS: tuple[Accepted, ...] = (
     Accepted(
         path="Http/RestApi/Resource",
         id="AwsSolutions-APIG2",
-        reason="The function validates more strictly than a gateway model can, and answers in the contract's words.",
+        reason="The function validates more strictly than a gateway model can, and replies in the contract's words.",
     ),
     Accepted(
         path="Http/RestApi/CloudWatchRole/Resource",

@@ -1,7 +1,7 @@
-"""What an operator can set for one stage, and the sentence that answers each mistake.
+"""The settings of one stage, and one sentence for each mistake in them.
 
-The values come from `stages` in `cdk.json`; `-c config='key=value key=value'` overrides single keys, lists
-with commas. `docs/configuration.md` says what each key does.
+The values come from `stages` in `cdk.json`. `-c config='key=value key=value'` overrides single settings; a list is
+written with commas. `docs/configuration.md` says what each setting does.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ STAGE_NAME = re.compile(r"[a-z](?:[a-z0-9-]{0,18}[a-z0-9])?")
 SECONDS_BESIDE_THE_MODEL = 20
 # S3 counts days from the next midnight UTC, and removes an object some time after the last one.
 LIFECYCLE_SLACK_DAYS = 2
-# An entry names a model in every region or in none; the stack resolves it again in its own.
+# Whether an entry names a model does not depend on the region. The stack resolves it again for its own.
 _ANY_REGION = "us-east-1"
 _HOST = r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?"
 _WHOLE = re.compile(r"-?[0-9]{1,12}")
@@ -45,11 +45,11 @@ _FLAGS: Mapping[str, object] = {"true": True, "false": False}
 
 
 class StageError(ValueError):
-    """The operator's configuration cannot be used; the message is one sentence that names the key."""
+    """The operator's configuration cannot be used; the message is one sentence that names the setting."""
 
 
 def _exactly_whole(value: object) -> object:
-    # To pydantic, even in its strict mode, true and 1.0 are the 1 of a Literal.
+    # Even in pydantic's strict mode, true and 1.0 count as the 1 of a Literal.
     if type(value) is not int:
         raise ValueError("not a whole number")
     return value
@@ -72,7 +72,8 @@ def _all_registered(entries: tuple[str, ...]) -> tuple[str, ...]:
     return entries
 
 
-# A description replaces the words that are derived from the type. Lists are not strict, because JSON has no tuples.
+# A description replaces the words that are derived from the type. Lists are not strict, because JSON has no tuples,
+# and strict pydantic takes nothing but a tuple for one.
 ListedModels = Annotated[
     settings.Models,
     Predicate(_all_different),
@@ -102,7 +103,7 @@ Platform = Literal["aarch64-manylinux2014", "host"]
 
 
 class StageConfig(BaseModel):
-    """Everything that may differ between two stages; the defaults suit a stage for development."""
+    """The settings that may differ between two stages; the defaults suit a stage for development."""
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
 
@@ -138,7 +139,7 @@ class StageConfig(BaseModel):
 
     @property
     def queue_visibility(self) -> int:
-        """Seconds that a message stays hidden: six function time-outs, as Lambda asks of a queue that it polls."""
+        """Seconds that a received message stays hidden: six function time-outs, as Lambda's guide for SQS advises."""
         return 6 * self.function_timeout
 
     @classmethod
@@ -146,11 +147,13 @@ class StageConfig(BaseModel):
         """Return the stage that `cdk.json` and its overrides describe.
 
         Raises:
-            StageError: a key is unknown, or its value is not allowed.
+            StageError: a setting is unknown, or its value is not allowed.
         """
         for key in values:
-            if key not in KEYS:
-                raise StageError(f"The key {key!r} of stage {name!r} is unknown{_did_you_mean(key, KEYS)}")
+            if key not in SETTINGS:
+                raise StageError(
+                    f"The setting {key!r} of stage {name!r} is unknown{_did_you_mean(key, SETTINGS)}"
+                )
         try:
             return cls.model_validate({**values, "name": name})
         except ValidationError as error:
@@ -178,13 +181,13 @@ def _types() -> dict[str, SettingType]:
     return {key: SettingType.of(hints[key]) for key in StageConfig.model_fields if key != "name"}
 
 
-KEYS: Final[Mapping[str, SettingType]] = _types()
-"""The type of each key of a stage, in the order of the documentation."""
+SETTINGS: Final[Mapping[str, SettingType]] = _types()
+"""The type of each setting of a stage, in the order of the documentation."""
 
 
 def allowed(key: str) -> str:
-    """Say in words what a key may be."""
-    type_ = KEYS[key]
+    """Return in words which values a setting may have."""
+    type_ = SETTINGS[key]
     own = [limit.description for limit in type_.limits if isinstance(limit, FieldInfo) and limit.description]
     words = own[0] if own else "true or false" if type_.bare is bool else type_.in_words()
     return f"{words}, or null for none" if type_.optional else words
@@ -194,7 +197,7 @@ def load_stage(*, name: object, stages: object, overrides: object) -> StageConfi
     """Return the stage called `name`; the arguments are the raw context values of the CDK app.
 
     Raises:
-        StageError: there is no such stage, or one of its values or overrides is not allowed.
+        StageError: there is no such stage, or a setting or an override of it is not allowed.
     """
     if not isinstance(stages, Mapping) or not stages:
         raise StageError("stages must be an object in the context of cdk.json, with one object per stage.")
@@ -221,9 +224,9 @@ def _read_overrides(text: object) -> dict[str, object]:
         key, equals, value = word.partition("=")
         if not equals:
             raise StageError(f"{word!r} in config is not of the form key=value.")
-        if key not in KEYS:
-            raise StageError(f"The key {key!r} in config is unknown{_did_you_mean(key, KEYS)}")
-        values[key] = _from_text(KEYS[key], value)
+        if key not in SETTINGS:
+            raise StageError(f"The setting {key!r} in config is unknown{_did_you_mean(key, SETTINGS)}")
+        values[key] = _from_text(SETTINGS[key], value)
     return values
 
 

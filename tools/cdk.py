@@ -14,16 +14,18 @@ def environment(environ: Mapping[str, str]) -> dict[str, str]:
     programs = CHECKOUT / ".venv" / "bin"
     return {
         **environ,
+        # The app calls uv to fill the functions' zip.
         **uv_environment(environ, python=programs / "python"),
         "PATH": f"{programs}{os.pathsep}{environ.get('PATH', os.defpath)}",
         "CDK_DISABLE_CLI_TELEMETRY": "true",
         "CDK_DISABLE_VERSION_CHECK": "1",
+        # jsii warns on every run about a Node.js that this project still supports.
         "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "20",
     }
 
 
 def command(*arguments: str) -> tuple[str, ...]:
-    """Return the command with its arguments; notices are switched off, since they are fetched from outside."""
+    """Return the command with its arguments, and without notices, which would be fetched from outside."""
     return (str(CHECKOUT / "node_modules" / ".bin" / "cdk"), *arguments, "--no-notices")
 
 

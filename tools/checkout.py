@@ -1,4 +1,4 @@
-"""Where this checkout is, and a digest of its sources that shows whether something made from them is out of date."""
+"""The folder of this checkout, and a digest of its sources, which shows whether a product of them is out of date."""
 
 from collections.abc import Iterable
 from hashlib import sha256
@@ -15,6 +15,7 @@ def digest_of(names: Iterable[str], *, root: Path = CHECKOUT) -> str:
     digest = sha256()
     for name in names:
         for path in sorted(_files(root / name)):
+            # The length keeps the end of one file from being taken for the start of the next.
             digest.update(f"{path.relative_to(root)}\0{path.stat().st_size}\0".encode())
             digest.update(path.read_bytes())
     return digest.hexdigest()

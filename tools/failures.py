@@ -7,4 +7,4 @@ LocalError    its message is a sentence for the person at the keyboard; the comm
 
 
 class LocalError(Exception):
-    """A failure that whoever reads its message can put right."""
+    """A failure that the reader of its message can put right."""

@@ -12,7 +12,7 @@ LOCKS = {
     "local/requirements.in": "local/requirements.txt",
     "lambda/requirements.in": "lambda/requirements.txt",
 }
-# 3.11 is the oldest Python that is supported; a universal lock holds for every newer one and every system
+# 3.11 is the oldest Python that is supported. A universal lock holds for every newer one, and for every system.
 OPTIONS = ("--quiet", "--generate-hashes", "--universal", "--no-header", "--python-version", "3.11")
 
 
@@ -24,7 +24,7 @@ def main() -> int:
         (programs / "uv", "pip", "compile", *OPTIONS, source, "--output-file", lock)
         for source, lock in LOCKS.items()
     ]
-    # without the second option, package-lock.json would name the host of this machine's registry
+    # Without the second option, package-lock.json would name the host of this machine's registry.
     npm = (
         "npm",
         "install",

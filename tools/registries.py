@@ -1,4 +1,4 @@
-"""Package registries: which one pip's configuration names, and how a failure to reach one sounds."""
+"""Package registries: finds the one that pip is configured with, and recognises a failure to reach one."""
 
 import configparser
 import subprocess
@@ -7,7 +7,7 @@ from pathlib import Path
 
 UV_SETTINGS = ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_CONFIG_FILE")
 FROM_PIP = {"index-url": "UV_DEFAULT_INDEX", "cert": "SSL_CERT_FILE"}
-# parts of what pip, uv and npm print when they cannot reach their registry
+# Parts of what pip, uv and npm print when they cannot reach their registry, in lower case.
 UNREACHABLE = (
     "connection",
     "could not be reached",
@@ -33,6 +33,7 @@ def uv_environment(environ: Mapping[str, str], *, python: Path) -> dict[str, str
 
     uv does not read `pip.conf`. Where only that file names the mirror, pip would work and uv fail.
     """
+    # Who has configured uv by itself wants that, whatever pip says.
     if any(environ.get(name) for name in UV_SETTINGS) or _has_uv_configuration(environ):
         return {}
     listed = subprocess.run(
@@ -47,7 +48,7 @@ def uv_environment(environ: Mapping[str, str], *, python: Path) -> dict[str, str
 
 def uv_settings(pip_configuration: str) -> dict[str, str]:
     """Translate the output of `pip config list` into uv's variables; as in pip, later sources win."""
-    # not strict: one setting may come from several sources
+    # Not strict, because one setting may come from several sources.
     parser = configparser.RawConfigParser(delimiters=("=",), strict=False)
     parser.read_string(f"[pip]\n{pip_configuration}")
     found = {name.rpartition(".")[2]: value.strip("'\"") for name, value in parser.items("pip")}
@@ -55,7 +56,7 @@ def uv_settings(pip_configuration: str) -> dict[str, str]:
 
 
 def names_unreachable_registry(output: str) -> bool:
-    """Tell whether a package manager failed because it could not reach its registry."""
+    """Say whether a package manager failed because it could not reach its registry."""
     lowered = output.lower()
     return any(sign in lowered for sign in UNREACHABLE)
 

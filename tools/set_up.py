@@ -1,7 +1,8 @@
 """Installs what the checkout needs into the checkout: `.venv/`, `.venv/emulator/` and `node_modules/`.
 
 `set_up.sh` runs it before anything is installed, with any Python from 3.11, so it uses the standard library only.
-Each step leaves a stamp that says what its target was made from; a second run finds the stamps and does nothing.
+Each step leaves a marker file, which says what its target was made from. A second run finds the markers and does
+nothing.
 """
 
 import hashlib
@@ -41,38 +42,40 @@ class Step:
     install: Callable[[Mapping[str, str]], None]
 
     @property
-    def stamp(self) -> Path:
-        """The file that remembers what the target was made from."""
+    def marker(self) -> Path:
+        """The file that says what the target was made from."""
         return self.target / ".set-up"
 
     def fingerprint(self) -> tuple[str, str]:
-        """Return a digest of the place and the interpreter (a moved target has another), and one of the sources."""
+        """Return a digest of the place and the interpreter, and one of the sources."""
+        # A virtual environment holds absolute paths, so a checkout that was moved needs a new one.
         place = hashlib.sha256(f"{self.target}\n{sys.version}\n{sys.base_prefix}".encode())
         sources = hashlib.sha256(b"\n".join(source.read_bytes() for source in self.sources))
         return place.hexdigest(), sources.hexdigest()
 
     def is_whole(self) -> bool:
-        """Tell whether its program exists; it does not when it is a link to a Python that has been removed."""
+        """Say whether its program exists."""
+        # `exists` follows links: `bin/python` may be a link to a Python that has been removed.
         return (self.target / self.program).exists()
 
-    def stamped(self) -> tuple[str, ...]:
+    def finished_with(self) -> tuple[str, ...]:
         """Return the fingerprint that the target was made from; empty if it was never finished."""
-        return tuple(self.stamp.read_text(encoding="utf-8").split()) if self.stamp.is_file() else ()
+        return tuple(self.marker.read_text(encoding="utf-8").split()) if self.marker.is_file() else ()
 
     def run(self, environ: Mapping[str, str]) -> None:
         """Bring the target up to date; remove it first if it was made elsewhere or never finished."""
         place, sources = self.fingerprint()
-        stamped = self.stamped()
-        if stamped == (place, sources) and self.is_whole():
+        before = self.finished_with()
+        if before == (place, sources) and self.is_whole():
             return
         started = time.monotonic()
         print(f"set-up: {self.name}…", flush=True)
-        if stamped[:1] != (place,) or not self.is_whole():
+        if before[:1] != (place,) or not self.is_whole():
             shutil.rmtree(self.target, ignore_errors=True)
-        # until the new stamp is written, the target does not count as installed
-        self.stamp.unlink(missing_ok=True)
+        # Until the new marker is written, the target does not count as installed.
+        self.marker.unlink(missing_ok=True)
         self.install(environ)
-        self.stamp.write_text(f"{place} {sources}", encoding="utf-8")
+        self.marker.write_text(f"{place} {sources}", encoding="utf-8")
         print(f"set-up: {self.name}: {time.monotonic() - started:.0f} s", flush=True)
 
 
@@ -130,7 +133,7 @@ def _install_python(environ: Mapping[str, str]) -> None:
     target = CHECKOUT / ".venv"
     _make_environment(target)
     lock = CHECKOUT / "requirements.lock"
-    # pip installs uv alone, and uv everything else: it takes seconds where pip takes minutes
+    # pip installs only uv, and uv everything else: it takes seconds where pip takes minutes.
     with tempfile.TemporaryDirectory() as folder:
         only_uv = Path(folder) / "uv.txt"
         only_uv.write_text(_locked("uv", lock.read_text(encoding="utf-8")), encoding="utf-8")
@@ -157,7 +160,7 @@ def _install_node(environ: Mapping[str, str]) -> None:
 
 
 def _make_environment(target: Path, *, with_pip: bool = True) -> None:
-    # an environment that is there is kept: uv changes only what differs
+    # An existing environment is kept, because uv changes only what differs.
     if (target / "pyvenv.cfg").is_file():
         return
     try:
@@ -199,6 +202,7 @@ def _run(tool: str, command: Sequence[str | Path], environ: Mapping[str, str]) -
     said = [line.strip() for line in done.stdout.splitlines() if line.strip()] or [
         f"exit status {done.returncode}"
     ]
+    # The most frequent cause gets a sentence of its own; everything else shows the end of the tool's output.
     if names_unreachable_registry(done.stdout):
         raise LocalError(
             f"The package registry cannot be reached: check the network, or the index that {tool} is configured"

@@ -1,4 +1,4 @@
-"""Lambda entry point of the HTTP API: takes API Gateway's events, returns its answers."""
+"""Lambda entry point of the HTTP API: takes API Gateway's events, returns the replies."""
 
 # ruff: noqa: E402
 
@@ -40,12 +40,13 @@ app = create_app(
         clock=service.ports.clock,
     )
 )
+# Everything above lives as long as the process, so the collector need never look at it again.
 gc.freeze()
 gc.enable()
 
 
 @logger.inject_lambda_context(log_event=False, correlation_id_path=correlation_paths.API_GATEWAY_REST)
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Answer one request."""
+    """Serve one request."""
     with observer.publishing():
         return app.resolve(event, context)

@@ -51,12 +51,14 @@ class ErrorKind:
     paid: Paid
 
 
+# Not frozen, because Python writes traceback and cause into an exception. Compared by identity, so that it stays
+# hashable.
 @dataclass(eq=False)
 class ImagegenError(Exception):
     """A failure with a stable code, and the facts that a caller can act on; `http/` turns them into headers.
 
     `detail` is one sentence that never quotes a prompt. `retry_after` is in seconds. `generation_id` names the
-    generation that the failure is about. `replayed` tells that an earlier request recorded it. `allow` lists the
+    generation that the failure is about. `replayed` says that an earlier request recorded it. `allow` lists the
     methods that the path has.
     """
 
@@ -90,6 +92,7 @@ class ServiceError(ImagegenError):
     """The service or the model failed; the caller did nothing wrong."""
 
 
+# `retryable` is False unless a class says otherwise: a client that repeats by itself must not pay twice.
 def _kind(code: str, status: int, title: str, *, retryable: bool = False, paid: Paid = "no") -> ErrorKind:
     return ErrorKind(code=code, status=status, title=title, retryable=retryable, paid=paid)
 
@@ -155,7 +158,7 @@ class NotFound(CallerError):
 
 
 class MethodNotAllowed(CallerError):
-    """The path exists, the method does not; `Allow` lists those that do."""
+    """The path exists, but does not have this method."""
 
     kind = _kind("method_not_allowed", 405, "The method is not allowed")
 
@@ -179,7 +182,7 @@ class ContentFiltered(CallerError):
 
 
 class InProgress(WaitError):
-    """The generation is still running; `Location` tells where to look."""
+    """The generation is still running."""
 
     kind = _kind("in_progress", 409, "The generation is still running", retryable=True)
 
@@ -247,6 +250,7 @@ class StoreFailed(ServiceError):
 class InternalError(ServiceError):
     """A defect of ours; the request id finds it in the logs."""
 
+    # Unbilled: a defect that strikes after the call was granted becomes an OutcomeUnknown (`generations/attempts.py`).
     kind = _kind("internal_error", 500, "Something went wrong on our side")
 
 
@@ -257,6 +261,7 @@ def invalid(name: str, message: str) -> InvalidParameter:
 
 def no_such_generation() -> NotFound:
     """Return the error for an id that is unknown, another caller's, deleted or malformed; all of them look the same."""
+    # One sentence for all of them, or a caller could find out which ids other callers have.
     return NotFound("There is no such generation.")
 
 
@@ -267,5 +272,6 @@ def in_progress(id_: str, *, retry_after: int) -> InProgress:
 
 def error_types() -> tuple[type[ImagegenError], ...]:
     """Return every concrete error class, in the order of the tree."""
+    # Python lists subclasses in the order of their definition, which is the order of the tree.
     families = (CallerError, WaitError, OperatorError, ServiceError)
     return tuple(leaf for family in families for leaf in family.__subclasses__())

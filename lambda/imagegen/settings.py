@@ -1,7 +1,7 @@
-"""The environment as one frozen record, and what each setting may be; `docs/configuration.md` lists every variable.
+"""Reads the environment into one frozen value, and says what each setting may be.
 
 The stacks check an operator's configuration against the same types, so a bound is written here and nowhere else.
-They are annotated with `annotated_types` because the worker must start without pydantic.
+`docs/configuration.md` lists every setting.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from typing import (
     get_type_hints,
 )
 
+# Not pydantic, although it reads these as well: importing it would slow down each start of the worker.
 from annotated_types import Ge, Le, MinLen
 
 from imagegen.errors import Misconfigured
@@ -32,6 +33,7 @@ MAX_URL_TTL: Final = 3600
 
 NotEmpty = Annotated[str, MinLen(1)]
 Models = Annotated[tuple[str, ...], MinLen(1)]
+# May be longer than the 29 seconds that a connection lasts: the image is still made after that, and kept.
 ModelTimeout = Annotated[int, Ge(1), Le(270)]
 FunctionTimeout = Annotated[int, Ge(10), Le(300)]
 UrlTtl = Annotated[int, Ge(60), Le(MAX_URL_TTL)]
@@ -73,7 +75,7 @@ class Settings:
         """Read the settings.
 
         Raises:
-            Misconfigured: variables are missing or unreadable; the sentence names every one of them.
+            Misconfigured: variables are missing or have a value that is not allowed; the sentence names all of them.
         """
         values: dict[str, Any] = {}
         wrong = []
@@ -91,7 +93,7 @@ class Settings:
 
 
 class SettingType(NamedTuple):
-    """A setting's type taken apart: `int | None` within bounds is `int`, its bounds and True."""
+    """The parts of a setting's type: `int | None` within bounds is `int`, its bounds, and True for `optional`."""
 
     bare: Any
     limits: tuple[Any, ...]
@@ -99,7 +101,8 @@ class SettingType(NamedTuple):
 
     @classmethod
     def of(cls, type_: Any) -> Self:
-        """Take a type apart."""
+        """Return the parts of an annotated type."""
+        # `Annotated[…] | None` is a `typing.Union`; `str | None` is a `types.UnionType`.
         optional = get_origin(type_) in {Union, UnionType}
         if optional:
             (type_,) = (each for each in get_args(type_) if each is not NoneType)
@@ -110,7 +113,7 @@ class SettingType(NamedTuple):
 
     @property
     def choices(self) -> tuple[Any, ...]:
-        """The values of a `Literal`, otherwise none."""
+        """The values of a `Literal`; empty for any other type."""
         return get_args(self.bare) if get_origin(self.bare) is Literal else ()
 
     @property
@@ -134,7 +137,7 @@ class SettingType(NamedTuple):
         return next((each.min_length for each in self.limits if isinstance(each, MinLen)), 0)
 
     def in_words(self) -> str:
-        """Say what is allowed, None apart: the words after "must be"."""
+        """Return the words that follow "must be", for every value except None."""
         if self.choices:
             return f"one of {', '.join(map(str, self.choices))}"
         return f"{_NUMBERS[self.bare]} from {self.low} to {self.high}"
@@ -144,12 +147,13 @@ def _read(type_: SettingType, text: str) -> Any:
     """Return the value that a variable's text stands for.
 
     Raises:
-        ValueError: it stands for none that is allowed; the message continues a sentence that begins with the name.
+        ValueError: the value is not allowed; the message continues a sentence that begins with the variable's name.
     """
+    # An environment has no null, so the stack writes an empty text for "unlimited".
     if type_.optional and not text:
         return None
     if type_.bare is int:
-        # Digits are counted before `int`, which refuses thousands of them with a sentence of its own.
+        # The pattern comes before `int`, which would refuse thousands of digits with a sentence of its own.
         if _DIGITS.fullmatch(text) and type_.low <= int(text) <= type_.high:
             return int(text)
         raise ValueError(f"must be {type_.in_words()}")

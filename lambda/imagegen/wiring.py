@@ -1,4 +1,4 @@
-"""The one place where settings become clients, clients adapters, and adapters the parts of `generations/`."""
+"""Turns settings into AWS clients, clients into adapters, and adapters into the parts of `generations/`."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """The parts that the functions call, and the ports and models that they were made of."""
+    """The parts that the functions call, and the ports and models that these are made of."""
 
     submitter: Submitter
     history: History
@@ -43,7 +43,7 @@ class Service:
 
 
 def assemble(ports: Ports, limits: Limits, *, models: Sequence[ModelRef]) -> Service:
-    """Introduce the parts of `generations/` to each other, over real ports or a test's."""
+    """Connect the parts of `generations/` with each other and with the ports, real ones or a test's."""
     ledger = Ledger(store=ports.store, clock=ports.clock, randomness=ports.randomness, limits=limits)
     attempts = Attempts(
         caller=ModelCaller(
@@ -97,9 +97,10 @@ def wire(settings: Settings, *, session: boto3.session.Session, observer: Observ
 def aws_ports(
     settings: Settings, *, models: Sequence[ModelRef], session: boto3.session.Session, observer: Observer
 ) -> Ports:
-    """Return the ports' real sides: AWS, the machine's clock and its randomness."""
+    """Return the real ports: AWS, the web, the machine's clock and its randomness."""
     clock, randomness = SystemClock(), SystemRandomness()
     dynamodb = clients.dynamodb(session)
+    # One client for each region: an entry of the list may be called in a region other than the function's own.
     runtimes = {
         region: clients.bedrock_runtime(session, region=region, model_timeout=settings.model_timeout)
         for region in {ref.region for ref in models}
@@ -115,6 +116,7 @@ def aws_ports(
         store=DynamoDbGenerations(client=dynamodb, table=settings.table_name),
         quotas=DynamoDbQuotas(
             client=dynamodb,
+            # Few requests take a unit back, so the second client is made by the first one that does.
             once=cache(lambda: clients.dynamodb(session, attempts=1)),
             table=settings.table_name,
             per_caller=settings.daily_images_per_caller,
@@ -123,6 +125,7 @@ def aws_ports(
             randomness=randomness,
         ),
         queue=SqsJobs(client=clients.sqs(session), queue_url=settings.queue_url),
+        # The secret is read for the first call-back. The api function never sends one, and has no right to read it.
         webhook=SignedCallbacks(secret=lambda: _secret(settings, session), clock=clock),
         clock=clock,
         randomness=randomness,

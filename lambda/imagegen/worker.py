@@ -1,4 +1,4 @@
-"""The worker without Lambda's decorators: which event asks for what, and which messages are not acknowledged.
+"""The worker without Lambda's decorators: decides what an event asks for, and which messages are not acknowledged.
 
 Three kinds of event arrive: jobs, jobs that the queue gave up (from the dead-letter queue), and the minute's tick.
 """
@@ -22,7 +22,7 @@ SWEPT_AT_ONCE: Final = 100
 """How many due records of one shard one sweep takes care of."""
 
 BACKOFF: Final = Backoff(first=2, longest=60)
-"""Between two deliveries of a message that was not acknowledged."""
+"""The pauses between two deliveries of a message that was not acknowledged."""
 
 
 class NotAcknowledged(Exception):
@@ -31,7 +31,7 @@ class NotAcknowledged(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Worker:
-    """Takes jobs one by one."""
+    """Takes messages one by one, and sweeps."""
 
     jobs: Jobs
     queue: JobQueue
@@ -56,6 +56,7 @@ class Worker:
             self._postpone(record)
             raise NotAcknowledged from exc
         except Exception as exc:
+            # Every delivery counts, so a message that meets the same defect each time ends in the dead-letter queue.
             self.observer.defect(exc)
             self._postpone(record)
             raise NotAcknowledged from exc
@@ -66,7 +67,9 @@ class Worker:
 
     def _postpone(self, record: SQSRecord) -> None:
         receives = int(record.attributes.approximate_receive_count)
+        # At least one second: with zero the message would be back before this invocation has ended.
         seconds = 1 + int(BACKOFF.pause(receives, fraction=self.randomness.fraction()))
+        # Without this, the message would stay hidden for the queue's whole visibility time-out: minutes.
         try:
             self.queue.postpone(record.receipt_handle, seconds=seconds)
         except ImagegenError as exc:
@@ -74,5 +77,5 @@ class Worker:
 
 
 def is_tick(event: Mapping[str, Any]) -> bool:
-    """Tell whether an event is the schedule's."""
+    """Say whether an event is the schedule's."""
     return event.get("source") == "aws.events"

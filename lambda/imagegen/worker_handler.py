@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 logger = create_logger()
 observer = PowertoolsObserver(logger=logger, metrics=Metrics())
+# A batch has one message, so a failed message is a failed batch. Raising for it would hide which message it was.
 processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
 settings = Settings.from_environment(os.environ)  # noqa: TID251 - a handler passes the environment on
 service = wire(settings, session=boto3.session.Session(), observer=observer)
@@ -39,13 +40,14 @@ worker = Worker(
     observer=observer,
     dead_letter_queue_arn=settings.dead_letter_queue_arn,
 )
+# Everything above lives as long as the process, so the collector need never look at it again.
 gc.freeze()
 gc.enable()
 
 
 @logger.inject_lambda_context(log_event=False)
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Take the event's messages, or sweep."""
+    """Take the messages of an event, or sweep on a tick."""
     with observer.publishing():
         if is_tick(event):
             return {"due": worker.sweep()}
@@ -54,7 +56,7 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
         def take(record: SQSRecord) -> None:
             worker.take(record, deadline)
 
-        answer = process_partial_response(
+        report = process_partial_response(
             event=event, record_handler=take, processor=processor, context=context
         )
-        return dict(answer)
+        return dict(report)

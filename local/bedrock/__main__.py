@@ -1,4 +1,4 @@
-"""`python -m local.bedrock --port N`: the stand-in as a process."""
+"""`python -m local.bedrock --port N` runs the stand-in as a process."""
 
 import argparse
 import os
@@ -40,16 +40,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m local.bedrock", description=__doc__)
-    parser.add_argument("--port", type=int, default=4580, help="0 takes a free one")
+    parser.add_argument("--port", type=int, default=4580, help="0 takes a free port")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument(
         "--latency",
         type=float,
-        # argparse applies `type` to a default that is a string
+        # argparse applies `type` to a default that is a string.
         default=os.environ.get("STAND_IN_LATENCY", "0"),
         help="seconds that the model takes; default STAND_IN_LATENCY, else 0",
     )
-    parser.add_argument("--instant", action="store_true", help="paint one picture for each size, once")
+    parser.add_argument(
+        "--instant", action="store_true", help="paint one picture for each size, and use it for every call"
+    )
     parser.add_argument("--alive", action="append", default=[], metavar="ID", help="revive a retired model")
     parser.add_argument("--cert", type=Path, help="PEM certificate: switches TLS on")
     parser.add_argument("--key", type=Path, help="PEM key of the certificate")

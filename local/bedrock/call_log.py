@@ -42,7 +42,7 @@ class CallLog:
         self._forget()
 
     def _forget(self) -> None:
-        # numbers are never used again: a call that began before must not close an entry made after
+        # The number goes on: a call that began before must not close an entry that was made after.
         self._entries: dict[int, Entry] = {}
         self._bodies: deque[tuple[int, Any]] = deque(maxlen=KEPT_BODIES)
         self._in_flight = 0
@@ -61,7 +61,7 @@ class CallLog:
                 region=region,
             )
             if len(self._entries) > KEPT:
-                # a dict keeps its order, so the first is the oldest
+                # A dict keeps its order, so the first is the oldest.
                 del self._entries[next(iter(self._entries))]
             self._bodies.append((self._number, body))
             return self._number
@@ -79,7 +79,7 @@ class CallLog:
             self._peak = max(self._peak, self._in_flight)
 
     def leave(self) -> None:
-        """Count a call that has been answered or given up."""
+        """Count a call that was answered or given up."""
         with self._lock:
             self._in_flight = max(0, self._in_flight - 1)
 
@@ -96,6 +96,7 @@ class CallLog:
             entries = [entry for entry in self._entries.values() if prompt in entry.prompt]
             bodies = dict(self._bodies)
             flight = {"in_flight": self._in_flight, "peak_in_flight": self._peak}
+        # `[-0:]` would be all of them.
         recent = entries[-last:] if last > 0 else []
         return {
             **_sums(entries),

@@ -41,7 +41,7 @@ MODELS: Final[dict[str, Model]] = {
         Model(id="stability.stable-image-core-v1:0", dialect=_CORE, end_of_life=True),
         Model(id="stability.stable-image-ultra-v1:0", dialect=_ULTRA, end_of_life=True),
         Model(id="stability.sd3-large-v1:0", dialect=_SD3, end_of_life=True),
-        # known for their end of life only: what a caller of an ended model sees
+        # These are here only because they have ended, so that a caller sees what Bedrock says of them.
         Model(id="amazon.titan-image-generator-v1", dialect=None, end_of_life=True),
         Model(id="amazon.titan-image-generator-v1:0", dialect=None, end_of_life=True),
         Model(id="amazon.titan-image-generator-v2:0", dialect=None, end_of_life=True),
@@ -49,11 +49,12 @@ MODELS: Final[dict[str, Model]] = {
     )
 }
 
+# The prefixes of geographic profiles: Bedrock user guide, "Supported Regions and models for inference profiles".
 _GEOGRAPHY: Final = re.compile(r"(us-gov|us|eu|apac|ap|au|ca|jp|sa|me|af|global)\.")
 _ARN: Final = re.compile(
     r"arn:[a-z-]+:(?P<service>bedrock|sagemaker):[a-z0-9-]+:\d*:(?P<kind>[a-z-]+)/(?P<name>.+)"
 )
-# kinds of ARN whose name is the caller's own and does not tell the model
+# Kinds of ARN whose name the caller chose, so that it does not say which model it is.
 _OWN_KINDS: Final = frozenset(
     {
         "application-inference-profile",
@@ -68,7 +69,7 @@ _OWN_KINDS: Final = frozenset(
 
 @dataclass(frozen=True, kw_only=True)
 class Meant:
-    """What an identifier means.
+    """The model that an identifier means.
 
     Attributes:
         own: Whether it is the caller's own capacity, to which Bedrock's end-of-life dates do not apply.

@@ -20,9 +20,9 @@ STREAM_ERRORS: Final = (
     "modelTimeoutException",
     "serviceUnavailableException",
 )
-# the type of a header's value
+# The type number of a header value that is a string.
 _STRING: Final = 7
-# two lengths and two CRC-32s, four bytes each
+# Two lengths and two CRC-32s, four bytes each.
 _AROUND_HEADERS_AND_PAYLOAD: Final = 16
 
 

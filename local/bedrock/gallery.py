@@ -1,4 +1,4 @@
-"""The painter's pictures, in base64 as the answers carry them, and kept."""
+"""Asks the painter for pictures, in base64 as the answers carry them, and keeps the latest."""
 
 import base64
 import os
@@ -15,21 +15,21 @@ _INSTANT: Final = (("Sri lanka tea plantation.", 1.0),)
 
 
 class Gallery:
-    """Paints at most as many pictures at a time as there are cores; keeps the latest, at 1024x1024 about 70 MB."""
+    """Paints at most one picture for each core at a time; keeps the latest, which take about 70 MB at 1024x1024."""
 
     def __init__(self) -> None:
-        self._easels = threading.BoundedSemaphore(os.cpu_count() or 1)
+        self._cores = threading.BoundedSemaphore(os.cpu_count() or 1)
         self._painted = lru_cache(maxsize=KEPT)(_paint)
 
     def picture(self, request: PictureRequest, *, blurred: bool = False, instant: bool = False) -> str:
         """Return the picture in base64; the same request gives the same text.
 
-        With `instant` the prompts, seed and style do not count: there is one picture for each size and format.
+        With `instant` there is only one picture for each size and format, whatever the prompts, seed and style.
         """
         if instant:
             request = replace(request, prompts=_INSTANT, seed=1, style="photographic")
-        # the look-up waits for an easel too: else every call of a burst would paint the same picture
-        with self._easels:
+        # The look-up also waits for a core, or every call of a burst would paint the same picture.
+        with self._cores:
             return self._painted(request, blurred)
 
 

@@ -1,4 +1,4 @@
-"""The picture that a request body asks for, in the same words for both dialects."""
+"""The picture that a request body asks for, in one form for both dialects."""
 
 import json
 import sys
@@ -13,11 +13,11 @@ Json = Mapping[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class PictureRequest:
-    """A picture to be painted.
+    """A picture to paint.
 
     Attributes:
         prompts: Texts with their weights, in the caller's order; a weight below zero makes a negative prompt.
-        seed: 1…4294967295; chosen already when the caller left it to the model.
+        seed: 1…4294967295; already chosen if the caller left it to the model.
         style: A style preset, or an empty string.
         output_format: `png`, `jpeg` or `webp`.
     """
@@ -55,7 +55,7 @@ class Dialect(Protocol):
 def parse(body: bytes) -> Json:
     """Return the body as a JSON object; raises RefusedError if it is something else."""
     try:
-        # NaN and Infinity are not JSON, although Python reads them
+        # NaN and Infinity are not JSON, although Python reads them.
         value = json.loads(body, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         raise invalid(MALFORMED) from error
@@ -78,13 +78,13 @@ def prompt_of(body: bytes) -> str:
 
 
 def is_integer(value: object) -> bool:
-    """Tell whether a JSON value is an integer; `true` and `5.0` are not."""
+    """Say whether a JSON value is an integer; `true` and `5.0` are not."""
     return isinstance(value, int) and not isinstance(value, bool)
 
 
 def is_number(value: object) -> bool:
-    """Tell whether a JSON value is a finite number; `true` is not."""
-    # 1e999 is read as infinity
+    """Say whether a JSON value is a finite number; `true` is not."""
+    # 1e999 is read as infinity.
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
 
 

@@ -1,4 +1,4 @@
-"""The errors that the Bedrock runtime answers with, by the name on the wire."""
+"""The errors of the Bedrock runtime, by their name on the wire."""
 
 from http import HTTPStatus
 from typing import Final
@@ -32,7 +32,7 @@ MESSAGE_OF: Final[dict[str, str]] = {
     "ValidationException": "The request does not satisfy the constraints of the service.",
 }
 
-# The model may have run, and been paid for, before these: a careful caller counts the call as paid.
+# The model may have run before one of these is sent, so a careful caller counts the call as paid.
 MAYBE_BILLED: Final = frozenset(
     {
         "InternalServerException",

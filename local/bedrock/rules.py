@@ -1,4 +1,4 @@
-"""Fault rules: which calls a rule meets, and what it does to them."""
+"""Fault rules: which calls a rule applies to, and what it does to them."""
 
 import random
 import threading
@@ -16,7 +16,7 @@ _NUMBER: Final = (int, float)
 
 # Every action with its options; docs/local.md has an example of each.
 ACTIONS: Final[dict[str, dict[str, tuple[type, ...]]]] = {
-    # before the model
+    # Before the model.
     "error": {"name": _TEXT, "message": _TEXT, "status": _WHOLE},
     "status": {"status": _WHOLE, "body": _TEXT},
     "retired": {},
@@ -25,7 +25,7 @@ ACTIONS: Final[dict[str, dict[str, tuple[type, ...]]]] = {
     "latency": {"seconds": _NUMBER},
     "hang": {},
     "close": {},
-    # in the model's answer
+    # In the model's answer.
     "filtered": {"reason": _TEXT},
     "prompt_filter": {"message": _TEXT},
     "failed": {},
@@ -36,7 +36,7 @@ ACTIONS: Final[dict[str, dict[str, tuple[type, ...]]]] = {
     "not_png": {"content": _TEXT},
     "wrong_size": {"width": _WHOLE, "height": _WHOLE},
     "truncated_png": {},
-    # on the way back
+    # On the way back.
     "cut": {},
     "stall": {},
     "stream_error": {"name": _TEXT, "message": _TEXT, "after": _WHOLE},
@@ -99,7 +99,7 @@ class Action:
 
 @dataclass(frozen=True, kw_only=True)
 class Call:
-    """What a rule may look at."""
+    """The parts of a call that a rule may look at."""
 
     model_id: str
     base_id: str
@@ -117,7 +117,7 @@ class Verdict:
 
 
 class Rule:
-    """A condition on calls, and the action upon those that meet it.
+    """A condition on calls, and an action for the calls that meet it.
 
     `call` counts the calls that met `model`, `prompt` and `stream`, from 1.
     """
@@ -150,7 +150,7 @@ class Rule:
         if not self._meets(call):
             return False
         self.met += 1
-        # a number for every call met, used or not: the n-th number belongs to the n-th call
+        # Taken for every call that meets the rule, used or not, so that the n-th number belongs to the n-th call.
         number = self._random.random()
         if self._calls and self.met not in self._calls:
             return False
@@ -169,7 +169,7 @@ class Rule:
 
     def _meets(self, call: Call) -> bool:
         if self._model is None:
-            # a rule for every model leaves retired ones alone: they go on answering that they are retired
+            # A rule without a model leaves retired models alone, which still answer that they are retired.
             if not call.live:
                 return False
         elif self._model not in {call.model_id, call.base_id}:
@@ -191,7 +191,7 @@ class Rules:
 
     def add(self, values: list[Any]) -> None:
         """Append rules, all or none; raises RuleError."""
-        # all are made first, so that a bad one leaves none behind
+        # All are made before any is added, so that a bad one leaves none behind.
         rules = [Rule(value, clock=self._clock) for value in values]
         with self._lock:
             self._rules.extend(rules)
@@ -221,7 +221,7 @@ class Rules:
         return Verdict(delay=delay)
 
 
-# not safe by itself: used under the lock of Rules
+# Not thread-safe by itself; Rules uses it under its lock.
 class _Bucket:
     """Tokens that refill at a rate, full at first."""
 
@@ -243,7 +243,7 @@ class _Bucket:
 
 
 def _check_option(kind: str, key: str, value: Any, types: tuple[type, ...]) -> None:
-    # not isinstance, for which true is an integer
+    # Not isinstance, to which true is an integer.
     if type(value) not in types:
         raise RuleError(f"The option {key} of {kind} must be a {types[-1].__name__}.")
     choices = _CHOICES.get((kind, key))

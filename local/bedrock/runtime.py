@@ -1,4 +1,4 @@
-"""Answers the calls of the Bedrock runtime; `wire.py` puts HTTP around it."""
+"""Answers the calls of the Bedrock runtime; `wire.py` adds HTTP."""
 
 import base64
 import json
@@ -26,10 +26,10 @@ Delivery = Literal["whole", "cut", "stall", "hang", "close"]
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """What goes onto the wire.
+    """What is sent for a call.
 
     Attributes:
-        parts: The body; of a stream, its messages.
+        parts: The body, or the messages of a stream.
         delay: Seconds to wait first.
     """
 
@@ -112,9 +112,9 @@ class Runtime:
             meant = resolve(model_id, aliases=settings.aliases, speaks_sdxl=b'"text_prompts"' in body)
             unknown = None
         except RefusedError as refused:
-            # kept until the call is in the log
+            # Raised only after the call is in the log.
             meant, unknown = None, refused
-        # recorded before it is answered: a call that hangs has been made too
+        # Recorded before it is answered, because a call that hangs was made as well.
         number = self.call_log.open(
             model_id=model_id,
             model=meant.model.id if meant else "",
@@ -124,7 +124,7 @@ class Runtime:
             body=_shown(body),
         )
         try:
-            # a refusal of an unknown model is recorded like any other
+            # A refusal of an unknown model is recorded like any other.
             if meant is None:
                 raise unknown or invalid("")
             decision = self._decide(meant, model_id=model_id, body=body, prompt=prompt, stream=stream)
@@ -141,7 +141,7 @@ class Runtime:
         call = Call(model_id=model_id, base_id=meant.model.id, prompt=prompt, stream=stream, live=live)
         verdict = self.rules.decide(call)
         action = verdict.action or Action(type="success")
-        # before the check for retirement: a rule that names a retired model decides
+        # Before the check for retirement, because a rule that names a retired model decides.
         if before := _before_the_model(action):
             return replace(before, answer=replace(before.answer, delay=verdict.delay))
         if not live or meant.model.dialect is None:
@@ -242,6 +242,7 @@ def _before_the_model(action: Action) -> _Decision | None:
             decision = _refusal(retired())
         case "legacy":
             decision = _refusal(legacy())
+        # Nobody can know whether a call without an answer was paid, so a careful caller counts it as paid.
         case "hang":
             decision = _Decision(answer=Answer(delivery="hang"), outcome="hang", billed=True)
         case "close":

@@ -57,7 +57,7 @@ LARGEST_SEED: Final = 4294967295
 
 @dataclass(frozen=True)
 class Sdxl:
-    """Validates as the vendor's page documents, and answers as the model did."""
+    """Validates as the vendor's page says, and answers as the model did."""
 
     def read(self, body: Json) -> PictureRequest:
         """Return the picture that a body asks for; raises RefusedError naming the first member at fault."""
@@ -71,7 +71,7 @@ class Sdxl:
         width, height = _size(body)
         return PictureRequest(
             prompts=tuple((item["text"], float(item.get("weight", 1))) for item in body["text_prompts"]),
-            # 0 leaves the choice to the model
+            # 0 leaves the choice to the model.
             seed=body.get("seed", 0) or 1 + secrets.randbelow(LARGEST_SEED),
             width=width,
             height=height,
@@ -106,6 +106,7 @@ def _artifact(seed: int, image: str, finish_reason: str) -> Json:
     }
 
 
+# The sentences are worded like those of Bedrock, because clients show them to people.
 def _malformed(detail: str) -> RefusedError:
     return invalid(f"Malformed input request: {detail}, please reformat your input and try again.")
 

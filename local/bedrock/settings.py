@@ -40,7 +40,7 @@ class Settings:
             raise RuleError("latency must not be negative.")
 
     def is_live(self, model: Model) -> bool:
-        """Tell whether the model answers with pictures."""
+        """Say whether the model answers with pictures."""
         if model.id in self.retired:
             return False
         return model.id in self.alive or not model.end_of_life
@@ -51,6 +51,7 @@ class Settings:
             if key not in _KEYS:
                 raise RuleError(f"There is no setting {key}; there are {', '.join(_KEYS)} and rules.")
         alive, retired = _ids(values, "alive"), _ids(values, "retired")
+        # The later word wins: a revived model is no longer retired, and the other way round.
         return replace(
             self,
             alive=(self.alive | alive) - retired,
@@ -73,7 +74,7 @@ class Settings:
 
 def _typed(values: Mapping[str, Any], key: str, types: tuple[type, ...], default: Any) -> Any:
     value = values.get(key, default)
-    # not isinstance, for which true is an integer
+    # Not isinstance, to which true is an integer.
     if type(value) not in types:
         raise RuleError(f"{key} must be a {types[-1].__name__}.")
     return value

@@ -8,7 +8,7 @@ from typing import Final
 from local.bedrock.picture_request import Json, PictureRequest, is_integer
 from local.bedrock.refusals import RefusedError, invalid
 
-# The service documents ratios, not pixels; these are the stand-in's own, the pixels of SDXL's nine sizes.
+# Bedrock documents ratios, not pixels. The stand-in takes the pixels of SDXL's nine sizes.
 PIXELS_OF: Final = {
     "16:9": (1344, 768),
     "1:1": (1024, 1024),
@@ -51,12 +51,12 @@ class StableImage:
         prompt, negative = _text(body, "prompt"), _text(body, "negative_prompt")
         ratio = _choice(body, "aspect_ratio", tuple(PIXELS_OF), "1:1")
         output_format = _choice(body, "output_format", self.output_formats, "png")
-        # checked only: there is just one mode
+        # Only checked, because there is just one mode.
         _choice(body, "mode", (MODE,), MODE)
         width, height = PIXELS_OF[ratio]
         return PictureRequest(
             prompts=((prompt, 1.0), (negative, -1.0)) if negative else ((prompt, 1.0),),
-            # 0 leaves the choice to the model
+            # 0 leaves the choice to the model.
             seed=self._seed(body) or 1 + secrets.randbelow(self.largest_seed),
             width=width,
             height=height,

@@ -1,4 +1,4 @@
-"""The stand-in as an object that starts and stops."""
+"""The stand-in as an object that can be started and stopped."""
 
 import ssl
 import threading
@@ -38,12 +38,12 @@ class StandIn:
         """Listen; raises OSError when the port is taken."""
         self._server = Server(self._address, self.runtime)
         if self._tls:
-            # the handshake belongs to the connection's thread: a slow client must not block the others
+            # The handshake belongs to the connection's thread, because a slow client must not block the others.
             self._server.socket = self._tls.wrap_socket(
                 self._server.socket, server_side=True, do_handshake_on_connect=False
             )
         self._thread = threading.Thread(
-            # the poll interval is how long `stop` may have to wait
+            # The poll interval is how long `stop` may have to wait.
             target=self._server.serve_forever,
             kwargs={"poll_interval": 0.05},
             name="stand-in",

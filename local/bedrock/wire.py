@@ -1,4 +1,4 @@
-"""HTTP/1.1 around the runtime: InvokeModel, its streaming twin, and the control routes."""
+"""Serves the runtime over HTTP/1.1: InvokeModel, its streaming form, and the control routes."""
 
 import json
 import re
@@ -19,8 +19,9 @@ from local.bedrock.rules import RuleError
 from local.bedrock.runtime import LARGEST_BODY, Answer, Runtime, error_answer
 
 _INVOKE: Final = re.compile(r"/model/(?P<model>.+)/invoke(?P<stream>-with-response-stream)?")
+# SigV4's credential scope: key, date, region, service. The signature itself is not checked.
 _SIGNED_REGION: Final = re.compile(r"Credential=[^/]+/\d{8}/([a-z0-9-]+)/")
-# seconds between two looks at whether a hanging call is to end
+# Seconds between two looks at whether a hanging call is to end.
 _LOOK_AGAIN: Final = 0.25
 
 
@@ -28,7 +29,7 @@ class Server(ThreadingHTTPServer):
     """Serves each connection in a thread; `close` ends them all."""
 
     daemon_threads = True
-    # the default of 5 refuses connections in a burst
+    # With the default of 5, connections of a burst are refused.
     request_queue_size = 1024
 
     def __init__(self, address: tuple[str, int], runtime: Runtime) -> None:
@@ -41,6 +42,7 @@ class Server(ThreadingHTTPServer):
 
     def release(self) -> None:
         """Close the calls that hang now; later ones hang again."""
+        # A new event, because whoever waits for the old one must not miss it.
         self.released.set()
         self.released = threading.Event()
 
@@ -73,24 +75,24 @@ class Server(ThreadingHTTPServer):
 
 
 class Exchange(BaseHTTPRequestHandler):
-    """One connection's requests and answers."""
+    """Serves the requests of one connection."""
 
     server: Server
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
-    # buffered: headers and body leave together
+    # Buffered, so that headers and body leave together.
     wbufsize = -1
 
     def do_GET(self) -> None:
-        """Answer a control route."""
+        """Serve a control route."""
         self._control("GET")
 
     def do_DELETE(self) -> None:
-        """Answer a control route."""
+        """Serve a control route."""
         self._control("DELETE")
 
     def do_POST(self) -> None:
-        """Answer a call of the runtime, or a control route."""
+        """Serve a call of the runtime, or a control route."""
         called = _INVOKE.fullmatch(urlsplit(self.path).path)
         if not called:
             self._control("POST")
@@ -120,7 +122,7 @@ class Exchange(BaseHTTPRequestHandler):
 
     def _body(self) -> bytes:
         length = self.headers.get("Content-Length", "0")
-        # after a body that was not read, the connection cannot be used again
+        # After a body that was not read, the connection cannot be used again.
         if "Transfer-Encoding" in self.headers or not length.isdecimal():
             self.close_connection = True
             raise invalid("The request needs a Content-Length.")
@@ -136,7 +138,7 @@ class Exchange(BaseHTTPRequestHandler):
     def _deliver(self, answer: Answer) -> None:
         released = self.server.released
         if answer.delay:
-            # a sleep that ends early when the server stops
+            # Not `sleep`, so that the wait ends when the server stops.
             self.server.stopping.wait(answer.delay)
         if answer.delivery == "hang":
             self._hang(released)
@@ -171,7 +173,7 @@ class Exchange(BaseHTTPRequestHandler):
         with selectors.DefaultSelector() as selector:
             selector.register(self.connection, selectors.EVENT_READ)
             while not released.is_set() and not self.server.stopping.is_set():
-                # readable although nothing is due: the client has closed the connection
+                # Nothing is due, so if the connection is readable, the client has closed it.
                 if selector.select(_LOOK_AGAIN):
                     break
         self._close()
@@ -251,5 +253,5 @@ def _shut(connection: socket.socket) -> None:
     try:
         connection.shutdown(socket.SHUT_RDWR)
     except OSError:
-        # it is gone already
+        # It is gone already.
         return

@@ -1,4 +1,4 @@
-"""Draws the stand-in's pictures: landscapes painted by a program from the words of a prompt. `paint` is all of it."""
+"""Paints the stand-in's pictures: a program makes landscapes from the words of a prompt. Others call only `paint`."""
 
 from local.painter.painting import paint
 

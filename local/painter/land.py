@@ -1,4 +1,4 @@
-"""The parts of a landscape, painted onto a canvas from the back to the front: sky, layers of land, trees, water."""
+"""Paints the parts of a landscape onto a canvas, from the back to the front: sky, layers of land, trees, water."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,13 +12,13 @@ from local.painter.places import Land, Light, column, mixed, rgb
 
 _BRIGHT_STAR: Final = 0.55
 
-# takes each pixel's depth below the ridge and the number of the first row, returns 0…1: from dark to lit
+# Takes each pixel's depth below the ridge and the number of the first row, returns 0…1: from dark to lit.
 Texture = Callable[[Plane, int], Plane]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Canvas:
-    """Three planes of colour, 0…1, with the light upon them and the one source of chance."""
+    """Three planes of colour, 0…1, with the light upon them and the only source of randomness."""
 
     planes: Plane
     rng: np.random.Generator
@@ -70,7 +70,7 @@ def sky(canvas: Canvas, *, horizon: float, clouds: float) -> float:
     colour = column(light.sun)
     planes += (colour - planes) * (np.exp(distance * -4.2) * (0.26 if light.stars else 0.5))
     _clouds(canvas, horizon, clouds)
-    # the moon has a sharper edge than the sun
+    # The moon has a sharper edge than the sun.
     disc, soft = (0.032, 0.003) if light.stars else (0.030, 0.014)
     glow = np.maximum(np.exp(distance * -17) * 0.45, 1 - smoothstep(disc - soft, disc + soft, distance))
     planes += (mixed(colour, np.ones_like(colour), 0.55) - planes) * glow
@@ -134,7 +134,7 @@ def layer(
     shade = texture(depth, top)
     sunk = np.clip(depth / ground.mist_depth, 0, 1)
     sunk = sunk * np.sqrt(sunk) * ground.mist_part
-    # plane by plane: a third of the memory, and it stays in the cache
+    # Plane by plane, which takes a third of the memory and stays in the processor's cache.
     for plane, dark, lit, mist in zip(canvas.planes, ground.dark, ground.lit, ground.mist, strict=True):
         colour = shade * (lit - dark) + dark
         colour += (mist - colour) * sunk
@@ -144,10 +144,11 @@ def layer(
 def slope_light(ridge: Plane, *, sun_x: float, reach: float) -> Plane:
     """Return 0…1 along a ridge: how much its side faces the sun, seen over `reach` pixels."""
     span = max(3, int(reach))
-    # a running mean by sums: np.convolve's last bits depend on where in memory its operands lie
+    # A running mean by sums, because np.convolve's last bits depend on where in memory its operands are, and the same
+    # request must give the same bytes.
     sums = np.cumsum(np.pad(ridge.astype(np.float64), (span // 2 + 1, span - span // 2 - 1), mode="edge"))
     slope = np.gradient((sums[span:] - sums[:-span])[: len(ridge)] / span).astype(np.float32)
-    # straight below the sun both sides are lit alike
+    # Straight below the sun both sides are lit alike.
     towards = np.tanh((sun_x - np.arange(len(ridge), dtype=np.float32)) / (0.16 * len(ridge)))
     return np.clip(0.5 + slope * towards * 1.1, 0, 1)
 
@@ -174,7 +175,7 @@ def rows_of_bushes(canvas: Canvas, ridge: Plane, *, sun_x: float, near: float) -
     def texture(depth: Plane, _top: int) -> Plane:
         cell = ((5 + 11 * near) * unit, (4 + 6 * near) * unit)
         bushes = cloud(canvas.rng, depth.shape, cell=cell, octaves=2)
-        # rows grow with depth: equal steps of the logarithm
+        # Rows become wider with depth, so they are equal steps of the logarithm.
         scale = 260 * unit
         along = np.log1p((depth + bend[None, :] * smoothstep(0, 120 * unit, depth)) / scale) * scale
         phase = along * (2 * np.pi / ((4 + 15 * near) * unit)) + (bushes - 0.5) * 1.5
@@ -191,7 +192,7 @@ def rock(canvas: Canvas, ridge: Plane, *, sun_x: float, snow: float) -> Texture:
     def texture(depth: Plane, top: int) -> Plane:
         cell = 74 * canvas.unit
         facets = cloud(canvas.rng, depth.shape, cell=(cell * 0.7, cell * 1.3), octaves=5)
-        # facets lit from the sun's side: the difference to a copy that is shifted towards it
+        # The difference to a copy that is shifted towards the sun lights each facet from the sun's side.
         lit = (facets - np.roll(facets, max(2, int(6 * canvas.unit)), axis=1)) * 5.5
         fall = np.exp(depth / (-90 * canvas.unit))
         shade = (0.34 + lit * 0.55 + (facing[None, :] - 0.5) * fall * 0.6) * 0.62
@@ -211,7 +212,7 @@ def dune(canvas: Canvas, ridge: Plane, *, sun_x: float, near: float) -> Texture:
 
     def texture(depth: Plane, top: int) -> Plane:
         rows, width = depth.shape
-        # the crest runs down and sideways from each top: look the slope's light up along a leaning line
+        # The crest runs down and sideways from each top, so the slope's light is looked up along a leaning line.
         shifted = np.arange(width, dtype=np.float32)[None, :] + depth * lean + bend[top : top + rows, None]
         face = smoothstep(0.40, 0.60, facing[np.clip(shifted, 0, width - 1).astype(np.int32)])
         wind = np.sin((depth + shifted * 0.22) * (2 * np.pi / ((5 + 9 * near) * unit)))
@@ -243,7 +244,7 @@ def grove(canvas: Canvas, ridge: Plane, ground: Ground, *, count: int, height: f
     end = min(canvas.height, int(ridge.max() + height * 0.2) + 1)
     if top >= end:
         return
-    # drawn twice as large and reduced, for smooth edges
+    # Painted twice as large and then reduced, for smooth edges.
     masks = [Image.new("L", (2 * canvas.width, 2 * (end - top))) for _ in range(2)]
     for _ in range(count):
         x = int(rng.integers(0, canvas.width))

@@ -1,4 +1,4 @@
-"""Random curves, clouds and grain, and the way between planes of colour and images."""
+"""Makes random curves, clouds and grain, and converts between planes of colour and images."""
 
 import hashlib
 from functools import lru_cache
@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-# float32 at run time: numpy's stubs cannot say that it stays so through arithmetic
+# float32 at run time, but numpy's stubs cannot say that arithmetic keeps it.
 Plane = NDArray[np.floating[Any]]
 
 _GRAIN_SIDE: Final = 1024
@@ -16,6 +16,7 @@ _GRAIN_SIDE: Final = 1024
 
 def generator(*parts: object) -> np.random.Generator:
     """Return a generator whose numbers depend on the parts alone, so they are the same in every process."""
+    # Not `hash`, which differs from process to process.
     digest = hashlib.sha256(repr(parts).encode("utf-8", "surrogatepass")).digest()
     return np.random.Generator(np.random.SFC64(int.from_bytes(digest[:16], "big")))
 
@@ -25,7 +26,7 @@ def cloud(
 ) -> Plane:
     """Return smooth noise around 0.5, about 0…1, of `shape` (rows, columns); its largest features are `cell` (x, y)."""
     height, width = shape
-    # a small plane is enough when even the finest octave's features are larger than a pixel: enlarge it at the end
+    # A small plane is enough when even the finest octave's features are larger than a pixel: enlarge it at the end.
     step = max(1, int(min(cell) / 2 ** (octaves - 1) / 2))
     small = (max(2, width // step), max(2, height // step))
     total = np.zeros(small[::-1], np.float32)
@@ -52,12 +53,13 @@ def curve(
 
 
 def grain(rng: np.random.Generator, shape: tuple[int, int]) -> Plane:
-    """Return film grain of unit deviation in three planes: one sheet for all pictures, laid from a random place on."""
+    """Return film grain of unit deviation in three planes, cut from one sheet at a random place."""
     x, y = (int(start) for start in rng.integers(_GRAIN_SIDE, size=2))
     rows = np.take(_sheet(), np.arange(y, y + shape[0]), axis=1, mode="wrap")
     return np.take(rows, np.arange(x, x + shape[1]), axis=2, mode="wrap")
 
 
+# Made once, because four million random numbers take time.
 @lru_cache(maxsize=1)
 def _sheet() -> Plane:
     rng = generator("grain")

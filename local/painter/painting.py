@@ -1,4 +1,4 @@
-"""A request's words in, the file of a picture out."""
+"""Turns the words of a request into the file of a picture."""
 
 import io
 import zlib
@@ -39,20 +39,20 @@ def paint(
         width: In pixels, from 64.
         height: In pixels, from 64.
         style: A style preset, or an empty string.
-        blurred: Return what a content filter leaves of the picture; its caption stays sharp.
+        blurred: Blur the picture as a content filter does; the caption stays sharp.
         output_format: `png`, `jpeg` or `webp`.
     """
     text = " ".join(prompt for prompt, weight in prompts if weight >= 0)
-    style_drawn = style_of(text, style)
-    place = place_of(text, style_drawn)
+    painted_style = style_of(text, style)
+    place = place_of(text, painted_style)
     rng = generator("picture", tuple(prompts), seed, style, (width, height))
     canvas = Canvas(planes=np.zeros((3, height, width), np.float32), rng=rng, light=place.light)
     SCENES[place.kind](canvas, place.land)
-    planes = styled(canvas.planes, style=style_drawn, rng=rng)
+    planes = styled(canvas.planes, style=painted_style, rng=rng)
     if blurred:
         planes = noise.blurred(planes, max(4, min(width, height) // 28))
-    # grain hides the program's smooth gradients, and makes a PNG as large as a real one
-    planes = planes + grain(rng, (height, width)) * (_GRAIN.get(style_drawn, _USUAL_GRAIN) / 255)
+    # Grain hides the smooth gradients, and makes a PNG as large as a model's.
+    planes = planes + grain(rng, (height, width)) * (_GRAIN.get(painted_style, _USUAL_GRAIN) / 255)
     image = to_image(planes)
     _write_caption(image, seed)
     return _file(image, output_format)
@@ -90,6 +90,6 @@ def _file(image: Image.Image, output_format: str) -> bytes:
     else:
         about = PngImagePlugin.PngInfo()
         about.add_text("Software", f"imagegen {CAPTION}: painted by a program, not by a model")
-        # grain does not repeat: Huffman coding alone is smaller and faster than looking for matches
+        # Grain does not repeat, so Huffman coding alone is smaller and faster than a search for matches.
         image.save(file, "PNG", compress_level=1, compress_type=zlib.Z_HUFFMAN_ONLY, pnginfo=about)
     return file.getvalue()

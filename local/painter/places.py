@@ -1,4 +1,4 @@
-"""Which place, which light and which colours the words of a prompt call for."""
+"""Finds the place, the light and the colours that the words of a prompt ask for."""
 
 import re
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ class Land:
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-    """What is to be painted, before any style."""
+    """A place to paint, before any style."""
 
     kind: str
     light: Light

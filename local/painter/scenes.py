@@ -1,4 +1,4 @@
-"""The eight places, each a few layers on a canvas, from the far one to the near one."""
+"""Paints the eight places, each as a few layers, from the far one to the near one."""
 
 from collections.abc import Callable, Iterator
 from typing import Final
@@ -113,7 +113,7 @@ def _flowers(canvas: Canvas, land: Land, *, horizon: float) -> None:
     for depth, part, kind in zip(depths.tolist(), across.tolist(), patch.tolist(), strict=True):
         x, y = part * canvas.width, horizon + 4 + depth * (canvas.height - horizon)
         size = (0.9 + 8.5 * depth**1.4) * canvas.unit * rng.uniform(0.6, 1.2)
-        # flowers of a kind grow in patches, with a few strangers among them
+        # Flowers of a kind grow in patches, with a few strangers among them.
         pick = int(abs(kind) * 1.6 * len(land.accents) + rng.random() * 1.7) % len(land.accents)
         dim = shade * rng.uniform(0.78, 1.05)
         stem, petals, heart = (
@@ -179,7 +179,7 @@ def sea(canvas: Canvas, land: Land) -> None:
     first = int(0.56 * canvas.height)
     _water(canvas, land, first=first, sun_x=sun_x)
     coast = Land("223432", "808260")
-    # the land is on the side where the sun is not
+    # The land is on the side where the sun is not.
     side = 1 if sun_x < canvas.width / 2 else -1
     across = np.linspace(-1.1, 1, canvas.width, dtype=np.float32)[::side] * 0.62
     for number in range(3):
@@ -195,7 +195,7 @@ def sea(canvas: Canvas, land: Land) -> None:
 def _water(canvas: Canvas, land: Land, *, first: int, sun_x: float) -> None:
     shape, unit, shade = (canvas.height - first, canvas.width), canvas.unit, canvas.light.shade
     depth = np.linspace(0, 1, shape[0], dtype=np.float32)[:, None]
-    # ripples of a far row are small: the finer field is far, the coarser one near
+    # Ripples of a far row are small: the finer field is far, the coarser one near.
     field = cloud(canvas.rng, shape, cell=(70 * unit, 15 * unit), octaves=4)
     fine = cloud(canvas.rng, shape, cell=(22 * unit, 5 * unit), octaves=2)
     ripple = field * depth + fine * (1 - depth) - 0.5

@@ -1,4 +1,4 @@
-"""What a style preset does to a finished landscape."""
+"""Applies a style preset to a finished landscape."""
 
 from collections.abc import Callable
 from typing import Final
@@ -18,13 +18,13 @@ def style_of(text: str, style: str) -> str:
     words = text.lower()
     if style or "watercolor" in words:
         return style or "digital-art"
-    # to "enhance" is an ordinary word
+    # "enhance" is also an ordinary word of prompts.
     spoken = sorted(STYLES.keys() - {"", "enhance"})
     return next((preset for preset in spoken if preset in words or preset.replace("-", " ") in words), "")
 
 
 def styled(planes: Plane, *, style: str, rng: np.random.Generator) -> Plane:
-    """Return the picture in a style; a name that is no preset means a plain one."""
+    """Return the picture in a style; an unknown name leaves it plain."""
     return STYLES.get(style, STYLES[""])(planes, rng)
 
 
@@ -60,7 +60,7 @@ def _stepped(planes: Plane, levels: int) -> Plane:
 
 
 def _ink(planes: Plane, low: float, high: float) -> Plane:
-    """Return 0…1: where lines would be drawn."""
+    """Return 0…1 for each pixel: how much of an ink line is there."""
     grey = to_image(_luma(planes)).filter(ImageFilter.GaussianBlur(1.6))
     down, across = np.gradient(np.asarray(grey, np.float32) / np.float32(255))
     return smoothstep(low, high, np.sqrt(down * down + across * across))
@@ -81,7 +81,7 @@ def _anime(planes: Plane, _: np.random.Generator) -> Plane:
 
 
 def _comic_book(planes: Plane, _: np.random.Generator) -> Plane:
-    # the root lifts the shadows, or a night would be black
+    # The root lifts the shadows, because a night would otherwise be black.
     smooth = np.sqrt(np.clip(_simplified(planes), 0, 1))
     flat = _graded(_stepped(smooth, 6) ** 1.4, 1.5, 1.1)
     y, x = (np.arange(side, dtype=np.float32) * (2 * np.pi / 9 * 0.707) for side in planes.shape[1:])
@@ -110,15 +110,15 @@ def _neon_punk(planes: Plane, _: np.random.Generator) -> Plane:
 
 
 def _facets(planes: Plane, rng: np.random.Generator, *, side: int, spread: float) -> Plane:
-    """Return the picture in triangles of one colour each, `side` pixels wide, their brightness strewn by `spread`."""
+    """Return the picture in triangles of one colour each, `side` pixels wide; their brightness varies by `spread`."""
     _, height, width = planes.shape
-    # the columns of the grid lean to the left; so many of them begin outside the picture
+    # The columns of the grid lean to the left; so many of them begin outside the picture.
     lean, outside = -0.5, 4 * height / side
     v = np.arange(height, dtype=np.float32)[:, None] / side
     u = np.arange(width, dtype=np.float32)[None, :] / side + v * lean + outside
     cell_u, cell_v = u.astype(np.int32), v.astype(np.int32)
     upper = (u - cell_u) + (v - cell_v) > 1
-    # one colour for each triangle, looked up at its middle in a softened picture
+    # One colour for each triangle, looked up at its middle in a softened picture.
     thirds = np.asarray((1 / 3, 2 / 3), np.float32)
     middle_v = np.arange(int(cell_v.max()) + 1, dtype=np.float32)[:, None, None] + thirds
     middle_u = np.arange(int(cell_u.max()) + 1, dtype=np.float32)[None, :, None] + thirds - outside

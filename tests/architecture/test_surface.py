@@ -191,5 +191,5 @@ def test_a_page_may_read_every_header_but_those_that_are_not_for_it() -> None:
 def test_what_is_on_every_answer_is_on_every_answer() -> None:
     """Of a success, a refusal and a defect."""
     for method, path, answer in ANSWERS:
-        absent = {name for name in surface.HEADERS_ON_EVERY_ANSWER if name.lower() not in answer.headers}
+        absent = {name for name in surface.HEADERS_ON_EVERY_REPLY if name.lower() not in answer.headers}
         assert (method, path, answer.status, absent) == (method, path, answer.status, set())

@@ -13,7 +13,7 @@ from aws_cdk import aws_lambda as lambda_
 from imagegen import errors
 from stacks.authentication import AUTHENTICATION, Authentication
 from stacks.http_api import HttpApi
-from stacks.stage import KEYS
+from stacks.stage import SETTINGS
 from tests.support.synthesis import CONTEXT, ENVIRONMENT, stage_config
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def resources(authentication: Authentication) -> list[dict[str, Any]]:
 
 def test_every_word_of_api_auth_has_its_entry() -> None:
     """And there is no other entry."""
-    assert tuple(AUTHENTICATION) == KEYS["api_auth"].choices
+    assert tuple(AUTHENTICATION) == SETTINGS["api_auth"].choices
 
 
 def test_a_user_pool_is_one_more_entry() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from imagegen.errors import Misconfigured
 from imagegen.settings import MAX_URL_TTL, Settings, SettingType
-from stacks.stage import KEYS, StageConfig, StageError
+from stacks.stage import SETTINGS, StageConfig, StageError
 
 if TYPE_CHECKING:
     from tests.support.synthesis import Synthesized
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 FIELDS = {
     name: SettingType.of(type_) for name, type_ in get_type_hints(Settings, include_extras=True).items()
 }
-SHARED = {name: type_ for name, type_ in FIELDS.items() if name in KEYS}
+SHARED = {name: type_ for name, type_ in FIELDS.items() if name in SETTINGS}
 NUMBERS = [name for name, type_ in SHARED.items() if type_.bare is int]
 CHOICES = [name for name, type_ in SHARED.items() if type_.choices]
 

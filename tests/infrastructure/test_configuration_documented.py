@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from stacks.stage import KEYS, allowed
+from stacks.stage import SETTINGS, allowed
 from tests.support.synthesis import ROOT, stage_config
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def shown(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-@pytest.mark.parametrize("key", KEYS)
+@pytest.mark.parametrize("key", SETTINGS)
 def test_every_key_is_documented_with_its_range_and_its_value_in_each_stage(key: str) -> None:
     """A row says: key, what is allowed, dev, prod, local, what it does."""
     values = [shown(getattr(stage_config(stage), key)) for stage in ("dev", "prod", "local")]
@@ -53,7 +53,7 @@ def test_nothing_is_documented_that_does_not_exist(local: Synthesized) -> None:
     """A key or variable that was removed leaves the document too."""
     variables = local.one("AWS::Lambda::Function", named="ApiFunction")["Environment"]["Variables"]
     outputs = local.outputs
-    assert set(ROWS) == {*KEYS, *variables, *outputs}
+    assert set(ROWS) == {*SETTINGS, *variables, *outputs}
 
 
 def test_every_output_is_documented(local: Synthesized) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from stacks.stage import KEYS, StageConfig, StageError, allowed, load_stage
+from stacks.stage import SETTINGS, StageConfig, StageError, allowed, load_stage
 from tests.support.synthesis import CONTEXT, STAGES, stage_config
 
 LISTED = ["stability.stable-image-core-v1:1"]
@@ -133,7 +133,7 @@ def test_a_value_outside_its_range_is_refused_in_one_sentence(key: str, value: o
 
 def test_every_key_is_tested_inside_and_outside_its_range() -> None:
     """A new key needs a row in both tables above."""
-    assert {key for key, _ in ALLOWED} == {key for key, _ in REFUSED} == set(KEYS)
+    assert {key for key, _ in ALLOWED} == {key for key, _ in REFUSED} == set(SETTINGS)
 
 
 @pytest.mark.parametrize("entry", ["", "a b", "foo", "stability.stable-image-core-v1:1,"])
@@ -152,7 +152,7 @@ def test_the_defaults_are_allowed() -> None:
 
 def test_a_stage_does_not_name_itself() -> None:
     """Its name is its key in cdk.json."""
-    with pytest.raises(StageError, match="The key 'name' of stage 'dev' is unknown"):
+    with pytest.raises(StageError, match="The setting 'name' of stage 'dev' is unknown"):
         StageConfig.from_json(name="dev", values={"name": "prod"})
 
 
@@ -264,7 +264,7 @@ def test_overrides_win_over_the_stage_and_combine() -> None:
     ("override", "sentence"),
     [
         ("model_timeout", r"'model_timeout' in config is not of the form key=value\."),
-        ("model_timout=5", r"The key 'model_timout' in config is unknown; did you mean model_timeout"),
+        ("model_timout=5", r"The setting 'model_timout' in config is unknown; did you mean model_timeout"),
         ("model_timeout=5s", r"model_timeout is '5s' \(str\); it must be a whole number from 1 to 270\."),
         ("model_timeout=²", r"model_timeout is '²' \(str\)"),
         ("webhooks=yes", r"webhooks is 'yes' \(str\); it must be true or false\."),

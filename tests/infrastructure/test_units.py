@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from stacks.log_group import RETENTION
-from stacks.stage import KEYS
+from stacks.stage import SETTINGS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +24,7 @@ def denials(policy: dict[str, Any]) -> list[dict[str, Any]]:
 
 def test_every_retention_of_logs_that_a_stage_may_set_is_known_to_the_cdk() -> None:
     """And none is listed that a stage may not set."""
-    assert tuple(RETENTION) == KEYS["log_retention_days"].choices
+    assert tuple(RETENTION) == SETTINGS["log_retention_days"].choices
 
 
 def test_the_bucket_is_private(any_stage: Synthesized) -> None:

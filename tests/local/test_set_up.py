@@ -33,7 +33,7 @@ for step in steps():
     program = step.target / step.program
     program.parent.mkdir(parents=True)
     program.touch()
-    step.stamp.write_text(" ".join(step.fingerprint()))
+    step.marker.write_text(" ".join(step.fingerprint()))
 """
 PLAIN_TOOLS = ("sh", "dirname", "uname")
 

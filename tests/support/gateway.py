@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 
 from imagegen.errors import Forbidden
 from imagegen.http.serialize import problem
-from imagegen.http.surface import BASE_PATH, HEADERS_ON_EVERY_ANSWER, OPEN_PATHS
+from imagegen.http.surface import BASE_PATH, HEADERS_ON_EVERY_REPLY, OPEN_PATHS
 from tests.support.events import KEY, OTHER_KEY, Context, event
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def _event(environ: WSGIEnvironment, path: str, headers: dict[str, str]) -> dict
 def _refused(start_response: StartResponse) -> Iterable[bytes]:
     members = problem(Forbidden("The key is missing or unknown."), request_id="req-1")
     values = {"X-Request-Id": "req-1"}
-    common = [(name, values[name]) for name in HEADERS_ON_EVERY_ANSWER]
+    common = [(name, values[name]) for name in HEADERS_ON_EVERY_REPLY]
     start_response(_status(403), [("Content-Type", "application/problem+json"), *common])
     return [json.dumps(members).encode()]
 

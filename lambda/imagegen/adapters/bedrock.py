@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from imagegen.models.registry import ModelRef
 
 MAX_ANSWER: Final = 30_000_000
-"""Bytes; ten times the largest image that these models draw."""
+"""In bytes: ten times the largest image that these models draw."""
 
 IDLE_LIMIT: Final = timedelta(seconds=20)
-"""A connection that was not used for so long is not used again."""
+"""A connection that was idle for longer is closed before the next call."""
 
 ERRORS: Final[Mapping[str, type[ImagegenError]]] = {
     "ThrottlingException": errors.ModelThrottled,
@@ -36,6 +36,7 @@ ERRORS: Final[Mapping[str, type[ImagegenError]]] = {
     "ModelNotReadyException": errors.ModelUnavailable,
     "ValidationException": errors.InvalidParameter,
     "AccessDeniedException": errors.Misconfigured,
+    # What Bedrock says of a model that has ended: "This model version has reached the end of its life."
     "ResourceNotFoundException": errors.ModelRetired,
     "ModelTimeoutException": errors.ModelTimeout,
     "ModelErrorException": errors.BadModelResponse,
@@ -43,7 +44,7 @@ ERRORS: Final[Mapping[str, type[ImagegenError]]] = {
     "InternalServerException": errors.OutcomeUnknown,
     "ServiceUnavailableException": errors.OutcomeUnknown,
 }
-"""Every modelled error; a test compares it with the vendor's own list."""
+"""Every error of botocore's service model; a test compares this table with that list."""
 
 _SENTENCES: Final[Mapping[type[ImagegenError], str]] = {
     errors.ModelThrottled: "The model takes no more requests at the moment.",
@@ -56,6 +57,7 @@ _SENTENCES: Final[Mapping[type[ImagegenError], str]] = {
     errors.OutcomeUnknown: "The call to the model ended without an answer.",
 }
 
+# No byte of the request was sent, so these are certainly unbilled.
 _UNREACHED: Final = (
     botocore.EndpointConnectionError,
     botocore.ConnectTimeoutError,
@@ -73,9 +75,10 @@ _TIMED_OUT: Final = (botocore.ReadTimeoutError, urllib3.exceptions.ReadTimeoutEr
 
 # AWS's front end refuses some requests itself (signature, credentials, unknown operation). botocore's service model
 # does not list those codes, so go by the status.
-_REFUSED_AT_THE_DOOR: Final = frozenset({400, 401, 403, 404, 405, 413, 415})
+_REFUSED_BY_THE_FRONT_END: Final = frozenset({400, 401, 403, 404, 405, 413, 415})
 _TOO_MANY_REQUESTS: Final = 429
 
+# A body that arrives at the last moment is paid, so it gets two seconds more.
 _BODY_GRACE: Final = timedelta(seconds=2)
 _PART: Final = 262_144
 
@@ -98,7 +101,7 @@ class BedrockRuntime:
         """Send one InvokeModel request (streamed, where the registry says so) and return the whole answer.
 
         Raises:
-            ImagegenError: one of the table above; the class tells whether the call was certainly unbilled.
+            ImagegenError: one of the table above; the class says whether the call was certainly unbilled.
         """
         client = self._fresh(ref.region)
         send = self._streamed if ref.model.streams else self._whole
@@ -113,10 +116,9 @@ class BedrockRuntime:
             self._used[ref.region] = self._clock.now()
 
     def _fresh(self, region: str) -> BedrockRuntimeClient:
-        """Return the client; first close connections that the far side may have closed while the function was frozen.
-
-        A call on such a connection fails in the same way as a call that was lost after it was paid.
-        """
+        """Return the client; first close connections that were idle for too long."""
+        # The far side may have closed them while the function was frozen. A call on such a connection fails in the same
+        # way as a call that was lost after it was paid.
         client = self._clients[region]
         used = self._used.get(region)
         if used is not None and self._clock.now() - used > IDLE_LIMIT:
@@ -125,11 +127,11 @@ class BedrockRuntime:
 
     def _whole(self, client: BedrockRuntimeClient, target: str, body: bytes) -> bytes:
         ends_at = self._clock.now() + self._model_timeout
-        answer = client.invoke_model(
+        response = client.invoke_model(
             modelId=target, body=body, contentType="application/json", accept="application/json"
         )
-        streaming: Any = answer["body"]
-        headers = answer["ResponseMetadata"].get("HTTPHeaders", {})
+        streaming: Any = response["body"]
+        headers = response["ResponseMetadata"].get("HTTPHeaders", {})
         expected = int(headers.get("content-length", -1))
         answer_ends_at = max(ends_at, self._clock.now() + _BODY_GRACE)
         parts: list[bytes] = []
@@ -147,6 +149,7 @@ class BedrockRuntime:
                 parts.append(part)
                 length += len(part)
                 _check_length(length)
+        # urllib3 does not notice a body that was cut off if it is read in parts.
         if length < expected:
             raise botocore.IncompleteReadError(actual_bytes=length, expected_bytes=expected)
         return b"".join(parts)
@@ -198,8 +201,9 @@ def _translated(exc: Exception) -> ImagegenError:
 def _of_client_error(exc: botocore.ClientError) -> ImagegenError:
     code = exc.response.get("Error", {}).get("Code", "")
     message = exc.response.get("Error", {}).get("Message", "")
-    # event streams name errors in camelCase
+    # Event streams name the same errors in camelCase.
     kind = ERRORS.get(code[:1].upper() + code[1:])
+    # Bedrock has one code for several causes; only the message says which. The message itself is dropped.
     if kind is errors.InvalidParameter:
         if "invalid_prompts" in message:
             return errors.ContentFiltered("The model's filter refused the prompt (invalid_prompts).")
@@ -213,7 +217,8 @@ def _of_client_error(exc: botocore.ClientError) -> ImagegenError:
 def _by_status(status: int) -> type[ImagegenError]:
     if status == _TOO_MANY_REQUESTS:
         return errors.ModelThrottled
-    return errors.Misconfigured if status in _REFUSED_AT_THE_DOOR else errors.OutcomeUnknown
+    # An unknown 5xx may come after the model has worked, so it counts as paid.
+    return errors.Misconfigured if status in _REFUSED_BY_THE_FRONT_END else errors.OutcomeUnknown
 
 
 def _error(kind: type[ImagegenError]) -> ImagegenError:

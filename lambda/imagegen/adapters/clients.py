@@ -1,4 +1,4 @@
-"""The AWS clients, made once a process with explicit time-outs and retries.
+"""The AWS clients, made once for each process, with explicit time-outs and retries.
 
 None of this may be left to botocore's defaults: they send 3 to 5 requests for one call that timed out, and sign
 URLs with SigV2 (`docs/decisions/0040-one-request-for-one-call.md`). Endpoints follow `AWS_ENDPOINT_URL` and
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 AddressingStyle = Literal["virtual", "path"]
 
 ATTEMPTS: Final = 3
-"""How many requests one call of any service except the model may send."""
+"""The most requests that one call may send; calls of a model send exactly one."""
 
 _CONNECT_TIMEOUT: Final = 2.0
 _READ_TIMEOUT: Final = 5.0
@@ -37,8 +37,9 @@ def bedrock_runtime(
     config = Config(
         connect_timeout=_CONNECT_TIMEOUT,
         read_timeout=model_timeout,
-        # `max_attempts` would count retries: 1 sends two requests
+        # Not `max_attempts`, which counts retries: with 1 it sends two requests.
         retries={"total_max_attempts": 1, "mode": "standard"},
+        # A model may work for minutes without sending a byte.
         tcp_keepalive=True,
     )
     client: BedrockRuntimeClient = session.client("bedrock-runtime", region_name=region, config=config)
@@ -51,6 +52,7 @@ def s3(session: boto3.session.Session, *, addressing_style: AddressingStyle) -> 
         signature_version="s3v4",
         s3={
             "addressing_style": addressing_style,
+            # The global host may redirect a request to a new bucket, but a signature holds for one host only.
             "us_east_1_regional_endpoint": "regional",
             "use_accelerate_endpoint": False,
             # The signature covers the checksum, and that covers the body. Hashing the body again costs time.
@@ -64,7 +66,8 @@ def s3(session: boto3.session.Session, *, addressing_style: AddressingStyle) -> 
 def dynamodb(session: boto3.session.Session, *, attempts: int = ATTEMPTS) -> DynamoDBClient:
     """Return a client for the table; a response that was cut off is an error, not a missing item."""
     client: DynamoDBClient = session.client("dynamodb", config=_service_config(attempts))
-    client.meta.events.register("after-call.dynamodb", _refuse_cut_answer)
+    # A cut response would otherwise look like "there is no such record", and the image would be paid again.
+    client.meta.events.register("after-call.dynamodb", _refuse_cut_response)
     return client
 
 
@@ -75,7 +78,7 @@ def sqs(session: boto3.session.Session) -> SQSClient:
 
 
 def secretsmanager(session: boto3.session.Session) -> SecretsManagerClient:
-    """Return a client for the webhook secret; made when the first call-back is signed."""
+    """Return a client for the webhook secret."""
     client: SecretsManagerClient = session.client("secretsmanager", config=_service_config())
     return client
 
@@ -88,7 +91,7 @@ def _service_config(attempts: int = ATTEMPTS) -> Config:
     )
 
 
-def _refuse_cut_answer(http_response: AWSResponse, **_: Any) -> None:
+def _refuse_cut_response(http_response: AWSResponse, **_: Any) -> None:
     """Compare lengths, because botocore does not, and treats JSON that it cannot parse as an empty response."""
     expected = http_response.headers.get("content-length")
     if expected is not None and int(expected) != len(http_response.content):

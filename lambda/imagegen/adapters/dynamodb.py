@@ -30,18 +30,22 @@ if TYPE_CHECKING:
     from imagegen.generations.ports import Clock, Randomness
 
 DUE_SHARDS: Final = 8
-"""The index of due records is spread over this many partitions."""
+"""The index of due records is spread over this many partitions, because DynamoDB bounds the rate of each."""
 
 RECORD_SCHEMA: Final = 1
 """The number of the record's form. It grows when an older release could no longer read what this one writes.
 
-It stands beside the record, not in it: the first release refuses a member that it does not know. It wrote no number,
-which means 1.
+The number is an attribute beside the record, because the first release refuses a member of the record that it does not
+know. That release wrote no number, which means 1.
 """
 
-# The attribute that a write is conditioned on keeps its first name, `stamp`: releases share the table.
+# The attribute in the condition of a write keeps its first name, `stamp`, because releases share the table:
+# see docs/decisions/0033-a-stored-record-keeps-its-first-member-names.md.
 _CONDITION_FAILED: Final = "ConditionalCheckFailedException"
-_OURS: Final = frozenset({"AccessDeniedException", "ResourceNotFoundException", "ValidationException"})
+_MISCONFIGURED: Final = frozenset(
+    {"AccessDeniedException", "ResourceNotFoundException", "ValidationException"}
+)
+# A counter is of use for its day; a unit may be given back on the day after.
 _COUNTER_KEPT: Final = timedelta(days=3)
 _ID: Final = re.compile(r"gen_[a-z2-7]{26}")
 
@@ -56,16 +60,14 @@ class DynamoDbGenerations:
     def get(self, id_: str) -> Generation | None:
         """Return a record, read consistently. A counter is in the same table but is not a record."""
         with _translated():
-            answer = self._client.get_item(TableName=self._table, Key={"id": {"S": id_}}, ConsistentRead=True)
-        item = answer.get("Item")
+            response = self._client.get_item(
+                TableName=self._table, Key={"id": {"S": id_}}, ConsistentRead=True
+            )
+        item = response.get("Item")
         return _record(item) if item and "record" in item else None
 
     def write(self, new: Generation, *, replacing: Generation | None) -> Generation:
-        """Write if `replacing` is still current, and return the version that is current afterwards.
-
-        A write whose answer was lost fails its condition when botocore sends it again; the old item that comes back
-        then carries the new version, which tells that it was ours.
-        """
+        """Write if `replacing` is still current, and return the version that is current afterwards."""
         condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(id)"}
         if replacing is not None:
             condition = {
@@ -77,6 +79,8 @@ class DynamoDbGenerations:
                 self._client.put_item(
                     TableName=self._table,
                     Item=_item(new),
+                    # If the response of a write is lost, botocore sends it again, and it fails its own condition. The
+                    # item that comes back then carries the new version, which shows that the write was ours.
                     ReturnValuesOnConditionCheckFailure="ALL_OLD",
                     **condition,
                 )
@@ -101,7 +105,7 @@ class DynamoDbGenerations:
             key = {"id": {"S": id_}, "owner": {"S": owner}, "created_at": {"S": created_at}}
             start = {"ExclusiveStartKey": key}
         with _translated():
-            answer = self._client.query(
+            response = self._client.query(
                 TableName=self._table,
                 IndexName="by_owner",
                 KeyConditionExpression="#owner = :owner",
@@ -112,7 +116,7 @@ class DynamoDbGenerations:
                 Limit=limit + 1,
                 **start,
             )
-            items, last = answer["Items"], answer.get("LastEvaluatedKey")
+            items, last = response["Items"], response.get("LastEvaluatedKey")
         if len(items) > limit:
             items, last = items[:limit], items[limit - 1]
         return Page(
@@ -125,23 +129,22 @@ class DynamoDbGenerations:
         found: list[str] = []
         for shard in range(DUE_SHARDS):
             with _translated():
-                answer = self._client.query(
+                response = self._client.query(
                     TableName=self._table,
                     IndexName="by_due",
                     KeyConditionExpression="due_shard = :shard AND due_at <= :now",
                     ExpressionAttributeValues={":shard": {"S": str(shard)}, ":now": {"S": _text(now)}},
                     Limit=limit,
                 )
-                found.extend(item["id"]["S"] for item in answer["Items"])
+                found.extend(item["id"]["S"] for item in response["Items"])
         return found
 
 
 class DynamoDbQuotas:
     """Daily counters in the same table: one item for a caller and day, one for the deployment and day.
 
-    Like a record, a counter carries the version of its last write, so that a write whose answer was lost counts once,
-    unless another came in between. That errs towards fewer images; `once` makes the client that takes units back, which
-    sends each request a single time and so errs the same way.
+    A lost response may count an image twice, so the error is on the side of fewer images. `once` returns the client
+    that gives units back; it sends each request a single time.
     """
 
     def __init__(
@@ -171,6 +174,7 @@ class DynamoDbQuotas:
         """
         if self.stopped():
             raise self._exceeded("deployment", "It is switched off until its operator raises its limit of 0.")
+        # The caller first: one caller at its limit must not use up the deployment's.
         if not self._count(owner, day, self._per_caller):
             raise self._exceeded("caller")
         try:
@@ -183,12 +187,12 @@ class DynamoDbQuotas:
             raise self._exceeded("deployment")
 
     def give_back(self, owner: str, day: str) -> None:
-        """Take one counted image back; no counter falls below zero."""
+        """Give one quota unit back; no counter falls below zero."""
         self._uncount(owner, day, self._per_caller)
         self._uncount("", day, self._overall)
 
     def stopped(self) -> bool:
-        """Tell whether the deployment's limit is 0, the kill switch."""
+        """Say whether the deployment's limit is 0, which switches it off."""
         return self._overall == 0
 
     def _count(self, owner: str, day: str, limit: int | None) -> bool:
@@ -196,10 +200,13 @@ class DynamoDbQuotas:
             return True
         if limit == 0:
             return False
+        # Like a record, a counter carries the version of its last write. So a write that botocore sends again
+        # recognises itself and counts once, unless another write came in between.
         condition = "attribute_not_exists(images) OR images < :bound"
         return self._add(self._client, owner, day, 1, condition, bound=limit)
 
     def _uncount(self, owner: str, day: str, limit: int | None) -> None:
+        # A second request for one unit could give two back, and allow an image too many. So it is sent only once.
         if limit is not None:
             self._add(self._once(), owner, day, -1, "images > :bound", bound=0)
 
@@ -243,9 +250,9 @@ def _translated() -> Iterator[None]:
         yield
     except Exception as exc:
         code = exc.response.get("Error", {}).get("Code") if isinstance(exc, ClientError) else None
-        if code in _OURS:
+        if code in _MISCONFIGURED:
             raise Misconfigured("The table is missing, or the service has no right to use it.") from exc
-        raise InternalError("The table did not answer.") from exc
+        raise InternalError("The table did not respond.") from exc
 
 
 def _refusing_item(exc: ClientError) -> Mapping[str, Any]:
@@ -267,9 +274,11 @@ def _item(generation: Generation) -> dict[str, Any]:
         "expires_at": {"N": str(int(generation.expires_at.timestamp()))},
     }
     if generation.state != "deleted":
+        # Without an owner the index of the history does not hold the item, so a tombstone is in no history.
         item["owner"] = {"S": generation.owner}
     if generation.due_at is not None:
         item["due_at"] = {"S": _text(generation.due_at)}
+        # Any even spread will do; CRC-32 is the same in every process, unlike `hash`.
         item["due_shard"] = {"S": str(zlib.crc32(generation.id.encode()) % DUE_SHARDS)}
     return item
 
@@ -289,6 +298,7 @@ def _text(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="microseconds")
 
 
+# Base64 keeps clients from building cursors of their own. It hides nothing, and need not: the owner is not in it.
 def _sealed(created_at: str, id_: str) -> str:
     return urlsafe_b64encode(json.dumps([created_at, id_]).encode()).decode().rstrip("=")
 
@@ -296,6 +306,7 @@ def _sealed(created_at: str, id_: str) -> str:
 def _opened(cursor: str) -> tuple[str, str]:
     try:
         created_at, id_ = json.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        # Only the exact text that `_text` writes: DynamoDB compares the sort key as text.
         ours = _text(datetime.fromisoformat(created_at)) == created_at and _ID.fullmatch(id_) is not None
     except (ValueError, TypeError, OverflowError, RecursionError):
         ours = False

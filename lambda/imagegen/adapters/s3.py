@@ -21,11 +21,12 @@ if TYPE_CHECKING:
     from imagegen.generations.ports import Clock
 
 _MISSING: Final = frozenset({"403", "404", "AccessDenied", "NoSuchKey", "NotFound"})
+# An image never changes under its key, and only whoever has its URL may keep it.
 _CACHE: Final = "private, max-age=31536000, immutable"
 
 
 class S3Images:
-    """The private bucket; `url_ttl` is a presigned URL's life in seconds."""
+    """The private bucket; `url_ttl` is the life of a presigned URL in seconds."""
 
     def __init__(self, *, client: S3Client, bucket: str, url_ttl: int, clock: Clock) -> None:
         self._client = client
@@ -37,7 +38,7 @@ class S3Images:
         """Store an image, with the metadata that describe it; they hold no part of a prompt.
 
         Raises:
-            StoreFailed: S3 did not confirm it; it may be there all the same.
+            StoreFailed: S3 did not confirm it; the image may be stored nevertheless.
         """
         metadata = {
             "model": image.model,
@@ -54,6 +55,7 @@ class S3Images:
                 ContentType=image.content_type,
                 CacheControl=_CACHE,
                 Metadata=metadata,
+                # S3 compares it with the body, and refuses one that was damaged on the way.
                 ChecksumCRC32=b64encode(zlib.crc32(content).to_bytes(4, "big")).decode(),
             )
         except Exception as exc:
@@ -62,32 +64,31 @@ class S3Images:
     def find(self, name: ImageName) -> StoredImage | None:
         """Return what is known of a stored image, or None if it is not there.
 
-        Without the right to list, S3 responds with 403 for a missing key, so 403 and 404 mean the same here. An object
-        without this service's metadata was put there by somebody else, and counts as missing as well.
-
         Raises:
-            InternalError: S3 did not answer.
+            InternalError: S3 did not respond.
         """
+        # Without the right to list, S3 responds with 403 for a missing key, so 403 and 404 mean the same here:
+        # S3 API reference, "HeadObject".
         try:
             head = self._client.head_object(Bucket=self._bucket, Key=_key(name))
         except Exception as exc:
             if _code(exc) in _MISSING:
                 return None
-            raise _unanswered(exc) from exc
+            raise _no_response(exc) from exc
         return _described(head)
 
     def read(self, name: ImageName) -> bytes | None:
         """Return a stored image's bytes, or None as `find` does.
 
         Raises:
-            InternalError: S3 did not answer, or not to the end.
+            InternalError: S3 did not respond, or not to the end.
         """
         try:
             return self._client.get_object(Bucket=self._bucket, Key=_key(name))["Body"].read()
         except Exception as exc:
             if _code(exc) in _MISSING:
                 return None
-            raise _unanswered(exc) from exc
+            raise _no_response(exc) from exc
 
     def url(self, name: ImageName) -> SignedUrl:
         """Return a presigned URL (SigV4). It stops working earlier if the credentials that signed it expire.
@@ -112,12 +113,12 @@ class S3Images:
 
         Raises:
             Misconfigured: the function has no right to delete.
-            InternalError: S3 did not answer.
+            InternalError: S3 did not respond.
         """
         try:
             self._client.delete_object(Bucket=self._bucket, Key=_key(name))
         except Exception as exc:
-            raise _unanswered(exc) from exc
+            raise _no_response(exc) from exc
 
 
 def _key(name: ImageName) -> str:
@@ -125,6 +126,7 @@ def _key(name: ImageName) -> str:
 
 
 def _described(head: HeadObjectOutputTypeDef) -> StoredImage | None:
+    # An object without this service's metadata was put there by somebody else, and counts as missing.
     try:
         metadata = head["Metadata"]
         return StoredImage(
@@ -144,7 +146,7 @@ def _code(exc: Exception) -> str:
     return str(exc.response.get("Error", {}).get("Code", "")) if isinstance(exc, ClientError) else ""
 
 
-def _unanswered(exc: Exception) -> ImagegenError:
+def _no_response(exc: Exception) -> ImagegenError:
     if _code(exc) == "AccessDenied":
-        return Misconfigured("The service may not use its image store.")
-    return InternalError("The image store did not answer.")
+        return Misconfigured("The service has no right to use its image store.")
+    return InternalError("The image store did not respond.")

@@ -21,7 +21,7 @@ class SecretsManager:
         """Return the secret's text.
 
         Raises:
-            Misconfigured: it is not there, holds no text, or may not be read.
+            Misconfigured: the secret is missing, holds no text, or may not be read.
         """
         try:
             return self._client.get_secret_value(SecretId=self._arn)["SecretString"]

@@ -14,13 +14,14 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 MAX_POSTPONEMENT: Final = 43_200
-"""Seconds; SQS's own bound on a visibility time-out."""
+"""In seconds: SQS's own bound on a visibility time-out (SQS developer guide, "Amazon SQS visibility timeout")."""
 
-_OURS: Final = frozenset(
+_MISCONFIGURED: Final = frozenset(
     {
         "AccessDenied",
         "AccessDeniedException",
         "QueueDoesNotExist",
+        # The query protocol's name for the same error, which botocore still reports.
         "AWS.SimpleQueueService.NonExistentQueue",
     }
 )
@@ -37,8 +38,8 @@ class SqsJobs:
         """Send an id.
 
         Raises:
-            Misconfigured: the queue is not there, or may not be used.
-            InternalError: SQS did not confirm it; it may have been sent all the same.
+            Misconfigured: the queue is missing, or may not be used.
+            InternalError: SQS did not confirm it; the message may have been sent nevertheless.
         """
         with _translated():
             self._client.send_message(QueueUrl=self._queue_url, MessageBody=id_)
@@ -47,7 +48,7 @@ class SqsJobs:
         """Let a received message come back after so many seconds, at most twelve hours.
 
         Raises:
-            Misconfigured: the queue is not there, or may not be used.
+            Misconfigured: the queue is missing, or may not be used.
             InternalError: SQS did not confirm it; the message comes back after the queue's own time-out.
         """
         with _translated():
@@ -64,6 +65,6 @@ def _translated() -> Iterator[None]:
         yield
     except Exception as exc:
         code = exc.response.get("Error", {}).get("Code") if isinstance(exc, ClientError) else None
-        if code in _OURS:
+        if code in _MISCONFIGURED:
             raise Misconfigured("The queue is missing, or the service has no right to use it.") from exc
-        raise InternalError("The queue did not answer.") from exc
+        raise InternalError("The queue did not respond.") from exc

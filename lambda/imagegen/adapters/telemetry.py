@@ -28,12 +28,10 @@ _AWS_CODE: Final = re.compile(r"[A-Za-z0-9.]{1,80}")
 
 
 def create_logger() -> Logger:
-    """Return a logger that writes only ASCII, because U+2028, U+202E or a lone surrogate could break or reorder a line.
-
-    At DEBUG, which Lambda's own log level can switch on, the SDK would log every request with its prompt; and a handler
-    that fails would print the exception that was being logged, with all that it says.
-    """
+    """Return a logger that writes only ASCII, because other characters could break or reorder a line."""
+    # A handler that fails would otherwise print the exception that was being logged, with all that it says.
     logging.raiseExceptions = False
+    # At DEBUG, which Lambda's own log level can switch on, the SDK would log every request with its prompt.
     for name in _TALKATIVE:
         logging.getLogger(name).setLevel(logging.WARNING)
     return Logger(json_serializer=_ascii_json)
@@ -56,6 +54,7 @@ class PowertoolsObserver:
         try:
             yield
         finally:
+            # An empty flush would make Powertools warn at every request that counts nothing.
             if self._metrics.provider.metric_set:
                 self._metrics.flush_metrics()
 
@@ -84,23 +83,24 @@ class PowertoolsObserver:
         )
 
     def model_retired(self, model: str) -> None:
-        """Note that a model answered that it is no longer there."""
+        """Note that Bedrock said of a model that it has ended or is not available."""
         self._metrics.add_metric(name="ModelRetired", unit=MetricUnit.Count, value=1)
         self._logger.warning("model is retired or not available to this account", model=model)
 
     def model_retried(self, model: str, code: str) -> None:
-        """Note one unbilled call that is tried again."""
+        """Note an unbilled call that is repeated."""
         self._metrics.add_metric(name="ModelRetries", unit=MetricUnit.Count, value=1)
         self._logger.info("model call is tried again", model=model, code=code)
 
     def warned(self, what: str, *, id_: str = "", error: BaseException | None = None) -> None:
-        """Note something unexpected that was dealt with."""
+        """Note something unexpected that the code handled."""
         cause = _named(error.__cause__) if error else None
         self._logger.warning(what, generation=id_, error=_named(error), cause=cause)
 
     def defect(self, error: BaseException) -> None:
         """Note a defect by its place only, because an exception's text can quote a prompt."""
         self._metrics.add_metric(name="Faults", unit=MetricUnit.Count, value=1)
+        # Places only, without the lines of code and without locals: both can quote a prompt.
         frames = traceback.extract_tb(error.__traceback__)[-_FRAMES_KEPT:]
         self._logger.error(
             "defect",
@@ -116,5 +116,6 @@ def _named(error: BaseException | None) -> str | None:
         return None
     response = getattr(error, "response", None)
     code = response.get("Error", {}).get("Code") if isinstance(response, dict) else None
+    # AWS's codes are short words. Anything else could be text from elsewhere.
     known = isinstance(code, str) and _AWS_CODE.fullmatch(code)
     return f"{type(error).__name__} {code}" if known else type(error).__name__

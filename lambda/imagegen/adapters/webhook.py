@@ -1,7 +1,8 @@
 """Signed call-backs by the Standard Webhooks specification, to public https addresses only.
 
 The adapter connects to the address that it checked. So a name that resolves differently a moment later (DNS rebinding)
-reaches nothing private. It follows no redirects, and reads only the status line of the response.
+reaches nothing private. It follows no redirects, and reads only the status line of the response. See
+`docs/decisions/0041-call-backs-speak-http-themselves.md`.
 """
 
 from __future__ import annotations
@@ -27,9 +28,10 @@ if TYPE_CHECKING:
     from imagegen.generations.ports import Clock, Delivery
 
 PATIENCE: Final = 5.0
-"""In seconds: for the connection, and the same again each for the handshake, the request and the response."""
+"""In seconds, for each step by itself: the connection, the handshake, the request, and the response."""
 
 _ACCEPTED: Final = range(200, 300)
+# Standard Webhooks: a receiver that says 410 wants no further call-back.
 _GONE: Final = 410
 _LONGEST_STATUS_LINE: Final = 4096
 _STATUS_LINE: Final = re.compile(rb"HTTP/1\.[01] (\d{3})[ \r\n]")
@@ -99,6 +101,7 @@ class SignedCallbacks:
             status = self._post(receiver, address, payload, headers)
         except _NotPublicError:
             return "refused"
+        # OSError covers time-outs, TLS and the resolver's errors.
         except (OSError, ValueError, http.client.HTTPException):
             return "again"
         if status == _GONE:
@@ -110,18 +113,20 @@ class SignedCallbacks:
             found = self._resolve(receiver.host, receiver.port)
         except UnicodeError as exc:
             raise _NotPublicError from exc
+        # Every address, not only the first: a name with one private address is not a public receiver.
         if not found or not all(map(_is_public, found)):
             raise _NotPublicError
         return found[0]
 
     def _post(self, receiver: _Receiver, address: str, payload: str, headers: Mapping[str, str]) -> int:
-        """Send one request to the address that was checked, and return the answer's status."""
+        """Send one request to the address that was checked, and return the status of the response."""
         if self._trusted is None:
             self._trusted = self._trust()
         with (
             self._connect((address, receiver.port), self._patience) as plain,
             self._trusted.wrap_socket(plain, server_hostname=receiver.host) as secured,
         ):
+            # Only http.client's writer is used. Its reader would read as much as the receiver sends.
             connection = http.client.HTTPConnection(receiver.host, receiver.port)
             connection.sock = secured
             connection.request("POST", receiver.target, payload.encode(), dict(headers))
@@ -170,6 +175,7 @@ def _signer(secret: str) -> Webhook:
 def _status(connection: socket.socket, *, ends_at: float) -> int:
     """Read the status line only, and no longer than until `ends_at`."""
     line = b""
+    # Each byte would renew a socket's time-out, so what is left until `ends_at` is set before each read.
     while b"\n" not in line and len(line) < _LONGEST_STATUS_LINE:
         connection.settimeout(max(ends_at - time.monotonic(), 0.001))
         part = connection.recv(_LONGEST_STATUS_LINE)
@@ -184,6 +190,7 @@ def _status(connection: socket.socket, *, ends_at: float) -> int:
 
 def _payload(generation: Generation) -> str:
     ended = "succeeded" if generation.state == "succeeded" else "failed"
+    # Neither prompt nor URL: the receiver looks the generation up with its own API key (decision 5).
     data: dict[str, str] = {"id": generation.id, "status": ended}
     if generation.failure is not None:
         data["code"] = generation.failure.code
@@ -199,6 +206,7 @@ def _payload(generation: Generation) -> str:
 def _is_public(address: str) -> bool:
     """Say whether an address is public; one that stands for another (NAT64, mapped) counts as not public."""
     found = ipaddress.ip_address(address.partition("%")[0])
+    # `is_global` is true for some multicast addresses.
     if found.is_multicast or any(found in network for network in _SPECIAL):
         return False
     return found.is_global and (found.version == 4 or found in _GLOBAL_UNICAST)  # noqa: PLR2004 - IP's own number

@@ -1,7 +1,7 @@
-"""What a field of a request may hold, in the words of an error, derived from the field's own definition.
+"""Derives the words of an error, which say what a field may hold, from the field's own definition.
 
-One function serves every body: the words follow the type, the bounds, the lengths and the choices that pydantic
-checks, so a changed bound changes its sentence. `Words` replaces them where they would not help.
+The words follow from the type, the bounds, the lengths and the choices that pydantic checks, so a changed bound changes
+its sentence. `Words` replaces them in the few fields where they would not help.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ if TYPE_CHECKING:
 _COUNTED: Final[dict[Any, tuple[str, str]]] = {str: ("a string", "characters"), list: ("an array", "items")}
 _UNBOUNDED: Final[dict[Any, str]] = {bool: "true or false", dict: "an object"}
 _ANY_OBJECT: Final = "an object whose names are Unicode text"
-"""What a body is; also the answer to an error that belongs to no field."""
+"""What a body has to be; also said in an error that belongs to no field."""
 
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """What a field may hold, in the words that follow "must be" in an error; in place of the derived ones."""
+    """A field's own words after "must be", in place of the derived ones."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class OneOf:
-    """A text that is one of these values: checked by pydantic, listed in the JSON Schema and in the error."""
+    """Allows one of these texts: pydantic checks it; the JSON Schema and the error list the values."""
 
     values: Sequence[str]
 
@@ -62,8 +62,9 @@ class OneOf:
 def field_errors(
     exc: ValidationError, body: type[BaseModel]
 ) -> tuple[Sequence[FieldError], Sequence[FieldError]]:
-    """Return the names that the body does not have, then the values that it does not take."""
+    """Return the errors of unknown names, then those of values that are not allowed."""
     unknown, invalid = [], []
+    # `include_input=False`: the input is the prompt.
     for error in exc.errors(include_url=False, include_context=False, include_input=False):
         location = error["loc"]
         if error["type"] == "extra_forbidden":
@@ -73,7 +74,7 @@ def field_errors(
             required = "is required and " if error["type"] == "missing" else ""
             message = f"{required}must be {_allowed_at(body, location)}"
             invalid.append(FieldError(field=field_path(location) or "body", message=message))
-    # A value that fits none of a union's members is reported once for each of them.
+    # pydantic reports a value that fits no member of a union once for each member.
     return list(dict.fromkeys(unknown)), list(dict.fromkeys(invalid))
 
 
@@ -88,7 +89,7 @@ def _allowed_at(body: type[BaseModel], location: Location) -> str:
 
 
 def _found(body: type[BaseModel], location: Location) -> tuple[Any, Sequence[object]]:
-    """Return the type and the metadata of what a location leads to; None where it leads out of the definition."""
+    """Return the type and metadata of the field at a location; None if the definition has no such field."""
     annotation: Any = body
     metadata: Sequence[object] = ()
     for part in location:
@@ -135,13 +136,14 @@ def _derived(annotation: Any, metadata: Sequence[object]) -> str:
 def _object(model: type[BaseModel]) -> str:
     required = [name for name, field in model.model_fields.items() if field.is_required()]
     optional = [name for name, field in model.model_fields.items() if not field.is_required()]
-    wanted = f" and, if wanted, {', '.join(optional)}" if optional else ""
+    wanted = f" and, optionally, {', '.join(optional)}" if optional else ""
     return f"an object with {', '.join(required)}{wanted}"
 
 
 def _number(kind: type[int | float], bounds: tuple[Any, Any]) -> str:
     low, high = bounds
     noun, written = ("an integer", "d") if kind is int else ("a number", "g")
+    # A float without bounds is the weight of a prompt, which only has to be finite.
     if low is None or high is None:
         return noun if kind is int else "a finite number"
     return f"the integer {low}" if low == high else f"{noun} from {low:{written}} to {high:{written}}"

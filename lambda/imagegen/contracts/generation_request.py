@@ -1,4 +1,4 @@
-"""One request inside the service: the task, and this service's own members beside it."""
+"""The generation request: a task, and the three fields of our own beside it."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from imagegen.contracts.text_to_image.parameters import TextToImage
 
 
 class Task(Protocol):
-    """What is to be made: the parameters of one kind of task, defaults filled in."""
+    """What one generation has to make: the parameters of one kind, defaults filled in."""
 
     @property
     def kind(self) -> str:
-        """The task's name in records and in the table of translators of a dialect."""
+        """The name of this kind of task, in records and in the translators of a dialect."""
         ...
 
     @property
@@ -45,15 +45,15 @@ class Task(Protocol):
 TASKS: Final[Mapping[str, Callable[[Mapping[str, Any]], Task]]] = {
     TextToImage.kind: TextToImage.from_parameters,
 }
-"""How a record's task is read again, by its kind."""
+"""The functions that read a record's task, by its kind."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GenerationRequest:
-    """What a caller asks of this service: the task, and our own members beside it.
+    """The task together with our own three fields.
 
-    `model` pins one model. `strict` refuses what the model would ignore or approximate. `webhook_url` is called when
-    an asynchronous generation has ended.
+    `model` pins one model. `strict` refuses the request if the model would ignore or approximate a parameter.
+    `webhook_url` is called when an asynchronous generation has ended.
     """
 
     task: Task
@@ -65,9 +65,11 @@ class GenerationRequest:
 def fingerprint(request: GenerationRequest) -> str:
     """Return the SHA-256, in hex, of everything in the request that decides the image.
 
-    Two bodies that differ in notation, order or explicit defaults have the same one; the webhook has no part in it.
+    Two bodies that differ in notation, order or explicit defaults have the same fingerprint. The webhook does not
+    count.
     """
-    # Keys outlive a release: text to image keeps the members that its first fingerprints were made of.
+    # Idempotency keys outlive a release, so text to image keeps the member names of its first fingerprints. Another
+    # name would turn a repeated request into an `idempotency_conflict`.
     meaning = {"image": request.task.parameters(), "model": request.model, "strict": request.strict}
     if request.task.kind != TextToImage.kind:
         meaning["kind"] = request.task.kind

@@ -9,7 +9,7 @@ from typing import Final
 from imagegen.errors import MAX_FIELD_ERRORS, FieldError, ImagegenError, InvalidParameter, UnknownParameter
 
 MAX_FIELD_LENGTH: Final = 64
-"""Characters of a caller's own field name that an error repeats."""
+"""An error repeats at most so many characters of a field name that the caller invented."""
 
 _MAX_EXPLANATION: Final = 600
 
@@ -22,6 +22,7 @@ def field_path(location: Location) -> str:
 
     The contract's own names are ASCII. Other characters of an unknown name are escaped, so that they cannot deceive.
     """
+    # Cut before it is escaped: the name may be as long as the body.
     parts = (
         f"[{part}]" if isinstance(part, int) else f".{part[: MAX_FIELD_LENGTH + 1]}" for part in location
     )
@@ -32,6 +33,7 @@ def field_path(location: Location) -> str:
 
 def unknown_field(location: Location, *, known: Iterable[str]) -> FieldError:
     """Return the error for an unknown name; it suggests a known name that is similar."""
+    # Cut first: `get_close_matches` takes quadratic time.
     name = str(location[-1])[:MAX_FIELD_LENGTH].lower()
     near = get_close_matches(name, list(known), n=1)
     hint = f" (did you mean {near[0]}?)" if near else ""
@@ -46,6 +48,7 @@ def refusal(
     detail = f"{found[0].field} {found[0].message}." if len(found) == 1 else _summary(unknown, invalid)
     if len(found) > MAX_FIELD_ERRORS:
         detail += f" The first {MAX_FIELD_ERRORS} are listed."
+    # A misspelt name often explains the other errors as well.
     kind = UnknownParameter if unknown else InvalidParameter
     return kind(detail, errors=found[:MAX_FIELD_ERRORS])
 

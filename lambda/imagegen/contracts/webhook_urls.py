@@ -1,6 +1,6 @@
-"""Which URLs may be asked for as a webhook: https, a public DNS name, no user, no fragment.
+"""Checks the text of a `webhook_url`: https, a public DNS name, no user, no fragment.
 
-This module checks the text of the URL. Where its name leads is checked when the call-back is sent.
+Where the name leads is checked when the call-back is sent (`docs/decisions/0041-call-backs-speak-http-themselves.md`).
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ MAX_LENGTH: Final = 2048
 _LABEL: Final = "[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _PORT: Final = "(?:[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
 
+# The same pattern is in the OpenAPI document, so it must mean the same in Python, Rust and ECMAScript.
 # The last label begins with a letter, which no notation of an IP address does; there are at least two labels.
 PATTERN: Final = (
     rf"^https://(?:{_LABEL}\.)+[A-Za-z](?:[A-Za-z0-9-]{{0,61}}[A-Za-z0-9])?(?::{_PORT})?"
@@ -22,6 +23,6 @@ _NEVER_PUBLIC: Final = (".localhost", ".local", ".internal")
 
 
 def has_public_host(url: str) -> bool:
-    """Tell whether the host of a URL of this pattern is outside the names reserved for private use."""
+    """Say whether the host of a URL of this pattern is outside the names reserved for private use."""
     host = re.split("[/:?]", url.removeprefix("https://"), maxsplit=1)[0]
     return not host.lower().endswith(_NEVER_PUBLIC)

@@ -29,6 +29,7 @@ T = TypeVar("T")
 
 _STORE_BACKOFF: Final = Backoff(first=0.1, longest=2.0)
 _FAILURE_TRIES: Final = 3
+# A bound, so that no defect can make this go on for ever.
 _MOST_RACES: Final = 10
 
 
@@ -45,21 +46,21 @@ class Attempts:
     observer: Observer
 
     def run(self, record: Generation, deadline: Deadline) -> Generation:
-        """Make the one call that a running record grants, and return the record succeeded.
+        """Make the one call that a running record grants, and return the succeeded record.
 
         Raises:
             ImagegenError: the attempt made no image; the record says whether it may have been paid.
         """
         began = self.clock.now()
         try:
-            answered, image = self._call(record, deadline)
-            self._store(record, answered, image, deadline)
+            model_image, image = self._call(record, deadline)
+            self._store(record, model_image, image, deadline)
         except ImagegenError as exc:
             self.end_failed(record, exc, deadline)
             raise
         seconds = (self.clock.now() - began).total_seconds()
         self.observer.succeeded(record.id, model=image.model, seconds=seconds, bytes_=image.bytes)
-        return self._end_succeeded(record, image, ignored=answered.ignored, deadline=deadline)
+        return self._end_succeeded(record, image, ignored=model_image.ignored, deadline=deadline)
 
     def refresh(self, record: Generation) -> Generation:
         """Return a record settled or healed if it needs that; if the stores do not respond, return it unchanged."""
@@ -78,6 +79,7 @@ class Attempts:
         It succeeds if its image was stored, is queued again if another paid attempt is allowed, or ends as
         `outcome_unknown`. If several settle it at the same time, the table records one of them.
         """
+        # The image is the proof: see docs/decisions/0030-an-image-in-the-bucket-is-the-proof.md.
         image = self.images.find(record.image_name)
         if image is not None:
             return self.ledger.write(self._found(record, image), replacing=record)
@@ -85,6 +87,7 @@ class Attempts:
             return self.ledger.write(record.requeue(self.ledger.moment()), replacing=record)
         error = errors.OutcomeUnknown("The attempt was cut off before its end.")
         failed = record.fail(self.ledger.moment(), Failure.of(error))
+        # Reported only if this write won, so that several settlers report one failure.
         stands = self.ledger.write(failed, replacing=record)
         if stands is failed:
             self.observer.failed(record.id, error)
@@ -99,11 +102,13 @@ class Attempts:
 
     def end_failed(self, record: Generation, error: ImagegenError, deadline: Deadline | None = None) -> None:
         """Record that a generation has no image. An asynchronous one goes back to the queue if waiting can help."""
+        # The client of a synchronous request decides whether to repeat it; only the worker tries again by itself.
         waits = record.asynchronous and record.state == "running" and isinstance(error, errors.WaitError)
         moment = self.ledger.moment()
         ended = record.release(moment) if waits else record.fail(moment, Failure.of(error))
         write = partial(self.ledger.replaced, ended, replacing=record)
         try:
+            # Few tries, because a client may be waiting.
             stands = write() if deadline is None else self._insist(write, deadline, tries=_FAILURE_TRIES)
         except ImagegenError as exc:
             # When the lease ends, the attempt is settled and counts as paid.
@@ -123,26 +128,29 @@ class Attempts:
             self.observer.warned("a quota unit was not given back", id_=record.id, error=exc)
 
     def remove_image(self, tombstone: Generation) -> None:
-        """Remove a deleted generation's image, and note that nothing is left to do."""
+        """Remove a deleted generation's image, and record that nothing is left to do."""
+        # In this order: if the write is lost, the tombstone is still due, and the sweep does both again.
         self.images.delete(tombstone.image_name)
         self.ledger.write(tombstone.finish(self.ledger.moment()), replacing=tombstone)
 
     def _call(self, record: Generation, deadline: Deadline) -> tuple[ModelImage, StoredImage]:
         try:
-            answered = self.caller.call(record.request, deadline)
-            return answered, _described(answered, content_type=record.image_name.content_type)
+            model_image = self.caller.call(record.request, deadline)
+            return model_image, _described(model_image, content_type=record.image_name.content_type)
         except ImagegenError:
             raise
         except Exception as exc:
+            # The call is granted, so a defect of ours may have been paid as well.
             self.observer.defect(exc)
             raise errors.OutcomeUnknown(
                 "The call met a defect of the service; it may have been paid."
             ) from exc
 
     def _store(
-        self, record: Generation, answered: ModelImage, image: StoredImage, deadline: Deadline
+        self, record: Generation, model_image: ModelImage, image: StoredImage, deadline: Deadline
     ) -> None:
-        put = partial(self.images.put, record.image_name, answered.content, image)
+        # No limit of tries: the image is paid, so waiting until the deadline costs less than losing it.
+        put = partial(self.images.put, record.image_name, model_image.content, image)
         try:
             self._insist(put, deadline)
         except errors.StoreFailed:
@@ -164,11 +172,13 @@ class Attempts:
                     break
                 # Somebody settled the record before this image was stored. It is stored now, so it wins.
                 done = stands.succeed(self.ledger.moment(), image=image, ignored=ignored)
+            # The owner deleted the record while its image was under way, so nobody else would remove the image.
             if stands.state == "deleted":
                 self.images.delete(record.image_name)
         except ImagegenError as exc:
             # The image is stored. The caller gets it now, and whoever settles the record later finds it.
             self.observer.warned("the end of a generation was not recorded", id_=record.id, error=exc)
+            # Without a call-back: the sweep sends it once the record says that it succeeded.
             return replace(done, webhook=None)
         if stands.state == "deleted":
             raise errors.Gone("The generation was deleted while it was made.")
@@ -189,14 +199,14 @@ class Attempts:
         )
 
 
-def _described(answered: ModelImage, *, content_type: str) -> StoredImage:
-    width, height = FORMATS[content_type].size(answered.content)
+def _described(model_image: ModelImage, *, content_type: str) -> StoredImage:
+    width, height = FORMATS[content_type].size(model_image.content)
     return StoredImage(
-        model=answered.ref.id,
-        seed=answered.seed,
+        model=model_image.ref.id,
+        seed=model_image.seed,
         width=width,
         height=height,
-        bytes=len(answered.content),
-        sha256=hashlib.sha256(answered.content).hexdigest(),
+        bytes=len(model_image.content),
+        sha256=hashlib.sha256(model_image.content).hexdigest(),
         content_type=content_type,
     )

@@ -1,8 +1,8 @@
-"""One request for several images at once: each is a generation of its own, with a seed of its own.
+"""Serves one request for several images: each is a generation of its own, with its own seed.
 
 The generations of a batch share nothing but the caller's idempotency key. The first uses the key unchanged, so the
 other routes find it by the key as well; the n-th uses SHA-256 of key and n. A repeated request finds each of them
-again. It makes only those anew that had failed without being paid.
+again, and makes only those again that had failed without being paid.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def submit_batch(
     """
     batch_fingerprint = _fingerprint(request, images)
     keys = _keys(key, images)
-    # Each submission checks its own key, but by then the others of the batch would be under way.
+    # Checked before anything is made: each submission checks its own key, but by then the others would be under way.
     for own_key in keys if images > 1 else ():
         if own_key is not None:
             submitter.refuse_other_use(own_key, owner=owner, fingerprint=batch_fingerprint)
@@ -58,6 +58,8 @@ def submit_batch(
 
     if images == 1:
         return (submit_one(keys[0]),)
+    # In threads, because one after the other would not fit into the gateway's 29 seconds:
+    # see docs/decisions/0050-other-peoples-shapes.md.
     with ThreadPoolExecutor(max_workers=images) as pool:
         running = [pool.submit(submit_one, own_key) for own_key in keys]
     return _joined(submitter, running)
@@ -66,6 +68,7 @@ def submit_batch(
 def _fingerprint(request: GenerationRequest, images: int) -> str:
     if images == 1:
         return fingerprint(request)
+    # The number counts as well: the same body with another `n` is another request.
     return hashlib.sha256(f"{images} x {fingerprint(request)}".encode()).hexdigest()
 
 
@@ -79,9 +82,11 @@ def _keys(key: str | None, images: int) -> Sequence[str | None]:
 def _joined(submitter: Submitter, ended: Sequence[Future[Submission]]) -> tuple[Submission, ...]:
     failures = [failure for one in ended if (failure := one.exception()) is not None]
     done = tuple(one.result() for one in ended if one.exception() is None)
+    # A client that repeats then gets all of them; the images that are done now are not lost.
     in_progress = [failure for failure in failures if isinstance(failure, errors.InProgress)]
     if in_progress or not done:
         raise (in_progress or failures)[0]
+    # A failed generation was reported where it failed; a defect in a thread would be lost here.
     for failure in failures:
         if not isinstance(failure, ImagegenError):
             submitter.observer.defect(failure)

@@ -9,7 +9,7 @@
 A failure that cost nothing may be replaced by a new record under the same id (`restartable`).
 
 Every write gives the record a new, random `version`. A transition is written only if the version that it was computed
-from still stands, so of two that race exactly one is written. `paid_attempts` counts calls that may have been paid.
+from is still current, so of two that race exactly one is written. `paid_attempts` counts calls that may have been paid.
 It grows *before* the call, in the write that grants the call. It shrinks only when the call was certainly unbilled:
 
     worker A   start (version a, paid 1) ── call model ── put image ──✕ killed
@@ -51,8 +51,10 @@ RETURNS_WITHIN: Final = timedelta(minutes=15)
 LONGEST_WAIT: Final = timedelta(hours=1)
 """The longest pause between two messages for one record."""
 
+# However many messages there are: see docs/decisions/0032-call-backs-are-counted-in-the-record.md.
 MAX_WEBHOOK_TRIES: Final = 8
 
+# After these the image may be in the bucket, or still on its way there.
 _HEALABLE: Final = frozenset({"outcome_unknown", "store_failed"})
 
 
@@ -62,7 +64,7 @@ class IllegalTransition(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moment:
-    """When a transition happens, and the version that the record has after it."""
+    """What a transition is given: the time, and the token of the version that it makes."""
 
     now: datetime
     version: str
@@ -70,7 +72,7 @@ class Moment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageName:
-    """What the place of an image in the bucket derives from, so that it is found without a record of it."""
+    """What an image's object key derives from, so that the image is found even if no record says that it was stored."""
 
     owner: str
     id: str
@@ -118,7 +120,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Generation:
-    """One generation as it is stored; `request` has its seed resolved, `fingerprint` is of the caller's own request.
+    """One generation as it is stored. `request` has its seed chosen; `fingerprint` is that of the request as sent.
 
     Each transition returns the next version of the record, or raises `IllegalTransition`.
     """
@@ -133,7 +135,7 @@ class Generation:
     state: State
     version: str
     claim: str
-    """The first version since the key was claimed: it tells whose claim a record stems from."""
+    """The first version since the idempotency key was claimed. It says whose claim this record comes from."""
     quota_day: str
     due_at: datetime | None = None
     paid_attempts: int = 0
@@ -151,7 +153,7 @@ class Generation:
 
     @property
     def image_name(self) -> ImageName:
-        """What its image's place in the bucket derives from."""
+        """The name of its image in the bucket."""
         return ImageName(owner=self.owner, id=self.id, content_type=self.request.task.content_type)
 
     @property
@@ -174,6 +176,7 @@ class Generation:
         """Whether an image may still turn up: the attempt's end is unknown, or an earlier attempt was paid as well."""
         if self.state != "failed" or self.failure is None:
             return False
+        # Each paid attempt may have stored an image. The failure accounts for one of them at most.
         return self.failure.code in _HEALABLE or self.paid_attempts > int(self.failure.paid)
 
     @property
@@ -187,7 +190,7 @@ class Generation:
         return self.state == "queued" or self.webhook == "pending"
 
     def lease_is_live(self, now: datetime) -> bool:
-        """Tell whether an attempt may still be running."""
+        """Say whether an attempt may still be running."""
         return self.state == "running" and self.lease_until is not None and now < self.lease_until
 
     # -- its transitions -------------------------------------------------------------------------------------------
@@ -197,6 +200,7 @@ class Generation:
         self._require("queued")
         if self.paid_attempts >= max_paid_attempts:
             raise IllegalTransition(f"{self.id} has no attempt left")
+        # If this attempt is killed, the record becomes due when its lease ends, and the sweep settles it.
         lease_until = moment.now + lease
         return replace(
             self,
@@ -254,6 +258,7 @@ class Generation:
             self,
             state="deleted",
             version=moment.version,
+            # The caller's words go; the fingerprint stays, so that a late duplicate is still recognised.
             request=GenerationRequest(task=self.request.task.emptied()),
             due_at=moment.now + RESEND_AFTER,
             image=None,
@@ -266,11 +271,12 @@ class Generation:
     def end_webhook(self, moment: Moment, *, delivered: bool) -> Generation:
         """Record that the call-back was accepted or given up."""
         webhook: WebhookState = "delivered" if delivered else "failed"
+        # A record that may heal is looked at once more; any other has nothing left to do.
         due_at = self.due_at if self.may_heal else None
         return replace(self, version=moment.version, webhook=webhook, due_at=due_at)
 
     def refuse_webhook(self, moment: Moment) -> Generation:
-        """Note that the call-back was not accepted; after `MAX_WEBHOOK_TRIES` it is given up."""
+        """Record that the call-back was not accepted; after `MAX_WEBHOOK_TRIES` it is given up."""
         tries = self.webhook_tries + 1
         due_at = moment.now + RETURNS_WITHIN
         refused = replace(self, version=moment.version, webhook_tries=tries, due_at=due_at)
@@ -300,6 +306,7 @@ def _ended(generation: Generation, moment: Moment) -> Generation:
 
 def derive_id(owner: str, key: str) -> str:
     """Return the id that derives from owner and idempotency key; without one, `key` is a random token."""
+    # The owner is part of it, so one caller's key never leads to another's record. Neither part can hold a NUL.
     digest = hashlib.sha256(f"{owner}\0{key}".encode()).digest()
     return "gen_" + b32encode(digest).decode().lower()[:26]
 
@@ -307,7 +314,8 @@ def derive_id(owner: str, key: str) -> str:
 # -- the record as it is stored ----------------------------------------------------------------------------------------
 
 # Releases read each other's records, and the first one refuses a member that it does not know. So a member keeps the
-# name under which it was first stored, and text to image is stored without its kind.
+# name under which it was first stored, and text to image is stored without its kind:
+# see docs/decisions/0033-a-stored-record-keeps-its-first-member-names.md.
 _STORED_AS: Final[Mapping[str, str]] = {"fingerprint": "asked", "version": "stamp"}
 _TIMES: Final = frozenset({"created_at", "expires_at", "ended_at", "due_at", "lease_until"})
 
@@ -329,7 +337,7 @@ def from_json(text: str) -> Generation:
     """Return the record that `to_json` wrote, in this release or in one before or after it.
 
     Raises:
-        KeyError, TypeError, ValueError: it is no record that this release can read.
+        KeyError, TypeError, ValueError: this release cannot read the record.
     """
     stored: dict[str, Any] = json.loads(text)
     names = {_STORED_AS.get(one.name, one.name): one.name for one in fields(Generation)}
@@ -346,6 +354,7 @@ def from_json(text: str) -> Generation:
         failure = _known(Failure, members["failure"])
         failure["fields"] = tuple((name, message) for name, message in failure.get("fields", ()))
         members["failure"] = Failure(**failure)
+    # Kept and written back, or a rolling deployment would lose what the newer release added.
     members["unknown"] = {name: value for name, value in stored.items() if name not in names}
     return Generation(**members)
 

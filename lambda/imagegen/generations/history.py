@@ -1,4 +1,4 @@
-"""What a caller may do with generations that exist: look one up, list them, read an image, delete."""
+"""Serves a caller's existing generations: looks one up, lists them, reads an image, deletes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _DELETE_TRIES: Final = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class History:
-    """A caller's own generations; another caller's look as if they did not exist."""
+    """A caller's own generations. Those of another caller look as if they did not exist."""
 
     attempts: Attempts
     images: ImageStore
@@ -70,16 +70,18 @@ class History:
 
         Raises:
             NotFound: as `look_up`.
-            InProgress: it is not done yet.
+            InProgress: the generation is not done yet.
         """
         for _ in range(_DELETE_TRIES):
             record = self.attempts.refresh(self._own(id_, owner=owner))
+            # A tombstone without a due time has nothing left to remove, so to everybody the id is unknown.
             if record.state == "deleted" and record.due_at is None:
                 raise errors.no_such_generation()
             if not record.terminal:
                 break
             tombstone = record if record.state == "deleted" else record.delete(self.ledger.moment())
-            # The record first: a generation that is restarted or healed meanwhile would lose its image.
+            # The record comes first. In the other order, a generation that is restarted or healed in between would lose
+            # its image: see docs/decisions/0030-an-image-in-the-bucket-is-the-proof.md.
             if tombstone is record or self.ledger.replaced(tombstone, replacing=record):
                 self.attempts.remove_image(tombstone)
                 return

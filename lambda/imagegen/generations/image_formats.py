@@ -1,4 +1,4 @@
-"""The formats in which an image can be stored: another one is one entry more."""
+"""The formats in which an image can be stored. To add one, add an entry to `FORMATS`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from imagegen.generations.png import png_size
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageFormat:
-    """One media type: how a stored image's key ends, and how its bytes are checked and measured.
+    """One media type: the suffix of a stored image's object key, and the function that checks and measures its bytes.
 
     `size` returns (width, height) in pixels and raises `BadModelResponse` for bytes that are not of the format.
     """
@@ -23,4 +23,4 @@ class ImageFormat:
 FORMATS: Final[Mapping[str, ImageFormat]] = {
     "image/png": ImageFormat(suffix=".png", size=png_size),
 }
-"""By the media type that a task asks for."""
+"""The formats, by the media type that a task asks for."""

@@ -1,4 +1,4 @@
-"""The asynchronous side: work on a queued generation, end one that was given up, and sweep up what is due."""
+"""Asynchronous work: works on a queued generation, ends one whose message was given up, and sweeps due records."""
 
 from __future__ import annotations
 
@@ -44,16 +44,17 @@ class Jobs:
         """End a job whose message was given up, unless it has ended already; the sweep sends its call-back.
 
         Raises:
-            RetryLater: it is still running.
+            RetryLater: an attempt is still running.
         """
         record = self._settled(id_)
         if record is not None and record.state == "queued":
             why = "The job was tried too often and never ended."
+            # Without a paid attempt the failure costs nothing, so the idempotency key may start the generation again.
             error = errors.OutcomeUnknown(why) if record.paid_attempts else errors.ModelUnavailable(why)
             self.attempts.end_failed(record, error)
 
     def sweep(self, *, limit: int) -> int:
-        """Deal with what is due and may have no message; return how many ids the index had."""
+        """Take care of due records, which may have no message any more; return how many ids the index had."""
         due = self.ledger.due(limit=limit)
         for id_ in due:
             try:
@@ -69,33 +70,37 @@ class Jobs:
         if record is None or record.state != "running":
             return record
         if self.ledger.lease_is_live(record):
+            # Somebody is at it. If that attempt dies, this message comes back after its lease and settles the record.
             raise RetryLater("the lease is live")
         return self.attempts.settle(record)
 
     def _work_queued(self, record: Generation, deadline: Deadline) -> Generation | None:
+        # Its quota unit was taken when it was queued, but the switch stops everything that is not paid yet.
         if self.quotas.stopped():
             raise RetryLater("the deployment is switched off")
         if record.may_succeed:
-            # An attempt that was given up may have put its image since.
+            # A given-up attempt may have stored its image since. Look before a second call is paid.
             record = self.attempts.heal(record)
             if record.state != "queued":
                 return record
         if not self.ledger.may_pay_again(record):
             self.attempts.end_failed(record, errors.OutcomeUnknown("No attempt is left."), deadline)
             return self.ledger.get(record.id)
+        # A message may be delivered twice, so two workers may be here. The conditional write lets one of them call.
         started = self.ledger.start(record)
         if not self.ledger.replaced(started, replacing=record):
             raise RetryLater("another worker took the job")
         try:
             return self.attempts.run(started, deadline)
         except errors.WaitError as exc:
+            # `end_failed` has queued it again; this message brings it back.
             raise RetryLater(exc.kind.code) from exc
         except ImagegenError:
             return self.ledger.get(record.id)
 
     def _sweep(self, id_: str) -> None:
         record = self.ledger.get(id_)
-        # The index lags behind the records: what it calls due may have been taken up since, and be running.
+        # The index lags behind the records. What it calls due may be running by now.
         if record is None or not self.ledger.is_due(record):
             return
         if record.state == "deleted":
@@ -104,8 +109,10 @@ class Jobs:
             record = self.attempts.settle(record)
         elif record.may_heal:
             record = self.attempts.heal(record)
+            # The sweep looks only once for a late image. After that, a look-up by the caller still heals the record.
             if record.may_heal and record.webhook != "pending":
                 self.ledger.write(record.finish(self.ledger.moment()), replacing=record)
+        # Postponed before it is sent: if the send is lost, the record becomes due again.
         if record.wants_message and self._postponed(record):
             send(id_, queue=self.queue, observer=self.observer)
 
@@ -121,6 +128,7 @@ class Jobs:
         except ImagegenError as exc:
             self.observer.warned("a webhook could not be called", id_=record.id, error=exc)
             delivery = "again"
+        # Counted in the record and not by the message: see docs/decisions/0032-call-backs-are-counted-in-the-record.md.
         moment = self.ledger.moment()
         if delivery != "again":
             ended = record.end_webhook(moment, delivered=delivery == "delivered")

@@ -1,6 +1,6 @@
-"""The records of a deployment: what stands, what may be written next, and when.
+"""The records of a deployment: reads the current version, and writes the next one.
 
-`Generation` has the transitions. This module has the store, the moment of a transition, and the deployment's limits.
+`Generation` has the transitions. This module adds the store, the moment of a transition, and the deployment's limits.
 """
 
 from __future__ import annotations
@@ -14,12 +14,13 @@ from imagegen.contracts.generation_request import GenerationRequest
 from imagegen.generations.generation import RESEND_AFTER, Generation, Moment, derive_id
 from imagegen.generations.ports import Clock, GenerationStore, Page, Randomness
 
+# A lease must outlive its function, whose time-out Lambda measures by a clock of its own.
 _LEASE_SLACK: Final = timedelta(seconds=5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """The deployment's numbers: a function's and a call's time-out in seconds, calls that may be paid, days kept."""
+    """The deployment's limits: time-outs in seconds, calls of one generation that may be paid, days of retention."""
 
     function_timeout: float
     model_timeout: float
@@ -29,7 +30,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ledger:
-    """The records of one deployment; a version stands once `write` has returned it."""
+    """The records of one deployment. A version is current once `write` has returned it."""
 
     store: GenerationStore
     clock: Clock
@@ -37,7 +38,7 @@ class Ledger:
     limits: Limits
 
     def get(self, id_: str) -> Generation | None:
-        """Return the version that stands."""
+        """Return the current version of a record, or None if there is no record."""
         return self.store.get(id_)
 
     def of_owner(self, owner: str, *, limit: int, cursor: str | None) -> Page:
@@ -54,6 +55,7 @@ class Ledger:
 
     def replaced(self, new: Generation, *, replacing: Generation) -> bool:
         """Write a version and say whether it was written."""
+        # Identity is enough: the store returns `new` itself if, and only if, it is the current version.
         return self.store.write(new, replacing=replacing) is new
 
     def moment(self) -> Moment:
@@ -61,19 +63,19 @@ class Ledger:
         return Moment(now=self.clock.now(), version=self.randomness.token())
 
     def is_due(self, record: Generation) -> bool:
-        """Tell whether something should happen to a record by now."""
+        """Say whether something should happen to a record by now."""
         return record.due_at is not None and record.due_at <= self.clock.now()
 
     def lease_is_live(self, record: Generation) -> bool:
-        """Tell whether an attempt may still be running."""
+        """Say whether an attempt may still be running."""
         return record.lease_is_live(self.clock.now())
 
     def has_expired(self, record: Generation) -> bool:
-        """Tell whether a record is past its retention; the table removes it some time later."""
+        """Say whether a record is past its retention; the table removes it some time later."""
         return record.expires_at <= self.clock.now()
 
     def may_pay_again(self, record: Generation) -> bool:
-        """Tell whether another call that may be paid is allowed; a synchronous request does not wait for one."""
+        """Say whether another call that may be paid is allowed; a synchronous request does not wait for one."""
         return record.asynchronous and record.paid_attempts < self.limits.max_paid_attempts
 
     def draft(
@@ -81,6 +83,7 @@ class Ledger:
     ) -> Generation:
         """Return a new generation: queued, or with its first call granted."""
         moment = self.moment()
+        # The seed is chosen here and not by the model, so that a second attempt makes the same image.
         seeded = request.task.with_seed(request.task.seed or self.randomness.seed())
         draft = Generation(
             id=derive_id(owner, self.randomness.token() if key is None else key),
@@ -94,6 +97,7 @@ class Ledger:
             version=moment.version,
             claim=moment.version,
             quota_day=moment.now.date().isoformat(),
+            # If the message is never sent, the sweep finds the record by this time.
             due_at=moment.now + RESEND_AFTER,
         )
         return draft if asynchronous else self.start(draft)
@@ -102,6 +106,7 @@ class Ledger:
         """Grant a queued record one call, under a lease that outlives the function."""
         return record.start(
             self.moment(),
+            # Nobody else may touch the record while this function can still be alive.
             lease=timedelta(seconds=self.limits.function_timeout) + _LEASE_SLACK,
             max_paid_attempts=self.limits.max_paid_attempts,
         )

@@ -1,9 +1,7 @@
 """Calls the models of a deployment in their order: decides which one may serve, and when a call may be repeated.
 
-A retired model is remembered for the life of the process: it costs one unbilled call, not one for every request.
-Where no other model is left it is asked again, at most once a minute, because an operator can put an account right.
-A call is tried again only after a failure that is certainly unbilled and will pass, and only while enough time is left
-for one whole call and for storing its image.
+A call is repeated only after a failure that is certainly unbilled and will pass, and only while enough time is left for
+one whole call and for storing its image.
 """
 
 from __future__ import annotations
@@ -34,10 +32,13 @@ STORE_RESERVE: Final = 5.0
 """Seconds kept for storing the image, after the longest call."""
 
 _BACKOFF: Final = Backoff(first=0.2, longest=2.0, jitter=1)
+# In practice the deadline ends the tries: a function has 15 seconds besides the longest call and the storing.
 _MAX_TRIES: Final = 50
 ASK_AGAIN_AFTER: Final = timedelta(seconds=60)
+"""If no other model is left, a retired one is called again after this time, because an operator can put it right."""
+
 RETRY_AFTER: Final = 5
-"""Seconds after which a model that takes no request may be asked again."""
+"""In seconds: when a client may repeat a request that the model did not take."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +71,7 @@ class ModelCaller:
             UnsupportedParameter: no model that may serve it can honour it exactly, or its prompts are too long.
         """
         refusal: UnsupportedParameter | None = None
+        # Refused only if every model refuses: one that can honour the request is enough.
         for ref in self._living(request):
             try:
                 self._translate(ref, request)
@@ -93,11 +95,13 @@ class ModelCaller:
             try:
                 answer = self._invoke(ref, translation, deadline)
             except ModelRetired as exc:
+                # Remembered for the life of the process: it costs one unbilled call, not one for every request.
                 self._retired[ref.target, ref.region] = self.clock.now()
                 self.observer.model_retired(ref.id)
                 retired = exc
                 continue
             artifact = _only(ref, answer, translation)
+            # A seed of 0 would say "chosen by the model", and nobody could make the image again.
             seed = artifact.seed or translation.seed
             return ModelImage(ref=ref, content=artifact.image, seed=seed, ignored=translation.ignored)
         raise self._all_retired(request) from retired
@@ -146,10 +150,12 @@ class ModelCaller:
         body = json.dumps(translation.body, ensure_ascii=False, separators=(",", ":")).encode()
         last: ImagegenError | None = None
         for tries in range(1, _MAX_TRIES + 1):
+            # A call that the function's end cut off would be paid and have no image.
             if deadline.remaining() < self.model_timeout + STORE_RESERVE:
                 break
             try:
                 return self.runtime.invoke(ref, body)
+            # These two are certainly unbilled and will pass: see docs/decisions/0040-one-request-for-one-call.md.
             except (ModelThrottled, ModelUnavailable) as exc:
                 last = exc
             self.observer.model_retried(ref.id, last.kind.code)
@@ -158,6 +164,7 @@ class ModelCaller:
 
     def _all_retired(self, request: GenerationRequest) -> ModelRetired:
         candidates = self._candidates(request)
+        # A successor that the caller may use already is no help.
         named = dict.fromkeys(ref.lifecycle.successor for ref in candidates if ref.lifecycle.successor)
         successors = [id_ for id_ in named if id_ not in {ref.id for ref in candidates}]
         hint = f" The successor is {', '.join(successors)}." if successors else ""
@@ -174,6 +181,7 @@ def _only(ref: ModelRef, answer: bytes, translation: Translation) -> Artifact:
     try:
         artifacts = ref.model.dialect.artifacts(answer, seed=translation.seed)
     except ImagegenError as exc:
+        # The class of the error says that nothing was paid, but a model that answered has worked.
         if exc.kind.paid == "no":
             raise BadModelResponse("The model's answer cannot be read.") from exc
         raise

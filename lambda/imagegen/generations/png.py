@@ -10,12 +10,15 @@ from imagegen.errors import BadModelResponse
 
 _SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 _HEADER: Final = struct.Struct(">8sI4sII")
+# The IEND chunk is the same in every PNG: no data, and so always the same checksum.
 _TRAILER: Final = b"\x00\x00\x00\x00IEND\xaeB`\x82"
 _IHDR_LENGTH: Final = 13
+# Signature 8, length 4, type 4, data 13; the checksum follows. See the PNG specification, "Chunk layout" and "IHDR".
 _IHDR_END: Final = 29
 MAX_SIDE: Final = 4096
 """In pixels: more than any model draws, and small enough for a viewer's memory."""
 MAX_BYTES: Final = 20_000_000
+"""In bytes: far more than an image of these models has."""
 
 
 def png_size(image: bytes) -> tuple[int, int]:
@@ -30,6 +33,7 @@ def png_size(image: bytes) -> tuple[int, int]:
     if signature != _SIGNATURE or kind != b"IHDR" or length != _IHDR_LENGTH:
         raise BadModelResponse("The model's image is not a PNG.")
     (checksum,) = struct.unpack_from(">I", image, _IHDR_END)
+    # Only the header is checked. Decoding all pixels would cost more than it could tell about a complete file.
     if zlib.crc32(image[12:_IHDR_END]) != checksum:
         raise BadModelResponse("The model's image has a damaged PNG header.")
     if not (0 < width <= MAX_SIDE and 0 < height <= MAX_SIDE):

@@ -35,7 +35,7 @@ class ImageStore(Protocol):
     """The private bucket; an image's key derives from its name, so it can be found again."""
 
     def put(self, name: ImageName, content: bytes, image: StoredImage) -> None:
-        """Store an image; a second put of the same name overwrites it with itself."""
+        """Store an image under its name. A second put of the same image changes nothing."""
         ...
 
     def find(self, name: ImageName) -> StoredImage | None:
@@ -43,7 +43,7 @@ class ImageStore(Protocol):
         ...
 
     def read(self, name: ImageName) -> bytes | None:
-        """Return an image's bytes, or None as `find` does."""
+        """Return an image's bytes, or None if the image is missing, as `find`."""
         ...
 
     def url(self, name: ImageName) -> SignedUrl:
@@ -71,9 +71,9 @@ class GenerationStore(Protocol):
         ...
 
     def write(self, new: Generation, *, replacing: Generation | None) -> Generation:
-        """Write `new` if `replacing` (None: nothing) still stands, and return the record that stands now.
+        """Write `new` if `replacing` is still current (None: if there is no record), and return the current version.
 
-        A lost answer that is retried finds its own version and counts as written: `new` itself is returned.
+        If the write succeeded, `new` itself is returned, also if its response was lost and it was sent again.
         """
         ...
 
@@ -90,7 +90,7 @@ class Quotas(Protocol):
     """Daily image counters; days are UTC dates."""
 
     def take(self, owner: str, day: str) -> None:
-        """Count one image for the caller and for the deployment.
+        """Take one quota unit, of the caller and of the deployment.
 
         Raises:
             QuotaExceeded: a limit is reached; nothing stays counted.
@@ -131,19 +131,19 @@ class WebhookSender(Protocol):
 
 
 class Clock(Protocol):
-    """Time, injected so that tests need not wait."""
+    """The time. A port, so that tests need not wait."""
 
     def now(self) -> datetime:
         """Return the time of day in UTC."""
         ...
 
     def sleep(self, seconds: float) -> None:
-        """Wait."""
+        """Wait for so many seconds."""
         ...
 
 
 class Randomness(Protocol):
-    """Randomness, injected so that tests can choose it."""
+    """Randomness. A port, so that tests can choose it."""
 
     def seed(self) -> int:
         """Return a seed in 1…4294967294."""
@@ -159,7 +159,7 @@ class Randomness(Protocol):
 
 
 class Deadline(Protocol):
-    """How long this invocation may still take."""
+    """The time that is left of this invocation."""
 
     def remaining(self) -> float:
         """Return the seconds left."""
@@ -178,25 +178,25 @@ class Observer(Protocol):
         ...
 
     def model_retired(self, model: str) -> None:
-        """Note that a model answered that it is no longer there."""
+        """Note that Bedrock said of a model that it has ended or is not available."""
         ...
 
     def model_retried(self, model: str, code: str) -> None:
-        """Note one unbilled call that is tried again."""
+        """Note an unbilled call that is repeated."""
         ...
 
     def warned(self, what: str, *, id_: str = "", error: BaseException | None = None) -> None:
-        """Note something unexpected that was dealt with; only the error's class is kept, never its text."""
+        """Note something unexpected that the code handled; only the error's class is kept, never its text."""
         ...
 
     def defect(self, error: BaseException) -> None:
-        """Note a defect of ours: the error's class and where it was raised, never its text or its values."""
+        """Note a defect: the error's class and where it was raised, never its text or its values."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ports:
-    """Everything outside the service that its parts talk to; `wiring.assemble` hands each part what it needs."""
+    """All ports of one deployment; `wiring.assemble` gives each part those that it needs."""
 
     runtime: ModelRuntime
     images: ImageStore

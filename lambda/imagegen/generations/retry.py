@@ -1,4 +1,4 @@
-"""How often, with which pauses and for how long something is tried again."""
+"""Repeats a step: how often, with which pauses, and until when."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from imagegen.generations.ports import Clock, Deadline, Randomness
 
 T = TypeVar("T")
 
-_MOST_DOUBLINGS = 32  # far past any longest pause, and still a small power
+# Far past any longest pause. Without a bound, 2 to the number of tries would grow too large for a float.
+_MOST_DOUBLINGS = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backoff:
     """Pauses in seconds that double from `first` up to `longest`; `jitter` in 0–1 is the share that is random.
 
-    With a jitter of 1 a pause may be of any length below the doubled one, with 0.5 it is at least half of it.
+    With a jitter of 1 a pause has any length below the doubled one. With 0.5 it is at least half of it.
     """
 
     first: float
@@ -54,13 +55,14 @@ def insist(
     """Call `step` until it succeeds, at most `tries` times, or until the deadline is nearer than the longest pause.
 
     Raises:
-        ImagegenError: what the last try raised; any other exception ends it at once.
+        ImagegenError: the last try raised it. Any other exception is raised at once.
     """
     tried = 1
     while True:
         try:
             return step()
         except ImagegenError:
+            # A pause must not use up the time that the caller needs for its own reply.
             if tried == tries or deadline.remaining() < backoff.longest:
                 raise
         clock.sleep(backoff.pause(tried, fraction=randomness.fraction()))

@@ -1,7 +1,7 @@
-"""Submitting a request: find what its key made before, or count it, claim its record, and make the image or queue it.
+"""Submits a request: finds what its idempotency key made before, or claims a record and makes or queues the image.
 
-Whatever is cut off in between is found again: by its lease if it ran, by its due time if its message was lost
-(`generation.py` draws the races).
+Whatever is cut off in between is found again: by its lease if it ran, by its due time if its message was lost.
+`generation.py` shows the races.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Submission:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submitter:
-    """Takes requests for new generations."""
+    """Accepts requests for new generations."""
 
     attempts: Attempts
     ledger: Ledger
@@ -57,23 +57,28 @@ class Submitter:
             ImagegenError: the generation failed, now or when the key was first used; or another request of the
                 same key is still running (`InProgress`) or was a different one (`IdempotencyConflict`).
         """
+        # The id derives from owner and key, so a repeated request meets its record by the id.
         draft = self.ledger.draft(
             request, owner=owner, fingerprint=fingerprint, key=key, asynchronous=asynchronous
         )
         standing = self.ledger.get(draft.id) if key else None
+        # A failure that cost nothing frees its key: see docs/decisions/0004-an-unpaid-failure-frees-its-key.md.
         if standing is not None and not (standing.fingerprint == fingerprint and standing.restartable):
             return self._replayed(standing, draft)
+        # Before the quota: a request that no model can serve must not cost a unit.
         self.attempts.caller.check(request)
         try:
             self.quotas.take(owner, draft.quota_day)
         except errors.QuotaExceeded:
-            # A duplicate of the request that took the last image is answered like any other duplicate.
+            # A duplicate of this request may have taken the last unit. Then this one is a replay, not one too many.
             standing = self.ledger.get(draft.id) if key else None
             if standing is None or standing.restartable:
                 raise
             return self._replayed(standing, draft)
         stands = self._claim(draft, replacing=standing)
         if stands is not draft:
+            # Another request with the same key was faster, and took a unit of its own. If the claim is ours, the first
+            # try of this write was written after all, and somebody has gone on from there: then the unit is in use.
             if stands.claim != draft.claim:
                 self.attempts.give_back(draft)
             return self._replayed(stands, draft)
@@ -102,12 +107,14 @@ class Submitter:
         try:
             return self.ledger.write(draft, replacing=replacing)
         except ImagegenError as exc:
-            # The claim may stand, and a worker may pay for it. Written once more, the answer tells which. If that fails
-            # as well, the quota unit stays counted: a unit too many is better than an image too many.
+            # The claim may have been written, and a worker may pay for it. A second write shows whether it was. If that
+            # fails as well, the quota unit stays counted: a unit too many is better than an image too many.
             self.observer.warned("a claim is written again", id_=draft.id, error=exc)
         try:
             return self.ledger.write(draft, replacing=replacing)
         except errors.InternalError as exc:
+            # If the record was written after all, the sweep queues it, and a worker pays for it. A synchronous record
+            # has no call to a model without this request.
             if draft.asynchronous:
                 raise errors.OutcomeUnknown("The job may have been queued nevertheless.") from exc
             raise
@@ -119,17 +126,20 @@ class Submitter:
             raise errors.Gone("The generation of this Idempotency-Key was deleted.")
         if standing.failure is not None:
             raise standing.failure.error(generation_id=standing.id, replayed=True)
+        # An asynchronous repetition gets the 202 again:
+        # see docs/decisions/0052-a-repeated-asynchronous-request-is-accepted-again.md.
         if not standing.terminal and not draft.asynchronous:
             raise errors.in_progress(standing.id, retry_after=POLL_AFTER)
         return Submission(generation=standing, replayed=True)
 
 
 def send(id_: str, *, queue: JobQueue, observer: Observer) -> None:
-    """Send a queued generation's message; if that fails, the sweeper sends it when the record is due."""
+    """Send a queued generation's message; if that fails, the sweep sends it when the record is due."""
     try:
         queue.send(id_)
     except ImagegenError as exc:
-        observer.warned("a message was not sent; the sweeper sends it again", id_=id_, error=exc)
+        # No failure for the client: the record is written, and becomes due in two minutes.
+        observer.warned("a message was not sent; the sweep sends it again", id_=id_, error=exc)
 
 
 def _check_same(standing: Generation, fingerprint: str) -> None:

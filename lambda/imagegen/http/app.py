@@ -1,4 +1,4 @@
-"""The HTTP API: each route reads the request, makes one call and returns; one place turns errors into answers."""
+"""The HTTP API: each route reads the request, makes one call and returns; one place turns errors into replies."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from imagegen.generations.history import History
 from imagegen.generations.submit import POLL_AFTER, Submission, Submitter
 from imagegen.http import reply, serialize, surface
 from imagegen.http.compat import RouteFunction, Shape, openai, stability
-from imagegen.http.reply import Answer, error_headers
+from imagegen.http.reply import Reply, error_headers
 from imagegen.http.request import Request, cursor, generation_id, history_limit
 from imagegen.http.surface import Route
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from imagegen.models.registry import ModelRef
 
 Contract = Callable[[dict[str, Any]], GenerationRequest]
-"""What turns a body's members into a request, or refuses them by name."""
+"""Returns the generation request that a body's members describe, or raises an error that names the wrong ones."""
 
 CONTRACTS: Final[Mapping[str, Contract]] = {"text_to_image": text_to_image.parse}
 """The contract of each task that a route of our own may name."""
@@ -40,7 +40,7 @@ SHAPES: Final[Mapping[str, Callable[..., Shape]]] = {
     "openai": openai.OpenAI,
     "stability": stability.Stability,
 }
-"""Other people's shapes; each is made with `submitter`, `history` and `models`."""
+"""The shapes of other APIs; each is constructed with `submitter`, `history` and `models`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,12 +63,12 @@ def create_app(
     shapes: Mapping[str, Callable[..., Shape]] = SHAPES,
     contracts: Mapping[str, Contract] = CONTRACTS,
 ) -> APIGatewayRestResolver:
-    """Return the resolver of every route over the services.
+    """Return the resolver that serves every route.
 
     Args:
         services: What the routes call.
         routes: The route table.
-        shapes: The shapes that rows of the table may name, beside our own.
+        shapes: The shapes that a row of the table may name, besides our own.
         contracts: The contract of each task that a row of the table may name.
     """
     own = OwnRoutes(services=services, contracts=contracts, routes=routes)
@@ -80,22 +80,24 @@ def create_app(
 
 
 class _App:
-    """The resolver, and the one way of a request through it: event, request, route, answer."""
+    """Takes every request the same way: from the event to a `Request`, to the route's function, to the reply."""
 
     def __init__(self, services: Services, *, routes: Sequence[Route], shapes: Mapping[str, Shape]) -> None:
+        # `debug` is given, because Powertools would otherwise let POWERTOOLS_DEV show tracebacks to clients.
         self.resolver = APIGatewayRestResolver(
             cors=_cors(services.cors_origins), strip_prefixes=[surface.BASE_PATH], debug=False
         )
         self._observer = services.observer
+        # With `*` alone, every page gets the same CORS headers.
         self._varies = any(origin != "*" for origin in services.cors_origins)
         self._routes = routes
         self._shapes = shapes
         for route in routes:
             function = shapes[route.shape].functions[route.name]
-            self.resolver.route(_pattern(route.path), method=route.method)(self._answering(route, function))
+            self.resolver.route(_pattern(route.path), method=route.method)(self._serve(route, function))
         self.resolver.not_found(self._no_route)
 
-    def _answering(self, route: Route, function: RouteFunction) -> Callable[..., Response[Any]]:
+    def _serve(self, route: Route, function: RouteFunction) -> Callable[..., Response[Any]]:
         def respond(**path_parameters: str) -> Response[Any]:
             request = self._request(route)
             return self._respond(request, lambda: function(request, *path_parameters.values()))
@@ -103,6 +105,7 @@ class _App:
         return respond
 
     def _no_route(self, _: NotFoundError) -> Response[Any]:
+        # A client of another API that took a wrong path reads the refusal in its own shape.
         unrouted = self._request(surface.NO_ROUTE)
         shape = surface.shape_at(unrouted.path, self._routes)
         request = replace(unrouted, route=replace(surface.NO_ROUTE, shape=shape))
@@ -110,7 +113,7 @@ class _App:
 
     def _refuse_route(self, request: Request) -> NoReturn:
         allowed = _methods_at(request.path, self._routes)
-        # The path has this method, but no route matched: the id has a character that no route accepts.
+        # If the path has this method and still no route matched, the id has a character that no route accepts.
         if not allowed or request.method in allowed:
             if request.path.startswith(f"{surface.route_named('listGenerations').path}/"):
                 raise errors.no_such_generation()
@@ -121,21 +124,23 @@ class _App:
         event, context = self.resolver.current_event.raw_event, self.resolver.lambda_context
         return Request.from_event(event, context, route=route)
 
-    def _respond(self, request: Request, make: Callable[[], Answer]) -> Response[Any]:
+    def _respond(self, request: Request, make: Callable[[], Reply]) -> Response[Any]:
         problem = self._shapes[request.route.shape].problem
         try:
-            answer = make()
+            outgoing = make()
         except ImagegenError as exc:
-            answer = problem(exc, request)
-        except Exception as exc:  # noqa: BLE001 - whatever it is, the client gets a problem and the log the reason
+            outgoing = problem(exc, request)
+        except Exception as exc:  # noqa: BLE001 - the client always gets a problem; the log gets the reason
             self._observer.defect(exc)
-            answer = problem(errors.InternalError("The service has a defect that this request met."), request)
-        return reply.response(answer, request, varies=self._varies)
+            outgoing = problem(
+                errors.InternalError("The service has a defect that this request met."), request
+            )
+        return reply.response(outgoing, request, varies=self._varies)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnRoutes:
-    """The routes of our own, in the shape of our own."""
+    """Our own routes, which reply in our own shape."""
 
     services: Services
     contracts: Mapping[str, Contract]
@@ -143,7 +148,7 @@ class OwnRoutes:
 
     @property
     def functions(self) -> Mapping[str, RouteFunction]:
-        """What answers each route, by its name; one function serves every route that makes an image."""
+        """The function of each route, by the route's name; one function serves every route that makes an image."""
         return {
             **{route.name: self.create_generation for route in self.routes if route.task},
             "listGenerations": self.list_generations,
@@ -155,72 +160,75 @@ class OwnRoutes:
             "showOpenApi": self.show_openapi,
         }
 
-    def problem(self, error: ImagegenError, request: Request) -> Answer:
+    def problem(self, error: ImagegenError, request: Request) -> Reply:
         """Return an error as an RFC 9457 problem."""
         body = serialize.problem(error, request_id=request.request_id)
         headers = error_headers(error)
-        return reply.answer(error.kind.status, body, content_type=reply.PROBLEM, headers=headers)
+        return reply.json_reply(error.kind.status, body, content_type=reply.PROBLEM, headers=headers)
 
-    def create_generation(self, request: Request) -> Answer:
-        """Answer the image, or with `Prefer: respond-async` where it will be."""
+    def create_generation(self, request: Request) -> Reply:
+        """Make an image and return it; with `Prefer: respond-async`, return where it will be."""
+        # The owner comes first: who has no valid API key learns nothing about the body.
         owner, key, asynchronous = request.owner, request.idempotency_key, request.prefers_async
-        asked = self.contracts[request.route.task](request.members(request.route.max_body))
-        self._check_webhook(asked.webhook_url, asynchronous=asynchronous)
+        generation_request = self.contracts[request.route.task](request.members(request.route.max_body))
+        self._check_webhook(generation_request.webhook_url, asynchronous=asynchronous)
         submission = self.services.submitter.submit(
-            asked,
+            generation_request,
             owner=owner,
-            fingerprint=fingerprint(asked),
+            fingerprint=fingerprint(generation_request),
             key=key,
             asynchronous=asynchronous,
             deadline=request.deadline,
         )
         return self._submitted(submission)
 
-    def list_generations(self, request: Request) -> Answer:
-        """Answer one page of the caller's own history, newest first."""
+    def list_generations(self, request: Request) -> Reply:
+        """Return one page of the caller's own history, newest first."""
         owner = request.owner
         limit = history_limit(request.query.get("limit", ()))
         position = cursor(request.query.get("cursor", ()))
         page = self.services.history.page(owner=owner, limit=limit, cursor=position)
         shown = [self._shown(generation, request) for generation in page.generations]
-        return reply.answer(200, serialize.history(shown, next_cursor=page.next_cursor))
+        return reply.json_reply(200, serialize.history(shown, next_cursor=page.next_cursor))
 
-    def show_generation(self, request: Request, id_: str) -> Answer:
-        """Answer status and result, with a fresh URL."""
-        return reply.answer(200, self._shown(self._found(request, id_), request, look=True))
+    def show_generation(self, request: Request, id_: str) -> Reply:
+        """Return a generation's status and result, with a fresh URL."""
+        return reply.json_reply(200, self._shown(self._found(request, id_), request, look=True))
 
-    def redirect_to_image(self, request: Request, id_: str) -> Answer:
-        """Redirect to a fresh URL."""
+    def redirect_to_image(self, request: Request, id_: str) -> Reply:
+        """Redirect to a fresh presigned URL of the image."""
         generation = self._found(request, id_)
         if generation.state == "failed":
             reason = surface.spoken("showGeneration", id=generation.id)
             raise errors.NotFound(f"The generation failed; {reason} says why.")
         if generation.state != "succeeded":
             raise errors.in_progress(generation.id, retry_after=POLL_AFTER)
+        # Signing does not look into the bucket. Without this look, S3 would reply for a removed image, in XML.
         self.services.history.require_image(generation)
         signed = self.services.history.url(generation)
-        return Answer(status=302, headers={"Location": signed.url})
+        return Reply(status=302, headers={"Location": signed.url})
 
-    def delete_generation(self, request: Request, id_: str) -> Answer:
-        """Remove image and record."""
+    def delete_generation(self, request: Request, id_: str) -> Reply:
+        """Remove a generation and its image."""
         owner = request.owner
         self.services.history.delete(generation_id(id_), owner=owner)
-        return Answer(status=204)
+        return Reply(status=204)
 
-    def list_models(self, _: Request) -> Answer:
-        """Answer what is enabled here."""
-        return reply.answer(
+    def list_models(self, _: Request) -> Reply:
+        """Return the enabled models."""
+        return reply.json_reply(
             200, serialize.models(self.services.models, today=self.services.clock.now().date())
         )
 
-    def show_health(self, _: Request) -> Answer:
-        """Answer that the function runs and is configured; touches nothing."""
-        return reply.answer(200, serialize.health())
+    def show_health(self, _: Request) -> Reply:
+        """Say that the function runs and could read its settings; checks nothing else."""
+        return reply.json_reply(200, serialize.health())
 
-    def show_openapi(self, _: Request) -> Answer:
-        """Answer this API's description, which is the same for every deployment and every caller."""
+    def show_openapi(self, _: Request) -> Reply:
+        """Return the API's document, which is the same for every deployment and every caller."""
+        # The one reply that a cache may keep, and only for minutes: the next release may change it.
         headers = {"Cache-Control": "public, max-age=300"}
-        return Answer(status=200, body=_document(), content_type=reply.JSON, headers=headers)
+        return Reply(status=200, body=_document(), content_type=reply.JSON, headers=headers)
 
     def _check_webhook(self, url: str | None, *, asynchronous: bool) -> None:
         if url is None:
@@ -231,11 +239,11 @@ class OwnRoutes:
             raise errors.invalid("webhook_url", "needs the header Prefer: respond-async")
 
     def _found(self, request: Request, id_: str) -> Generation:
-        # The owner first: whoever is nobody learns nothing about ids.
+        # The owner comes first: who has no valid API key learns nothing about ids.
         owner = request.owner
         return self.services.history.look_up(generation_id(id_), owner=owner)
 
-    def _submitted(self, submission: Submission) -> Answer:
+    def _submitted(self, submission: Submission) -> Reply:
         generation = submission.generation
         headers = reply.REPLAYED if submission.replayed else {}
         if not generation.terminal:
@@ -244,29 +252,33 @@ class OwnRoutes:
                 "Retry-After": str(POLL_AFTER),
                 "Preference-Applied": "respond-async",
             }
-            return reply.answer(202, serialize.accepted(generation), headers={**headers, **waiting})
+            return reply.json_reply(202, serialize.accepted(generation), headers={**headers, **waiting})
+        # An image of this request was stored a moment ago; that of an earlier request may have been removed since.
         if submission.replayed:
             self.services.history.require_image(generation)
         signed = self.services.history.url(generation)
-        return reply.answer(200, serialize.succeeded(generation, signed), headers=headers)
+        return reply.json_reply(200, serialize.succeeded(generation, signed), headers=headers)
 
     def _shown(
         self, generation: Generation, request: Request, *, look: bool = False
     ) -> serialize.GenerationDetailBody:
         if generation.state != "succeeded":
             return serialize.full(generation, None, request_id=request.request_id)
+        # Each look is a request to S3, so the history, which has up to 100 generations on a page, does not look.
         if look:
             self.services.history.require_image(generation)
         signed = self.services.history.url(generation)
         return serialize.full(generation, signed, request_id=request.request_id)
 
 
+# The function sends the bytes of the file: see docs/decisions/0051-the-document-of-the-api.md.
 @cache
 def _document() -> str:
     return Path(__file__).with_name("openapi.json").read_text(encoding="utf-8")
 
 
 def _cors(origins: Sequence[str]) -> CORSConfig | None:
+    # No origin, no CORS: see docs/decisions/0011-cors-without-a-function.md.
     if not origins:
         return None
     return CORSConfig(
@@ -279,10 +291,12 @@ def _cors(origins: Sequence[str]) -> CORSConfig | None:
 
 
 def _pattern(path: str) -> str:
+    # Powertools writes a parameter of a path as `<name>`.
     return re.sub(r"\{(\w+)\}", r"<\1>", path)
 
 
 def _methods_at(path: str, routes: Sequence[Route]) -> list[str]:
+    # `/*` because Powertools' routes also match a path with slashes at its end.
     return sorted(
         route.method for route in routes if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", route.path) + "/*", path)
     )

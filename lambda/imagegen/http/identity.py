@@ -16,9 +16,10 @@ Headers = Mapping[str, Sequence[str]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PrincipalKind:
-    """One way in which the gateway tells who asks; `find` returns the principal, or None if it told in another way.
+    """One way in which the gateway says who the caller is.
 
-    Principals of one `prefix` share one space of owners.
+    `find` returns the principal, or None if the gateway says it in another way. Kinds with the same `prefix` give the
+    same principal the same owner.
     """
 
     prefix: str
@@ -36,16 +37,16 @@ def owner_of(context: Mapping[str, Any], headers: Headers) -> str:
     for kind in PRINCIPALS:
         principal = kind.find(context, headers)
         if principal:
+            # The prefix keeps an API key from ever being taken for an ARN of the same text.
             digest = hashlib.sha256(f"{kind.prefix}:{principal}".encode()).digest()
+            # 26 characters of base32 are 130 bits, too many for two owners to meet by chance.
             return b32encode(digest).decode().lower()[:26]
     raise Unauthorized("The request needs one API key in the x-api-key header.")
 
 
 def _signer(context: Mapping[str, Any], _: Headers) -> str | None:
-    """Return the ARN whose signature the gateway checked; of an assumed role, without the session.
-
-    Whoever assumes a role chooses the session's name, so all sessions of a role are one owner.
-    """
+    """Return the ARN whose signature the gateway checked; of an assumed role, without the session."""
+    # Whoever assumes a role chooses the session's name. So all sessions of a role are one owner.
     arn = (context.get("identity") or {}).get("userArn") or ""
     return str(arn.rpartition("/")[0] if ":assumed-role/" in arn else arn)
 
@@ -55,7 +56,8 @@ def _checked_key(context: Mapping[str, Any], _: Headers) -> str | None:
 
 
 def _sent_key(_: Mapping[str, Any], headers: Headers) -> str | None:
-    # Some gateways pass the key that they checked on, and do not report it.
+    # Some gateways check the key and pass the header on, but do not name the key in the event. With two keys in the
+    # header, nobody could say which one was checked.
     keys = set(headers.get("x-api-key") or ())
     return keys.pop() if len(keys) == 1 else None
 
@@ -65,4 +67,4 @@ PRINCIPALS: Final = (
     PrincipalKind(prefix="key", find=_checked_key),
     PrincipalKind(prefix="key", find=_sent_key),
 )
-"""The first that finds somebody decides: what the gateway verified comes before what the caller sent."""
+"""The first kind that finds a principal decides, so what the gateway reports comes before the caller's header."""

@@ -1,4 +1,4 @@
-"""Answers, and every header that one carries: what it is about, what an error's facts say, what all have in common."""
+"""What the API sends: a reply, the headers that follow from an error's facts, and those that every reply has."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from aws_lambda_powertools.event_handler import Response
 
 from imagegen.errors import ImagegenError
 from imagegen.http.request import Request
-from imagegen.http.surface import HEADERS_ON_EVERY_ANSWER, generation_path
+from imagegen.http.surface import HEADERS_ON_EVERY_REPLY, generation_path
 
 JSON: Final = "application/json"
 PROBLEM: Final = "application/problem+json"
 REPLAYED: Final = {"Idempotent-Replayed": "true"}
-"""Tells that an earlier request of the same idempotency key made this."""
+"""Says that an earlier request with the same idempotency key made this."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """What a route answers; `content_type` is None where there is no body."""
+class Reply:
+    """What a route returns; `content_type` is None if there is no body."""
 
     status: int
     body: str | bytes = ""
@@ -29,16 +29,16 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-def answer(
+def json_reply(
     status: int, content: Any, *, content_type: str = JSON, headers: Mapping[str, str] | None = None
-) -> Answer:
-    """Return an answer whose body is this content as JSON."""
+) -> Reply:
+    """Return a reply whose body is `content` as JSON."""
     body = json.dumps(content, separators=(",", ":"))
-    return Answer(status=status, body=body, content_type=content_type, headers=headers or {})
+    return Reply(status=status, body=body, content_type=content_type, headers=headers or {})
 
 
 def error_headers(error: ImagegenError) -> dict[str, str]:
-    """Return the headers that an error's facts make."""
+    """Return the headers that follow from an error's facts."""
     headers = {}
     if error.retry_after is not None:
         headers["Retry-After"] = str(error.retry_after)
@@ -51,22 +51,24 @@ def error_headers(error: ImagegenError) -> dict[str, str]:
     return headers
 
 
-def response(answer: Answer, request: Request, *, varies: bool) -> Response[Any]:
-    """Return an answer for the resolver, with the headers that all answers have.
+def response(outgoing: Reply, request: Request, *, varies: bool) -> Response[Any]:
+    """Return a reply in Powertools' form, with the headers that every reply has.
 
     Args:
-        answer: What a route answered; its own headers win.
-        request: What it answers.
-        varies: Whether an answer depends on the origin of the page that asks.
+        outgoing: The reply of a route; its own headers win over the common ones.
+        request: The request that it replies to.
+        varies: Whether the CORS headers depend on the origin of the page that asks.
     """
     values = {"X-Request-Id": request.request_id}
-    common = {name: values[name] for name in HEADERS_ON_EVERY_ANSWER} | {"Cache-Control": "no-store"}
+    # Most replies hold a presigned URL or a caller's own data, so no cache may keep them.
+    common = {name: values[name] for name in HEADERS_ON_EVERY_REPLY} | {"Cache-Control": "no-store"}
     if varies:
+        # A cache must not hand the CORS headers for one page to another.
         common["Vary"] = "Origin"
     # API Gateway decodes a body of bytes for a client whose `Accept` names their type.
     return Response(
-        status_code=answer.status,
-        content_type=answer.content_type,
-        body=answer.body,
-        headers={**common, **answer.headers},
+        status_code=outgoing.status,
+        content_type=outgoing.content_type,
+        body=outgoing.body,
+        headers={**common, **outgoing.headers},
     )

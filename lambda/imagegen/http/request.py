@@ -1,10 +1,7 @@
 """One request as the routes see it: the API Gateway event, unpacked once and frozen.
 
-What a header or a query parameter means is read by one pure function each, from the list of its values, which is empty
-where the client sent none.
-
-`Content-Type` follows RFC 9110 §8.3: absent, or `application/json` once, in any case. A `charset` other than utf-8 is
-refused; other well-formed parameters have no meaning for JSON and are passed over (RFC 8259 §11).
+One pure function reads each header and each query parameter. It takes the list of values that the client sent, which
+may be empty.
 """
 
 from __future__ import annotations
@@ -30,6 +27,7 @@ _IDEMPOTENCY_KEY: Final = re.compile(r"[A-Za-z0-9_-]{16,64}")
 _LIMIT: Final = re.compile(r"[1-9][0-9]{0,2}")
 # The possessive quantifiers (`++`, `*+`) keep a hostile header from being tried in every way that it can be split.
 _PREFERENCE: Final = re.compile(r'(?:[^",]|"(?:[^"\\]|\\.)*+"?)++')
+# RFC 7240 §2: a preference may carry an empty value, and parameters behind a semicolon.
 _RESPOND_ASYNC: Final = re.compile(
     r'[ \t]*respond-async[ \t]*(?:=[ \t]*(?:"")?[ \t]*)?(?:;|\Z)', re.IGNORECASE
 )
@@ -40,19 +38,19 @@ _NEXT_PARAMETER: Final = re.compile(rf"[ \t]*;[ \t]*(?:{_PARAMETER})?")
 
 
 class InvocationContext(Protocol):
-    """Lambda's context, as much of it as a request needs."""
+    """The part of Lambda's context that a request needs."""
 
     def get_remaining_time_in_millis(self) -> int:
-        """Return what is left of the invocation."""
+        """Return the milliseconds that are left of the invocation."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """One request; nothing of the event is looked at again.
+    """One request. Nothing reads the event again.
 
     `path` is below the base path and begins with a slash. Names of headers are in lower case. `route` is the row of the
-    route table that the request matched, or stands in for one that is missing. `content` is the body as the gateway
-    passed it on, in base64 if `is_base64`. `gateway` is what the gateway says of the caller.
+    route table that the request matched, or `surface.NO_ROUTE` in the shape of its path. `content` is the body as the
+    gateway passed it on, in base64 if `is_base64`. `gateway` is the event's `requestContext`.
     """
 
     route: Route
@@ -69,6 +67,8 @@ class Request:
     @classmethod
     def from_event(cls, event: Mapping[str, Any], context: InvocationContext, *, route: Route) -> Request:
         """Return the request that a REST API's proxy event carries."""
+        # API Gateway sends null for what a request does not have. See its developer guide, "Input format of a Lambda
+        # function for proxy integration".
         gateway = event.get("requestContext") or {}
         return cls(
             route=route,
@@ -89,7 +89,7 @@ class Request:
 
     @property
     def owner(self) -> str:
-        """Who asks.
+        """The owner of what this request makes.
 
         Raises:
             Unauthorized: the gateway verified nobody.
@@ -107,7 +107,7 @@ class Request:
 
     @property
     def prefers_async(self) -> bool:
-        """Whether the client asks for an answer before the image is made."""
+        """Whether the client asks for a reply before the image is made."""
         return prefers_async(self.header("Prefer"))
 
     def body(self, max_bytes: int) -> bytes:
@@ -123,11 +123,13 @@ class Request:
         if self.content is None:
             return b""
         if self.is_base64:
+            # The fewest bytes that so much base64 can stand for: an oversized body is refused before it is decoded.
             strict_json.check_size(len(self.content) // 4 * 3 - 2, max_bytes=max_bytes)
             try:
                 return base64.b64decode(self.content, validate=True)
             except ValueError as exc:
                 raise InvalidJson("The body is not valid base64.") from exc
+        # Each character takes at least one byte, so a text of more characters is certainly too long.
         strict_json.check_size(len(self.content), max_bytes=max_bytes)
         try:
             return self.content.encode("utf-8")
@@ -149,10 +151,8 @@ def _below_base(path: str) -> str:
 
 
 def _values_of(event: Mapping[str, Any], member: str) -> dict[str, tuple[str, ...]]:
-    """Return an event's `headers` or `queryStringParameters`, each with all its values.
-
-    API Gateway sends both forms; the one with a single value for each name serves where the other is absent.
-    """
+    """Return an event's `headers` or `queryStringParameters`, each with all its values."""
+    # API Gateway sends both forms. The one with a single value for each name keeps only the last of several.
     many: Mapping[str, Sequence[str]] | None = event.get(f"multiValue{member[0].upper()}{member[1:]}")
     if many is not None:
         return {name: tuple(values) for name, values in many.items()}
@@ -160,6 +160,7 @@ def _values_of(event: Mapping[str, Any], member: str) -> dict[str, tuple[str, ..
 
 
 def _by_lower_name(headers: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    # Two spellings of one name are one header that was sent twice (RFC 9110 §5.1).
     lowered: dict[str, tuple[str, ...]] = {}
     for name, values in headers.items():
         lowered[name.lower()] = lowered.get(name.lower(), ()) + values
@@ -167,7 +168,7 @@ def _by_lower_name(headers: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[st
 
 
 def idempotency_key(values: Sequence[str]) -> str | None:
-    """Return the value of `Idempotency-Key`, or None where there is none.
+    """Return the value of `Idempotency-Key`, or None if it was not sent.
 
     Raises:
         InvalidParameter: it is repeated, or anything but 16–64 of `A-Za-z0-9_-`.
@@ -215,7 +216,7 @@ def history_limit(values: Sequence[str]) -> int:
 
 
 def cursor(values: Sequence[str]) -> str | None:
-    """Return the query parameter `cursor`, or None where there is none; the table's adapter reads it.
+    """Return the query parameter `cursor`, or None if it was not sent; the table's adapter reads it.
 
     Raises:
         InvalidParameter: it is repeated, empty or too long to be one of ours.
@@ -237,6 +238,8 @@ def _check_type(values: Sequence[str]) -> None:
 
 
 def _is_json(value: str) -> bool:
+    # RFC 9110 §8.3: one media type, in any case. Of its parameters only `charset` could change how the bytes are read;
+    # the others mean nothing for JSON and are ignored (RFC 8259 §11).
     media_type = _MEDIA_TYPE.match(value)
     if media_type is None:
         return False

@@ -1,7 +1,7 @@
-"""What clients are shown: records and errors as the JSON members of the HTTP contract.
+"""Writes records, models and errors as the JSON members of the HTTP contract.
 
-Each answer has one TypedDict: mypy checks it on the function that makes the answer, and `apidoc/` reads it for the
-document. A member that does not apply is absent; null stands only where it is a value (`next_cursor`, lifecycle).
+Each reply has one TypedDict: mypy checks it on the function that makes the reply, and `apidoc/` reads it for the
+document. A member that does not apply is absent. It is null only if null is a value (`next_cursor`, lifecycle).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime
 from typing import Annotated, Any, Final, Literal, NotRequired, cast
 
 from pydantic import Field
-from typing_extensions import TypedDict
+from typing_extensions import TypedDict  # below Python 3.12, pydantic cannot read that of `typing`
 
 from imagegen.contracts.generation_request import GenerationRequest
 from imagegen.contracts.text_to_image import parameters
@@ -21,6 +21,7 @@ from imagegen.generations.ports import SignedUrl
 from imagegen.models.registry import ModelRef
 
 PROBLEM_TYPE: Final = "urn:imagegen:problem:"
+# In characters. With ten field errors a problem must still be small enough to log and to show.
 _MAX_FIELD: Final = 100
 _MAX_MESSAGE: Final = 250
 _MAX_DETAIL: Final = 400
@@ -113,7 +114,7 @@ class GenerationBody(TypedDict):
     """A generation that succeeded."""
 
     id: GenerationId
-    status: Annotated[Literal["succeeded"], Field(description="Final: the image is there.")]
+    status: Annotated[Literal["succeeded"], Field(description="Always succeeded; the image is stored.")]
     result: Result
     model: ModelId
     created_at: CreatedAt
@@ -122,7 +123,7 @@ class GenerationBody(TypedDict):
 
 
 class AcceptedBody(TypedDict):
-    """A generation that will be made; `Location` tells where to look."""
+    """A generation that will be made; `Location` says where to look."""
 
     id: GenerationId
     status: Status
@@ -265,7 +266,7 @@ def accepted(generation: Generation) -> AcceptedBody:
     """Return the body of a 202."""
     return {
         "id": generation.id,
-        # To every route a deleted generation is unknown, so none is ever shown.
+        # No route shows a deleted generation, so the state is one of those that are shown.
         "status": cast("ShownState", generation.state),
         "created_at": timestamp(generation.created_at),
     }
@@ -300,7 +301,7 @@ def succeeded(generation: Generation, signed: SignedUrl) -> GenerationBody:
 
 
 def full(generation: Generation, signed: SignedUrl | None, *, request_id: str) -> GenerationDetailBody:
-    """Return a generation as it is looked up, in any state, with the request's parameters as resolved.
+    """Return a generation in any state, with the request's parameters as resolved.
 
     Pass `signed` if, and only if, the generation succeeded.
     """
@@ -358,13 +359,14 @@ def model(ref: ModelRef, *, default: bool, today: date) -> ModelBody:
 def models(refs: Iterable[ModelRef], *, today: date) -> ModelsBody:
     """Return the enabled models in their order; the default is the first one that has not reached its end of life."""
     listed = list(refs)
+    # If every model has ended, the first one is still the first that is tried.
     living = [ref for ref in listed if ref.lifecycle.status(today) != "end_of_life"]
     default = (living or listed)[0]
     return {"models": [model(ref, default=ref is default, today=today) for ref in listed]}
 
 
 def health() -> HealthBody:
-    """Return the body that tells that the service runs."""
+    """Return the body that says that the service runs."""
     return {"status": "ok"}
 
 

@@ -19,7 +19,7 @@ from imagegen.errors import InvalidJson, PayloadTooLarge
 MAX_DEPTH: Final = 32
 """How deep objects and arrays may nest; the outermost counts as one."""
 MAX_DIGITS: Final = 308
-"""Digits of an integer: every integer of at most this many fits a double, as 1e308 does."""
+"""The most digits of an integer. Every integer of so few digits fits a double, as 1e308 does."""
 
 # An unterminated string matches to the end of the text. Otherwise the scan would start again at each quote.
 _STRUCTURE: Final = re.compile(r'"(?:[^"\\]|\\.)*+"?|[\[\]{}]', re.DOTALL)
@@ -42,6 +42,7 @@ def loads(body: bytes, *, max_bytes: int) -> dict[str, Any]:
         raise InvalidJson(f"The body is not valid JSON at {where}.") from exc
     if not isinstance(value, dict):
         raise InvalidJson("The body must be a JSON object.")
+    # The bytes were strict UTF-8, so only an escape can have made half a surrogate pair.
     if "\\u" in text:
         _check_surrogates(value)
     return value
@@ -66,6 +67,8 @@ def _decoded(body: bytes) -> str:
 
 
 def _check_depth(text: str) -> None:
+    # Python's parser recurses, and would end a deeply nested body in a RecursionError. This first look also counts
+    # brackets inside strings, so it lets no deep body pass.
     if text.count("[") + text.count("{") <= MAX_DEPTH:
         return
     depth = 0
@@ -86,6 +89,7 @@ def _check_surrogates(value: dict[str, Any]) -> None:
         raise InvalidJson("The body has a \\u escape that is half of a surrogate pair.") from exc
 
 
+# Python keeps the last of two equal names. Another parser on the way may keep the first (RFC 8259 §4).
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) != len(pairs):
@@ -93,6 +97,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return members
 
 
+# Without this, `int` would raise its own ValueError beyond 4300 digits.
 def _integer(literal: str) -> int:
     if len(literal.lstrip("-")) > MAX_DIGITS:
         raise InvalidJson(f"The body has an integer of more than {MAX_DIGITS} digits.")
@@ -106,6 +111,7 @@ def _float(literal: str) -> float:
     return number
 
 
+# By default Python's parser accepts NaN and Infinity.
 def _constant(_: str) -> NoReturn:
     raise InvalidJson("The body has NaN or Infinity, which are not JSON.")
 

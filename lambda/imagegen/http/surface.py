@@ -1,7 +1,7 @@
-"""What clients see of this API from outside: every route, and the headers that requests and answers carry.
+"""All that clients see of this API besides bodies: every route, and the headers of requests and replies.
 
-One table, read by the app, by `apidoc/`, by `stacks/` and by the tests. Only the standard library is imported here,
-so that whoever describes or deploys the API need not load it.
+The app, `apidoc/`, `stacks/` and the tests read this one table. Only the standard library is imported here, so that
+whoever describes or deploys the API need not load it.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ BASE_PATH: Final = "/v1"
 STAGE_NAME: Final = BASE_PATH.removeprefix("/")
 
 OWN_SHAPE: Final = "problem"
-"""The shape of a route of our own: it answers errors as RFC 9457 problems."""
+"""The shape of our own routes, which write errors as RFC 9457 problems."""
 
 MAX_BODY: Final = 16_384
-"""Bytes of a body that describes an image in words."""
+"""In bytes: the largest body that describes an image in words."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,8 +27,8 @@ class Route:
     """One method of one path.
 
     `path` is below the base path, and a `{name}` in it stands for one segment. `name` is also the operation's id in the
-    OpenAPI document. `shape` says in whose words the route answers, `task` which contract its body follows where the
-    shape serves several. A route with `max_body` 0 reads no body.
+    OpenAPI document. `shape` names how the route writes replies and errors. `task` names the contract that its body
+    follows, if the shape serves several. A route with `max_body` 0 reads no body.
     """
 
     method: str
@@ -73,7 +73,7 @@ ROUTES: Final = (
 )
 
 NO_ROUTE: Final = Route(method="", path="", name="noRoute")
-"""Stands in for the route of a request that matches none."""
+"""Takes the place of a route in a request that matched none."""
 
 OPEN_PATHS: Final = tuple(dict.fromkeys(route.path for route in ROUTES if not route.needs_key))
 """Paths that need no key."""
@@ -81,13 +81,13 @@ OPEN_PATHS: Final = tuple(dict.fromkeys(route.path for route in ROUTES if not ro
 METHODS: Final = tuple(dict.fromkeys(route.method for route in ROUTES))
 
 SENT_HEADERS: Final = ("Content-Type", "Idempotency-Key", "Prefer", "X-Api-Key")
-"""Headers that a page may send to us; each means something here."""
+"""Headers that a page may send: those that mean something to this API."""
 
-HEADERS_ON_EVERY_ANSWER: Final = ("X-Request-Id",)
-"""Of the app and of the gateway alike."""
+HEADERS_ON_EVERY_REPLY: Final = ("X-Request-Id",)
+"""The app and the gateway both send these."""
 
 EXPOSED_HEADERS: Final = (
-    *HEADERS_ON_EVERY_ANSWER,
+    *HEADERS_ON_EVERY_REPLY,
     "Location",
     "Retry-After",
     "Preference-Applied",
@@ -96,10 +96,10 @@ EXPOSED_HEADERS: Final = (
     "Finish-Reason",
     "Seed",
 )
-"""Headers of answers that a page may read."""
+"""Headers of replies that a page may read."""
 
 UNEXPOSED_HEADERS: Final = ("X-Should-Retry",)
-"""Headers of answers for clients that are no page."""
+"""Headers of replies that only programs need, so that no page may read them."""
 
 STANDARD_HEADERS: Final = (
     "Content-Type",
@@ -111,11 +111,11 @@ STANDARD_HEADERS: Final = (
     "Access-Control-Expose-Headers",
     "Access-Control-Max-Age",
 )
-"""Headers of answers that are for browsers and caches: HTTP itself says what they mean, and pages may read them."""
+"""Headers of replies for browsers and caches. HTTP itself defines them, so `docs/api.md` does not list them."""
 
 
 def route_named(name: str) -> Route:
-    """Return the route of a name."""
+    """Return the row with this name; raises StopIteration if there is none."""
     return next(route for route in ROUTES if route.name == name)
 
 
@@ -125,19 +125,19 @@ def path_of(name: str, **parameters: str) -> str:
 
 
 def spoken(name: str, **parameters: str) -> str:
-    """Return a route as a sentence names it: its method and its whole path."""
+    """Return a route as a sentence names it: its method, then its whole path."""
     return f"{route_named(name).method} {path_of(name, **parameters)}"
 
 
 def generation_path(id_: str) -> str:
-    """Return where a generation is looked up."""
+    """Return the path that shows a generation."""
     return path_of("showGeneration", id=id_)
 
 
 def shape_at(path: str, routes: Iterable[Route] = ROUTES) -> str:
-    """Return the shape that answers a path without a route: that of the routes beside it, under the same first segment.
+    """Return the shape for a path without a route: that of a route with the same first segment, otherwise our own.
 
-    A client of another API that tries a path which this service does not have still understands the refusal.
+    So a client of another API that tries a path which this service lacks still understands the refusal.
     """
     for route in routes:
         if path.startswith(f"/{_first_segment(route.path)}/"):

@@ -15,15 +15,13 @@ from imagegen.contracts.text_to_image.parameters import MAX_SEED, MIN_SEED
 from imagegen.errors import BadModelResponse, ContentFiltered
 
 _IMAGE: Final = re.compile(rb'"(?:base64|images)"\s*:\s*\[?\s*"')
+# Stands in the parsed answer where the image was. A NUL cannot stand in base64.
 _CUT: Final = "\x00cut"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """An answer's members, and the first image's base64 if it was cut out before parsing.
-
-    Parsing megabytes of base64 as JSON takes ten times as long as decoding them, so they are not parsed.
-    """
+    """An answer's members, and the first image's base64 if it was cut out before parsing."""
 
     members: Mapping[str, Any] = field(repr=False)
     _cut: memoryview | None = field(repr=False, default=None)
@@ -33,13 +31,15 @@ class Answer:
         """Return an answer that is a JSON object.
 
         Raises:
-            BadModelResponse: it is not.
+            BadModelResponse: the answer is not a JSON object.
         """
+        # Parsing the megabytes of base64 as JSON takes seven times as long as decoding them where they are:
+        # see docs/decisions/0021-reading-answers.md.
         cut = None
         opening = _IMAGE.search(answer)
         if opening is not None:
             start, end = opening.end(), answer.find(b'"', opening.end())
-            # A backslash escapes the quote, or something else that only JSON can read.
+            # Base64 has no backslash. If there is one, only a JSON parser can say where the text ends.
             if end > start and answer.find(b"\\", start, end) < 0:
                 cut = memoryview(answer)[start:end]
                 answer = answer[:start] + json.dumps(_CUT)[1:-1].encode() + answer[end:]
@@ -68,11 +68,14 @@ class Answer:
 
 def seed_of(reported: Any, *, sent: int | None) -> int | None:
     """Return the seed that an answer reports; if that is absent, 0 or not a seed, return the one that was sent."""
+    # An odd seed must not cost an image that was paid. `type`, because to `isinstance` true is an integer.
     is_seed = type(reported) is int and MIN_SEED < reported <= MAX_SEED
     return reported if is_seed else sent
 
 
 def filtered(reason: str, *, seed: int | None) -> ContentFiltered:
     """Return the error for a filtered answer; `reason` is one of the dialect's own words, never the answer's."""
-    drawn = "" if seed is None else f", seed {seed}"
-    return ContentFiltered(f"The model's content filter stopped the image (finish reason {reason}{drawn}).")
+    with_seed = "" if seed is None else f", seed {seed}"
+    return ContentFiltered(
+        f"The model's content filter stopped the image (finish reason {reason}{with_seed})."
+    )

@@ -1,4 +1,4 @@
-"""What every dialect is: a translator for each kind of task, and one function that reads the answers."""
+"""The type of a dialect: a translator for each kind of task, and one function that reads the answers."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ class Translation:
     """A task translated into a dialect.
 
     `ignored` names the parameters that the caller set to other than their default and that have no effect on this
-    model; `approximated` those that are translated into something near. `seed` is the one in the body. Both are in
-    the contract's order.
+    model; `approximated` names those that are translated into something near. Both are in the contract's order. `seed`
+    is the seed in the body.
     """
 
     body: dict[str, Any]
@@ -31,26 +31,26 @@ class Artifact:
 
 
 class ReadArtifacts(Protocol):
-    """How a dialect reads an answer."""
+    """Reads an answer of a dialect."""
 
     def __call__(self, answer: bytes, *, seed: int | None = None) -> tuple[Artifact, ...]:
         """Return the images of an answer to a request that sent `seed`.
 
-        The seed that was sent is reported where the answer has none: in a filtered answer, or as 0.
+        If the answer has no seed, or 0, the seed that was sent counts.
 
         Raises:
             ContentFiltered: a filter stopped the prompt or the image.
-            BadModelResponse: the answer is anything else than images.
+            BadModelResponse: the answer holds no images, or cannot be read.
         """
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Translator:
-    """How one kind of task is put into a family's words.
+    """Translates one kind of task for a family of models.
 
-    `translate` takes the task of its kind. It never fails on a valid one, except with `UnsupportedParameter` where the
-    family has a hard limit of its own. `honours` are the parameters that have an effect, `approximates` those of them
+    `translate` takes a task of its kind. For a valid task it raises nothing but `UnsupportedParameter`, if the family
+    has a hard limit of its own. `honours` names the parameters that have an effect; `approximates` names those of them
     that may be translated into something near.
     """
 

@@ -1,7 +1,7 @@
 """The registry: every model that this service can call, and what is known of it.
 
-A model is data (`Model`) and a dialect, a pair of pure functions in a module of its own. A list entry in
-`cdk.json` names one of three things; `resolve` turns it into a `ModelRef`:
+A model is data (`Model`) with a dialect, which is a module of pure functions. A model entry in `cdk.json` has one of
+three forms; `resolve` turns it into a model reference (`ModelRef`):
 
     stability.stable-image-core-v1:1              the model itself, on demand
     us.stability.stable-image-core-v1:1           a geographic inference profile in front of it
@@ -28,6 +28,7 @@ LifecycleStatus = Literal["active", "legacy", "end_of_life"]
 Host = Literal["on_demand", "profile", "provisioned", "imported", "endpoint"]
 """Where a model runs: on Bedrock, called directly or through a profile, or on the operator's own capacity."""
 
+# Another geography is one more row. `us` is the only one in which a registered model is offered.
 GEOGRAPHIES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {"us": ("us-east-1", "us-east-2", "us-west-2")}
 )
@@ -51,7 +52,7 @@ _KINDS: Final[Mapping[tuple[str, str], Host]] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lifecycle:
-    """When the vendor makes a model legacy and ends it, as announced; `successor` is a registered id."""
+    """The announced dates at which the vendor makes a model legacy and ends it; `successor` is a registered id."""
 
     legacy_at: date | None = None
     end_of_life_at: date | None = None
@@ -68,7 +69,7 @@ class Lifecycle:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Price:
-    """US dollars for one image; `above_50_steps` where the vendor charges by steps."""
+    """In US dollars for one image; `above_50_steps` is set if the vendor charges more for more steps."""
 
     per_image: float
     above_50_steps: float | None = None
@@ -93,7 +94,7 @@ class Model:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelRef:
-    """One entry of a deployment's list: which model, and what to send as `modelId` where."""
+    """A model entry that was resolved: which model it is, what to send as `modelId`, and to which region."""
 
     id: str
     model: Model
@@ -155,6 +156,7 @@ def _sdxl(id_: str, *, on_demand: bool = True) -> Model:
 
 
 MODELS: Final[tuple[Model, ...]] = (
+    # SDXL has ended on Bedrock, and still serves behind an endpoint or an imported model of the operator's own.
     _sdxl("stability.stable-diffusion-xl-v1"),
     _sdxl("stability.stable-diffusion-xl-v1:0", on_demand=False),
     _stable_image(_CORE, "Stable Image Core 1.1", 0.04, dialect=stable_image.CORE, requests_per_minute=90),
@@ -201,6 +203,8 @@ def resolve(entry: str, *, region: str, registry: Mapping[str, Model] = REGISTRY
     Raises:
         ValueError: the entry names no registered model, or cannot be called as one; the message is one sentence.
     """
+    # The id names the dialect, the ARN what is called: an ARN alone does not say which model is behind it
+    # (docs/decisions/0022-entries-of-the-model-list.md).
     base_id, at, arn = entry.partition("@")
     if at:
         return _hosted(entry, arn, _registered(base_id, registry))
@@ -208,6 +212,7 @@ def resolve(entry: str, *, region: str, registry: Mapping[str, Model] = REGISTRY
     if dot and geography in GEOGRAPHIES:
         return _profile(entry, geography, _registered(rest, registry), region)
     model = _registered(entry, registry)
+    # An error and not a warning, because every single call would fail.
     if not model.on_demand:
         raise ValueError(
             f"{entry!r} exists as provisioned throughput only: write {entry}@ followed by the ARN of yours."
@@ -247,6 +252,7 @@ def _hosted(entry: str, arn: str, model: Model) -> ModelRef:
     destinations: tuple[str, ...] = ()
     if match["kind"] == "inference-profile":
         geography, _, behind = match["name"].partition(".")
+        # The name of a geographic profile holds the model's id, so a wrong pair of id and ARN is found here.
         if behind != model.id or geography not in GEOGRAPHIES:
             raise ValueError(f"{entry!r} continues with an inference profile that is not one of {model.id}.")
         destinations = GEOGRAPHIES[geography]

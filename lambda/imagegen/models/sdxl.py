@@ -17,11 +17,9 @@ PROMPT_FILTER: Final = "invalid_prompts"
 
 
 def translate(request: TextToImage) -> Translation:
-    """Return the request's own members.
-
-    Defaults are spelled out, so that the image does not depend on the endpoint's defaults. What has no default
-    (`sampler`, `style_preset`, `extras`, a preset of NONE) is left out.
-    """
+    """Return the task's own members, with the defaults of the contract."""
+    # An endpoint's own defaults may differ from the contract's, so they are spelled out. What has no default
+    # (`sampler`, `style_preset`, `extras`, a preset of NONE) is left out: see docs/decisions/0020-translation.md.
     members = request.parameters()
     if request.clip_guidance_preset == "NONE":
         del members["clip_guidance_preset"]
@@ -38,9 +36,12 @@ def artifacts(answer: bytes, *, seed: int | None = None) -> tuple[Artifact, ...]
     read = Answer.of(answer)
     members = read.members
     succeeded = members.get("result") == "success"
+    # The filter of the prompt answers with status 200 and an error result; no other name is taken for a filter.
     if not succeeded and members.get("name") == PROMPT_FILTER:
         raise filtered(PROMPT_FILTER, seed=seed)
     found = members.get("artifacts")
+    # Artifacts are read before the result is judged, because a filter counts in every form:
+    # see docs/decisions/0021-reading-answers.md.
     images = tuple(_artifact(read, item, sent=seed) for item in found) if isinstance(found, list) else ()
     if not succeeded:
         raise BadModelResponse("The model did not answer that it succeeded.")

@@ -25,7 +25,7 @@ from imagegen.models.answers import Answer, filtered, seed_of
 from imagegen.models.dialect import Artifact, Dialect, Translation, Translator
 
 MAX_TEXT_LENGTH: Final = 10_000
-"""Characters in `prompt` and in `negative_prompt`."""
+"""The most characters in `prompt`, and in `negative_prompt`."""
 
 LARGEST_WEIGHT: Final = 10.0
 """Greater weights are sent as this one. Stability documents weights of 0 to 1."""
@@ -76,7 +76,7 @@ _STOPS: Final = (".", ",", ";", ":", "!", "?", "…", "。", "、")
 
 
 def translate(request: TextToImage, *, max_seed: int, has_mode: bool) -> Translation:
-    """Return the request in this family's words.
+    """Return the task in this family's words.
 
     A seed above the model's bound is sent as the bound and named as ignored.
 
@@ -86,13 +86,17 @@ def translate(request: TextToImage, *, max_seed: int, has_mode: bool) -> Transla
     approximated = request.beyond_default(("height", "width", "style_preset"))
     if any(prompt.weight not in _EXACT_WEIGHTS for prompt in request.text_prompts):
         approximated.add("text_prompts")
+    # Only what differs from the default: otherwise most replies would list it, and nobody would read the list.
     ignored = request.beyond_default(_WITHOUT_EFFECT)
+    # One seed in four billion: better sent as the nearest one than refused.
     if request.seed > max_seed:
         ignored.add("seed")
+    # A text of spaces has no influence, so it is left out as a weight of 0 is.
     visible = [prompt for prompt in request.text_prompts if prompt.text.strip()]
     positive = [words for prompt in visible if (words := _weighted(prompt))]
     if request.style_preset is not None:
         positive.append(STYLE_WORDS[request.style_preset])
+    # Without weights, because `(words:weight)` is documented for `prompt` only.
     negative = [prompt.text for prompt in visible if prompt.weight < 0]
     body: dict[str, Any] = {
         "prompt": _joined(positive),
@@ -150,8 +154,10 @@ def artifacts(answer: bytes, *, seed: int | None = None) -> tuple[Artifact, ...]
     members = read.members
     reported = members.get("seeds")
     seeds = [seed_of(number, sent=seed) for number in reported] if isinstance(reported, list) else []
+    # Reasons come before images: one filtered image makes the whole answer filtered, and null is the word for success.
     for reason in _listed(members.get("finish_reasons")):
         if isinstance(reason, str) and reason.startswith(_FILTER_REASON):
+            # The model's own text may quote the prompt, so only a known reason is repeated.
             raise filtered(reason if reason in _FILTERS else _FILTER_REASON, seed=seeds[0] if seeds else seed)
         if reason is not None:
             raise BadModelResponse("The model answered that inference failed.")
@@ -159,8 +165,8 @@ def artifacts(answer: bytes, *, seed: int | None = None) -> tuple[Artifact, ...]
     if not images:
         raise BadModelResponse("The model's answer has no images.")
     return tuple(
-        Artifact(image=read.image(image), seed=drawn)
-        for image, drawn in zip(images, chain(seeds, repeat(seed)), strict=False)
+        Artifact(image=read.image(image), seed=reported_seed)
+        for image, reported_seed in zip(images, chain(seeds, repeat(seed)), strict=False)
     )
 
 
@@ -184,6 +190,7 @@ def _dialect(*, max_seed: int, has_mode: bool) -> Dialect:
     )
 
 
+# The bounds and the field `mode` differ by model: Bedrock user guide, "Stability AI models".
 CORE: Final = _dialect(max_seed=MAX_SEED, has_mode=False)
 ULTRA: Final = _dialect(max_seed=MAX_SEED, has_mode=True)
 SD35_LARGE: Final = _dialect(max_seed=MAX_CHOSEN_SEED, has_mode=True)

@@ -56,7 +56,7 @@ WORDS = {
     "season": "one of spring, autumn",
     "notes": "an object",
     "leaves": "an array of 1 to 10 items",
-    "leaf": "an object with colour and, if wanted, veins",
+    "leaf": "an object with colour and, optionally, veins",
     "bark": "rough",
 }
 
@@ -101,7 +101,7 @@ def test_errors_are_worded_by_the_body_that_they_are_of() -> None:
         "alive": "must be true or false",
         "season": "must be one of spring, autumn",
         "leaves[0].colour": "must be one of green, brown",
-        "leaves[1]": "must be an object with colour and, if wanted, veins",
+        "leaves[1]": "must be an object with colour and, optionally, veins",
     }
 
 

@@ -18,7 +18,7 @@ from tests.support.fakes import world
 if TYPE_CHECKING:
     from imagegen.contracts.generation_request import GenerationRequest
     from imagegen.http.compat import RouteFunction
-    from imagegen.http.reply import Answer
+    from imagegen.http.reply import Reply
     from imagegen.http.request import Request
 
 
@@ -35,14 +35,14 @@ class Parrot:
         """One route."""
         return {"repeat": self.repeat}
 
-    def repeat(self, request: Request, voice: str, word: str) -> Answer:
+    def repeat(self, request: Request, voice: str, word: str) -> Reply:
         """Say it."""
         members = request.members(request.route.max_body)
-        return reply.answer(200, {"voice": voice, "word": word, "members": members})
+        return reply.json_reply(200, {"voice": voice, "word": word, "members": members})
 
-    def problem(self, error: ImagegenError, _: Request) -> Answer:
+    def problem(self, error: ImagegenError, _: Request) -> Reply:
         """Say what is wrong."""
-        return reply.answer(error.kind.status, error.kind.code)
+        return reply.json_reply(error.kind.status, error.kind.code)
 
 
 PARROT = Route(method="POST", path="/parrot/{voice}/{word}", name="repeat", shape="parrot", max_body=20)

@@ -8,7 +8,7 @@ import pytest
 
 from imagegen.errors import NotFound
 from imagegen.http import reply
-from imagegen.http.reply import Answer, error_headers
+from imagegen.http.reply import Reply, error_headers
 from tests.support.events import event, received
 
 
@@ -33,8 +33,8 @@ def test_each_fact_of_an_error_is_one_header(facts: dict[str, Any], headers: dic
 
 def test_an_answer_is_compact_json() -> None:
     """With the type that it is said to have."""
-    made = reply.answer(200, {"a": [1, None]}, content_type="application/x+json", headers={"Seed": "1"})
-    assert made == Answer(
+    made = reply.json_reply(200, {"a": [1, None]}, content_type="application/x+json", headers={"Seed": "1"})
+    assert made == Reply(
         status=200, body='{"a":[1,null]}', content_type="application/x+json", headers={"Seed": "1"}
     )
 
@@ -42,7 +42,7 @@ def test_an_answer_is_compact_json() -> None:
 @pytest.mark.parametrize("varies", [True, False])
 def test_every_answer_has_its_request_and_is_not_kept(*, varies: bool) -> None:
     """And says so if it depends on the page that asks."""
-    made = reply.response(Answer(status=204), received(event("GET", "/models")), varies=varies)
+    made = reply.response(Reply(status=204), received(event("GET", "/models")), varies=varies)
     vary = {"Vary": "Origin"} if varies else {}
     assert made.headers == {"X-Request-Id": "req-1", "Cache-Control": "no-store", **vary}
     assert (made.status_code, made.body, made.content_type) == (204, "", None)
@@ -50,7 +50,7 @@ def test_every_answer_has_its_request_and_is_not_kept(*, varies: bool) -> None:
 
 def test_an_answers_own_headers_win() -> None:
     """One may be kept by caches after all."""
-    own = Answer(status=200, body=b"x", content_type="image/png", headers={"Cache-Control": "public"})
+    own = Reply(status=200, body=b"x", content_type="image/png", headers={"Cache-Control": "public"})
     made = reply.response(own, received(event("GET", "/models")), varies=False)
     assert made.headers["Cache-Control"] == "public"
     assert (made.body, made.content_type) == (b"x", "image/png")

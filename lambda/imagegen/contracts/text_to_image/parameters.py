@@ -1,7 +1,7 @@
-"""The Diffusion 1.0 text-to-image contract as plain data: its limits, and one valid request.
+"""The Diffusion 1.0 text-to-image contract as plain data: its limits, and the task.
 
-The limits follow the Amazon Bedrock user guide, "Diffusion 1.0 text to image". Two bounds are ours, where the
-guide names none: at most 10 prompts, and prompt weights that are finite numbers.
+The limits follow the Amazon Bedrock user guide, "Diffusion 1.0 text to image". Where the
+guide names no bound, two are our own: at most 10 prompts, and finite weights.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Final, Self
 MIN_PROMPTS: Final = 1
 MAX_PROMPTS: Final = 10
 MAX_PROMPT_LENGTH: Final = 2000
-"""Code points in one prompt's text."""
+"""The most code points in one prompt's text."""
 
 MIN_CFG_SCALE: Final = 0.0
 MAX_CFG_SCALE: Final = 35.0
@@ -21,6 +21,7 @@ MIN_STEPS: Final = 10
 MAX_STEPS: Final = 150
 MIN_SEED: Final = 0
 MAX_SEED: Final = 4_294_967_295
+# One less than the contract's bound, because Stable Diffusion 3.5 Large takes no greater seed.
 MAX_CHOSEN_SEED: Final = 4_294_967_294
 """The service chooses seeds in 1…this, which every enabled model accepts."""
 
@@ -98,11 +99,11 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextToImage:
-    """One valid request, defaults filled in; `seed` 0 means that the service chooses one."""
+    """One valid task, defaults filled in; `seed` 0 means that the service chooses one."""
 
     kind: ClassVar[str] = "text_to_image"
     content_type: ClassVar[str] = "image/png"
-    """What the models are asked to answer with."""
+    """The media type that the models are asked for."""
 
     text_prompts: tuple[Prompt, ...]
     width: int = 1024
@@ -117,7 +118,7 @@ class TextToImage:
     extras: Mapping[str, Any] = field(default_factory=dict)
 
     def parameters(self) -> dict[str, Any]:
-        """Return the request as the contract's JSON object, without members that are unset."""
+        """Return the task as the contract's JSON object, without members that are unset."""
         members: dict[str, Any] = {
             "text_prompts": [{"text": prompt.text, "weight": prompt.weight} for prompt in self.text_prompts],
             "height": self.height,
@@ -134,11 +135,11 @@ class TextToImage:
         return {name: value for name, value in members.items() if value is not None}
 
     def with_seed(self, seed: int) -> Self:
-        """Return the same request with another seed."""
+        """Return the same task with another seed."""
         return replace(self, seed=seed)
 
     def emptied(self) -> Self:
-        """Return a request of this kind without anything that the caller wrote."""
+        """Return a task of this kind without anything that the caller wrote."""
         return type(self)(text_prompts=())
 
     def beyond_default(self, names: Iterable[str]) -> set[str]:

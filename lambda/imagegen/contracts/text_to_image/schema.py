@@ -1,8 +1,8 @@
 """Reads the body of our own route: returns a valid `GenerationRequest`, or raises an error that names each wrong field.
 
-Only pydantic and the OpenAPI document use the models of this module; `parse` returns plain dataclasses. A
-request with unknown *and* invalid fields is `unknown_parameter`, since a misspelt name often explains the rest; its
-`errors` list both, the unknown ones first. Messages say what is allowed and never quote a value.
+Only pydantic and the OpenAPI document use the models of this module; `parse` returns plain dataclasses. A request with
+unknown *and* invalid fields is `unknown_parameter`; its `errors` list both, the unknown ones first. Messages say what
+is allowed and never quote a value.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from imagegen.errors import FieldError
 MAX_MODEL_LENGTH: Final = 256
 
 _PAIRS: Final = ", ".join(f"{width}x{height}" for width, height in parameters.SIZES)
+# Says in JSON Schema what `_size_errors` checks by hand: both sides or none, and only the nine pairs.
 _SIZE_RULE: Final[dict[str, Any]] = {
     "anyOf": [
         {"properties": {"width": False, "height": False}},
@@ -97,6 +98,7 @@ class PromptBody(BaseModel):
     ] = 1.0
 
 
+# A default of None would be published, and a client that sent it would be refused; so `_optional` removes it.
 class RequestBody(BaseModel):
     """An image to make: the parameters of the Diffusion 1.0 contract, and three of this service."""
 
@@ -240,6 +242,7 @@ def parse(members: dict[str, Any]) -> GenerationRequest:
         UnknownParameter: at least one name is not part of the contract.
         InvalidParameter: a value is missing, of another type or outside its range.
     """
+    # Checked on the members as sent, because the defaults of the model would hide that one side is missing.
     size_errors = _size_errors(members)
     try:
         body = RequestBody.model_validate(members)
@@ -249,7 +252,7 @@ def parse(members: dict[str, Any]) -> GenerationRequest:
     if size_errors:
         raise refusal(invalid=size_errors)
     task = TextToImage(
-        # Adding zero turns -0.0 into 0.0: one meaning, one fingerprint.
+        # Adding zero turns -0.0 into 0.0, so that the two have one fingerprint.
         text_prompts=tuple(Prompt(text=p.text, weight=p.weight + 0.0) for p in body.text_prompts),
         width=body.width,
         height=body.height,
@@ -270,10 +273,12 @@ def _size_errors(members: Mapping[str, Any]) -> list[FieldError]:
     if len(sides) == 1:
         missing = "height" if "width" in sides else "width"
         return [FieldError(field=missing, message=f"is also required; the pairs width x height are {_PAIRS}")]
+    # A side of another type has its own error already. `type`, because to `isinstance` true is an integer.
     if not sides or any(type(side) is not int for side in sides.values()):
         return []
     if (sides["width"], sides["height"]) in parameters.SIZES:
         return []
+    # Blame the side that is in no pair at all; if each is in some pair, blame both.
     wrong = [name for name, side in sides.items() if all(side not in pair for pair in parameters.SIZES)]
     message = f"must make one of the pairs width x height: {_PAIRS}"
     return [FieldError(field=name, message=message) for name in wrong or sides]

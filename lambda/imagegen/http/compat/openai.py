@@ -35,7 +35,7 @@ from imagegen.generations.history import History
 from imagegen.generations.submit import Submission, Submitter
 from imagegen.http import reply
 from imagegen.http.compat import RouteFunction, read_inline
-from imagegen.http.reply import Answer, error_headers
+from imagegen.http.reply import Reply, error_headers
 from imagegen.http.request import Request
 from imagegen.models.registry import ModelRef
 
@@ -58,6 +58,7 @@ Quality = Literal["auto", "standard", "hd", "low", "medium", "high", "xhigh", "m
 Style = Literal["vivid", "natural"]
 ResponseFormat = Literal["url", "b64_json"]
 
+# Says in JSON Schema what `parse` checks by hand.
 _ONE_IN_BASE64: Final[dict[str, Any]] = {
     "anyOf": [
         {"properties": {"response_format": {"enum": ["url", None]}}},
@@ -71,9 +72,12 @@ class ImagesBody(BaseModel):
 
     model_config = ConfigDict(
         strict=True,
+        # Fields of newer clients are refused by name: see docs/decisions/0050-other-peoples-shapes.md.
         extra="forbid",
         frozen=True,
+        # pydantic's own message would otherwise quote the prompt.
         hide_input_in_errors=True,
+        # Built by the first request that needs it, so that a cold start for another route does not wait.
         defer_build=True,
         title="OpenAIImagesRequest",
         json_schema_extra={
@@ -94,14 +98,14 @@ class ImagesBody(BaseModel):
         default=None,
         ge=1,
         le=MAX_IMAGES,
-        description="How many images, each a generation of its own; 1 with `b64_json`. The answer has those that "
+        description="How many images, each a generation of its own; 1 with `b64_json`. The reply has those that "
         "succeeded.",
         examples=[1],
     )
     size: Size | None = Field(default=None, description="`auto` is 1024x1024.", examples=["1344x768"])
     quality: Quality | None = Field(default=None, description="Accepted; has no effect.")
     style: Style | None = Field(
-        default=None, description="`vivid` is the style preset `enhance`, `natural` is none."
+        default=None, description="`vivid` is the style preset `enhance`, `natural` is no preset."
     )
     response_format: ResponseFormat | None = Field(
         default=None, description="A presigned URL, or the image itself in base64."
@@ -161,8 +165,8 @@ class ImagesRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Picture:
-    """One image of an answer: its presigned URL, or its bytes."""
+class ReplyImage:
+    """One image of a reply: its presigned URL, or its bytes."""
 
     url: str = ""
     png: bytes | None = None
@@ -178,36 +182,39 @@ class OpenAI:
 
     @property
     def functions(self) -> Mapping[str, RouteFunction]:
-        """What answers each route, by its name."""
+        """The function of each route, by the route's name."""
         return {"createOpenAIImages": self.create_images}
 
-    def create_images(self, request: Request) -> Answer:
+    def create_images(self, request: Request) -> Reply:
         """Make up to ten images, each a generation of its own."""
         owner, key = request.owner, request.idempotency_key
-        asked = parse(request.members(request.route.max_body))
+        wanted = parse(request.members(request.route.max_body))
         made = batch.submit_batch(
             self.submitter,
             self.history,
-            asked.request,
-            images=asked.images,
+            wanted.request,
+            images=wanted.images,
             owner=owner,
             key=key,
             deadline=request.deadline,
         )
-        pictures = [self._picture(one, in_base64=asked.in_base64) for one in made]
+        images = [self._reply_image(one, in_base64=wanted.in_base64) for one in made]
+        # If one of the images is new, so is the reply.
         headers = reply.REPLAYED if all(one.replayed for one in made) else {}
-        return reply.answer(200, answer(pictures, created_at=made[0].generation.created_at), headers=headers)
+        return reply.json_reply(
+            200, images_body(images, created_at=made[0].generation.created_at), headers=headers
+        )
 
-    def problem(self, error: ImagegenError, _: Request) -> Answer:
+    def problem(self, error: ImagegenError, _: Request) -> Reply:
         """Return an error in OpenAI's shape."""
         headers = {**error_headers(error), **problem_headers(error)}
-        return reply.answer(error.kind.status, problem(error), headers=headers)
+        return reply.json_reply(error.kind.status, problem(error), headers=headers)
 
-    def _picture(self, submission: Submission, *, in_base64: bool) -> Picture:
+    def _reply_image(self, submission: Submission, *, in_base64: bool) -> ReplyImage:
         if in_base64:
             png, _ = read_inline(self.history, submission.generation)
-            return Picture(png=png)
-        return Picture(url=self.history.url(submission.generation).url)
+            return ReplyImage(png=png)
+        return ReplyImage(url=self.history.url(submission.generation).url)
 
 
 def parse(members: dict[str, Any]) -> ImagesRequest:
@@ -231,6 +238,7 @@ def parse(members: dict[str, Any]) -> ImagesRequest:
         text_prompts=(Prompt(text=body.prompt),),
         width=width,
         height=height,
+        # `cinematic` or `photographic` would turn a line drawing into a film or a photograph: decision 50.
         style_preset="enhance" if body.style == "vivid" else None,
     )
     model = None if body.model == ANY_MODEL else body.model
@@ -239,13 +247,13 @@ def parse(members: dict[str, Any]) -> ImagesRequest:
     )
 
 
-def answer(pictures: Sequence[Picture], *, created_at: datetime) -> OpenAIImagesBody:
+def images_body(images: Sequence[ReplyImage], *, created_at: datetime) -> OpenAIImagesBody:
     """Return the body of a 200."""
     return {
         "created": int(created_at.timestamp()),
         "data": [
-            {"url": picture.url} if picture.png is None else {"b64_json": b64encode(picture.png).decode()}
-            for picture in pictures
+            {"url": image.url} if image.png is None else {"b64_json": b64encode(image.png).decode()}
+            for image in images
         ],
     }
 
@@ -265,7 +273,7 @@ def problem(error: ImagegenError) -> OpenAIErrorBody:
 def problem_headers(error: ImagegenError) -> dict[str, str]:
     """Return the header that keeps OpenAI's clients from repeating a request that may have been paid.
 
-    By themselves they repeat every 409, 429 and 5xx; `x-should-retry` overrules that.
+    By themselves these clients repeat every 409, 429 and 5xx. `X-Should-Retry` overrules that.
     """
     return {"X-Should-Retry": "true" if error.kind.retryable else "false"}
 

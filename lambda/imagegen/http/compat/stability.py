@@ -1,7 +1,7 @@
 """Stability's shape: its v1 REST API, translated into our contract and back.
 
 See Stability's "REST API v1", `text-to-image` and `engines/list`. The body is the Diffusion 1.0 contract's own, which
-Bedrock took over from it; the engine stands in the path.
+Bedrock took over from it. The path names the engine.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from imagegen.generations.history import History
 from imagegen.generations.submit import Submitter
 from imagegen.http import reply, surface
 from imagegen.http.compat import RouteFunction, read_inline
-from imagegen.http.reply import Answer, error_headers
+from imagegen.http.reply import Reply, error_headers
 from imagegen.http.request import Request
 from imagegen.models.registry import ModelRef
 
@@ -40,7 +40,9 @@ class StabilityArtifactBody(TypedDict):
     """One image."""
 
     base64: Annotated[str, Field(description="The PNG in base64.")]
-    finishReason: Annotated[Literal["SUCCESS"], Field(description="A filtered image is an error here.")]
+    finishReason: Annotated[
+        Literal["SUCCESS"], Field(description="Always SUCCESS: a filtered image is an error here.")
+    ]
     seed: Annotated[
         int,
         Field(
@@ -70,7 +72,7 @@ class StabilityEngineBody(TypedDict):
 class StabilityErrorBody(TypedDict):
     """Any failure, in Stability's shape."""
 
-    id: Annotated[str, Field(description="The request's id, which finds it in the service's logs.")]
+    id: Annotated[str, Field(description="The id of this request in the service's logs.")]
     name: Annotated[str, Field(description="Stability's name of the error.", examples=["bad_request"])]
     message: Annotated[str, Field(description="One sentence for people, and the service's code.")]
 
@@ -85,18 +87,18 @@ class Stability:
 
     @property
     def functions(self) -> Mapping[str, RouteFunction]:
-        """What answers each route, by its name."""
+        """The function of each route, by the route's name."""
         return {"createStabilityImage": self.create_image, "listStabilityEngines": self.list_engines}
 
-    def create_image(self, request: Request, engine_id: str) -> Answer:
-        """Make one image, answered in JSON or as a PNG."""
+    def create_image(self, request: Request, engine_id: str) -> Reply:
+        """Make one image and return it, in JSON or as a PNG."""
         owner, key = request.owner, request.idempotency_key
         model = model_of(engine_id, self.models)
-        asked = parse(request.members(request.route.max_body), model=model)
+        generation_request = parse(request.members(request.route.max_body), model=model)
         submission = self.submitter.submit(
-            asked,
+            generation_request,
             owner=owner,
-            fingerprint=fingerprint(asked),
+            fingerprint=fingerprint(generation_request),
             key=key,
             asynchronous=False,
             deadline=request.deadline,
@@ -104,18 +106,18 @@ class Stability:
         png, image = read_inline(self.history, submission.generation)
         headers = reply.REPLAYED if submission.replayed else {}
         if not wants_png(request.header("Accept")):
-            return reply.answer(200, answer(png, image), headers=headers)
+            return reply.json_reply(200, artifacts_body(png, image), headers=headers)
         headers = {**headers, **png_headers(image)}
-        return Answer(status=200, body=png, content_type=image.content_type, headers=headers)
+        return Reply(status=200, body=png, content_type=image.content_type, headers=headers)
 
-    def list_engines(self, _: Request) -> Answer:
-        """List what the path may name."""
-        return reply.answer(200, engines(self.models))
+    def list_engines(self, _: Request) -> Reply:
+        """Return the engines that the path may name."""
+        return reply.json_reply(200, engines(self.models))
 
-    def problem(self, error: ImagegenError, request: Request) -> Answer:
+    def problem(self, error: ImagegenError, request: Request) -> Reply:
         """Return an error in Stability's shape."""
         body = problem(error, request_id=request.request_id)
-        return reply.answer(error.kind.status, body, headers=error_headers(error))
+        return reply.json_reply(error.kind.status, body, headers=error_headers(error))
 
 
 def model_of(engine_id: str, refs: Iterable[ModelRef]) -> str | None:
@@ -124,13 +126,14 @@ def model_of(engine_id: str, refs: Iterable[ModelRef]) -> str | None:
     Raises:
         NotFound: there is no such engine here.
     """
+    # The id of a model has a colon, which clients may send as %3A.
     engine = unquote(engine_id)
     if engine == SDXL_ENGINE:
         return None
     if engine in {ref.id for ref in refs}:
         return engine
     listed = surface.spoken("listStabilityEngines")
-    raise errors.NotFound(f"The specified engine was not found; {listed} has those that are.")
+    raise errors.NotFound(f"The specified engine was not found; {listed} lists the known engines.")
 
 
 def parse(members: dict[str, Any], *, model: str | None) -> GenerationRequest:
@@ -147,15 +150,14 @@ def parse(members: dict[str, Any], *, model: str | None) -> GenerationRequest:
 
 
 def wants_png(accept: Sequence[str]) -> bool:
-    """Tell whether the first media type of `Accept` is `image/png`; anything else is answered in JSON.
-
-    API Gateway also goes by the first one when it decides whether an answer is binary.
-    """
+    """Say whether the first media type of `Accept` is `image/png`; any other gets JSON."""
+    # API Gateway also goes by the first one when it decides whether a reply is binary, and would ignore the result of a
+    # full negotiation: see docs/decisions/0050-other-peoples-shapes.md.
     first = ",".join(accept).split(",")[0].split(";")[0]
     return first.strip(" \t").lower() == "image/png"
 
 
-def answer(png: bytes, image: StoredImage) -> StabilityArtifactsBody:
+def artifacts_body(png: bytes, image: StoredImage) -> StabilityArtifactsBody:
     """Return the body of a 200 in JSON."""
     return {
         "artifacts": [
@@ -165,7 +167,7 @@ def answer(png: bytes, image: StoredImage) -> StabilityArtifactsBody:
 
 
 def png_headers(image: StoredImage) -> dict[str, str]:
-    """Return what goes with the bytes of a PNG."""
+    """Return the headers that go with the bytes of a PNG."""
     return {"Finish-Reason": "SUCCESS", "Seed": str(image.seed)}
 
 

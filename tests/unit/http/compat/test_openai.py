@@ -160,8 +160,8 @@ def test_a_name_that_is_no_text_is_an_invalid_body() -> None:
 def test_an_answer_has_urls_or_base64() -> None:
     """`created` is the Unix time of the first."""
     created_at = datetime(2026, 11, 3, 9, 21, 7, 900_000, tzinfo=UTC)
-    pictures = [openai.Picture(url="https://a"), openai.Picture(png=b"\x89PNG")]
-    assert openai.answer(pictures, created_at=created_at) == {
+    images = [openai.ReplyImage(url="https://a"), openai.ReplyImage(png=b"\x89PNG")]
+    assert openai.images_body(images, created_at=created_at) == {
         "created": 1793697667,
         "data": [{"url": "https://a"}, {"b64_json": "iVBORw=="}],
     }

@@ -79,7 +79,7 @@ def test_bytes_are_answered_where_png_comes_first(accept: list[str], *, png: boo
 
 def test_an_answer_has_one_artifact_in_base64() -> None:
     """And the headers say the same of bytes."""
-    assert stability.answer(b"\x89PNG", IMAGE) == {
+    assert stability.artifacts_body(b"\x89PNG", IMAGE) == {
         "artifacts": [{"base64": "iVBORw==", "finishReason": "SUCCESS", "seed": 3407}]
     }
     assert stability.png_headers(IMAGE) == {"Finish-Reason": "SUCCESS", "Seed": "3407"}
