@@ -1,4 +1,4 @@
-# Every target does its own set-up inside the checkout; `make demo` and `make test` are all that a fresh machine needs.
+# Every target first installs what it needs into the checkout, so a fresh clone can start with `make demo`.
 .DEFAULT_GOAL := help
 .PHONY: help set-up demo quick test check up down status synth deploy destroy bench openapi lock clean
 
@@ -27,7 +27,7 @@ quick: set-up ## unit, api and architecture tests without the slow ones, in unde
 test: set-up ## the whole test suite
 	@$(TESTS)
 
-check: set-up ## the gate: lint, format, types, then what `make test` does
+check: set-up ## lint, format check and types, then the whole test suite
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
 	@.venv/bin/mypy
@@ -40,11 +40,11 @@ down: ## stop the local service and remove its files
 	@if [ -e .local ]; then sh tools/set_up.sh; fi
 	@if $(PYTHON) -c "" 2>/dev/null; then $(PYTHON) -m local down; else echo "Nothing is set up here, so nothing runs."; fi
 
-status: set-up ## what the local service is and where it listens
+status: set-up ## where the local service listens, and its API keys
 	@$(PYTHON) -m local status
 
 synth: set-up ## the CloudFormation templates of STAGE (dev), into cdk.out/; needs no account
-	@rm -rf cdk.out # what another stage left there is not this one's
+	@rm -rf cdk.out # another stage may have left its templates there
 	@$(CDK) synth --quiet -c stage=$(STAGE)
 
 deploy: set-up ## deploy STAGE (dev) into the AWS account of your credentials
@@ -56,7 +56,7 @@ destroy: set-up ## remove STAGE (dev) from that account
 bench: set-up ## measure the local service and print the table
 	@PYTHONPATH=lambda $(PYTHON) -m benchmarks
 
-openapi: set-up ## write lambda/imagegen/http/openapi.json anew
+openapi: set-up ## write lambda/imagegen/http/openapi.json from the code
 	@PYTHONPATH=lambda $(PYTHON) -m apidoc
 
 lock: set-up ## resolve every pinned list of packages again

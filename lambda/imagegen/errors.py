@@ -110,7 +110,7 @@ class UnsupportedMediaType(CallerError):
 
 
 class PayloadTooLarge(CallerError):
-    """The body is longer than any valid request."""
+    """The body is longer than this route accepts."""
 
     kind = _kind("payload_too_large", 413, "The body is too large")
 
@@ -134,25 +134,25 @@ class UnsupportedParameter(CallerError):
 
 
 class UnknownModel(CallerError):
-    """The model asked for is not enabled in this deployment."""
+    """The request names a model that is not enabled in this deployment."""
 
     kind = _kind("unknown_model", 400, "The model is not enabled here")
 
 
 class Unauthorized(CallerError):
-    """The request carries no principal that the gateway verified."""
+    """The gateway verified neither an API key nor a signature."""
 
     kind = _kind("unauthorized", 401, "Authentication is required")
 
 
 class Forbidden(CallerError):
-    """The gateway refused the principal."""
+    """The gateway refused the API key or the signature."""
 
     kind = _kind("forbidden", 403, "Access is denied")
 
 
 class NotFound(CallerError):
-    """Nothing of that name exists for this caller."""
+    """There is no such path, or the caller has no such generation."""
 
     kind = _kind("not_found", 404, "Not found")
 
@@ -200,7 +200,7 @@ class QuotaExceeded(WaitError):
 
 
 class ModelThrottled(WaitError):
-    """Bedrock refused the call for its rate; certainly unbilled."""
+    """Bedrock takes no more calls at the moment; certainly unbilled."""
 
     kind = _kind("model_throttled", 503, "The model is busy", retryable=True)
 
@@ -224,7 +224,7 @@ class Misconfigured(OperatorError):
 
 
 class OutcomeUnknown(ServiceError):
-    """The call ended without an answer, so it may have been paid. It is never repeated silently."""
+    """The call to the model ended without an answer, so it may have been paid."""
 
     kind = _kind("outcome_unknown", 502, "The outcome is unknown", paid="maybe")
 
@@ -236,19 +236,19 @@ class ModelTimeout(ServiceError):
 
 
 class BadModelResponse(ServiceError):
-    """The model answered something that is not an image of its contract."""
+    """The model's answer does not hold a usable image."""
 
     kind = _kind("bad_model_response", 502, "The model's answer cannot be used", paid="maybe")
 
 
 class StoreFailed(ServiceError):
-    """The image was made and could not be stored before the deadline."""
+    """The image was made but could not be stored in time."""
 
     kind = _kind("store_failed", 502, "The image could not be stored", paid="yes")
 
 
 class InternalError(ServiceError):
-    """A defect of ours; the request id finds it in the logs."""
+    """The service has a defect, or a store did not respond; the logs say more under the request id."""
 
     # Unbilled: a defect that strikes after the call was granted becomes an OutcomeUnknown (`generations/attempts.py`).
     kind = _kind("internal_error", 500, "Something went wrong on our side")

@@ -263,9 +263,9 @@ def _skyline(canvas: Canvas, *, base: int, near: float) -> tuple[Plane, Plane]:
         )
         span = slice(max(0, left), max(0, left + wide))
         ridge[span] = base - tall
-        if rng.random() < 0.3:  # noqa: PLR2004 - so many have a narrower top
+        if rng.random() < 0.3:  # noqa: PLR2004 - the part with a narrower top
             ridge[max(0, left + wide // 4) : max(0, left + 3 * wide // 4)] -= tall * 0.08
-        if rng.random() < 0.16:  # noqa: PLR2004 - so many have a mast
+        if rng.random() < 0.16:  # noqa: PLR2004 - the part with a mast
             mast = max(0, left + wide // 2)
             ridge[mast : mast + 2] -= tall * 0.22
         number += 1

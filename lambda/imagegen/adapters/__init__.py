@@ -1,1 +1,1 @@
-"""The ports' real sides: one module a vendor service, none of which knows another."""
+"""Implements the ports: one module for each vendor service, none of which imports another."""

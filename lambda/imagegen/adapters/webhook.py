@@ -184,7 +184,7 @@ def _status(connection: socket.socket, *, ends_at: float) -> int:
         line += part
     found = _STATUS_LINE.match(line)
     if found is None:
-        raise ValueError("The receiver did not answer in HTTP.")
+        raise ValueError("The receiver's response is not HTTP.")
     return int(found[1])
 
 

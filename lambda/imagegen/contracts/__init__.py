@@ -1,1 +1,1 @@
-"""What a caller may ask, and how a request that breaks the contract is refused."""
+"""The contracts: what a caller may ask for, and how a request that breaks a contract is refused."""

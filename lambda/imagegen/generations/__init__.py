@@ -1,1 +1,1 @@
-"""What the service promises about a generation: made once, paid at most once, kept, and found again."""
+"""Keeps the promises about a generation: it is made once, paid at most once, stored, and found again."""

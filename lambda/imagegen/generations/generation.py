@@ -197,6 +197,8 @@ class Generation:
 
     def start(self, moment: Moment, *, lease: timedelta, max_paid_attempts: int) -> Generation:
         """Grant one call to the model; the write of this version is what makes the call legal."""
+        # Counted before the call, so that a crash in between cannot pay twice:
+        # see docs/decisions/0003-a-state-machine-not-an-idempotency-helper.md.
         self._require("queued")
         if self.paid_attempts >= max_paid_attempts:
             raise IllegalTransition(f"{self.id} has no attempt left")

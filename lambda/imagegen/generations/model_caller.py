@@ -89,6 +89,7 @@ class ModelCaller:
             ModelRetired: no model that may serve the request is alive; unbilled.
             ImagegenError: the errors of the adapter and the dialect; each says whether the call may have been paid.
         """
+        # Whichever model is available first serves: see docs/decisions/0002-keep-the-contract-not-the-model.md.
         retired: ModelRetired | None = None
         for ref in self._living(request):
             translation = self._translate(ref, request)
@@ -101,7 +102,7 @@ class ModelCaller:
                 retired = exc
                 continue
             artifact = _only(ref, answer, translation)
-            # A seed of 0 would say "chosen by the model", and nobody could make the image again.
+            # The model may not report its seed. Without one nobody could make the image again.
             seed = artifact.seed or translation.seed
             return ModelImage(ref=ref, content=artifact.image, seed=seed, ignored=translation.ignored)
         raise self._all_retired(request) from retired

@@ -194,6 +194,8 @@ class Observer(Protocol):
         ...
 
 
+# Only the parts of `generations/` use several of these:
+# see docs/decisions/0006-only-generations-talks-to-several-ports.md.
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ports:
     """All ports of one deployment; `wiring.assemble` gives each part those that it needs."""

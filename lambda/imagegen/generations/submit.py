@@ -113,8 +113,8 @@ class Submitter:
         try:
             return self.ledger.write(draft, replacing=replacing)
         except errors.InternalError as exc:
-            # If the record was written after all, the sweep queues it, and a worker pays for it. A synchronous record
-            # has no call to a model without this request.
+            # If the record was written after all, the sweep sends its message, and a worker pays for it. A
+            # synchronous record has no call to a model without this request.
             if draft.asynchronous:
                 raise errors.OutcomeUnknown("The job may have been queued nevertheless.") from exc
             raise

@@ -1,1 +1,1 @@
-"""The HTTP contract: requests in, answers out."""
+"""The HTTP API: reads requests and writes replies."""

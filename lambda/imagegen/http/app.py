@@ -233,6 +233,7 @@ class OwnRoutes:
     def _check_webhook(self, url: str | None, *, asynchronous: bool) -> None:
         if url is None:
             return
+        # See docs/decisions/0005-webhooks-belong-to-asynchronous-requests.md.
         if not self.services.webhooks:
             raise errors.invalid("webhook_url", "is not enabled in this deployment")
         if not asynchronous:

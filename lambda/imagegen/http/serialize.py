@@ -64,6 +64,7 @@ IgnoredParameters = Annotated[
 ]
 
 
+# One TypedDict for each reply, and no pydantic model beside it: see docs/decisions/0053-replies-are-typeddicts.md.
 class ArtifactBody(TypedDict):
     """One image: where it can be downloaded, and what made it."""
 
@@ -99,7 +100,7 @@ class ArtifactBody(TypedDict):
     ]
     width: Annotated[int, Field(ge=1, description="Pixels of the image itself.", examples=[1024])]
     height: Annotated[int, Field(ge=1, description="Pixels of the image itself.", examples=[1024])]
-    bytes: Annotated[int, Field(ge=1, description="Length of the image.", examples=[1_812_345])]
+    bytes: Annotated[int, Field(ge=1, description="Length of the image, in bytes.", examples=[1_812_345])]
     sha256: Annotated[
         str,
         Field(
@@ -186,7 +187,7 @@ class GenerationDetailBody(TypedDict):
 class HistoryBody(TypedDict):
     """One page of the caller's generations, newest first; failed ones are listed as well."""
 
-    generations: Annotated[list[GenerationDetailBody], Field(description="At most `limit` of them.")]
+    generations: Annotated[list[GenerationDetailBody], Field(description="At most `limit` generations.")]
     next_cursor: Annotated[
         str | None, Field(description="Send it as `cursor` for the next page; null on the last.")
     ]
@@ -233,7 +234,7 @@ class ModelBody(TypedDict):
 class ModelsBody(TypedDict):
     """The enabled models, in the order in which they are tried."""
 
-    models: Annotated[list[ModelBody], Field(description="In the order in which they are asked.")]
+    models: Annotated[list[ModelBody], Field(description="In the order in which they are tried.")]
 
 
 class HealthBody(TypedDict):

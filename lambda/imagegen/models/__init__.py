@@ -1,1 +1,1 @@
-"""The models that may serve a request, and how each of them is spoken to."""
+"""The models that may serve a request, and the dialect of each."""

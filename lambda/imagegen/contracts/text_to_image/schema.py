@@ -100,7 +100,7 @@ class PromptBody(BaseModel):
 
 # A default of None would be published, and a client that sent it would be refused; so `_optional` removes it.
 class RequestBody(BaseModel):
-    """An image to make: the parameters of the Diffusion 1.0 contract, and three of this service."""
+    """An image to make: the parameters of the Diffusion 1.0 contract, and three fields of this service."""
 
     model_config = ConfigDict(
         strict=True,
@@ -216,7 +216,9 @@ class RequestBody(BaseModel):
     ] = _ABSENT
     strict: Annotated[
         bool,
-        Field(description="Refuse the request rather than ignore or approximate a parameter."),
+        Field(
+            description="Whether to refuse the request if the model would ignore or approximate a parameter."
+        ),
     ] = False
     webhook_url: Annotated[
         str,

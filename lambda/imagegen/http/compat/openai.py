@@ -133,10 +133,13 @@ class OpenAIImageBody(TypedDict, total=False):
 class OpenAIImagesBody(TypedDict):
     """The images that were made, at least one and at most `n`."""
 
-    created: Annotated[int, Field(description="Unix time of the first.", examples=[1793697667])]
+    created: Annotated[
+        int,
+        Field(description="When the service accepted the first one, in Unix time.", examples=[1793697667]),
+    ]
     data: Annotated[
         list[OpenAIImageBody],
-        Field(min_length=1, max_length=MAX_IMAGES, description="Those that succeeded."),
+        Field(min_length=1, max_length=MAX_IMAGES, description="The images that succeeded."),
     ]
 
 

@@ -48,7 +48,7 @@ class StabilityArtifactBody(TypedDict):
         Field(
             ge=parameters.MIN_SEED,
             le=parameters.MAX_SEED,
-            description="The seed that made it.",
+            description="The seed that made the image.",
             examples=[3407],
         ),
     ]
