@@ -33,7 +33,7 @@ def uv_environment(environ: Mapping[str, str], *, python: Path) -> dict[str, str
 
     uv does not read `pip.conf`. Where only that file names the mirror, pip would work and uv fail.
     """
-    # Who has configured uv by itself wants that, whatever pip says.
+    # Whoever has configured uv wants that, whatever pip is configured with.
     if any(environ.get(name) for name in UV_SETTINGS) or _has_uv_configuration(environ):
         return {}
     listed = subprocess.run(

@@ -53,6 +53,12 @@ _CHOICES: Final = {
     ("not_png", "content"): ("jpeg", "text"),
     ("filtered", "reason"): ("prompt", "output image", "input image"),
 }
+IN_WORDS: Final[dict[type, str]] = {
+    str: "a string",
+    int: "an integer",
+    float: "a number",
+    bool: "true or false",
+}
 SMALLEST_SIDE: Final = 64
 LARGEST_SIDE: Final = 2048
 
@@ -146,7 +152,7 @@ class Rule:
         self.fired = 0
 
     def fires(self, call: Call) -> bool:
-        """Count the call, and tell whether the action is due."""
+        """Count the call, and say whether the action is due."""
         if not self._meets(call):
             return False
         self.met += 1
@@ -245,7 +251,7 @@ class _Bucket:
 def _check_option(kind: str, key: str, value: Any, types: tuple[type, ...]) -> None:
     # Not isinstance, to which true is an integer.
     if type(value) not in types:
-        raise RuleError(f"The option {key} of {kind} must be a {types[-1].__name__}.")
+        raise RuleError(f"The option {key} of {kind} must be {IN_WORDS[types[-1]]}.")
     choices = _CHOICES.get((kind, key))
     if choices and value not in choices:
         raise RuleError(f"The option {key} of {kind} must be one of {', '.join(choices)}.")
@@ -260,7 +266,7 @@ def _check_option(kind: str, key: str, value: Any, types: tuple[type, ...]) -> N
 def _member(value: Mapping[str, Any], key: str, types: tuple[type, ...]) -> Any:
     item = value.get(key)
     if item is not None and type(item) not in types:
-        raise RuleError(f"A rule's {key} must be a {types[-1].__name__}.")
+        raise RuleError(f"A rule's {key} must be {IN_WORDS[types[-1]]}.")
     return item
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from local.bedrock.catalogue import MODELS, Model
-from local.bedrock.rules import RuleError
+from local.bedrock.rules import IN_WORDS, RuleError
 
 _KEYS: Final = ("alive", "retired", "aliases", "latency", "instant")
 
@@ -76,7 +76,7 @@ def _typed(values: Mapping[str, Any], key: str, types: tuple[type, ...], default
     value = values.get(key, default)
     # Not isinstance, to which true is an integer.
     if type(value) not in types:
-        raise RuleError(f"{key} must be a {types[-1].__name__}.")
+        raise RuleError(f"{key} must be {IN_WORDS[types[-1]]}.")
     return value
 
 

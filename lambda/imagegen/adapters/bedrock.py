@@ -98,7 +98,7 @@ class BedrockRuntime:
         self._used: dict[str, datetime] = {}
 
     def invoke(self, ref: ModelRef, body: bytes) -> bytes:
-        """Send one InvokeModel request (streamed, where the registry says so) and return the whole answer.
+        """Send one InvokeModel request (streamed if the registry says so) and return the whole answer.
 
         Raises:
             ImagegenError: one of the table above; the class says whether the call was certainly unbilled.

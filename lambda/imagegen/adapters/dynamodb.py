@@ -45,7 +45,7 @@ _CONDITION_FAILED: Final = "ConditionalCheckFailedException"
 _MISCONFIGURED: Final = frozenset(
     {"AccessDeniedException", "ResourceNotFoundException", "ValidationException"}
 )
-# A counter is of use for its day; a unit may be given back on the day after.
+# A counter counts for one day, and a unit may still be given back on the next.
 _COUNTER_KEPT: Final = timedelta(days=3)
 _ID: Final = re.compile(r"gen_[a-z2-7]{26}")
 
@@ -174,7 +174,7 @@ class DynamoDbQuotas:
         """
         if self.stopped():
             raise self._exceeded("deployment", "It is switched off until its operator raises its limit of 0.")
-        # The caller first: one caller at its limit must not use up the deployment's.
+        # The caller's limit comes first, because a caller who has reached it must not use up the deployment's.
         if not self._count(owner, day, self._per_caller):
             raise self._exceeded("caller")
         try:

@@ -64,7 +64,7 @@ def field_errors(
 ) -> tuple[Sequence[FieldError], Sequence[FieldError]]:
     """Return the errors of unknown names, then those of values that are not allowed."""
     unknown, invalid = [], []
-    # `include_input=False`: the input is the prompt.
+    # With `include_input` the errors would hold the caller's values, and prompts among them.
     for error in exc.errors(include_url=False, include_context=False, include_input=False):
         location = error["loc"]
         if error["type"] == "extra_forbidden":

@@ -168,7 +168,7 @@ class OwnRoutes:
 
     def create_generation(self, request: Request) -> Reply:
         """Make an image and return it; with `Prefer: respond-async`, return where it will be."""
-        # The owner comes first: who has no valid API key learns nothing about the body.
+        # The owner comes first: whoever has no valid API key learns nothing about the body.
         owner, key, asynchronous = request.owner, request.idempotency_key, request.prefers_async
         generation_request = self.contracts[request.route.task](request.members(request.route.max_body))
         self._check_webhook(generation_request.webhook_url, asynchronous=asynchronous)
@@ -240,7 +240,7 @@ class OwnRoutes:
             raise errors.invalid("webhook_url", "needs the header Prefer: respond-async")
 
     def _found(self, request: Request, id_: str) -> Generation:
-        # The owner comes first: who has no valid API key learns nothing about ids.
+        # The owner comes first: whoever has no valid API key learns nothing about ids.
         owner = request.owner
         return self.services.history.look_up(generation_id(id_), owner=owner)
 

@@ -215,7 +215,7 @@ def resolve(entry: str, *, region: str, registry: Mapping[str, Model] = REGISTRY
     # An error and not a warning, because every single call would fail.
     if not model.on_demand:
         raise ValueError(
-            f"{entry!r} exists as provisioned throughput only: write {entry}@ followed by the ARN of yours."
+            f"{entry!r} exists only as provisioned throughput: write {entry}@ followed by the ARN of yours."
         )
     home = region if region in model.regions else model.regions[0]
     return ModelRef(id=model.id, model=model, target=model.id, region=home)
@@ -225,7 +225,7 @@ def _registered(id_: str, registry: Mapping[str, Model]) -> Model:
     model = registry.get(id_)
     if model is None:
         near = get_close_matches(id_, registry, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(registry)}."
+        hint = f"did you mean {near[0]}?" if near else f"the registered models are {', '.join(registry)}."
         raise ValueError(f"{id_!r} is not a registered model; {hint}")
     return model
 

@@ -44,7 +44,7 @@ def artifacts(answer: bytes, *, seed: int | None = None) -> tuple[Artifact, ...]
     # see docs/decisions/0021-reading-answers.md.
     images = tuple(_artifact(read, item, sent=seed) for item in found) if isinstance(found, list) else ()
     if not succeeded:
-        raise BadModelResponse("The model did not answer that it succeeded.")
+        raise BadModelResponse("The model's answer does not say that it succeeded.")
     if not images:
         raise BadModelResponse("The model's answer has no artifacts.")
     return images

@@ -160,7 +160,7 @@ def artifacts(answer: bytes, *, seed: int | None = None) -> tuple[Artifact, ...]
             # The model's own text may quote the prompt, so only a known reason is repeated.
             raise filtered(reason if reason in _FILTERS else _FILTER_REASON, seed=seeds[0] if seeds else seed)
         if reason is not None:
-            raise BadModelResponse("The model answered that inference failed.")
+            raise BadModelResponse("The model's answer says that inference failed.")
     images = _listed(members.get("images"))
     if not images:
         raise BadModelResponse("The model's answer has no images.")

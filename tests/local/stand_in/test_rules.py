@@ -126,7 +126,7 @@ def test_deleting_the_rules_ends_them_and_keeps_the_calls(
         ({"action": {"type": "hang", "seconds": 1}}, "no option seconds"),
         ({"action": {"type": "latency"}}, "needs the option seconds"),
         ({"action": {"type": "latency", "seconds": -1}}, "must not be negative"),
-        ({"action": {"type": "latency", "seconds": "1"}}, "must be a float"),
+        ({"action": {"type": "latency", "seconds": "1"}}, "must be a number"),
         ({"action": {"type": "error", "name": "NoSuchException"}}, "must be one of"),
         ({"action": {"type": "status", "status": 99}}, "from 200 to 599"),
         ({"action": {"type": "wrong_size", "width": 63}}, "from 64 to 2048"),

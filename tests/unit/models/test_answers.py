@@ -37,9 +37,9 @@ FILTERED = {
 }
 BAD = {
     "sdxl/error": "The model finished without success.",
-    "sdxl/unknown_error": "The model did not answer that it succeeded.",
+    "sdxl/unknown_error": "The model's answer does not say that it succeeded.",
     "sdxl/no_artifacts": "The model's answer has no artifacts.",
-    "stable_image/inference_error": "The model answered that inference failed.",
+    "stable_image/inference_error": "The model's answer says that inference failed.",
     "stable_image/no_images": "The model's answer has no images.",
 }
 

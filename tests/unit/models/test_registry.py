@@ -132,7 +132,7 @@ def test_what_the_operator_hosts_outlives_the_vendors_model(arn: str, status: Li
 
 def test_a_provisioned_only_model_is_refused_on_demand() -> None:
     """Bedrock would answer every call with a ValidationException."""
-    with pytest.raises(ValueError, match=f"^'{PROVISIONED_SDXL}' exists as provisioned throughput only: "):
+    with pytest.raises(ValueError, match=f"^'{PROVISIONED_SDXL}' exists only as provisioned throughput: "):
         resolve(PROVISIONED_SDXL, region="us-east-1")
 
 
@@ -142,7 +142,7 @@ def test_a_provisioned_only_model_is_refused_on_demand() -> None:
         ("stability.stable-image-core-v1:2", f"did you mean {CORE}"),
         ("stability.stable-diffusion-xl-v0", f"did you mean {SDXL}"),
         ("amazon.nova-canvas-v1:0", "is not a registered model"),
-        ("anthropic.claude", "known are "),
+        ("anthropic.claude", "the registered models are "),
         ("", "is not a registered model"),
         (f" {CORE}", "is not a registered model"),
         (f"{CORE}@", "must continue after '@'"),
