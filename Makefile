@@ -10,7 +10,7 @@ PYTHON := .venv/bin/python
 CDK := $(PYTHON) -m tools.cdk
 WORKERS ?= auto
 # one process a core; tests of one group stay together, and the longest groups begin first (tests/conftest.py)
-TESTS := $(PYTHON) -m pytest --numprocesses $(WORKERS) --dist loadgroup --no-loadscope-reorder
+TESTS := $(PYTHON) -m pytest --numprocesses $(WORKERS) --dist loadscope
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | awk -F ':.*## ' '{ printf "make %-10s %s\n", $$1, $$2 }'

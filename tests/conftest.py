@@ -4,12 +4,35 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Generator
-from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 import pytest
 from hypothesis import HealthCheck, settings
+from xdist.scheduler.loadscope import LoadScopeScheduling  # type: ignore[import-untyped]  # it has no types
 
-HERE = Path(__file__).parent
+if TYPE_CHECKING:
+    from xdist.remote import Producer  # type: ignore[import-untyped]  # likewise
+
+DEPLOYED_STACK: Final = "deployed stack"
+WITHOUT_STACK: Final = (
+    "test_life_cycle.py",  # starts and stops an instance of its own
+    "test_set_up.py",
+    "test_store_faults.py",
+    "test_variables.py",
+    "test_webhook_delivery.py",
+    "test_wire_faults.py",
+)
+WITHOUT_TEMPLATES: Final = ("test_app.py", "test_bundling.py")
+SPREAD: Final = ("test_dialect_properties.py", "test_fault_schedules.py", "test_hostile_bodies.py")
+"""Modules whose tests share nothing and take so long that each is worth a turn of its own."""
+LONGEST: Final = (
+    DEPLOYED_STACK,
+    "tests/local/test_life_cycle.py",
+    "tests/api/test_schemathesis.py",
+    "templates",
+    "tests/infrastructure/test_app.py",
+    "tests/infrastructure/test_bundling.py",
+)
 
 # The same examples in every run, however slow the machine is: a test fails because of a change, not by chance.
 settings.register_profile(
@@ -19,17 +42,48 @@ settings.register_profile("explore", deadline=None, suppress_health_check=[Healt
 settings.load_profile("suite")
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give each test a group: `--dist loadgroup` runs the tests of one group in one process, one after the other.
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+    """Run the tests of one group in one process, one after the other, whatever `--dist` says."""
+    config.option.loadscopereorder = False  # in the order of `pytest_collection_modifyitems`
+    return Groups(config, log)
 
-    The groups that take longest come first, so that the processes end at about the same time.
+
+class Groups(LoadScopeScheduling):  # type: ignore[misc]  # likewise
+    """Hands out groups of tests instead of modules."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return group_of(nodeid)
+
+
+def group_of(nodeid: str) -> str:
+    """Return the group of a test: the deployed stack, the templates, its module, or itself.
+
+    Not xdist's own marker: xdist 3.8 writes it into the node's id, which pytest 9 does not read.
     """
+    path = nodeid.partition("::")[0]
+    folder, _, name = path.rpartition("/")
+    if folder == "tests/local" and name not in WITHOUT_STACK:
+        return DEPLOYED_STACK
+    if folder == "tests/infrastructure" and name not in WITHOUT_TEMPLATES:
+        return "templates"
+    return nodeid if name in SPREAD else path
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the groups that take longest, so that the processes end at about the same time."""
     for item in items:
-        group = _group(item)
-        if group and item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(group))
+        if "stack" in getattr(item, "fixturenames", ()) and group_of(item.nodeid) != DEPLOYED_STACK:
+            raise pytest.UsageError(
+                f"{item.nodeid} uses the deployed stack: see WITHOUT_STACK in {__file__}."
+            )
     items.sort(key=_rank)
+
+
+def _rank(item: pytest.Item) -> int:
+    group = group_of(item.nodeid)
+    if group in LONGEST:
+        return LONGEST.index(group)
+    return len(LONGEST) + (item.get_closest_marker("slow") is None)
 
 
 def pytest_collection_finish() -> None:
@@ -46,23 +100,3 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
         (title, text.encode(errors="backslashreplace").decode()) for title, text in report.sections
     ]
     return report
-
-
-def _group(item: pytest.Item) -> str:
-    """Return the name of what a test shares with others: the deployed stack, the templates, or its module."""
-    fixtures = getattr(item, "fixturenames", ())
-    if "stack" in fixtures:
-        return "deployed stack"
-    if "synthesized" in fixtures:
-        return "templates"
-    if item.get_closest_marker("slow") is not None:
-        return ""  # it takes long enough to be run alone
-    return str(item.path.relative_to(HERE))
-
-
-def _rank(item: pytest.Item) -> int:
-    if item.path.is_relative_to(HERE / "local"):
-        marker = item.get_closest_marker("xdist_group")
-        is_long = item.path.stem == "test_life_cycle" or (marker and marker.args[0] == "deployed stack")
-        return 0 if is_long else 1
-    return 2 if item.get_closest_marker("slow") is not None else 3

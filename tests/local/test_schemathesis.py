@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-import pytest
 import schemathesis
 from hypothesis import HealthCheck, settings
 from schemathesis.checks import not_a_server_error
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
     import httpx
 
     from tests.support.deployed_stack import Stack
-
-pytestmark = pytest.mark.xdist_group("deployed stack")
 
 CHECKS: Final = [
     not_a_server_error,
