@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -92,9 +93,10 @@ def remove_abandoned() -> None:
     """Stop the instances of test runs that were killed before they could."""
     for run in INSTANCES.glob("[0-9]*"):
         if not _is_alive(int(run.name)):
-            for folder in run.iterdir():
-                life_cycle.down(folder)
-            shutil.rmtree(run)
+            with suppress(FileNotFoundError):  # another process of this run may be removing it as well
+                for folder in run.iterdir():
+                    life_cycle.down(folder)
+            shutil.rmtree(run, ignore_errors=True)
 
 
 def remove_own() -> None:
