@@ -8,8 +8,9 @@ unexport PYTHONDONTWRITEBYTECODE
 STAGE ?= dev
 PYTHON := .venv/bin/python
 CDK := $(PYTHON) -m tools.cdk
-WORKERS ?= auto
-# one process a core; tests of one group stay together, and the longest groups begin first (tests/conftest.py)
+# One process more than there are cores, because the tests of the local service mostly wait for it.
+WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
+# Tests of one group stay together, and the longest groups begin first (tests/conftest.py).
 TESTS := $(PYTHON) -m pytest --numprocesses $(WORKERS) --dist loadscope
 
 help: ## this list
@@ -22,7 +23,7 @@ demo: set-up ## one picture through the whole stack on this machine, saved to ou
 	@$(PYTHON) -m local demo
 
 quick: set-up ## unit, api and architecture tests without the slow ones, in under a minute
-	@$(TESTS) -m "not slow" --ignore tests/api/test_schemathesis.py tests/unit tests/api tests/architecture
+	@$(TESTS) --numprocesses auto -m "not slow" --ignore tests/api/test_schemathesis.py tests/unit tests/api tests/architecture
 
 test: set-up ## the whole test suite
 	@$(TESTS)
