@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Generator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import pytest
@@ -71,12 +72,23 @@ def group_of(nodeid: str) -> str:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the groups that take longest, so that the processes end at about the same time."""
+    _tell_apart(items)
     for item in items:
         if "stack" in getattr(item, "fixturenames", ()) and group_of(item.nodeid) != DEPLOYED_STACK:
             raise pytest.UsageError(
                 f"{item.nodeid} uses the deployed stack: see WITHOUT_STACK in {__file__}."
             )
     items.sort(key=_rank)
+
+
+def _tell_apart(items: list[pytest.Item]) -> None:
+    """Give each test an id of its own: xdist runs one of those that share an id, and schemathesis makes such."""
+    for item in items:
+        operation = getattr(item, "operation_label", None)
+        if operation is not None:
+            item._id = replace(item._id, params=operation)
+    if len({item.nodeid for item in items}) < len(items):
+        raise pytest.UsageError("Several tests have the same id, and only one of them would be run.")
 
 
 def _rank(item: pytest.Item) -> int:

@@ -182,6 +182,6 @@ def test_a_receiver_that_nobody_vouches_for_gets_nothing(receiver: Callable[...,
 def test_a_receiver_that_speaks_no_tls_gets_nothing(issued: certificates.Certificates) -> None:
     """Its port answers, its handshake does not."""
     with FaultyServer(whole(200)) as server:
-        sender = callbacks(server, authority=issued.authority)
+        sender = callbacks(server, authority=issued.authority, patience=3)
         assert sender.deliver(f"https://{HOST}/", generation=ENDED) == "again"
     assert all(not request.head.startswith("POST") for request in server.requests)
