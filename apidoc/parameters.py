@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from imagegen.generations.generation import ID_PATTERN
 from imagegen.http import request
 from imagegen.http.compat.stability import SDXL_ENGINE
 
@@ -27,7 +28,7 @@ ID: Final = {
     "in": "path",
     "required": True,
     "description": "The generation's id.",
-    "schema": {"type": "string", "pattern": "^gen_[a-z2-7]{26}$"},
+    "schema": {"type": "string", "pattern": f"^{ID_PATTERN}$"},
     "example": "gen_3nq7v5kd2wzr6xj4tm5yhb2c7a",
 }
 LIMIT: Final = {

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from imagegen import errors
-from imagegen.generations.generation import to_json
+from imagegen.generations.stored_record import to_json
 from imagegen.http.app import create_app
 from tests.support.events import Answer, event, send
 from tests.support.fakes import CORE, SDXL, FakeQuotas, World, png, sdxl_answer, world

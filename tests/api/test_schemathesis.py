@@ -11,7 +11,7 @@ import schemathesis
 from hypothesis import HealthCheck, settings
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
-from imagegen.generations.generation import to_json
+from imagegen.generations.stored_record import to_json
 from imagegen.http import surface
 from imagegen.http.app import create_app
 from tests.support.agreement import is_beyond_a_schema

@@ -41,10 +41,7 @@ ROWS: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
             "from imagegen.contracts.text_to_image.parameters import TextToImage\n",
             "from imagegen.contracts.swatch.parameters import Swatch\n",
         ),
-        (
-            "    TextToImage.kind: TextToImage.from_parameters,\n",
-            "    Swatch.kind: Swatch.from_parameters,\n",
-        ),
+        ("    TextToImage.kind: TextToImage,\n", "    Swatch.kind: Swatch,\n"),
     ),
     "models/registry.py": (
         ("from imagegen.models import sdxl, stable_image\n", "from imagegen.models import swatches\n"),

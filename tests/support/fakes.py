@@ -15,12 +15,13 @@ from typing import Any
 
 from imagegen.errors import ImagegenError, InternalError, QuotaExceeded, invalid
 from imagegen.generations.attempts import Attempts
-from imagegen.generations.generation import Generation, ImageName, StoredImage, from_json, to_json
+from imagegen.generations.generation import Generation, ImageName, StoredImage
 from imagegen.generations.history import History
 from imagegen.generations.image_formats import FORMATS
 from imagegen.generations.jobs import Jobs
 from imagegen.generations.ledger import Ledger, Limits
 from imagegen.generations.ports import Delivery, Page, Ports, SignedUrl
+from imagegen.generations.stored_record import from_json, to_json
 from imagegen.generations.submit import Submitter
 from imagegen.http.app import Services
 from imagegen.models.registry import ModelRef, resolve

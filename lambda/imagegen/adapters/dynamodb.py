@@ -21,8 +21,9 @@ from imagegen.errors import (
     Misconfigured,
     QuotaExceeded,
 )
-from imagegen.generations.generation import Generation, from_json, to_json
+from imagegen.generations.generation import ID_PATTERN, Generation
 from imagegen.generations.ports import Page
+from imagegen.generations.stored_record import RECORD_SCHEMA, UnreadableRecord, from_json, to_json
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -32,13 +33,6 @@ if TYPE_CHECKING:
 DUE_SHARDS: Final = 8
 """The index of due records is spread over this many partitions, because DynamoDB bounds the rate of each."""
 
-RECORD_SCHEMA: Final = 1
-"""The number of the record's form. It grows when an older release could no longer read what this one writes.
-
-The number is an attribute beside the record, because the first release refuses a member of the record that it does not
-know. That release wrote no number, which means 1.
-"""
-
 # The attribute in the condition of a write keeps its first name, `stamp`, because releases share the table:
 # see docs/decisions/0033-a-stored-record-keeps-its-first-member-names.md.
 _CONDITION_FAILED: Final = "ConditionalCheckFailedException"
@@ -47,7 +41,7 @@ _MISCONFIGURED: Final = frozenset(
 )
 # A counter counts for one day, and a unit may still be given back on the next.
 _COUNTER_KEPT: Final = timedelta(days=3)
-_ID: Final = re.compile(r"gen_[a-z2-7]{26}")
+_ID: Final = re.compile(ID_PATTERN)
 
 
 class DynamoDbGenerations:
@@ -58,7 +52,11 @@ class DynamoDbGenerations:
         self._table = table
 
     def get(self, id_: str) -> Generation | None:
-        """Return a record, read consistently. A counter is in the same table but is not a record."""
+        """Return a record, read consistently. A counter is in the same table but is not a record.
+
+        Raises:
+            UnreadableRecord: this release cannot read it.
+        """
         with _translated():
             response = self._client.get_item(
                 TableName=self._table, Key={"id": {"S": id_}}, ConsistentRead=True
@@ -119,8 +117,10 @@ class DynamoDbGenerations:
             items, last = response["Items"], response.get("LastEvaluatedKey")
         if len(items) > limit:
             items, last = items[:limit], items[limit - 1]
+        records, unreadable = _readable(items)
         return Page(
-            generations=tuple(_record(item) for item in items),
+            generations=records,
+            unreadable=unreadable,
             next_cursor=_sealed(last["created_at"]["S"], last["id"]["S"]) if last else None,
         )
 
@@ -283,14 +283,20 @@ def _item(generation: Generation) -> dict[str, Any]:
     return item
 
 
+def _readable(items: Sequence[Mapping[str, Any]]) -> tuple[tuple[Generation, ...], tuple[str, ...]]:
+    """Return the records, and the ids of those that this release cannot read: one must not hide the others."""
+    records: list[Generation] = []
+    unreadable: list[str] = []
+    for item in items:
+        try:
+            records.append(_record(item))
+        except UnreadableRecord:
+            unreadable.append(item["id"]["S"])
+    return tuple(records), tuple(unreadable)
+
+
 def _record(item: Mapping[str, Any]) -> Generation:
-    try:
-        return from_json(item["record"]["S"])
-    except (KeyError, TypeError, ValueError) as exc:
-        schema = item.get("schema", {}).get("N", "1")
-        raise InternalError(
-            f"A record of schema {schema} cannot be read by this release, which reads {RECORD_SCHEMA}."
-        ) from exc
+    return from_json(item["record"]["S"], schema=int(item.get("schema", {}).get("N", RECORD_SCHEMA)))
 
 
 def _text(moment: datetime) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -41,9 +41,14 @@ class Task(Protocol):
         """Return a task of this kind without anything that the caller wrote."""
         ...
 
+    @classmethod
+    def from_parameters(cls, parameters: Mapping[str, Any]) -> Task:
+        """Return the task that `parameters()` described."""
+        ...
 
-TASKS: Final[Mapping[str, Callable[[Mapping[str, Any]], Task]]] = {
-    TextToImage.kind: TextToImage.from_parameters,
+
+TASKS: Final[Mapping[str, type[Task]]] = {
+    TextToImage.kind: TextToImage,
 }
 """The functions that read a record's task, by its kind."""
 

@@ -28,16 +28,14 @@ its request; an attempt that meets it removes its own image.
 from __future__ import annotations
 
 import hashlib
-import json
 from base64 import b32encode
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal, Self
 
 from imagegen import errors
-from imagegen.contracts.generation_request import TASKS, GenerationRequest
-from imagegen.contracts.text_to_image.parameters import TextToImage
+from imagegen.contracts.generation_request import GenerationRequest
 
 State = Literal["queued", "running", "succeeded", "failed", "deleted"]
 WebhookState = Literal["pending", "delivered", "failed"]
@@ -113,9 +111,13 @@ class Failure:
 
     def error(self, *, generation_id: str | None = None, replayed: bool = False) -> errors.ImagegenError:
         """Return the error that was recorded."""
+        # Another release may know codes that this one does not: it is told what the failure means for the bill.
+        unknown = errors.OutcomeUnknown if self.paid else errors.InternalError
         kinds = {kind.kind.code: kind for kind in errors.error_types()}
         found = tuple(errors.FieldError(field=name, message=message) for name, message in self.fields)
-        return kinds[self.code](self.detail, errors=found, generation_id=generation_id, replayed=replayed)
+        return kinds.get(self.code, unknown)(
+            self.detail, errors=found, generation_id=generation_id, replayed=replayed
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,6 +139,8 @@ class Generation:
     claim: str
     """The first version since the idempotency key was claimed. It says whose claim this record comes from."""
     quota_day: str
+    content_type: str = "image/png"
+    """The media type that the image will have; it is part of where the image is stored."""
     due_at: datetime | None = None
     paid_attempts: int = 0
     lease_until: datetime | None = None
@@ -154,7 +158,8 @@ class Generation:
     @property
     def image_name(self) -> ImageName:
         """The name of its image in the bucket."""
-        return ImageName(owner=self.owner, id=self.id, content_type=self.request.task.content_type)
+        content_type = self.content_type if self.image is None else self.image.content_type
+        return ImageName(owner=self.owner, id=self.id, content_type=content_type)
 
     @property
     def terminal(self) -> bool:
@@ -262,6 +267,7 @@ class Generation:
             version=moment.version,
             # The caller's words go; the fingerprint stays, so that a late duplicate is still recognised.
             request=GenerationRequest(task=self.request.task.emptied()),
+            content_type=self.image_name.content_type,
             due_at=moment.now + RESEND_AFTER,
             image=None,
             ignored=(),
@@ -306,61 +312,12 @@ def _ended(generation: Generation, moment: Moment) -> Generation:
     )
 
 
+ID_PATTERN: Final = r"gen_[a-z2-7]{26}"
+"""What every generation's id looks like."""
+
+
 def derive_id(owner: str, key: str) -> str:
     """Return the id that derives from owner and idempotency key; without one, `key` is a random token."""
     # The owner is part of it, so one caller's key never leads to another's record. Neither part can hold a NUL.
     digest = hashlib.sha256(f"{owner}\0{key}".encode()).digest()
     return "gen_" + b32encode(digest).decode().lower()[:26]
-
-
-# -- the record as it is stored ----------------------------------------------------------------------------------------
-
-# Releases read each other's records, and the first one refuses a member that it does not know. So a member keeps the
-# name under which it was first stored, and text to image is stored without its kind:
-# see docs/decisions/0033-a-stored-record-keeps-its-first-member-names.md.
-_STORED_AS: Final[Mapping[str, str]] = {"fingerprint": "asked", "version": "stamp"}
-_TIMES: Final = frozenset({"created_at", "expires_at", "ended_at", "due_at", "lease_until"})
-
-
-def to_json(generation: Generation) -> str:
-    """Return the record as JSON; times are ISO 8601 in UTC."""
-    members = asdict(generation)
-    unknown = members.pop("unknown")
-    request, task = members["request"], generation.request.task
-    del request["task"]
-    request["image"] = task.parameters()
-    if task.kind != TextToImage.kind:
-        request["kind"] = task.kind
-    stored = {_STORED_AS.get(name, name): value for name, value in members.items()}
-    return json.dumps({**unknown, **stored}, default=datetime.isoformat, separators=(",", ":"))
-
-
-def from_json(text: str) -> Generation:
-    """Return the record that `to_json` wrote, in this release or in one before or after it.
-
-    Raises:
-        KeyError, TypeError, ValueError: this release cannot read the record.
-    """
-    stored: dict[str, Any] = json.loads(text)
-    names = {_STORED_AS.get(one.name, one.name): one.name for one in fields(Generation)}
-    members = {names[name]: value for name, value in stored.items() if name in names}
-    for name in _TIMES & members.keys():
-        members[name] = None if members[name] is None else datetime.fromisoformat(members[name])
-    request = members["request"]
-    task = TASKS[request.get("kind", TextToImage.kind)](request["image"])
-    members["request"] = GenerationRequest(**{**_known(GenerationRequest, request), "task": task})
-    members["ignored"] = tuple(members.get("ignored", ()))
-    if members.get("image"):
-        members["image"] = StoredImage(**_known(StoredImage, members["image"]))
-    if members.get("failure"):
-        failure = _known(Failure, members["failure"])
-        failure["fields"] = tuple((name, message) for name, message in failure.get("fields", ()))
-        members["failure"] = Failure(**failure)
-    # Kept and written back, or a rolling deployment would lose what the newer release added.
-    members["unknown"] = {name: value for name, value in stored.items() if name not in names}
-    return Generation(**members)
-
-
-def _known(of: type[Any], members: Mapping[str, Any]) -> dict[str, Any]:
-    known = {one.name for one in fields(of)}
-    return {name: value for name, value in members.items() if name in known}

@@ -37,6 +37,8 @@ class History:
     def page(self, *, owner: str, limit: int, cursor: str | None) -> Page:
         """Return one page of a caller's generations, newest first; a page may hold fewer than `limit`."""
         page = self.ledger.of_owner(owner, limit=limit, cursor=cursor)
+        for id_ in page.unreadable:
+            self.attempts.observer.warned("a record cannot be read by this release", id_=id_)
         # The table removes a record some time after its retention; until then it is as unknown here as in `look_up`.
         kept = tuple(record for record in page.generations if not self.ledger.has_expired(record))
         return replace(page, generations=kept)

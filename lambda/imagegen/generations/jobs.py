@@ -10,6 +10,7 @@ from imagegen.generations.attempts import Attempts
 from imagegen.generations.generation import Generation
 from imagegen.generations.ledger import Ledger
 from imagegen.generations.ports import Deadline, JobQueue, Observer, Quotas, WebhookSender
+from imagegen.generations.stored_record import UnreadableRecord
 from imagegen.generations.submit import send
 
 
@@ -46,7 +47,12 @@ class Jobs:
         Raises:
             RetryLater: an attempt is still running.
         """
-        record = self._settled(id_)
+        try:
+            record = self._settled(id_)
+        except UnreadableRecord as exc:
+            # Nobody can end it before its retention does; until then the dead letter would only come back.
+            self.observer.defect(exc)
+            return
         if record is not None and record.state == "queued":
             why = "The job was tried too often and never ended."
             # Without a paid attempt the failure costs nothing, so the idempotency key may start the generation again.

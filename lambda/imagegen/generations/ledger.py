@@ -94,6 +94,7 @@ class Ledger:
             created_at=moment.now,
             expires_at=moment.now + timedelta(days=self.limits.record_retention_days),
             state="queued",
+            content_type=request.task.content_type,
             version=moment.version,
             claim=moment.version,
             quota_day=moment.now.date().isoformat(),

@@ -110,7 +110,7 @@ class ModelCaller:
     def ignored(self, model: str, request: GenerationRequest) -> tuple[str, ...]:
         """Return the parameters that a model could not honour, for an image found again."""
         for ref in self.refs:
-            if ref.id == model:
+            if ref.id == model and request.task.kind in ref.model.dialect.translators:
                 return _translator(ref, request).translate(request.task).ignored
         return ()
 

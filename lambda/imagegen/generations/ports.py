@@ -61,6 +61,8 @@ class Page:
 
     generations: tuple[Generation, ...]
     next_cursor: str | None
+    unreadable: tuple[str, ...] = ()
+    """The ids of records on the page that this release cannot read."""
 
 
 class GenerationStore(Protocol):

@@ -20,7 +20,7 @@ from imagegen.generations.submit import POLL_AFTER, Submission, Submitter
 from imagegen.http import reply, serialize, surface
 from imagegen.http.compat import RouteFunction, Shape, openai, stability
 from imagegen.http.reply import Reply, error_headers
-from imagegen.http.request import Request, cursor, generation_id, history_limit
+from imagegen.http.request import Request, below_base, cursor, generation_id, history_limit
 from imagegen.http.surface import Route
 
 if TYPE_CHECKING:
@@ -99,17 +99,15 @@ class _App:
 
     def _serve(self, route: Route, function: RouteFunction) -> Callable[..., Response[Any]]:
         def respond(**path_parameters: str) -> Response[Any]:
-            request = self._request(route)
-            return self._respond(request, lambda: function(request, *path_parameters.values()))
+            return self._respond(route, lambda request: function(request, *path_parameters.values()))
 
         return respond
 
     def _no_route(self, _: NotFoundError) -> Response[Any]:
         # A client of another API that took a wrong path reads the refusal in its own shape.
-        unrouted = self._request(surface.NO_ROUTE)
-        shape = surface.shape_at(unrouted.path, self._routes)
-        request = replace(unrouted, route=replace(surface.NO_ROUTE, shape=shape))
-        return self._respond(request, lambda: self._refuse_route(request))
+        path = below_base(str(self.resolver.current_event.raw_event.get("path") or ""))
+        route = replace(surface.NO_ROUTE, shape=surface.shape_at(path, self._routes))
+        return self._respond(route, self._refuse_route)
 
     def _refuse_route(self, request: Request) -> NoReturn:
         allowed = _methods_at(request.path, self._routes)
@@ -120,14 +118,14 @@ class _App:
             raise errors.NotFound("There is no such path.")
         raise errors.MethodNotAllowed("The path does not have this method.", allow=tuple(allowed))
 
-    def _request(self, route: Route) -> Request:
+    def _respond(self, route: Route, make: Callable[[Request], Reply]) -> Response[Any]:
         event, context = self.resolver.current_event.raw_event, self.resolver.lambda_context
-        return Request.from_event(event, context, route=route)
-
-    def _respond(self, request: Request, make: Callable[[], Reply]) -> Response[Any]:
-        problem = self._shapes[request.route.shape].problem
+        problem = self._shapes[route.shape].problem
+        # Stands in for a request that cannot be read, so that even this defect gets a problem for its reply.
+        request = Request.from_event({}, context, route=route)
         try:
-            outgoing = make()
+            request = Request.from_event(event, context, route=route)
+            outgoing = make(request)
         except ImagegenError as exc:
             outgoing = problem(exc, request)
         except Exception as exc:  # noqa: BLE001 - the client always gets a problem; the log gets the reason

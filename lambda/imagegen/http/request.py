@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from imagegen.errors import InvalidJson, UnsupportedMediaType, invalid, no_such_generation
+from imagegen.generations.generation import ID_PATTERN
 from imagegen.generations.retry import InvocationDeadline
 from imagegen.http import strict_json
 from imagegen.http.identity import owner_of
@@ -22,7 +23,7 @@ DEFAULT_LIMIT: Final = 20
 MAX_LIMIT: Final = 100
 MAX_CURSOR_LENGTH: Final = 256
 
-_GENERATION_ID: Final = re.compile(r"gen_[a-z2-7]{26}")
+_GENERATION_ID: Final = re.compile(ID_PATTERN)
 _IDEMPOTENCY_KEY: Final = re.compile(r"[A-Za-z0-9_-]{16,64}")
 _LIMIT: Final = re.compile(r"[1-9][0-9]{0,2}")
 # The possessive quantifiers (`++`, `*+`) keep a hostile header from being tried in every way that it can be split.
@@ -73,7 +74,7 @@ class Request:
         return cls(
             route=route,
             method=str(event.get("httpMethod") or "").upper(),
-            path=_below_base(str(event.get("path") or "")),
+            path=below_base(str(event.get("path") or "")),
             request_id=str(gateway.get("requestId") or ""),
             headers=_by_lower_name(_values_of(event, "headers")),
             query=_values_of(event, "queryStringParameters"),
@@ -145,7 +146,8 @@ class Request:
         return strict_json.loads(self.body(max_bytes), max_bytes=max_bytes)
 
 
-def _below_base(path: str) -> str:
+def below_base(path: str) -> str:
+    """Return a path of an event without the base path; it begins with a slash."""
     inside = path == BASE_PATH or path.startswith(f"{BASE_PATH}/")
     return (path.removeprefix(BASE_PATH) if inside else path) or "/"
 

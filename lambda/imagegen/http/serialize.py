@@ -16,7 +16,8 @@ from typing_extensions import TypedDict  # below Python 3.12, pydantic cannot re
 from imagegen.contracts.generation_request import GenerationRequest
 from imagegen.contracts.text_to_image import parameters
 from imagegen.errors import MAX_FIELD_ERRORS, ImagegenError
-from imagegen.generations.generation import Generation
+from imagegen.generations.generation import ID_PATTERN, Generation
+from imagegen.generations.image_formats import FORMATS
 from imagegen.generations.ports import SignedUrl
 from imagegen.models.registry import ModelRef
 
@@ -36,7 +37,7 @@ _DATE: Final[dict[str, Any]] = {"anyOf": [{"type": "string", "format": "date"}, 
 GenerationId = Annotated[
     str,
     Field(
-        pattern="^gen_[a-z2-7]{26}$",
+        pattern=f"^{ID_PATTERN}$",
         description="The generation's id; only its owner can use it.",
         examples=[_EXAMPLE_ID],
     ),
@@ -96,7 +97,7 @@ class ArtifactBody(TypedDict):
         ),
     ]
     content_type: Annotated[
-        str, Field(description="The image's media type.", json_schema_extra={"const": "image/png"})
+        str, Field(description="The image's media type.", json_schema_extra={"enum": [*FORMATS]})
     ]
     width: Annotated[int, Field(ge=1, description="Pixels of the image itself.", examples=[1024])]
     height: Annotated[int, Field(ge=1, description="Pixels of the image itself.", examples=[1024])]
@@ -353,8 +354,14 @@ def model(ref: ModelRef, *, default: bool, today: date) -> ModelBody:
         },
         "region": ref.region,
         "price_per_image": ref.model.price.per_image,
-        "honours": list(ref.model.dialect.translators[parameters.TextToImage.kind].honours),
+        "honours": _honours(ref),
     }
+
+
+def _honours(ref: ModelRef) -> list[str]:
+    # A model may do other tasks only; then no parameter of this contract has an effect on it.
+    translator = ref.model.dialect.translators.get(parameters.TextToImage.kind)
+    return [] if translator is None else list(translator.honours)
 
 
 def models(refs: Iterable[ModelRef], *, today: date) -> ModelsBody:

@@ -7,12 +7,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from imagegen import errors
 from imagegen.contracts.generation_request import GenerationRequest
-from imagegen.contracts.text_to_image.parameters import SIZES, Prompt, TextToImage
+from imagegen.contracts.text_to_image.parameters import Prompt, TextToImage
 from imagegen.generations import generation as generations
 from imagegen.generations.generation import Failure, Generation, IllegalTransition, Moment, State, StoredImage
 
@@ -256,61 +254,3 @@ def test_every_recorded_failure_comes_back_as_the_error_that_it_was(
     assert error.detail == "Because."
     assert [(one.field, one.message) for one in error.errors] == [("steps", "too few")]
     assert (error.replayed, error.generation_id) == (True, "gen_a")
-
-
-TEXTS = st.text(max_size=40)
-TIMES = st.datetimes(timezones=st.just(UTC))
-PLAIN = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), TEXTS)
-REQUESTS = st.builds(
-    GenerationRequest,
-    task=st.builds(
-        lambda size, **rest: TextToImage(width=size[0], height=size[1], **rest),
-        size=st.sampled_from(SIZES),
-        text_prompts=st.lists(
-            st.builds(Prompt, text=TEXTS, weight=st.floats(allow_nan=False, allow_infinity=False)), max_size=3
-        ).map(tuple),
-        seed=st.integers(0, 4_294_967_295),
-        sampler=st.sampled_from([None, "DDIM"]),
-        style_preset=st.sampled_from([None, "anime"]),
-        extras=st.dictionaries(TEXTS, PLAIN, max_size=2),
-    ),
-    model=st.none() | TEXTS,
-    strict=st.booleans(),
-    webhook_url=st.none() | TEXTS,
-)
-GENERATIONS = st.builds(
-    Generation,
-    id=TEXTS,
-    owner=TEXTS,
-    fingerprint=TEXTS,
-    request=REQUESTS,
-    asynchronous=st.booleans(),
-    created_at=TIMES,
-    expires_at=TIMES,
-    state=st.sampled_from(["queued", "running", "succeeded", "failed", "deleted"]),
-    version=TEXTS,
-    claim=TEXTS,
-    quota_day=TEXTS,
-    due_at=st.none() | TIMES,
-    paid_attempts=st.integers(0, 10),
-    lease_until=st.none() | TIMES,
-    image=st.none() | st.builds(StoredImage, model=TEXTS, sha256=TEXTS, content_type=TEXTS),
-    ignored=st.lists(TEXTS, max_size=3).map(tuple),
-    failure=st.none()
-    | st.builds(
-        Failure,
-        code=TEXTS,
-        detail=TEXTS,
-        paid=st.booleans(),
-        fields=st.lists(st.tuples(TEXTS, TEXTS), max_size=3).map(tuple),
-    ),
-    webhook=st.sampled_from([None, "pending", "delivered", "failed"]),
-    webhook_tries=st.integers(0, 10),
-)
-
-
-@pytest.mark.slow
-@given(GENERATIONS)
-def test_a_record_survives_being_text(one: Generation) -> None:
-    """Every member, every type, any Unicode."""
-    assert generations.from_json(generations.to_json(one)) == one

@@ -1,0 +1,113 @@
+"""The record as it is stored: JSON that this release writes, and that the releases before and after it can read.
+
+See `docs/decisions/0033-a-stored-record-keeps-its-first-member-names.md`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+from datetime import datetime
+from typing import Any, Final
+
+from imagegen.contracts.generation_request import TASKS, GenerationRequest
+from imagegen.contracts.text_to_image.parameters import TextToImage
+from imagegen.generations.generation import Failure, Generation, StoredImage
+
+RECORD_SCHEMA: Final = 1
+"""The number of the record's form. It grows when releases before it could misread what is written.
+
+It stands beside the record in the table, because the first release refuses a member that it does not know. The first
+release wrote no number, which means 1.
+"""
+
+# Releases share the table, and the first one refuses unknown members. So a member keeps the name under which it was
+# first stored, and a member that the first release did not have is written only where it says something.
+_STORED_AS: Final[Mapping[str, str]] = {"fingerprint": "asked", "version": "stamp"}
+_NAMES: Final = {
+    _STORED_AS.get(one.name, one.name): one.name for one in fields(Generation) if one.name != "unknown"
+}
+_FIRST_CONTENT_TYPE: Final = "image/png"
+_TIMES: Final = frozenset({"created_at", "expires_at", "ended_at", "due_at", "lease_until"})
+_ENDED: Final = frozenset({"succeeded", "failed", "deleted"})
+
+
+class UnreadableRecord(Exception):
+    """The record was written by a release that this one does not understand, or by nobody who knows its form."""
+
+
+def to_json(generation: Generation) -> str:
+    """Return the record as JSON; times are ISO 8601 in UTC."""
+    members = asdict(generation)
+    unknown = members.pop("unknown")
+    if generation.content_type == _FIRST_CONTENT_TYPE:
+        del members["content_type"]
+    request, task = members["request"], generation.request.task
+    del request["task"]
+    request["image"] = task.parameters()
+    if task.kind != TextToImage.kind:
+        request["kind"] = task.kind
+    stored = {_STORED_AS.get(name, name): value for name, value in members.items()}
+    return json.dumps(_merged(stored, unknown), default=datetime.isoformat, separators=(",", ":"))
+
+
+def from_json(text: str, *, schema: int = RECORD_SCHEMA) -> Generation:
+    """Return the record that `to_json` wrote, in this release or in one before or after it.
+
+    Members that this release does not know are kept, and written back with the next version. One exception: a record
+    that is still to be worked on must not have an unknown parameter, since the image would not be the one asked for.
+
+    Raises:
+        UnreadableRecord: this release cannot read the record.
+    """
+    if schema > RECORD_SCHEMA:
+        raise UnreadableRecord(f"schema {schema}; this release reads {RECORD_SCHEMA}")
+    try:
+        return _read(json.loads(text))
+    except (AttributeError, KeyError, TypeError, ValueError) as exc:
+        raise UnreadableRecord("a member is missing or of another form") from exc
+
+
+def _read(stored: Mapping[str, Any]) -> Generation:
+    members = {_NAMES[name]: value for name, value in stored.items() if name in _NAMES}
+    unknown = {name: value for name, value in stored.items() if name not in _NAMES}
+    for name in _TIMES & members.keys():
+        members[name] = None if members[name] is None else datetime.fromisoformat(members[name])
+    members["request"], unknown["request"] = _request(members["request"], state=members["state"])
+    members["ignored"] = tuple(members.get("ignored", ()))
+    if members.get("image"):
+        image, unknown["image"] = _split(members["image"], StoredImage)
+        members["image"] = StoredImage(**image)
+    if members.get("failure"):
+        failure, unknown["failure"] = _split(members["failure"], Failure)
+        failure["fields"] = tuple((name, message) for name, message in failure.get("fields", ()))
+        members["failure"] = Failure(**failure)
+    return Generation(**members, unknown={name: value for name, value in unknown.items() if value != {}})
+
+
+def _request(stored: Mapping[str, Any], *, state: str) -> tuple[GenerationRequest, dict[str, Any]]:
+    members, unknown = _split(stored, GenerationRequest, "image", "kind")
+    task_type = TASKS[members.pop("kind", TextToImage.kind)]
+    parameters, more = _split(members.pop("image"), task_type)
+    if more:
+        if state not in _ENDED:
+            raise ValueError("a parameter that this release does not know")
+        unknown["image"] = more
+    return GenerationRequest(task=task_type.from_parameters(parameters), **members), unknown
+
+
+def _split(members: Mapping[str, Any], of: type[Any], *more: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the members that a class has, or that are named, and the others."""
+    names = {*more, *(one.name for one in fields(of))}
+    known = {name: value for name, value in members.items() if name in names}
+    return known, {name: value for name, value in members.items() if name not in names}
+
+
+def _merged(stored: dict[str, Any], unknown: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is stored with the unknown members put back where they stood; a member that is gone stays gone."""
+    merged = {**unknown, **stored}
+    for name, inside in unknown.items():
+        if isinstance(inside, dict) and isinstance(stored.get(name), dict):
+            merged[name] = _merged(stored[name], inside)
+    return merged
