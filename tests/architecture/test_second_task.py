@@ -140,6 +140,12 @@ def test_a_model_that_cannot_do_a_task_is_not_asked(journey: dict[str, Any]) -> 
     assert journey["text"] == [400, "unsupported_parameter"]
 
 
+def test_a_model_of_the_second_task_is_listed(journey: dict[str, Any]) -> None:
+    """No parameter of the first contract has an effect on it."""
+    assert journey["models"] == [[]]
+    assert journey["engines"] == 200
+
+
 def test_a_deleted_generation_keeps_its_kind(journey: dict[str, Any]) -> None:
     """So its image is found, whatever format that has."""
     assert journey["deleted"] == [204, "deleted", "swatch"]

@@ -21,7 +21,7 @@ from imagegen.generations.image_formats import FORMATS
 from imagegen.generations.jobs import Jobs
 from imagegen.generations.ledger import Ledger, Limits
 from imagegen.generations.ports import Delivery, Page, Ports, SignedUrl
-from imagegen.generations.stored_record import from_json, to_json
+from imagegen.generations.stored_record import UnreadableRecord, from_json, to_json
 from imagegen.generations.submit import Submitter
 from imagegen.http.app import Services
 from imagegen.models.registry import ModelRef, resolve
@@ -238,15 +238,28 @@ class FakeStore:
 
     def of_owner(self, owner: str, *, limit: int, cursor: str | None) -> Page:
         """Return a page; the cursor is the number of records to pass over."""
-        mine = [one for one in self.all() if one.owner == owner and one.state != "deleted"]
+        readable, unreadable = self._readable()
+        mine = [one for one in readable if one.owner == owner and one.state != "deleted"]
         mine.sort(key=lambda one: one.created_at, reverse=True)
         if cursor is not None and not cursor.isdecimal():
             raise invalid("cursor", "must be the next_cursor of an earlier reply")
         start = int(cursor or 0)
         more = len(mine) > start + limit
         return Page(
-            generations=tuple(mine[start : start + limit]), next_cursor=str(start + limit) if more else None
+            generations=tuple(mine[start : start + limit]),
+            next_cursor=str(start + limit) if more else None,
+            unreadable=unreadable,
         )
+
+    def _readable(self) -> tuple[list[Generation], tuple[str, ...]]:
+        readable: list[Generation] = []
+        unreadable: list[str] = []
+        for id_, item in list(self.items.items()):
+            try:
+                readable.append(from_json(item))
+            except UnreadableRecord:
+                unreadable.append(id_)
+        return readable, tuple(unreadable)
 
     def due(self, now: datetime, *, limit: int) -> Sequence[str]:
         """Return what is due by the index."""
