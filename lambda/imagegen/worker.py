@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from imagegen.errors import ImagegenError
 from imagegen.generations.jobs import Jobs, RetryLater
-from imagegen.generations.retry import Backoff
+from imagegen.generations.retry import DELIVERY_BACKOFF
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
 
 SWEPT_AT_ONCE: Final = 100
 """How many due records of one shard one sweep takes care of."""
-
-BACKOFF: Final = Backoff(first=2, longest=60)
-"""The pauses between two deliveries of a message that was not acknowledged."""
 
 
 class NotAcknowledged(Exception):
@@ -68,7 +65,7 @@ class Worker:
     def _postpone(self, record: SQSRecord) -> None:
         receives = int(record.attributes.approximate_receive_count)
         # At least one second: with zero the message would be back before this invocation has ended.
-        seconds = 1 + int(BACKOFF.pause(receives, fraction=self.randomness.fraction()))
+        seconds = 1 + int(DELIVERY_BACKOFF.pause(receives, fraction=self.randomness.fraction()))
         # Without this, the message would stay hidden for the queue's whole visibility time-out: minutes.
         try:
             self.queue.postpone(record.receipt_handle, seconds=seconds)

@@ -36,6 +36,14 @@ def test_a_change_is_made_in_files_that_exist(row: list[str]) -> None:
     assert [path for path in paths_in(f"{row[1]} {row[2]}") if not (ROOT / path).exists()] == []
 
 
+@pytest.mark.parametrize("row", changes(), ids=lambda row: row[0])
+def test_a_name_behind_a_path_stands_in_that_file(row: list[str]) -> None:
+    """Behind the path, in parentheses: what to look for."""
+    named = re.findall(r"`([\w./-]+\.py)` \(([^)]*)\)", row[1])
+    names = [(path, name) for path, inside in named for name in re.findall(r"`(\w+)`", inside)]
+    assert [pair for pair in names if pair[1] not in (ROOT / pair[0]).read_text(encoding="utf-8")] == []
+
+
 def test_the_table_answers_the_ordinary_changes() -> None:
     """One row each."""
     assert len(changes()) == 20

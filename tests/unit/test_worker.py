@@ -11,7 +11,8 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from imagegen import errors
 from imagegen.contracts.generation_request import GenerationRequest
 from imagegen.contracts.text_to_image.parameters import Prompt, TextToImage
-from imagegen.worker import BACKOFF, NotAcknowledged, Worker, is_tick
+from imagegen.generations.retry import DELIVERY_BACKOFF
+from imagegen.worker import NotAcknowledged, Worker, is_tick
 from tests.support.fakes import DLQ_ARN, FakeRandomness, World, world
 
 QUEUE_ARN: Final = "arn:aws:sqs:us-east-1:000000000000:jobs"
@@ -105,7 +106,7 @@ def test_the_back_off_doubles_with_every_receive_up_to_a_bound(
             )
         waits.append(service.queue.postponed[0][1])
     assert waits == [soonest, latest]
-    assert latest <= BACKOFF.longest + 1
+    assert latest <= DELIVERY_BACKOFF.longest + 1
 
 
 def test_a_store_that_does_not_answer_brings_the_message_back() -> None:

@@ -23,11 +23,10 @@ from imagegen.generations.image_formats import FORMATS
 from imagegen.generations.ledger import Ledger
 from imagegen.generations.model_caller import ModelCaller, ModelImage
 from imagegen.generations.ports import Clock, Deadline, ImageStore, Observer, Quotas, Randomness
-from imagegen.generations.retry import Backoff, insist
+from imagegen.generations.retry import STORE_BACKOFF, insist
 
 T = TypeVar("T")
 
-_STORE_BACKOFF: Final = Backoff(first=0.1, longest=2.0)
 _FAILURE_TRIES: Final = 3
 # A bound, so that no defect can make this go on for ever.
 _MOST_RACES: Final = 10
@@ -191,7 +190,7 @@ class Attempts:
     def _insist(self, step: Callable[[], T], deadline: Deadline, *, tries: int | None = None) -> T:
         return insist(
             step,
-            backoff=_STORE_BACKOFF,
+            backoff=STORE_BACKOFF,
             deadline=deadline,
             clock=self.clock,
             randomness=self.randomness,

@@ -24,14 +24,13 @@ from imagegen.errors import (
     UnsupportedParameter,
 )
 from imagegen.generations.ports import Clock, Deadline, ModelRuntime, Observer, Randomness
-from imagegen.generations.retry import Backoff
+from imagegen.generations.retry import MODEL_BACKOFF
 from imagegen.models.dialect import Artifact, Translation, Translator
 from imagegen.models.registry import ModelRef
 
 STORE_RESERVE: Final = 5.0
 """Seconds kept for storing the image, after the longest call."""
 
-_BACKOFF: Final = Backoff(first=0.2, longest=2.0, jitter=1)
 # In practice the deadline ends the tries: a function has 15 seconds besides the longest call and the storing.
 _MAX_TRIES: Final = 50
 ASK_AGAIN_AFTER: Final = timedelta(seconds=60)
@@ -160,7 +159,7 @@ class ModelCaller:
             except (ModelThrottled, ModelUnavailable) as exc:
                 last = exc
             self.observer.model_retried(ref.id, last.kind.code)
-            self.clock.sleep(_BACKOFF.pause(tries, fraction=self.randomness.fraction()))
+            self.clock.sleep(MODEL_BACKOFF.pause(tries, fraction=self.randomness.fraction()))
         raise last or ModelUnavailable("Too little time was left to call the model.", retry_after=RETRY_AFTER)
 
     def _all_retired(self, request: GenerationRequest) -> ModelRetired:

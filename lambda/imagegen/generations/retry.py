@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from imagegen.errors import ImagegenError
 from imagegen.generations.ports import Clock, Deadline, Randomness
@@ -30,6 +30,16 @@ class Backoff:
         """Return the pause after so many tries (1 or more); `fraction` is a random number in 0–1."""
         whole: float = min(self.first * 2 ** min(tries - 1, _MOST_DOUBLINGS), self.longest)
         return whole * (1 - self.jitter * (1 - fraction))
+
+
+MODEL_BACKOFF: Final = Backoff(first=0.2, longest=2.0, jitter=1)
+"""Between two calls of a model that was throttled or not ready."""
+
+STORE_BACKOFF: Final = Backoff(first=0.1, longest=2.0)
+"""Between two tries to store an image that was paid, or to write how an attempt ended."""
+
+DELIVERY_BACKOFF: Final = Backoff(first=2, longest=60)
+"""Between two deliveries of a job's message that was not acknowledged."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,14 @@ from __future__ import annotations
 import pytest
 
 from imagegen import errors
-from imagegen.generations.retry import Backoff, InvocationDeadline, insist
+from imagegen.generations.retry import (
+    DELIVERY_BACKOFF,
+    MODEL_BACKOFF,
+    STORE_BACKOFF,
+    Backoff,
+    InvocationDeadline,
+    insist,
+)
 from tests.support.fakes import FakeClock, FakeDeadline, FakeRandomness
 
 BACKOFF = Backoff(first=0.1, longest=2.0)
@@ -83,3 +90,18 @@ def test_a_defect_is_not_tried_again() -> None:
 def test_a_deadline_counts_lambdas_milliseconds_as_seconds() -> None:
     """As its context tells them."""
     assert InvocationDeadline(remaining_milliseconds=lambda: 1500).remaining() == 1.5
+
+
+@pytest.mark.parametrize(
+    ("backoff", "shortest", "longest"),
+    [
+        (MODEL_BACKOFF, [0, 0, 0, 0, 0], [0.2, 0.4, 0.8, 1.6, 2.0]),
+        (STORE_BACKOFF, [0.05, 0.1, 0.2, 0.4, 0.8], [0.1, 0.2, 0.4, 0.8, 1.6]),
+        (DELIVERY_BACKOFF, [1, 2, 4, 8, 16], [2, 4, 8, 16, 32]),
+    ],
+)
+def test_the_pauses_are_these(backoff: Backoff, shortest: list[float], longest: list[float]) -> None:
+    """In seconds, after each of the first five tries: a model may be asked at once, the stores and the queue not."""
+    tries = range(1, 6)
+    assert [backoff.pause(number, fraction=0) for number in tries] == pytest.approx(shortest)
+    assert [backoff.pause(number, fraction=1) for number in tries] == pytest.approx(longest)
