@@ -1,5 +1,6 @@
 """Up, again, with other variables, after crashes, and down without a trace."""
 
+import itertools
 import json
 import os
 import signal
@@ -91,6 +92,15 @@ def emulator_pid(instance: Instance) -> int:
     return min(found.pid for found in instance.running() if found.role == "emulator")
 
 
+def kill_emulator(instance: Instance) -> None:
+    """Kill the emulator, and wait until it is gone: a large process takes a while to die on a busy machine."""
+    os.kill(emulator_pid(instance), signal.SIGKILL)
+    ends_at = time.monotonic() + 120
+    while ports.is_listening(instance.emulator_port):
+        assert time.monotonic() < ends_at
+        time.sleep(0.1)
+
+
 def own_ports(instance: Instance) -> tuple[int, int]:
     """Return the ports that the instance listens on."""
     return instance.emulator_port, instance.stand_in_port
@@ -156,7 +166,7 @@ def test_bedrock_url_takes_the_place_of_the_stand_in(instance: Instance) -> None
 
 def test_up_recovers_from_a_killed_emulator(running_instance: Instance) -> None:
     """Everything the emulator held is gone, so it is all deployed again."""
-    os.kill(emulator_pid(running_instance), signal.SIGKILL)
+    kill_emulator(running_instance)
     state = running_instance.up()
     with Stack(state=state).client() as client:
         assert client.get("/health").status_code == httpx.codes.OK
@@ -164,10 +174,11 @@ def test_up_recovers_from_a_killed_emulator(running_instance: Instance) -> None:
 
 def test_up_recovers_from_an_up_that_was_killed_while_deploying(running_instance: Instance) -> None:
     """Half a deployment is finished or made again, whatever it left."""
-    os.kill(emulator_pid(running_instance), signal.SIGKILL)
+    kill_emulator(running_instance)
     with running_instance.start_command("up") as interrupted:
         assert interrupted.stdout is not None
-        next(line for line in interrupted.stdout if "deploying" in line)
+        said = list(itertools.takewhile(lambda line: "deploying" not in line, interrupted.stdout))
+        assert interrupted.poll() is None, said
         time.sleep(2)
         interrupted.kill()
         interrupted.communicate()
