@@ -2,6 +2,9 @@
 .DEFAULT_GOAL := help
 .PHONY: help set-up demo quick test check up down status synth deploy destroy bench openapi lock clean
 
+# What runs on Node.js here is pinned and tested with 20; its banner would stand in the output of every test process.
+export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
+
 # Without bytecode every process compiles the libraries anew, which is half of what a test run costs.
 unexport PYTHONDONTWRITEBYTECODE
 

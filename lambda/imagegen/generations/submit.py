@@ -77,10 +77,6 @@ class Submitter:
             return self._replayed(standing, draft)
         stands = self._claim(draft, replacing=standing)
         if stands is not draft:
-            # Another request with the same key was faster, and took a unit of its own. If the claim is ours, the first
-            # try of this write was written after all, and somebody has gone on from there: then the unit is in use.
-            if stands.claim != draft.claim:
-                self.attempts.give_back(draft)
             return self._replayed(stands, draft)
         if not asynchronous:
             return Submission(generation=self._made(draft, deadline), replayed=False)
@@ -104,6 +100,14 @@ class Submitter:
             raise replace(exc, generation_id=record.id) from exc
 
     def _claim(self, draft: Generation, *, replacing: Generation | None) -> Generation:
+        stands = self._write_claim(draft, replacing=replacing)
+        # Another request with the same key was faster, and took a unit of its own. If the claim is ours, the first try
+        # of this write was written after all, and somebody has gone on from there: then the unit is in use.
+        if stands.claim != draft.claim:
+            self.attempts.give_back(draft)
+        return stands
+
+    def _write_claim(self, draft: Generation, *, replacing: Generation | None) -> Generation:
         try:
             return self.ledger.write(draft, replacing=replacing)
         except ImagegenError as exc:

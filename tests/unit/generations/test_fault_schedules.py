@@ -121,7 +121,7 @@ class RemovesTheImageFirst(History):
 class GivesUnitsBackForLostClaims(Submitter):
     """Takes an answer that was lost for a write that was refused."""
 
-    def _claim(self, draft: Generation, *, replacing: Generation | None) -> Generation:
+    def _write_claim(self, draft: Generation, *, replacing: Generation | None) -> Generation:
         try:
             return self.ledger.write(draft, replacing=replacing)
         except ImagegenError:
