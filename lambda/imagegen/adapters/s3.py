@@ -75,7 +75,7 @@ class S3Images:
             if _code(exc) in _MISSING:
                 return None
             raise _no_response(exc) from exc
-        return _described(head)
+        return _described(head, content_type=name.content_type)
 
     def read(self, name: ImageName) -> bytes | None:
         """Return a stored image's bytes, or None as `find` does.
@@ -125,7 +125,7 @@ def _key(name: ImageName) -> str:
     return f"images/{name.owner}/{name.id}{FORMATS[name.content_type].suffix}"
 
 
-def _described(head: HeadObjectOutputTypeDef) -> StoredImage | None:
+def _described(head: HeadObjectOutputTypeDef, *, content_type: str) -> StoredImage | None:
     # An object without this service's metadata was put there by somebody else, and counts as missing.
     try:
         metadata = head["Metadata"]
@@ -136,7 +136,7 @@ def _described(head: HeadObjectOutputTypeDef) -> StoredImage | None:
             height=int(metadata["height"]),
             bytes=head["ContentLength"],
             sha256=metadata["sha256"],
-            content_type=head["ContentType"],
+            content_type=content_type,
         )
     except (KeyError, ValueError):
         return None

@@ -14,6 +14,7 @@ from typing import Any, Final
 from imagegen.contracts.generation_request import TASKS, GenerationRequest
 from imagegen.contracts.text_to_image.parameters import TextToImage
 from imagegen.generations.generation import Failure, Generation, StoredImage
+from imagegen.generations.image_formats import FORMATS
 
 RECORD_SCHEMA: Final = 1
 """The number of the record's form. It grows when releases before it could misread what is written.
@@ -83,7 +84,12 @@ def _read(stored: Mapping[str, Any]) -> Generation:
         failure, unknown["failure"] = _split(members["failure"], Failure)
         failure["fields"] = tuple((name, message) for name, message in failure.get("fields", ()))
         members["failure"] = Failure(**failure)
-    return Generation(**members, unknown={name: value for name, value in unknown.items() if value != {}})
+    kept = {name: value for name, value in unknown.items() if value != {}}
+    record = Generation(**members, unknown=kept)
+    # Its image could not be found: the format is part of where an image is stored.
+    if record.image_name.content_type not in FORMATS:
+        raise ValueError("an image format that this release does not know")
+    return record
 
 
 def _request(stored: Mapping[str, Any], *, state: str) -> tuple[GenerationRequest, dict[str, Any]]:

@@ -121,10 +121,11 @@ class _App:
     def _respond(self, route: Route, make: Callable[[Request], Reply]) -> Response[Any]:
         event, context = self.resolver.current_event.raw_event, self.resolver.lambda_context
         problem = self._shapes[route.shape].problem
-        # Stands in for a request that cannot be read, so that even this defect gets a problem for its reply.
-        request = Request.from_event({}, context, route=route)
         try:
             request = Request.from_event(event, context, route=route)
+        except Exception as exc:  # noqa: BLE001 - even a defect in reading the event gets a problem for its reply
+            request, make = Request.from_event({}, context, route=route), _raising(exc)
+        try:
             outgoing = make(request)
         except ImagegenError as exc:
             outgoing = problem(exc, request)
@@ -271,6 +272,13 @@ class OwnRoutes:
 
 
 # The function sends the bytes of the file: see docs/decisions/0051-the-document-of-the-api.md.
+def _raising(exc: Exception) -> Callable[[Request], NoReturn]:
+    def make(_: Request) -> NoReturn:
+        raise exc
+
+    return make
+
+
 @cache
 def _document() -> str:
     return Path(__file__).with_name("openapi.json").read_text(encoding="utf-8")

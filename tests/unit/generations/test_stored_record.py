@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from imagegen.contracts.generation_request import GenerationRequest
 from imagegen.contracts.text_to_image.parameters import SIZES, Prompt, TextToImage
 from imagegen.generations.generation import Failure, Generation, Moment, StoredImage
+from imagegen.generations.image_formats import FORMATS
 from imagegen.generations.stored_record import RECORD_SCHEMA, UnreadableRecord, from_json, to_json
 from tests.support import first_release
 from tests.support.records import ENDED, NEXT, NOW, RECORD
@@ -108,8 +109,17 @@ def test_another_content_type_is_stored_and_png_is_not() -> None:
     """The first release would refuse the member, and knew no other type."""
     jpeg = replace(RECORD, content_type="image/jpeg")
     assert stored(jpeg)["content_type"] == "image/jpeg"
-    assert from_json(to_json(jpeg)).image_name.content_type == "image/jpeg"
     assert "content_type" not in stored(RECORD)
+
+
+def test_an_image_of_an_unknown_format_makes_its_record_unreadable() -> None:
+    """After a rollback: nothing could be found under its name, and the history must show the others."""
+    with pytest.raises(UnreadableRecord):
+        from_json(to_json(replace(RECORD, content_type="image/jpeg")))
+    members = json.loads(json.dumps(first_release.RECORDS["succeeded"]))
+    members["image"]["content_type"] = "image/jpeg"
+    with pytest.raises(UnreadableRecord):
+        from_json(json.dumps(members))
 
 
 def test_a_tombstone_keeps_no_member_of_another_release() -> None:
@@ -159,7 +169,8 @@ GENERATIONS = st.builds(
     due_at=st.none() | TIMES,
     paid_attempts=st.integers(0, 10),
     lease_until=st.none() | TIMES,
-    image=st.none() | st.builds(StoredImage, model=TEXTS, sha256=TEXTS, content_type=TEXTS),
+    image=st.none()
+    | st.builds(StoredImage, model=TEXTS, sha256=TEXTS, content_type=st.sampled_from([*FORMATS])),
     ignored=st.lists(TEXTS, max_size=3).map(tuple),
     failure=st.none()
     | st.builds(
