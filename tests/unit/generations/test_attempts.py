@@ -1,4 +1,4 @@
-"""An attempt at an image: it is stored, its end is recorded, and what was cut off is settled or healed."""
+"""An attempt stores its image and records its end; an attempt that was cut off is settled or healed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.support.use_case import DOWN, NOT_STORED, OWNER, PAID, counted, cut_o
 
 
 def test_storing_is_tried_again_until_it_works() -> None:
-    """The image is paid for."""
+    """Storing is repeated, because the image is already paid for."""
     service = world()
     service.images.failures += [NOT_STORED] * 5
     assert submit(service).generation.state == "succeeded"
@@ -23,7 +23,7 @@ def test_storing_is_tried_again_until_it_works() -> None:
 
 
 def test_storing_that_never_works_ends_before_the_invocation_does() -> None:
-    """As store_failed: paid, recorded, replayed."""
+    """The generation ends with `store_failed`: it counts as paid, and its error is replayed."""
     service = world()
     service.images.failures += [NOT_STORED] * 1000
     with pytest.raises(errors.StoreFailed):
@@ -36,7 +36,7 @@ def test_storing_that_never_works_ends_before_the_invocation_does() -> None:
 
 
 def test_no_error_of_storing_is_taken_for_unbilled() -> None:
-    """Whatever the bucket's adapter says, the image was paid before."""
+    """The image was paid before storing began, whatever error the bucket's adapter raises."""
     service = world()
     service.images.failures += [errors.Misconfigured("No right to put.")] * 1000
     with pytest.raises(errors.StoreFailed):
@@ -45,7 +45,7 @@ def test_no_error_of_storing_is_taken_for_unbilled() -> None:
 
 
 def test_an_image_that_turns_up_after_all_heals_the_failure() -> None:
-    """The put had worked and every answer was lost."""
+    """The image was stored, and only the responses were lost."""
     service = world()
     service.images.failures += [NOT_STORED] * 1000
     with pytest.raises(errors.StoreFailed):
@@ -57,7 +57,7 @@ def test_an_image_that_turns_up_after_all_heals_the_failure() -> None:
 
 
 def test_an_answer_that_is_not_a_png_never_reaches_the_bucket() -> None:
-    """It was paid, and it is not an image."""
+    """The answer was paid for, but nothing is stored, because it is not an image."""
     service = world(answers=[sdxl_answer(b"<html>502 Bad Gateway</html>")])
     with pytest.raises(errors.BadModelResponse):
         submit(service)
@@ -65,7 +65,7 @@ def test_an_answer_that_is_not_a_png_never_reaches_the_bucket() -> None:
 
 
 def test_a_defect_after_the_call_counts_as_paid() -> None:
-    """An exception that nobody foresaw must not free the key."""
+    """An unforeseen exception must not allow a second paid call under the idempotency key."""
     service = world()
     service.runtime.defect = RuntimeError("unforeseen")
     with pytest.raises(errors.OutcomeUnknown):
@@ -80,7 +80,7 @@ def test_a_defect_after_the_call_counts_as_paid() -> None:
 
 
 def test_the_end_is_recorded_again_until_it_works() -> None:
-    """The image is stored; its record should say so."""
+    """Writing the outcome is repeated, because the image is already stored."""
     service = world()
     service.runtime.before = lambda: service.store.failures.extend([DOWN] * 4)
     submit(service)
@@ -88,7 +88,7 @@ def test_the_end_is_recorded_again_until_it_works() -> None:
 
 
 def test_the_caller_gets_the_image_even_if_its_end_is_never_recorded() -> None:
-    """Whoever looks after the lease finds it in the bucket."""
+    """A look-up after the lease finds the image in the bucket."""
     service = world()
     service.runtime.before = lambda: service.store.failures.extend([DOWN] * 1000)
     made = submit(service).generation
@@ -100,7 +100,7 @@ def test_the_caller_gets_the_image_even_if_its_end_is_never_recorded() -> None:
 
 
 def test_an_unbilled_end_that_comes_too_late_gives_nothing_back() -> None:
-    """The attempt was given up as unknown meanwhile, and that stands."""
+    """The attempt was given up as `outcome_unknown` before it ended, and that outcome stays."""
     service = world(answers=[errors.Misconfigured("No.")])
 
     def given_up() -> None:
@@ -116,7 +116,7 @@ def test_an_unbilled_end_that_comes_too_late_gives_nothing_back() -> None:
 
 
 def test_a_failure_that_cannot_be_recorded_does_not_keep_its_caller_waiting() -> None:
-    """Three tries; then the lease ends it."""
+    """The write is tried three times; afterwards the record is settled when its lease ends."""
     service = world(answers=[PAID[0]])
     service.runtime.before = lambda: service.store.failures.extend([DOWN] * 1000)
     with pytest.raises(errors.OutcomeUnknown):
@@ -129,7 +129,7 @@ def test_a_failure_that_cannot_be_recorded_does_not_keep_its_caller_waiting() ->
 
 
 def test_a_cut_off_attempt_is_left_alone_while_its_lease_is_live() -> None:
-    """It may still be at it."""
+    """The attempt may still be running."""
     service = world()
     running = cut_off(service, stored=True)
     later(service, 84)
@@ -137,7 +137,7 @@ def test_a_cut_off_attempt_is_left_alone_while_its_lease_is_live() -> None:
 
 
 def test_a_cut_off_attempt_whose_image_is_there_is_finished_by_looking() -> None:
-    """Not by paying again."""
+    """The image is found in the bucket, and no second call is paid."""
     service = world()
     running = cut_off(service, stored=True)
     later(service)
@@ -147,7 +147,7 @@ def test_a_cut_off_attempt_whose_image_is_there_is_finished_by_looking() -> None
 
 @pytest.mark.parametrize("way", ["the same key", "a look-up", "the sweeper"])
 def test_a_cut_off_attempt_without_an_image_ends_as_unknown(way: str) -> None:
-    """By whichever way somebody looks first; it stays counted."""
+    """Whoever looks first settles the record; the quota unit stays counted."""
     service = world()
     running = cut_off(service)
     later(service)
@@ -167,7 +167,7 @@ def test_a_cut_off_attempt_without_an_image_ends_as_unknown(way: str) -> None:
 
 
 def test_while_the_bucket_does_not_answer_a_cut_off_attempt_stays_as_it_is() -> None:
-    """No image seen is not the same as no image."""
+    """A bucket that does not respond does not prove that the image is missing."""
     service = world()
     running = cut_off(service, stored=True)
     later(service)
@@ -179,7 +179,7 @@ def test_while_the_bucket_does_not_answer_a_cut_off_attempt_stays_as_it_is() -> 
 
 
 def test_a_slow_attempt_ends_well_though_it_was_given_up_meanwhile() -> None:
-    """Its image is the proof."""
+    """The attempt ends the failed record with its image."""
     service = world()
 
     def given_up() -> None:
@@ -192,7 +192,7 @@ def test_a_slow_attempt_ends_well_though_it_was_given_up_meanwhile() -> None:
 
 
 def test_an_attempt_whose_generation_was_deleted_removes_its_own_image() -> None:
-    """And its caller learns that it is gone."""
+    """The caller's error says that the generation is gone."""
     service = world()
 
     def deleted() -> None:

@@ -1,4 +1,4 @@
-"""Every schedule of faults over the real use case: paid at most as often as allowed, ended, and nothing lost.
+"""Under every schedule of faults, no call too many is paid, every generation ends, and no image is lost.
 
 `tests/support/schedules.py` explains what a schedule is and how so many are covered.
 """
@@ -29,49 +29,49 @@ pytestmark = pytest.mark.slow
 
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_no_schedule_pays_too_often_or_loses_an_image(name: str) -> None:
-    """At most the allowed calls are paid, everything ends, no success lacks its image, no image its success."""
+    """Only allowed calls are paid, everything ends, and exactly the successful records have an image."""
     explorer = Explorer(SCENARIOS[name])
     explorer.explore()
     assert explorer.schedules >= 1_000_000
     assert len(explorer.answers) >= 16
 
 
-# -- the same harness over code that is wrong ------------------------------------------------------------------------
+# -- the same exploration of code that is wrong on purpose ------------------------------------------------------------
 
 
 class FreesTheKeyOnAnyFailure(Attempts):
-    """As idempotency helpers do: a request that failed may be sent again."""
+    """Frees the idempotency key after any failure, as many idempotency helpers do."""
 
     def end_failed(self, record: Generation, error: ImagegenError, deadline: Deadline | None = None) -> None:
-        """Take every failure for one that cost nothing."""
+        """End the record as if every failure were unbilled."""
         super().end_failed(record, errors.InternalError(error.detail), deadline)
 
 
 class CallsAgainWhenTheLeaseIsOver(Ledger):
-    """As a queue consumer without a record of payments does: a message that comes back is worked again."""
+    """Calls again when a message comes back, as a queue consumer without a record of payments does."""
 
     def may_pay_again(self, record: Generation) -> bool:
-        """Allow it always."""
+        """Allow another paid call of every asynchronous generation."""
         return record.asynchronous
 
     def start(self, record: Generation) -> Generation:
-        """Grant a call as if it were the first."""
+        """Grant every call as if it were the first."""
         return super().start(replace(record, paid_attempts=0))
 
 
 class KnowsNoLease(CallsAgainWhenTheLeaseIsOver):
-    """Calls again whenever the message comes again."""
+    """Calls again whenever a message comes back, even while an attempt is running."""
 
     def lease_is_live(self, record: Generation) -> bool:  # noqa: ARG002 - the ledger's shape
-        """Never respect an attempt that runs."""
+        """Return that no attempt is running."""
         return False
 
 
 class RetriesTimeOuts(ModelCaller):
-    """As the SDK does by default."""
+    """Calls again after a time-out, as the SDK does by default."""
 
     def call(self, request: GenerationRequest, deadline: Deadline) -> ModelImage:
-        """Call once more."""
+        """Call, and call once more after a time-out."""
         try:
             return super().call(request, deadline)
         except errors.ModelTimeout:
@@ -79,7 +79,7 @@ class RetriesTimeOuts(ModelCaller):
 
 
 class TakesDefectsForUnbilled(Attempts):
-    """As code does that answers every exception with a 500."""
+    """Takes defects for unbilled, as code does that replies 500 to every exception."""
 
     def _call(self, record: Generation, deadline: Deadline) -> tuple[ModelImage, StoredImage]:
         try:
@@ -89,28 +89,28 @@ class TakesDefectsForUnbilled(Attempts):
 
 
 class NeverLooksAgain(Attempts):
-    """Ends what was cut off without looking for late images."""
+    """Ends an attempt that was cut off, and never looks for its late image."""
 
     def heal(self, record: Generation) -> Generation:
-        """Leave it failed."""
+        """Return the record unchanged."""
         return record
 
 
 class GivesUnitsBackWithoutHavingEnded(Attempts):
-    """Takes for granted that its own end is the one that stands."""
+    """Gives the quota unit back even if another process has ended the record."""
 
     def end_failed(self, record: Generation, error: ImagegenError, deadline: Deadline | None = None) -> None:
-        """Give the unit back whatever was written."""
+        """End the record, and give the quota unit back whichever end was written."""
         super().end_failed(record, error, deadline)
         if error.kind.paid == "no" and not record.asynchronous:
             self.give_back(record)
 
 
 class RemovesTheImageFirst(History):
-    """Deletes in the order that comes to mind."""
+    """Deletes in the order that seems natural: first the image, then the record."""
 
     def delete(self, id_: str, *, owner: str) -> None:
-        """Remove the image, then the record."""
+        """Remove the image, then write the tombstone."""
         record = self.look_up(id_, owner=owner)
         if not record.terminal:
             raise errors.in_progress(id_, retry_after=1)
@@ -119,7 +119,7 @@ class RemovesTheImageFirst(History):
 
 
 class GivesUnitsBackForLostClaims(Submitter):
-    """Takes an answer that was lost for a write that was refused."""
+    """Takes a write whose response was lost for a write that was refused."""
 
     def _write_claim(self, draft: Generation, *, replacing: Generation | None) -> Generation:
         try:
@@ -130,7 +130,7 @@ class GivesUnitsBackForLostClaims(Submitter):
 
 
 class NeverSendsAgain(Jobs):
-    """Trusts the queue with the only message."""
+    """Never sends a second message for a job, because it trusts the queue with the first."""
 
     def _postponed(self, record: Generation) -> bool:  # noqa: ARG002 - the method's shape
         return False
@@ -170,7 +170,7 @@ WRONG: Mapping[str, tuple[Scenario, str]] = {
 
 @pytest.mark.parametrize("name", WRONG)
 def test_the_same_harness_finds_what_is_wrong_with_a_naive_version(name: str) -> None:
-    """Each mistake is found, and the schedule that shows it is named."""
+    """The exploration finds each mistake, and names a schedule that shows it."""
     scenario, found = WRONG[name]
     with pytest.raises(Broken, match=found) as caught:
         Explorer(scenario).explore()
@@ -178,7 +178,7 @@ def test_the_same_harness_finds_what_is_wrong_with_a_naive_version(name: str) ->
 
 
 def test_a_schedule_is_never_explored_twice() -> None:
-    """Two runs of one scenario count the same: nothing depends on order or chance."""
+    """Two explorations of one scenario give the same counts, so nothing depends on order or chance."""
     runs: list[tuple[int, int]] = []
     for _ in range(2):
         explorer = Explorer(Scenario(one_by_one=2))

@@ -1,4 +1,4 @@
-"""The record's transitions, what each of them keeps true, and the record as text."""
+"""The transitions of a record, and what each of them keeps true."""
 
 from __future__ import annotations
 
@@ -93,20 +93,20 @@ ILLEGAL = [pair for pair in PAIRS if pair[1] not in TRANSITIONS[pair[0]][1]]
 def test_a_legal_transition_gives_the_record_a_new_version_and_keeps_its_claim(
     transition: str, state: str
 ) -> None:
-    """Without a new version, two that race could both be written."""
+    """Without a new version, two transitions that race could both be written."""
     changed = TRANSITIONS[transition][0](EVERY_STATE[state])
     assert (changed.version, changed.claim, changed.id) == ("new", "claim", EVERY_STATE[state].id)
 
 
 @pytest.mark.parametrize(("transition", "state"), ILLEGAL)
 def test_an_illegal_transition_is_a_defect(transition: str, state: str) -> None:
-    """Nothing restarts what has ended, and nothing ends twice."""
+    """No transition restarts a record that has ended, or ends it twice."""
     with pytest.raises(IllegalTransition):
         TRANSITIONS[transition][0](EVERY_STATE[state])
 
 
 def test_a_start_counts_the_call_before_it_is_made() -> None:
-    """The write that grants the call is the one that counts it."""
+    """The write that grants the call also counts it."""
     started = record().start(NEW, lease=LATER - NOW, max_paid_attempts=1)
     assert (started.state, started.paid_attempts) == ("running", 1)
     assert (started.lease_until, started.due_at) == (LATER, LATER)
@@ -114,45 +114,45 @@ def test_a_start_counts_the_call_before_it_is_made() -> None:
 
 @pytest.mark.parametrize("limit", [1, 2, 3])
 def test_no_start_is_granted_beyond_the_limit(limit: int) -> None:
-    """The limit is the deployment's, whatever the record has gone through."""
+    """The deployment's limit holds for every record."""
     spent = record("queued", paid_attempts=limit)
     with pytest.raises(IllegalTransition, match="no attempt left"):
         spent.start(NEW, lease=LATER - NOW, max_paid_attempts=limit)
 
 
 def test_an_unbilled_failure_gives_its_attempt_back_and_frees_the_key() -> None:
-    """Nothing was paid, so the same key may begin anew."""
+    """Nothing was paid, so the same idempotency key may start the generation again."""
     failed = record("running", paid_attempts=1).fail(NEW, UNPAID)
     assert (failed.state, failed.paid_attempts, failed.restartable) == ("failed", 0, True)
 
 
 def test_an_unbilled_failure_after_a_paid_attempt_does_not_free_the_key() -> None:
-    """The first attempt may have been paid, though the second was not."""
+    """Only the second attempt is certainly unbilled; the first may have been paid."""
     failed = record("running", paid_attempts=2).fail(NEW, UNPAID)
     assert (failed.paid_attempts, failed.restartable, failed.may_heal) == (1, False, True)
 
 
 def test_a_paid_failure_keeps_its_attempt_and_the_key() -> None:
-    """The outcome is replayed from now on."""
+    """The failure is replayed from now on."""
     failed = record("running", paid_attempts=1).fail(NEW, PAID)
     assert (failed.paid_attempts, failed.restartable, failed.may_heal) == (1, False, False)
 
 
 def test_a_queued_record_that_fails_gives_nothing_back() -> None:
-    """Only a running record holds an attempt of its own."""
+    """Only a running record has an attempt that could be given back."""
     failed = record("queued", paid_attempts=1).fail(NEW, UNPAID)
     assert failed.paid_attempts == 1
 
 
 def test_a_released_attempt_is_not_counted_and_its_message_is_trusted() -> None:
-    """The message that started it comes back by itself, so it is sent again only much later."""
+    """The queue brings the message back by itself, so the sweep sends another one only much later."""
     released = record("running", paid_attempts=1).release(NEW)
     assert (released.state, released.paid_attempts, released.lease_until) == ("queued", 0, None)
     assert released.due_at == NOW + generations.RETURNS_WITHIN
 
 
 def test_a_requeued_attempt_stays_counted() -> None:
-    """It may have been paid; its message may be gone, so it is sent again soon."""
+    """The attempt may have been paid; its message may be lost, so another one is sent soon."""
     requeued = record("running", paid_attempts=1).requeue(NEW)
     assert (requeued.state, requeued.paid_attempts, requeued.lease_until) == ("queued", 1, None)
     assert requeued.due_at == NOW + generations.RESEND_AFTER
@@ -163,13 +163,13 @@ def test_a_requeued_attempt_stays_counted() -> None:
     [(0, 120), (119, 120), (121, 121), (3000, 3000), (3601, 3600), (900_000, 3600)],
 )
 def test_the_longer_a_message_has_waited_the_later_it_is_sent_again(waited: int, pause: int) -> None:
-    """A long queue is not filled with duplicates: their number grows with the logarithm of the wait."""
+    """The pause grows with the wait, so a long queue is not filled with duplicates."""
     now = NOW + timedelta(seconds=waited)
     assert record().postpone(Moment(now=now, version="new")).due_at == now + timedelta(seconds=pause)
 
 
 def test_a_success_is_due_only_for_its_webhook() -> None:
-    """Nothing else is left to do."""
+    """A generation without a webhook needs nothing more after its success."""
     running = record("running", paid_attempts=1)
     quiet = running.succeed(NEW, image=IMAGE, ignored=("steps",))
     told = replace(running, request=HOOKED).succeed(NEW, image=IMAGE, ignored=())
@@ -178,7 +178,7 @@ def test_a_success_is_due_only_for_its_webhook() -> None:
 
 
 def test_a_healed_failure_is_told_to_its_webhook_again() -> None:
-    """The receiver was told of a failure that is none."""
+    """The receiver was told of a failure, which is no longer true."""
     failed = replace(EVERY_STATE["failed, may heal"], request=HOOKED, webhook="delivered", webhook_tries=3)
     healed = failed.succeed(NEW, image=IMAGE, ignored=())
     assert (healed.state, healed.failure) == ("succeeded", None)
@@ -186,7 +186,7 @@ def test_a_healed_failure_is_told_to_its_webhook_again() -> None:
 
 
 def test_a_tombstone_keeps_nothing_of_the_request() -> None:
-    """Neither prompts nor where to call; the owner stays, to find the image by, and what the key stands for."""
+    """Only the owner stays, to find the image, and the fingerprint, for the idempotency key."""
     gone = replace(EVERY_STATE["succeeded"], request=HOOKED, webhook="pending").delete(NEW)
     assert gone.request == GenerationRequest(task=TextToImage(text_prompts=()))
     assert (gone.image, gone.failure, gone.webhook, gone.ignored) == (None, None, None, ())
@@ -195,7 +195,7 @@ def test_a_tombstone_keeps_nothing_of_the_request() -> None:
 
 
 def test_a_webhook_is_given_up_after_its_last_try() -> None:
-    """The tries are counted in the record, however many messages there are."""
+    """The record counts the tries, however many messages there are."""
     one = replace(record("succeeded", paid_attempts=1, request=HOOKED), webhook="pending")
     states = []
     for _ in range(generations.MAX_WEBHOOK_TRIES):
@@ -206,7 +206,7 @@ def test_a_webhook_is_given_up_after_its_last_try() -> None:
 
 
 def test_a_webhook_that_ended_leaves_a_failure_due_that_may_heal() -> None:
-    """The sweeper still looks for the image."""
+    """The record stays due, because the sweep still looks for the image."""
     failed = replace(EVERY_STATE["failed, may heal"], webhook="pending")
     assert failed.end_webhook(NEW, delivered=True).due_at == failed.due_at
     ended = replace(EVERY_STATE["succeeded"], webhook="pending")
@@ -223,12 +223,12 @@ def test_a_lease_is_live_until_its_last_moment() -> None:
 
 @pytest.mark.parametrize("state", EVERY_STATE)
 def test_only_what_has_ended_is_terminal(state: str) -> None:
-    """Everything else goes on by itself."""
+    """Queued and running records are not terminal."""
     assert EVERY_STATE[state].terminal == (EVERY_STATE[state].state not in {"queued", "running"})
 
 
 def test_an_id_depends_on_owner_and_key_and_on_nothing_else() -> None:
-    """So a claim is one conditional write, and one caller's key says nothing to another's."""
+    """A claim is therefore one conditional write, and callers with the same idempotency key do not meet."""
     id_ = generations.derive_id("alice", "key-1")
     assert id_ == generations.derive_id("alice", "key-1")
     others = {generations.derive_id("alice", "key-2"), generations.derive_id("bob", "key-1")}
@@ -239,7 +239,7 @@ def test_an_id_depends_on_owner_and_key_and_on_nothing_else() -> None:
 
 
 def test_owner_and_key_cannot_be_shifted_into_each_other() -> None:
-    """The two are separated before they are hashed."""
+    """Owner and idempotency key are separated before they are hashed."""
     assert generations.derive_id("ab", "c") != generations.derive_id("a", "bc")
 
 
@@ -247,7 +247,7 @@ def test_owner_and_key_cannot_be_shifted_into_each_other() -> None:
 def test_every_recorded_failure_comes_back_as_the_error_that_it_was(
     kind: type[errors.ImagegenError],
 ) -> None:
-    """Code, sentence and fields survive."""
+    """The error has the code, the sentence and the fields of the recorded failure."""
     failure = Failure(code=kind.kind.code, detail="Because.", paid=True, fields=(("steps", "too few"),))
     error = failure.error(generation_id="gen_a", replayed=True)
     assert type(error) is kind

@@ -1,4 +1,4 @@
-"""A caller's own generations: looked up, listed and deleted."""
+"""A caller's own generations are looked up, listed and deleted."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.support.use_case import DOWN, OTHER, OWNER, cut_off, later, submit
 
 @pytest.mark.parametrize("owner", [OTHER, ""])
 def test_a_generation_is_shown_to_its_owner_alone(owner: str) -> None:
-    """Others learn nothing, not even that it is there."""
+    """Others get the same error as for an id that does not exist."""
     service = world()
     made = submit(service).generation
     with pytest.raises(errors.NotFound) as foreign:
@@ -25,7 +25,7 @@ def test_a_generation_is_shown_to_its_owner_alone(owner: str) -> None:
 
 
 def test_a_record_past_its_retention_is_not_shown_though_it_is_still_there() -> None:
-    """The table removes it up to two days later."""
+    """The table removes an expired record up to two days later."""
     service = world()
     made = submit(service).generation
     later(service, 30 * 86_400)
@@ -35,7 +35,7 @@ def test_a_record_past_its_retention_is_not_shown_though_it_is_still_there() -> 
 
 @pytest.mark.parametrize("days", [7, 365])
 def test_a_record_is_shown_for_as_long_as_the_deployment_says(days: int) -> None:
-    """To the second: it is there before, and unknown afterwards."""
+    """The record is shown until its last second, and unknown from then on."""
     service = world(record_retention_days=days)
     made = submit(service).generation
     later(service, days * 86_400 - 1)
@@ -46,7 +46,7 @@ def test_a_record_is_shown_for_as_long_as_the_deployment_says(days: int) -> None
 
 
 def test_an_image_that_was_removed_is_gone() -> None:
-    """By its lifecycle, say."""
+    """The bucket's retention may remove an image before its record expires."""
     service = world()
     made = submit(service).generation
     service.history.require_image(made)
@@ -56,7 +56,7 @@ def test_an_image_that_was_removed_is_gone() -> None:
 
 
 def test_deleting_removes_image_and_record_and_the_request_with_it() -> None:
-    """Afterwards the id is unknown, also to a second delete."""
+    """Afterwards the id is unknown, so a second delete fails as well."""
     service = world()
     made = submit(service).generation
     service.history.delete(made.id, owner=OWNER)
@@ -69,7 +69,7 @@ def test_deleting_removes_image_and_record_and_the_request_with_it() -> None:
 
 
 def test_what_runs_cannot_be_deleted() -> None:
-    """The caller is told to come back."""
+    """The error tells the caller to come back later."""
     service = world()
     running = cut_off(service)
     with pytest.raises(errors.InProgress):
@@ -78,7 +78,7 @@ def test_what_runs_cannot_be_deleted() -> None:
 
 @pytest.mark.parametrize("way", ["a second delete", "the sweeper"])
 def test_a_delete_that_was_cut_off_is_finished(way: str) -> None:
-    """The id is unknown at once, and the image follows."""
+    """The id is unknown at once; the image is removed later."""
     service = world()
     made = submit(service).generation
     service.images.failures.append(DOWN)

@@ -1,4 +1,4 @@
-"""Jobs: the call-backs to the webhook of a generation that has ended."""
+"""Jobs send the call-backs to the webhook of a generation that has ended."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.support.use_case import DOWN, HOOKED, PAID, later, submit, work
 
 
 def test_a_webhook_is_told_once_when_it_accepts() -> None:
-    """And the record says that it was."""
+    """The record says that the call-back was delivered, and is no longer due."""
     service = world()
     submit(service, request=HOOKED, asynchronous=True)
     work(service)
@@ -21,7 +21,7 @@ def test_a_webhook_is_told_once_when_it_accepts() -> None:
 
 
 def test_a_failure_is_told_to_the_webhook_too() -> None:
-    """Whoever waits learns that waiting is over."""
+    """A receiver that waits for the generation learns that it has failed."""
     service = world(answers=[PAID[1]])
     submit(service, request=HOOKED, asynchronous=True)
     work(service)
@@ -29,7 +29,7 @@ def test_a_failure_is_told_to_the_webhook_too() -> None:
 
 
 def test_a_webhook_that_does_not_accept_is_told_again_and_then_given_up() -> None:
-    """The image is not made again for it."""
+    """A refused call-back does not make the image again."""
     service = world()
     id_ = submit(service, request=HOOKED, asynchronous=True).generation.id
     service.webhook.answers += ["again"] * 100
@@ -43,7 +43,7 @@ def test_a_webhook_that_does_not_accept_is_told_again_and_then_given_up() -> Non
 
 
 def test_a_webhook_that_must_not_be_called_is_not_tried_again() -> None:
-    """A private address, say."""
+    """A webhook at a private address, for example, gets one try."""
     service = world()
     submit(service, request=HOOKED, asynchronous=True)
     service.webhook.answers.append("refused")
@@ -52,7 +52,7 @@ def test_a_webhook_that_must_not_be_called_is_not_tried_again() -> None:
 
 
 def test_a_webhook_that_cannot_be_signed_counts_as_a_try() -> None:
-    """Its secret cannot be read: that has an end, too."""
+    """The signing secret cannot be read; the try is counted, so that the tries end."""
     service = world()
     id_ = submit(service, request=HOOKED, asynchronous=True).generation.id
     service.webhook.failures += [errors.Misconfigured("No secret.")]
@@ -62,7 +62,7 @@ def test_a_webhook_that_cannot_be_signed_counts_as_a_try() -> None:
 
 
 def test_a_webhook_whose_message_was_lost_is_told_by_way_of_the_sweeper() -> None:
-    """A generation that the sweeper settled has no message at all."""
+    """The sweep settles a generation that has no message left, and sends one for its webhook."""
     service = world()
     id_ = submit(service, request=HOOKED, asynchronous=True).generation.id
     service.runtime.defect = SystemExit()
@@ -76,7 +76,7 @@ def test_a_webhook_whose_message_was_lost_is_told_by_way_of_the_sweeper() -> Non
 
 
 def test_a_success_that_is_not_recorded_is_not_told() -> None:
-    """The receiver would ask and be shown that it still runs."""
+    """A receiver that asks after the call-back would still see a running generation."""
     service = world()
     submit(service, request=HOOKED, asynchronous=True)
     service.runtime.before = lambda: service.store.failures.extend([DOWN] * 1000)

@@ -1,4 +1,4 @@
-"""Jobs: working on a message, burying one that was given up, and sweeping up what is due."""
+"""Jobs: work on a message, bury a message that was given up, and sweep what is due."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from tests.support.use_case import (
 
 
 def test_the_kill_switch_holds_for_jobs_that_are_queued_already() -> None:
-    """They wait for it to be released, and cost nothing."""
+    """Queued jobs wait until the kill switch is off again, and cost nothing meanwhile."""
     service = world()
     submit(service, asynchronous=True)
     service.quotas.switched_off = True
@@ -44,7 +44,7 @@ def test_the_kill_switch_holds_for_jobs_that_are_queued_already() -> None:
 
 
 def test_of_two_workers_that_race_for_a_job_one_calls_the_model() -> None:
-    """The other's message comes back."""
+    """The message of the other worker comes back."""
     service = world()
     id_ = submit(service, asynchronous=True).generation.id
     slow = interrupted(service, after_get=lambda: work(service))
@@ -54,7 +54,7 @@ def test_of_two_workers_that_race_for_a_job_one_calls_the_model() -> None:
 
 
 def test_a_message_for_a_live_attempt_comes_back() -> None:
-    """It is the only one that would notice if the attempt died."""
+    """If the attempt dies, the message that comes back settles the record."""
     service = world()
     running = cut_off(service, asynchronous=True)
     with pytest.raises(RetryLater):
@@ -63,7 +63,7 @@ def test_a_message_for_a_live_attempt_comes_back() -> None:
 
 @pytest.mark.parametrize("error", UNBILLED[:2], ids=code)
 def test_a_job_that_only_has_to_wait_goes_back_to_the_queue(error: ImagegenError) -> None:
-    """It is not failed, not paid, and stays counted."""
+    """The job does not fail, nothing is paid, and its quota unit stays counted."""
     service = world(answers=[error])
     submit(service, asynchronous=True)
     with pytest.raises(RetryLater):
@@ -77,7 +77,7 @@ def test_a_job_that_only_has_to_wait_goes_back_to_the_queue(error: ImagegenError
 
 @pytest.mark.parametrize("error", [*UNBILLED[2:], *PAID], ids=code)
 def test_a_job_that_no_waiting_helps_ends_and_is_acknowledged(error: ImagegenError) -> None:
-    """The record says why; what was unbilled gives its unit back."""
+    """The record has the error; an unbilled error gives the quota unit back."""
     service = world(answers=[error])
     submit(service, asynchronous=True)
     work(service)
@@ -88,14 +88,14 @@ def test_a_job_that_no_waiting_helps_ends_and_is_acknowledged(error: ImagegenErr
 
 
 def test_a_message_of_a_generation_that_is_not_there_is_acknowledged() -> None:
-    """Its record has expired, or it never was one of ours."""
+    """The record has expired, or the id was never one of ours."""
     service = world()
     service.jobs.work("gen_" + "a" * 26, service.deadline())
     assert (list(service.store.all()), service.runtime.calls, service.queue.sent) == ([], [], [])
 
 
 def test_a_stale_message_starts_a_key_that_was_used_again_only_once() -> None:
-    """Old and new message are the same job."""
+    """The old and the new message name the same job, so only one attempt is made."""
     service = world(answers=[errors.Misconfigured("No."), sdxl_answer()])
     submit(service, asynchronous=True)
     work(service)
@@ -108,7 +108,7 @@ def test_a_stale_message_starts_a_key_that_was_used_again_only_once() -> None:
 
 @pytest.mark.parametrize("limit", [1, 2, 3])
 def test_attempts_that_are_cut_off_are_paid_up_to_the_limit_and_no_further(limit: int) -> None:
-    """Each is granted once; then the outcome is unknown."""
+    """Each attempt gets one grant; after the last one, the outcome is unknown."""
     service = world(max_paid_attempts=limit)
     service.runtime.defect = SystemExit()
     id_ = submit(service, asynchronous=True).generation.id
@@ -123,7 +123,7 @@ def test_attempts_that_are_cut_off_are_paid_up_to_the_limit_and_no_further(limit
 
 
 def test_before_another_paid_call_the_image_of_the_first_is_looked_for() -> None:
-    """It may have arrived after the first was given up."""
+    """The image may have arrived after the first attempt was given up."""
     service = world(max_paid_attempts=2)
     running = cut_off(service, asynchronous=True)
     later(service)
@@ -134,7 +134,7 @@ def test_before_another_paid_call_the_image_of_the_first_is_looked_for() -> None
 
 
 def test_a_limit_that_was_lowered_ends_what_is_above_it() -> None:
-    """The deployment's number holds at once."""
+    """A lower limit applies at once to records that already exceed it."""
     service = world(max_paid_attempts=2)
     running = cut_off(service, asynchronous=True)
     later(service)
@@ -147,7 +147,7 @@ def test_a_limit_that_was_lowered_ends_what_is_above_it() -> None:
 
 
 def test_a_synchronous_generation_is_never_paid_again() -> None:
-    """Its caller is gone; whoever comes back learns the outcome."""
+    """The caller no longer waits; whoever asks again learns the outcome."""
     service = world(max_paid_attempts=3)
     running = cut_off(service)
     later(service)
@@ -159,7 +159,7 @@ def test_a_synchronous_generation_is_never_paid_again() -> None:
 
 
 def test_a_job_whose_message_was_given_up_unpaid_fails_and_frees_its_key() -> None:
-    """Nothing was paid, so nothing stays counted."""
+    """Nothing was paid, so the quota unit is given back."""
     service = world()
     id_ = submit(service, asynchronous=True).generation.id
     service.jobs.bury(id_)
@@ -167,7 +167,7 @@ def test_a_job_whose_message_was_given_up_unpaid_fails_and_frees_its_key() -> No
 
 
 def test_a_job_whose_message_was_given_up_after_a_paid_call_ends_as_unknown() -> None:
-    """It stays counted."""
+    """The quota unit stays counted."""
     service = world(max_paid_attempts=2)
     running = cut_off(service, asynchronous=True)
     later(service)
@@ -178,7 +178,7 @@ def test_a_job_whose_message_was_given_up_after_a_paid_call_ends_as_unknown() ->
 
 
 def test_a_job_that_runs_is_not_buried() -> None:
-    """The dead letter waits for its end."""
+    """The dead letter comes back until the attempt has ended."""
     service = world()
     running = cut_off(service, asynchronous=True)
     with pytest.raises(RetryLater):
@@ -187,7 +187,7 @@ def test_a_job_that_runs_is_not_buried() -> None:
 
 
 def test_a_job_that_has_ended_stays_as_it_is_when_its_message_is_given_up() -> None:
-    """Also its webhook, which the sweeper tells."""
+    """The sweep still sends the call-back that is pending."""
     service = world()
     submit(service, request=HOOKED, asynchronous=True)
     service.webhook.answers.append("again")
@@ -202,7 +202,7 @@ def test_a_job_that_has_ended_stays_as_it_is_when_its_message_is_given_up() -> N
 
 
 def test_a_message_that_was_lost_is_sent_again_by_the_sweeper() -> None:
-    """The row was written, the message was not."""
+    """The record was written, but the message was not sent."""
     service = world()
     service.queue.failures.append(DOWN)
     submit(service, asynchronous=True)
@@ -215,7 +215,7 @@ def test_a_message_that_was_lost_is_sent_again_by_the_sweeper() -> None:
 
 
 def test_the_sweeper_looks_once_more_for_a_late_image_and_then_gives_up() -> None:
-    """Callers who look themselves are still served later."""
+    """A look-up by the caller still finds an image that comes even later."""
     service = world()
     running = cut_off(service)
     later(service)
@@ -229,7 +229,7 @@ def test_the_sweeper_looks_once_more_for_a_late_image_and_then_gives_up() -> Non
 
 
 def test_one_broken_record_does_not_keep_the_others_from_being_swept() -> None:
-    """It is noted as a defect."""
+    """The exception is reported as a defect, and the sweep goes on."""
     service = world()
     service.queue.failures += [DOWN, DOWN, RuntimeError("unforeseen")]
     ids = {submit(service, key=None, asynchronous=True).generation.id for _ in range(2)}
@@ -241,7 +241,7 @@ def test_one_broken_record_does_not_keep_the_others_from_being_swept() -> None:
 
 
 def test_the_sweep_leaves_alone_what_only_the_index_calls_due() -> None:
-    """The index lags: the job has been started since, and its attempt is running."""
+    """The index lags behind the table; a worker has started the job, and its attempt is running."""
     service = world()
     submit(service, asynchronous=True)
     later(service, 121)
@@ -263,7 +263,7 @@ def test_a_message_is_sent_again_once_though_the_index_still_calls_it_due() -> N
 
 
 def test_a_job_that_the_sweep_has_queued_again_keeps_its_new_due_time() -> None:
-    """It waited for an hour, and would be due in an hour if it were postponed for its message as well."""
+    """The sweep does not also postpone the record, which would make it due an hour later."""
     service = world(max_paid_attempts=2)
     running = cut_off(service, asynchronous=True)
     later(service, 3600)

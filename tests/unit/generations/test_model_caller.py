@@ -1,4 +1,4 @@
-"""Which model is called, how often, and what a failure of it costs."""
+"""The model caller decides which model is called, how often, and what a failure costs."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ UNREACHABLE = errors.ModelUnavailable("Refused.")
 
 @dataclass
 class Line:
-    """A caller over a scripted runtime."""
+    """A model caller over a scripted runtime."""
 
     caller: ModelCaller
     runtime: FakeRuntime
@@ -44,7 +44,7 @@ class Line:
     observer: FakeObserver
 
     def deadline(self, seconds: float = 80.0) -> FakeDeadline:
-        """Return a deadline so many seconds from now."""
+        """Return a deadline that is this many seconds from now."""
         return FakeDeadline(self.clock, seconds)
 
     @property
@@ -55,12 +55,12 @@ class Line:
 
 @dataclass
 class FullJitter(FakeRandomness):
-    """Draws the fractions that a test gives."""
+    """Chooses the fractions that a test gives."""
 
     fractions: list[float] = field(default_factory=list)
 
     def fraction(self) -> float:
-        """Return the next one."""
+        """Return the next fraction."""
         return self.fractions.pop(0)
 
 
@@ -70,7 +70,7 @@ def line(
     model_timeout: float = 60,
     randomness: FakeRandomness | None = None,
 ) -> Line:
-    """Return a caller whose runtime answers so."""
+    """Return a model caller whose runtime gives these answers."""
     runtime, clock, observer = FakeRuntime(list(answers)), FakeClock(), FakeObserver()
     caller = ModelCaller(
         refs=tuple(resolve(model, region="us-west-2") for model in models),
@@ -84,14 +84,14 @@ def line(
 
 
 def test_the_first_model_of_the_list_draws() -> None:
-    """The order of the list is the order of preference."""
+    """The order of the setting `models` is the order of preference."""
     service = line()
     drawn = service.caller.call(REQUEST, service.deadline())
     assert (drawn.ref.id, drawn.seed, service.called) == (SDXL, 7, [SDXL])
 
 
 def test_a_retired_model_costs_one_unbilled_call_a_process() -> None:
-    """The next request goes straight to the model that is alive."""
+    """Later requests skip the retired model and call the next one at once."""
     service = line(RETIRED, stable_image_answer(seed=7))
     for _ in range(3):
         assert service.caller.call(REQUEST, service.deadline()).ref.id == CORE
@@ -100,7 +100,7 @@ def test_a_retired_model_costs_one_unbilled_call_a_process() -> None:
 
 
 def test_two_entries_of_one_model_are_remembered_apart() -> None:
-    """The model may be retired on demand and alive behind the operator's own endpoint."""
+    """A model can be retired on demand, and still run behind the operator's own endpoint."""
     endpoint = f"{SDXL}@arn:aws:sagemaker:us-west-2:123456789012:endpoint/sdxl"
     service = line(RETIRED, sdxl_answer(seed=7), models=(SDXL, endpoint))
     drawn = service.caller.call(replace(REQUEST, model=SDXL), service.deadline())
@@ -108,7 +108,7 @@ def test_two_entries_of_one_model_are_remembered_apart() -> None:
 
 
 def test_a_pinned_model_that_is_retired_names_its_successor() -> None:
-    """There is no fall-through, the second request costs no call at all, and the sentence says what to use."""
+    """A pinned model has no fallback; the error names the successor, and a second request makes no call."""
     service = line(RETIRED)
     pinned = replace(REQUEST, model=SDXL)
     for _ in range(2):
@@ -118,17 +118,17 @@ def test_a_pinned_model_that_is_retired_names_its_successor() -> None:
 
 
 def test_when_every_model_is_retired_the_error_says_so() -> None:
-    """It is unbilled and the operator's to mend."""
+    """The error is unbilled; only the operator can mend it."""
     service = line(RETIRED)
     with pytest.raises(errors.ModelRetired, match="Every model of this deployment") as caught:
         service.caller.call(REQUEST, service.deadline())
     assert caught.value.kind.paid == "no"
-    assert "successor" not in caught.value.detail  # it is retired here, too
+    assert "successor" not in caught.value.detail  # the successor is retired here as well
     assert service.called == [SDXL, CORE]
 
 
 def test_where_nothing_is_left_a_retired_model_is_asked_again_once_a_minute() -> None:
-    """An account that was put right is noticed without a deployment, and nobody pays for the question."""
+    """Unbilled calls once a minute show when an account has access again, without a new deployment."""
     service = line(RETIRED, RETIRED, RETIRED, stable_image_answer(seed=7))
     for seconds in (0, 59):
         service.clock.sleep(seconds)
@@ -141,7 +141,7 @@ def test_where_nothing_is_left_a_retired_model_is_asked_again_once_a_minute() ->
 
 
 def test_a_model_that_the_operator_hosts_has_no_successor() -> None:
-    """The vendor's dates are not the endpoint's."""
+    """The vendor's dates do not apply to the operator's endpoint."""
     endpoint = f"{SDXL}@arn:aws:sagemaker:us-west-2:123456789012:endpoint/sdxl"
     service = line(RETIRED, models=(endpoint,))
     assert service.caller.refs[0].lifecycle == Lifecycle()
@@ -151,7 +151,7 @@ def test_a_model_that_the_operator_hosts_has_no_successor() -> None:
 
 
 def test_a_pinned_model_that_is_not_enabled_lists_those_that_are() -> None:
-    """The caller learns what it may pin."""
+    """The error lists the models that a caller may pin."""
     service = line()
     with pytest.raises(errors.UnknownModel) as caught:
         service.caller.check(replace(REQUEST, model="amazon.nova-canvas-v1:0"))
@@ -176,7 +176,7 @@ NEVER_AGAIN = [
 
 @pytest.mark.parametrize("kind", NEVER_AGAIN, ids=lambda kind: kind.kind.code)
 def test_everything_else_is_exactly_one_request(kind: type[ImagegenError]) -> None:
-    """A second request may be paid a second time."""
+    """A second call after any other error may be paid a second time."""
     service = line(kind("No."), models=(SDXL,))
     with pytest.raises(ImagegenError):
         service.caller.call(REQUEST, service.deadline())
@@ -184,7 +184,7 @@ def test_everything_else_is_exactly_one_request(kind: type[ImagegenError]) -> No
 
 
 def test_the_pauses_double_up_to_a_bound_and_jitter_is_full() -> None:
-    """Each pause is anything between nothing and its bound, so that callers do not come back together."""
+    """Each pause is a random time from zero to its bound, so that callers do not come back together."""
     chance = FullJitter(fractions=[1.0, 0.0, 0.5, 1.0, 1.0, 1.0, 1.0, 0.0])
     service = line(*[THROTTLED] * 8, sdxl_answer(seed=7), randomness=chance)
     service.caller.call(REQUEST, service.deadline(100))
@@ -192,7 +192,7 @@ def test_the_pauses_double_up_to_a_bound_and_jitter_is_full() -> None:
 
 
 def test_retries_end_while_one_whole_call_and_storing_still_fit() -> None:
-    """The last call begins no later than model_timeout + reserve before the end."""
+    """The last call begins no later than `model_timeout` and the reserve for storing before the deadline."""
     service = line(THROTTLED)
     deadline = service.deadline(80)
     with pytest.raises(errors.ModelThrottled):
@@ -202,7 +202,7 @@ def test_retries_end_while_one_whole_call_and_storing_still_fit() -> None:
 
 
 def test_retries_are_bounded_in_number_even_if_no_time_passes() -> None:
-    """A clock that stands still must not mean an endless loop."""
+    """The number of tries is bounded, so that a clock that stands still causes no endless loop."""
     service = line(THROTTLED, randomness=FullJitter(fractions=[0.0] * 50))
     with pytest.raises(errors.ModelThrottled):
         service.caller.call(REQUEST, service.deadline())
@@ -210,7 +210,7 @@ def test_retries_are_bounded_in_number_even_if_no_time_passes() -> None:
 
 
 def test_no_call_is_begun_that_could_not_be_stored() -> None:
-    """It would be paid for and lost; not calling costs nothing."""
+    """An image that cannot be stored in time would be paid for and lost; not calling costs nothing."""
     service = line()
     with pytest.raises(errors.ModelUnavailable, match="Too little time") as caught:
         service.caller.call(REQUEST, service.deadline(60 + STORE_RESERVE - 0.001))
@@ -220,7 +220,7 @@ def test_no_call_is_begun_that_could_not_be_stored() -> None:
 
 @pytest.mark.parametrize("model_timeout", [1, 2, 5, 60, 269, 270])
 def test_every_allowed_model_timeout_leaves_room_for_a_call_at_the_door(model_timeout: int) -> None:
-    """The function's time-out is derived as the stack derives it; ten seconds may pass before the call."""
+    """A call still fits ten seconds after the invocation began, in the time-out that the stack derives."""
     function_timeout = min(300, max(10, model_timeout + 20))
     service = line(model_timeout=model_timeout)
     service.caller.call(REQUEST, service.deadline(function_timeout - 10))
@@ -228,7 +228,7 @@ def test_every_allowed_model_timeout_leaves_room_for_a_call_at_the_door(model_ti
 
 
 def test_strict_refuses_what_the_model_would_ignore_before_calling_it() -> None:
-    """Naming the parameter."""
+    """The error names the parameter that the model would ignore."""
     service = line(models=(CORE,))
     with pytest.raises(errors.UnsupportedParameter) as caught:
         service.caller.check(STRICT)
@@ -239,7 +239,7 @@ def test_strict_refuses_what_the_model_would_ignore_before_calling_it() -> None:
 
 
 def test_strict_passes_the_door_while_one_living_model_could_honour_it() -> None:
-    """Which model serves is known only when it is called."""
+    """The check passes if any model could honour the request; the call decides which model serves it."""
     service = line(RETIRED)
     service.caller.check(STRICT)
     with pytest.raises(errors.UnsupportedParameter):
@@ -250,7 +250,7 @@ def test_strict_passes_the_door_while_one_living_model_could_honour_it() -> None
 
 
 def test_what_the_model_ignores_is_named_where_strict_is_not_asked_for() -> None:
-    """The answer tells what was lost."""
+    """The result names the parameters that the model ignored."""
     service = line(models=(CORE,))
     drawn = service.caller.call(replace(STRICT, strict=False), service.deadline())
     assert drawn.ignored == ("cfg_scale",)
@@ -260,15 +260,15 @@ def test_what_the_model_ignores_is_named_where_strict_is_not_asked_for() -> None
 
 @dataclass(frozen=True)
 class Refusing:
-    """Reads every answer as an error that says it was not paid."""
+    """Reads every answer as an error that counts as unbilled."""
 
     def __call__(self, answer: bytes, *, seed: int | None = None) -> tuple[Artifact, ...]:
-        """Refuse."""
+        """Raise that error."""
         raise errors.InvalidParameter(f"{len(answer)} bytes, {seed}")
 
 
 def test_an_answer_is_never_taken_for_unbilled() -> None:
-    """Whatever a dialect makes of it, there was an answer, so it may have been paid."""
+    """An answer arrived, so the call may have been paid, whichever error the dialect reads from it."""
     service = line(models=(SDXL,))
     (ref,) = service.caller.refs
     dialect = replace(ref.model.dialect, artifacts=Refusing())
@@ -278,13 +278,13 @@ def test_an_answer_is_never_taken_for_unbilled() -> None:
 
 
 def test_the_seed_that_was_sent_is_reported_where_the_answer_has_none() -> None:
-    """Every image can be made again."""
+    """The result has a seed, so that the same image can be made again."""
     service = line(sdxl_answer(seed=0))
     assert service.caller.call(REQUEST, service.deadline()).seed == 7
 
 
 def test_a_filtered_image_is_a_paid_failure_and_does_not_fall_through() -> None:
-    """Asking the next model would be paid again."""
+    """A call of the next model would be paid as well, so it is not made."""
     service = line(sdxl_answer(seed=7, reason="CONTENT_FILTERED"))
     with pytest.raises(errors.ContentFiltered) as caught:
         service.caller.call(REQUEST, service.deadline())

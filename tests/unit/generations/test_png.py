@@ -1,4 +1,4 @@
-"""What is a PNG that may be stored."""
+"""Only a whole PNG of a possible size may be stored."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ GOOD = png(96, 64)
 
 
 def with_size(width: int, height: int) -> bytes:
-    """Return a PNG whose header claims a size, with a checksum that is right."""
+    """Return a PNG whose header claims this size, with a correct checksum."""
     header = b"IHDR" + struct.pack(">II", width, height) + GOOD[24:29]
     return GOOD[:12] + header + struct.pack(">I", zlib.crc32(header)) + GOOD[33:]
 
 
 def test_the_size_is_read_from_the_image_and_not_from_the_request() -> None:
-    """Models return other pixels than were asked for."""
+    """A model may return another size than the task asks for."""
     assert png_size(GOOD) == (96, 64)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (MAX_SIDE, 1), (1, MAX_SIDE), (MAX_SIDE, MAX_SIDE)])
 def test_sizes_up_to_the_bound_are_read(size: tuple[int, int]) -> None:
-    """The bound is inside."""
+    """The largest allowed side is included."""
     assert png_size(with_size(*size)) == size
 
 
 @pytest.mark.parametrize("size", [(0, 1), (1, 0), (MAX_SIDE + 1, 1), (1, MAX_SIDE + 1), (2**31, 2**31)])
 def test_impossible_sizes_are_refused(size: tuple[int, int]) -> None:
-    """A reader would run out of memory."""
+    """A program that reads such an image could run out of memory."""
     with pytest.raises(BadModelResponse, match="size"):
         png_size(with_size(*size))
 
@@ -68,13 +68,13 @@ def test_impossible_sizes_are_refused(size: tuple[int, int]) -> None:
     ],
 )
 def test_what_is_not_a_whole_png_is_refused(image: bytes) -> None:
-    """It never reaches the bucket."""
+    """A file with any of these flaws never reaches the bucket."""
     with pytest.raises(BadModelResponse):
         png_size(image)
 
 
 def test_the_longest_image_is_bounded() -> None:
-    """Longer is refused before it is looked at."""
+    """A file that is too long is refused before it is parsed."""
     padding = MAX_BYTES - len(GOOD)
     longest = GOOD[:-12] + b"\0" * padding + GOOD[-12:]
     assert png_size(longest) == (96, 64)
@@ -84,6 +84,6 @@ def test_the_longest_image_is_bounded() -> None:
 
 @given(st.binary(max_size=200))
 def test_no_bytes_make_it_fail_otherwise(image: bytes) -> None:
-    """Only its own error comes out."""
+    """No bytes raise any other exception than `BadModelResponse`."""
     with pytest.raises(BadModelResponse):
         png_size(image)

@@ -1,4 +1,4 @@
-"""Trying again: how long the pauses are, and when it ends."""
+"""Repeated steps: how long the pauses are, and when the tries end."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ BACKOFF = Backoff(first=0.1, longest=2.0)
 
 
 class Failing:
-    """A step that fails so many times, then returns how often it was called."""
+    """A step that fails a given number of times, and then returns how often it was called."""
 
     def __init__(self, failures: int, error: Exception) -> None:
         self.calls = 0
@@ -35,7 +35,7 @@ class Failing:
 
 
 def insisted(step: Failing, clock: FakeClock, *, seconds: float = 80, tries: int | None = None) -> int:
-    """Call a step until it works, as far as the deadline lets."""
+    """Call a step until it succeeds, as far as the deadline allows."""
     deadline = FakeDeadline(clock, seconds)
     return insist(
         step, backoff=BACKOFF, deadline=deadline, clock=clock, randomness=FakeRandomness(), tries=tries
@@ -44,7 +44,7 @@ def insisted(step: Failing, clock: FakeClock, *, seconds: float = 80, tries: int
 
 @pytest.mark.parametrize(("tries", "pause"), [(1, 0.1), (2, 0.2), (5, 1.6), (6, 2.0), (10_000, 2.0)])
 def test_a_pause_doubles_up_to_the_longest(tries: int, pause: float) -> None:
-    """Also after more tries than a power of two can be computed for."""
+    """Ten thousand tries do not make the power of two overflow."""
     assert BACKOFF.pause(tries, fraction=1) == pytest.approx(pause)
 
 
@@ -57,14 +57,14 @@ def test_jitter_is_the_share_of_a_pause_that_is_random(jitter: float, shortest: 
 
 
 def test_a_step_is_called_until_it_succeeds() -> None:
-    """The pauses between its calls are those of the back-off."""
+    """The back-off decides the pauses between the calls."""
     clock = FakeClock()
     assert insisted(Failing(3, errors.InternalError("Down.")), clock) == 4
     assert clock.slept == pytest.approx([0.075, 0.15, 0.3])
 
 
 def test_the_last_try_raises_what_it_met() -> None:
-    """No pause follows it."""
+    """The last error is raised at once; no pause follows it."""
     clock, step = FakeClock(), Failing(9, errors.InternalError("Down."))
     with pytest.raises(errors.InternalError):
         insisted(step, clock, tries=3)
@@ -72,7 +72,7 @@ def test_the_last_try_raises_what_it_met() -> None:
 
 
 def test_no_pause_is_begun_that_the_deadline_may_cut_off() -> None:
-    """It ends while the longest pause still fits."""
+    """The tries end when the longest pause no longer fits before the deadline."""
     clock, step = FakeClock(), Failing(1000, errors.InternalError("Down."))
     with pytest.raises(errors.InternalError):
         insisted(step, clock, seconds=10)
@@ -88,7 +88,7 @@ def test_a_defect_is_not_tried_again() -> None:
 
 
 def test_a_deadline_counts_lambdas_milliseconds_as_seconds() -> None:
-    """As its context tells them."""
+    """Lambda's context counts milliseconds, and a deadline counts seconds."""
     assert InvocationDeadline(remaining_milliseconds=lambda: 1500).remaining() == 1.5
 
 
@@ -101,7 +101,7 @@ def test_a_deadline_counts_lambdas_milliseconds_as_seconds() -> None:
     ],
 )
 def test_the_pauses_are_these(backoff: Backoff, shortest: list[float], longest: list[float]) -> None:
-    """In seconds, after each of the first five tries: a model may be asked at once, the stores and the queue not."""
+    """Pauses are in seconds, after the first five tries; only a model may be called again at once."""
     tries = range(1, 6)
     assert [backoff.pause(number, fraction=0) for number in tries] == pytest.approx(shortest)
     assert [backoff.pause(number, fraction=1) for number in tries] == pytest.approx(longest)

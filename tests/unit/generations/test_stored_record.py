@@ -1,4 +1,4 @@
-"""The record as text: it survives being written, and releases read what each other wrote."""
+"""A record survives being stored, and two releases can read each other's records."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def stored(one: Generation) -> dict[str, Any]:
 
 @pytest.mark.parametrize("state", first_release.RECORDS)
 def test_a_record_of_the_first_release_is_read_and_written_as_it_was(state: str) -> None:
-    """A rolling deployment reads what the release before wrote, and loses nothing of it."""
+    """In a rolling deployment, this release reads the records of the one before and loses nothing."""
     before = first_release.RECORDS[state]
     record = from_json(json.dumps(before))
     assert (record.version, record.fingerprint) == (before["stamp"], before["asked"])
@@ -38,7 +38,7 @@ def test_a_record_of_the_first_release_is_read_and_written_as_it_was(state: str)
 
 @pytest.mark.parametrize("state", first_release.RECORDS)
 def test_the_first_release_reads_what_this_one_writes(state: str) -> None:
-    """A rollback finds its records readable: no member is new, and none is missing."""
+    """After a rollback the records are readable, because no member is new and none is missing."""
     record = from_json(json.dumps(first_release.RECORDS[state]))
     read = first_release.from_json(to_json(record))
     assert (read.stamp, read.asked) == (record.version, record.fingerprint)
@@ -47,12 +47,12 @@ def test_the_first_release_reads_what_this_one_writes(state: str) -> None:
 
 @pytest.mark.parametrize("record", [RECORD, NEXT, ENDED], ids=lambda record: record.state)
 def test_the_first_release_reads_new_records(record: Generation) -> None:
-    """Those too that it never saw before."""
+    """The first release also reads records that this release created."""
     assert first_release.from_json(to_json(record)).id == record.id
 
 
 def test_members_that_another_release_added_are_kept() -> None:
-    """This release passes over them, and writes them back with the next version of the record."""
+    """This release ignores unknown members, and writes them back with the next version of the record."""
     later = {**stored(RECORD), "cost_micro_usd": 40_000, "charged": {"by": "model"}}
     read = from_json(json.dumps(later))
     assert read.unknown == {"cost_micro_usd": 40_000, "charged": {"by": "model"}}
@@ -61,7 +61,7 @@ def test_members_that_another_release_added_are_kept() -> None:
 
 @pytest.mark.parametrize("place", [("request",), ("request", "image"), ("image",), ("failure",)])
 def test_members_inside_a_member_are_kept_too(place: tuple[str, ...]) -> None:
-    """Wherever another release added them, an ended record is read and written back as it was."""
+    """An ended record is written back as it was, at whatever level another release added a member."""
     members = json.loads(json.dumps(first_release.RECORDS["succeeded"]))
     members["failure"] = {"code": "gone", "detail": "No.", "paid": True, "fields": []}
     inside = members
@@ -73,7 +73,7 @@ def test_members_inside_a_member_are_kept_too(place: tuple[str, ...]) -> None:
 
 @pytest.mark.parametrize("state", ["queued", "running"])
 def test_a_parameter_that_is_not_known_is_never_dropped_from_a_job(state: str) -> None:
-    """The image would be another than the one asked for."""
+    """Without the parameter, the image would not be the one that was asked for."""
     members = json.loads(json.dumps(first_release.RECORDS[state]))
     members["request"]["image"]["hdr"] = True
     with pytest.raises(UnreadableRecord):
@@ -85,13 +85,13 @@ def test_a_parameter_that_is_not_known_is_never_dropped_from_a_job(state: str) -
     ["", "[]", "{}", "null", '{"request": 1}', json.dumps({**first_release.RECORDS["queued"], "due_at": 5})],
 )
 def test_what_is_no_record_is_unreadable(text: str) -> None:
-    """Never a defect of another name."""
+    """Any text that does not describe a record raises `UnreadableRecord` and no other exception."""
     with pytest.raises(UnreadableRecord):
         from_json(text)
 
 
 def test_a_record_of_a_later_schema_is_unreadable() -> None:
-    """Its members may have another meaning."""
+    """The members of a later schema may mean something else."""
     text = to_json(RECORD)
     assert from_json(text, schema=RECORD_SCHEMA) == RECORD
     with pytest.raises(UnreadableRecord, match="schema 2"):
@@ -100,20 +100,20 @@ def test_a_record_of_a_later_schema_is_unreadable() -> None:
 
 @pytest.mark.parametrize(("paid", "code"), [(True, "outcome_unknown"), (False, "internal_error")])
 def test_a_failure_with_an_unknown_code_says_what_it_means_for_the_bill(paid: bool, code: str) -> None:  # noqa: FBT001
-    """A later release may have codes that this one does not know."""
+    """A code that only a later release knows becomes one that says whether the call may have been paid."""
     failure = Failure(code="from_the_future", detail="Later.", paid=paid)
     assert failure.error().kind.code == code
 
 
 def test_another_content_type_is_stored_and_png_is_not() -> None:
-    """The first release would refuse the member, and knew no other type."""
+    """The first release refuses the member, and it knows only PNG, so PNG is left out."""
     jpeg = replace(RECORD, content_type="image/jpeg")
     assert stored(jpeg)["content_type"] == "image/jpeg"
     assert "content_type" not in stored(RECORD)
 
 
 def test_an_image_of_an_unknown_format_makes_its_record_unreadable() -> None:
-    """After a rollback: nothing could be found under its name, and the history must show the others."""
+    """After a rollback, such a record's image cannot be found, and the history must still show the others."""
     with pytest.raises(UnreadableRecord):
         from_json(to_json(replace(RECORD, content_type="image/jpeg")))
     members = json.loads(json.dumps(first_release.RECORDS["succeeded"]))
@@ -123,13 +123,13 @@ def test_an_image_of_an_unknown_format_makes_its_record_unreadable() -> None:
 
 
 def test_a_tombstone_keeps_no_member_of_another_release() -> None:
-    """It might hold a prompt."""
+    """Unknown members might hold a prompt, so deleting removes them."""
     read = from_json(json.dumps({**first_release.RECORDS["succeeded"], "note": "secret"}))
     assert "secret" not in to_json(read.delete(Moment(now=NOW, version="next")))
 
 
 def test_text_to_image_is_stored_without_its_kind() -> None:
-    """The first release would refuse the member."""
+    """The first release refuses the member `kind`, so it is left out."""
     assert set(stored(RECORD)["request"]) == {"image", "model", "strict", "webhook_url"}
 
 
@@ -188,5 +188,5 @@ GENERATIONS = st.builds(
 @pytest.mark.slow
 @given(GENERATIONS)
 def test_a_record_survives_being_text(one: Generation) -> None:
-    """Every member, every type, any Unicode."""
+    """A record of any values is the same after it was written and read."""
     assert from_json(to_json(one)) == one

@@ -1,4 +1,4 @@
-"""Submitting a request: what is made, what is replayed, and what is counted."""
+"""Submitting a request: whether an image is made, whether the reply is replayed, and what is counted."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from tests.support.use_case import (
 
 
 def test_a_request_makes_one_image_and_says_what_it_is() -> None:
-    """One call, one object, one record, one unit."""
+    """One request makes one call, one object, one record and one counted quota unit."""
     service = world()
     made = submit(service)
     assert (made.replayed, made.generation.state) == (False, "succeeded")
@@ -41,7 +41,7 @@ def test_a_request_makes_one_image_and_says_what_it_is() -> None:
 
 
 def test_the_record_describes_the_image_that_came_and_not_the_one_asked_for() -> None:
-    """Size and seed are read from the answer."""
+    """Size and seed come from the model's answer."""
     service = world(answers=[sdxl_answer(png(640, 1536), seed=99)])
     image = submit(service).generation.image
     assert image is not None
@@ -49,14 +49,14 @@ def test_the_record_describes_the_image_that_came_and_not_the_one_asked_for() ->
 
 
 def test_requests_without_a_key_are_generations_of_their_own() -> None:
-    """Nothing is replayed that was not asked for."""
+    """Nothing is replayed without an idempotency key."""
     service = world()
     ids = {submit(service, key=None).generation.id for _ in range(3)}
     assert (len(ids), len(service.runtime.calls)) == (3, 3)
 
 
 def test_the_service_draws_the_seed_and_keeps_it() -> None:
-    """So every image can be made again."""
+    """The service chooses a seed and keeps it in the record, so that the same image can be made again."""
     service = world()
     seed = text_to_image(submit(service).generation.request).seed
     assert seed > 0
@@ -64,7 +64,7 @@ def test_the_service_draws_the_seed_and_keeps_it() -> None:
 
 
 def test_a_request_that_no_model_could_serve_leaves_nothing_behind() -> None:
-    """Neither record nor unit nor call."""
+    """No record is written, no quota unit is counted, and no model is called."""
     service = world()
     with pytest.raises(errors.UnknownModel):
         submit(service, request=replace(REQUEST, model="of-somebody-else"))
@@ -72,7 +72,7 @@ def test_a_request_that_no_model_could_serve_leaves_nothing_behind() -> None:
 
 
 def test_an_asynchronous_request_is_recorded_then_sent_then_made() -> None:
-    """The message carries the id and nothing else."""
+    """The message has the generation's id and nothing else."""
     service = world()
     waiting = submit(service, asynchronous=True)
     assert (waiting.generation.state, service.runtime.calls) == ("queued", [])
@@ -81,11 +81,11 @@ def test_an_asynchronous_request_is_recorded_then_sent_then_made() -> None:
     assert service.store.only().state == "succeeded"
 
 
-# -- the same key again -----------------------------------------------------------------------------------------------
+# -- the same idempotency key again -----------------------------------------------------------------------------------
 
 
 def test_the_same_key_returns_the_same_generation_without_a_second_call() -> None:
-    """Also much later, and with nothing more counted."""
+    """A repeated request is replayed a day later, and counts no second quota unit."""
     service = world()
     first = submit(service)
     later(service, 86_400)
@@ -95,7 +95,7 @@ def test_the_same_key_returns_the_same_generation_without_a_second_call() -> Non
 
 
 def test_the_same_key_with_another_body_is_a_conflict() -> None:
-    """Whatever became of the first one."""
+    """The conflict does not depend on the outcome of the first request."""
     service = world()
     submit(service)
     with pytest.raises(errors.IdempotencyConflict):
@@ -103,14 +103,14 @@ def test_the_same_key_with_another_body_is_a_conflict() -> None:
 
 
 def test_the_same_key_of_another_caller_is_another_generation() -> None:
-    """Keys are scoped to their owner."""
+    """An idempotency key means something only together with its owner."""
     service = world()
     assert submit(service).generation.id != submit(service, owner=OTHER).generation.id
     assert len(service.runtime.calls) == 2
 
 
 def test_a_key_outlives_the_model_that_served_it() -> None:
-    """What was made is replayed, though the model is no longer enabled."""
+    """An ended generation is replayed even if its model is no longer enabled."""
     request = replace(REQUEST, model=SDXL)
     service = world()
     made = submit(service, request=request)
@@ -119,7 +119,7 @@ def test_a_key_outlives_the_model_that_served_it() -> None:
 
 
 def test_a_failure_tells_where_its_generation_is() -> None:
-    """An image that may turn up is looked for there, also by a client that sent no key."""
+    """The error names the generation, so that a client without an idempotency key finds a late image."""
     service = world(answers=[errors.OutcomeUnknown("No answer.")])
     with pytest.raises(errors.OutcomeUnknown) as failed:
         submit(service, key=None)
@@ -128,7 +128,7 @@ def test_a_failure_tells_where_its_generation_is() -> None:
 
 @pytest.mark.parametrize("error", PAID, ids=code)
 def test_a_failure_that_may_be_paid_is_replayed_and_stays_counted(error: ImagegenError) -> None:
-    """The second answer is the first one's, and says that it is a replay."""
+    """The second error repeats the first one, and is marked as replayed."""
     service = world(answers=[error, sdxl_answer()])
     with pytest.raises(type(error)):
         submit(service)
@@ -141,7 +141,7 @@ def test_a_failure_that_may_be_paid_is_replayed_and_stays_counted(error: Imagege
 
 @pytest.mark.parametrize("error", UNBILLED, ids=code)
 def test_a_failure_that_cost_nothing_gives_its_unit_back_and_frees_the_key(error: ImagegenError) -> None:
-    """The same request then works, and is counted once."""
+    """The same request succeeds the next time, and is counted once."""
     service = world(answers=[error], models=(CORE,))
     with pytest.raises(type(error)):
         submit(service)
@@ -153,7 +153,7 @@ def test_a_failure_that_cost_nothing_gives_its_unit_back_and_frees_the_key(error
 
 
 def test_a_freed_key_still_belongs_to_its_body() -> None:
-    """Otherwise two different requests could meet under one id."""
+    """Otherwise two different requests could share one id."""
     service = world(answers=[errors.Misconfigured("No.")])
     with pytest.raises(errors.Misconfigured):
         submit(service)
@@ -162,7 +162,7 @@ def test_a_freed_key_still_belongs_to_its_body() -> None:
 
 
 def test_a_duplicate_of_a_running_request_is_told_where_to_look() -> None:
-    """It must not wait, and not pay."""
+    """The duplicate is refused at once, and pays for nothing."""
     service = world()
     running = cut_off(service)
     with pytest.raises(errors.InProgress) as caught:
@@ -173,14 +173,14 @@ def test_a_duplicate_of_a_running_request_is_told_where_to_look() -> None:
 
 
 def test_a_duplicate_that_asks_asynchronously_gets_the_running_generation() -> None:
-    """202 instead of 409."""
+    """The duplicate gets the running generation instead of an error."""
     service = world()
     running = cut_off(service)
     assert submit(service, asynchronous=True) == Submission(generation=running, replayed=True)
 
 
 def test_a_deleted_key_is_gone_and_never_paid_again() -> None:
-    """A duplicate that was under way must not bring it back."""
+    """A late duplicate must not bring a deleted generation back."""
     service = world()
     service.history.delete(submit(service).generation.id, owner=OWNER)
     with pytest.raises(errors.Gone):
@@ -192,7 +192,7 @@ def test_a_deleted_key_is_gone_and_never_paid_again() -> None:
 
 
 def test_of_two_claims_that_race_one_is_written_and_one_replayed() -> None:
-    """The second had already read that there was nothing, and gives its unit back."""
+    """The second request read the table before the first wrote its claim; it gives its quota unit back."""
     service = world()
     slow = interrupted(service, after_get=lambda: cut_off(service))
     with pytest.raises(errors.InProgress):
@@ -201,7 +201,7 @@ def test_of_two_claims_that_race_one_is_written_and_one_replayed() -> None:
 
 
 def test_a_claim_that_went_on_before_its_answer_came_keeps_its_unit() -> None:
-    """A worker started the job; the answer was lost, and the second one shows a record that is not the draft."""
+    """The response of the write is lost, and the second write finds a job that a worker has started."""
     service = world()
 
     def started_and_lost() -> None:
@@ -214,7 +214,7 @@ def test_a_claim_that_went_on_before_its_answer_came_keeps_its_unit() -> None:
 
 
 def test_a_claim_whose_answer_is_lost_is_written_again_and_found_to_be_its_own() -> None:
-    """One record, one call, one unit."""
+    """The repeated write leaves one record, one call and one quota unit."""
     service = world()
     service.store.lost_answers = 1
     assert submit(service).generation.state == "succeeded"
@@ -222,7 +222,7 @@ def test_a_claim_whose_answer_is_lost_is_written_again_and_found_to_be_its_own()
 
 
 def test_a_claim_that_may_stand_keeps_its_unit() -> None:
-    """A worker may find it and pay for it."""
+    """A worker may find the claim and pay for its image, so the quota unit stays counted."""
     service = world()
     service.store.lost_answers = 2
     with pytest.raises(errors.OutcomeUnknown):
@@ -238,7 +238,7 @@ def test_a_claim_that_may_stand_keeps_its_unit() -> None:
 
 
 def test_the_quota_is_checked_before_the_model() -> None:
-    """Refused requests cost nothing and leave nothing."""
+    """A request beyond the quota costs nothing and leaves no record."""
     service = world(quota=1)
     submit(service)
     with pytest.raises(errors.QuotaExceeded) as caught:
@@ -249,7 +249,7 @@ def test_the_quota_is_checked_before_the_model() -> None:
 
 
 def test_a_quota_of_nothing_is_the_kill_switch() -> None:
-    """No call is made; what was made before is still replayed."""
+    """A quota of 0 stops all calls; earlier images are still replayed."""
     service = world()
     made = submit(service)
     service.quotas.limit = 0
@@ -260,7 +260,7 @@ def test_a_quota_of_nothing_is_the_kill_switch() -> None:
 
 
 def test_a_duplicate_is_answered_though_the_quota_is_used_up() -> None:
-    """It asks for nothing new."""
+    """A duplicate needs no quota, because it asks for no new image."""
     service = world(quota=1)
     cut_off(service)
     with pytest.raises(errors.InProgress):
@@ -268,7 +268,7 @@ def test_a_duplicate_is_answered_though_the_quota_is_used_up() -> None:
 
 
 def test_a_duplicate_of_the_request_that_took_the_last_image_is_no_quota_error() -> None:
-    """It had read too early that there was nothing."""
+    """The duplicate read the table before the first request wrote its claim there."""
     service = world(quota=1)
     with pytest.raises(errors.InProgress):
         submit(interrupted(service, after_get=lambda: cut_off(service)))
@@ -276,7 +276,7 @@ def test_a_duplicate_of_the_request_that_took_the_last_image_is_no_quota_error()
 
 
 def test_a_freed_key_needs_quota_again() -> None:
-    """Its unit was given back, and somebody else took it."""
+    """The failed request gave its quota unit back, and another request took it."""
     service = world(answers=[errors.Misconfigured("No."), sdxl_answer()], quota=1)
     with pytest.raises(errors.Misconfigured):
         submit(service)
@@ -286,7 +286,7 @@ def test_a_freed_key_needs_quota_again() -> None:
 
 
 def test_a_counter_that_does_not_answer_refuses() -> None:
-    """An unbounded bill is worse than an error."""
+    """The service refuses requests that it cannot count, because an unbounded bill is worse than an error."""
     service = world()
     service.quotas.failures.append(DOWN)
     with pytest.raises(errors.InternalError):
@@ -295,7 +295,7 @@ def test_a_counter_that_does_not_answer_refuses() -> None:
 
 
 def test_a_unit_that_cannot_be_given_back_stays_counted() -> None:
-    """And the caller gets the error that matters."""
+    """The caller still gets the error of the model, not the one of the counter."""
     service = world(answers=[errors.Misconfigured("No.")])
     service.runtime.before = lambda: service.quotas.failures.append(DOWN)
     with pytest.raises(errors.Misconfigured):
