@@ -1,4 +1,4 @@
-"""The border to the model: one request, one meaning for each way it can end, no word of the vendor's."""
+"""The adapter of the model: one call is one request, each end has one meaning, no vendor's text passes."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ STREAMED = replace(WHOLE, model=replace(WHOLE.model, streams=True))
 
 
 def far_away(*replies: Reply, clock: FakeClock | None = None) -> tuple[BedrockRuntime, FarSide]:
-    """Return a runtime and its far side; a call may take a minute."""
+    """Return a runtime over these responses, and the requests that it sends; a call may take a minute."""
     client = clients.bedrock_runtime(session(), region="us-west-2", model_timeout=60)
     far = FarSide(client, *replies)
     return BedrockRuntime({"us-west-2": client}, model_timeout=60, clock=clock or FakeClock()), far
 
 
 def error_of(*replies: Reply, ref: ModelRef = WHOLE) -> ImagegenError:
-    """Return what a call raises that is answered so."""
+    """Return the error of a call that gets these responses."""
     runtime, far = far_away(*replies)
     with pytest.raises(ImagegenError) as raised:
         runtime.invoke(ref, b"{}")
@@ -43,12 +43,12 @@ def error_of(*replies: Reply, ref: ModelRef = WHOLE) -> ImagegenError:
 
 
 def streamed(*parts: bytes) -> AWSResponse:
-    """Return an answer in the event stream's encoding."""
+    """Return a response in the encoding of event streams."""
     return answer(body=b"".join(parts), headers={"content-type": event_stream.CONTENT_TYPE})
 
 
 def test_a_call_is_one_post_of_the_body_to_the_model() -> None:
-    """And its answer comes back as it is."""
+    """The answer comes back unchanged."""
     runtime, far = far_away(answer(body=b'{"images":[]}'))
     assert runtime.invoke(WHOLE, b'{"prompt":"tea"}') == b'{"images":[]}'
     (request,) = far.requests
@@ -75,7 +75,7 @@ def test_a_call_is_one_post_of_the_body_to_the_model() -> None:
     ],
 )
 def test_a_modelled_error_is_known_by_its_code(code: str, status: int, kind: type[ImagegenError]) -> None:
-    """Its status says nothing: an exceeded quota is a 400."""
+    """The status is no help: Bedrock sends 400 for an exceeded quota."""
     assert type(error_of(refusal(code, status))) is kind
 
 
@@ -96,7 +96,7 @@ def test_a_modelled_error_is_known_by_its_code(code: str, status: int, kind: typ
 def test_an_error_that_is_not_modelled_counts_as_paid_unless_the_door_refused_it(
     code: str, status: int, kind: type[ImagegenError]
 ) -> None:
-    """A signature that is refused never reached a model; whatever is new may have."""
+    """AWS's front end refuses bad signatures before a model is called; an unknown error may come after it."""
     assert type(error_of(refusal(code, status))) is kind
 
 
@@ -112,7 +112,7 @@ def test_an_error_that_is_not_modelled_counts_as_paid_unless_the_door_refused_it
     ],
 )
 def test_a_page_of_html_is_known_by_its_status(status: int, kind: type[ImagegenError]) -> None:
-    """Whoever stands in between does not speak Bedrock's errors."""
+    """A proxy between us and Bedrock does not send Bedrock's error codes."""
     assert type(error_of(answer(status, b"<html><h1>Sorry</h1></html>"))) is kind
 
 
@@ -131,7 +131,7 @@ def test_a_page_of_html_is_known_by_its_status(status: int, kind: type[ImagegenE
 def test_some_validation_errors_are_not_about_the_shape_of_the_request(
     message: str, kind: type[ImagegenError]
 ) -> None:
-    """They are told by their sentence, since Bedrock has no code for them."""
+    """The adapter tells them apart by their message, because Bedrock has no codes for them."""
     assert type(error_of(refusal("ValidationException", 400, message))) is kind
 
 
@@ -155,7 +155,7 @@ def test_some_validation_errors_are_not_about_the_shape_of_the_request(
 def test_what_certainly_reached_no_model_is_unbilled_and_all_else_is_not(
     failure: Exception, kind: type[ImagegenError]
 ) -> None:
-    """Nothing escapes as it is, and every error keeps its cause."""
+    """No foreign exception leaves the adapter, and every error keeps its cause."""
     error = error_of(failure)
     assert type(error) is kind
     assert error.__cause__ is failure
@@ -177,24 +177,24 @@ def test_what_certainly_reached_no_model_is_unbilled_and_all_else_is_not(
 def test_a_body_that_fails_while_it_is_read_counts_as_paid(
     ref: ModelRef, status: int, failure: Exception, kind: type[ImagegenError]
 ) -> None:
-    """Reading happens after the call, where botocore translates only half of it."""
+    """The body is read after the call; botocore translates only some of the errors of reading."""
     assert type(error_of(answer(status, failing(failure)), ref=ref)) is kind
 
 
 @pytest.mark.parametrize("body", [b"\xff", b"[]", b"null", b'"text"'])
 def test_an_error_whose_body_botocore_cannot_read_counts_as_paid(body: bytes) -> None:
-    """Its parser raises whatever comes."""
+    """Botocore's parser can raise any exception."""
     assert type(error_of(answer(503, body))) is errors.OutcomeUnknown
 
 
 def test_a_body_that_is_shorter_than_told_counts_as_paid() -> None:
-    """Even where what there is of it would parse."""
+    """The part that arrived would be valid JSON, and is refused all the same."""
     cut = answer(body=b"{}", headers={"content-length": "3"})
     assert type(error_of(cut)) is errors.OutcomeUnknown
 
 
 def test_a_body_of_untold_length_is_read_to_its_end() -> None:
-    """In as many parts as it comes in."""
+    """The adapter reads all parts of a body without `Content-Length`."""
     body = Body(b'{"images":[]}', part=4)
     reply = parsed(200, urllib3.HTTPResponse(body, headers={}, preload_content=False))
     runtime, _ = far_away(reply)
@@ -203,7 +203,7 @@ def test_a_body_of_untold_length_is_read_to_its_end() -> None:
 
 @pytest.mark.parametrize(("length", "fits"), [(MAX_ANSWER, True), (MAX_ANSWER + 1, False)])
 def test_an_answer_has_a_longest_length(length: int, fits: bool) -> None:  # noqa: FBT001 - a column of the table
-    """A byte more is no image of these models."""
+    """A longer answer cannot be an image of these models."""
     runtime, _ = far_away(answer(body=bytes(length)))
     try:
         assert len(runtime.invoke(WHOLE, b"{}")) == length
@@ -213,7 +213,7 @@ def test_an_answer_has_a_longest_length(length: int, fits: bool) -> None:  # noq
 
 
 def test_a_body_that_drips_is_given_up_when_the_call_has_taken_too_long() -> None:
-    """Each byte arrives in time, the last one would not."""
+    """Each byte arrives within the read time-out, but all of them together take too long."""
     clock = FakeClock()
     body = Body(b"x" * 100, part=1, during_read=lambda: clock.sleep(7))
     runtime, _ = far_away(answer(body=body), clock=clock)
@@ -225,7 +225,7 @@ def test_a_body_that_drips_is_given_up_when_the_call_has_taken_too_long() -> Non
 
 
 def test_a_body_that_begins_late_may_still_be_read() -> None:
-    """An image that took the whole time is worth two more seconds."""
+    """A body that begins at the end of the call's time gets two more seconds."""
     clock = FakeClock()
     body = Body(b"{}")
 
@@ -239,7 +239,7 @@ def test_a_body_that_begins_late_may_still_be_read() -> None:
 
 
 def test_a_stream_is_put_together_from_its_chunks() -> None:
-    """Where the registry says that the model streams."""
+    """The adapter asks for a stream if the registry says that the model streams."""
     runtime, far = far_away(streamed(event_stream.chunk(b'{"ima'), event_stream.chunk(b'ges":[]}')))
     assert runtime.invoke(STREAMED, b"{}") == b'{"images":[]}'
     assert str(far.requests[0].url).endswith("/invoke-with-response-stream")
@@ -260,21 +260,21 @@ def test_a_stream_is_put_together_from_its_chunks() -> None:
 def test_an_error_in_a_stream_is_unbilled_only_before_the_first_chunk(
     name: str, at_once: type[ImagegenError], after_a_chunk: type[ImagegenError]
 ) -> None:
-    """A model that has begun to answer has worked."""
+    """A model that has sent a chunk has worked, so the call may be paid."""
     failure = event_stream.failure(name, "no")
     assert type(error_of(streamed(failure), ref=STREAMED)) is at_once
     assert type(error_of(streamed(event_stream.chunk(b"{"), failure), ref=STREAMED)) is after_a_chunk
 
 
 def test_a_stream_that_is_damaged_counts_as_paid() -> None:
-    """A checksum of its own tells."""
+    """The checksum of the event shows the damage."""
     damaged = bytearray(event_stream.chunk(b"{}"))
     damaged[-1] ^= 1
     assert type(error_of(streamed(bytes(damaged)), ref=STREAMED)) is errors.OutcomeUnknown
 
 
 def test_a_stream_that_drips_is_given_up_when_the_call_has_taken_too_long() -> None:
-    """Chunk after chunk arrives in time, the last one would not."""
+    """Each chunk arrives within the read time-out, but all of them together take too long."""
     clock = FakeClock()
     chunk = event_stream.chunk(b"x")
     body = Body(chunk * 10, part=len(chunk), during_read=lambda: clock.sleep(21))
@@ -288,12 +288,12 @@ def test_a_stream_that_drips_is_given_up_when_the_call_has_taken_too_long() -> N
 
 @pytest.mark.parametrize("name", ["ValidationException", "InternalServerException", "NeverSeenException"])
 def test_what_bedrock_says_is_not_passed_on(name: str) -> None:
-    """A validation message can quote the prompt."""
+    """Bedrock's message can quote the prompt."""
     error = error_of(refusal(name, 400, "prompt: my-secret-prompt"))
     assert "my-secret-prompt" not in f"{error} {error.detail} {error.errors}"
 
 
 @pytest.mark.parametrize("code", ["ThrottlingException", "ModelNotReadyException"])
 def test_what_will_pass_says_when_to_come_back(code: str) -> None:
-    """In seconds."""
+    """The error has the seconds after which a client may try again."""
     assert error_of(refusal(code, 429)).retry_after == 5

@@ -1,4 +1,4 @@
-"""What the clients are told explicitly stands, whatever the environment or the account's files say."""
+"""The clients keep their explicit settings, whatever the environment or the configuration file says."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ URL = "https://far.example"
 
 @pytest.fixture(params=["nothing", "environment", "defaults mode", "configuration file"])
 def elsewhere(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Ask for many attempts by every way that the SDK knows."""
+    """Ask for many attempts in each way that the SDK knows."""
     file = tmp_path / "config"
     file.write_text(
         "[default]\nmax_attempts = 7\nretry_mode = legacy\ns3 =\n  use_accelerate_endpoint = true\n"
@@ -37,7 +37,7 @@ def elsewhere(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, t
 
 @pytest.mark.usefixtures("elsewhere")
 def test_the_models_client_makes_one_attempt() -> None:
-    """Neither variable nor file makes it two."""
+    """No variable and no configuration file changes the number."""
     config: Any = clients.bedrock_runtime(new_session(), region="us-west-2", model_timeout=60).meta.config
     assert config.retries == {"total_max_attempts": 1, "mode": "standard"}
     assert (config.connect_timeout, config.read_timeout) == (2, 60)
@@ -57,10 +57,10 @@ def test_the_models_client_makes_one_attempt() -> None:
     ids=["429", "500", "503", "HTML 502", "read time-out", "closed connection"],
 )
 def test_one_call_of_the_model_is_one_request(failure: Reply) -> None:
-    """Whatever answers it, the SDK does not send it again."""
+    """The SDK never repeats a call of a model."""
     client = clients.bedrock_runtime(new_session(), region="us-west-2", model_timeout=60)
     far = FarSide(client, failure)
-    with pytest.raises(Exception):  # noqa: B017, PT011 - which one it becomes is the adapter's matter
+    with pytest.raises(Exception):  # noqa: B017, PT011 - the adapter decides which error it becomes
         client.invoke_model(modelId="m", body=b"{}")
     assert len(far.requests) == 1
 
@@ -77,7 +77,7 @@ def test_one_call_of_the_model_is_one_request(failure: Reply) -> None:
     ids=["s3", "dynamodb", "sqs", "secretsmanager"],
 )
 def test_every_other_client_makes_three_attempts(client: Callable[[], BaseClient]) -> None:
-    """And gives up on a silent far side after five seconds each."""
+    """Each attempt gives up after five seconds without a response."""
     config: Any = client().meta.config
     assert config.retries == {"total_max_attempts": 3, "mode": "standard"}
     assert (config.connect_timeout, config.read_timeout) == (2, 5)
@@ -85,7 +85,7 @@ def test_every_other_client_makes_three_attempts(client: Callable[[], BaseClient
 
 @pytest.mark.usefixtures("elsewhere")
 def test_the_bucket_is_asked_at_its_regional_host() -> None:
-    """Also where a file asks for the accelerated one."""
+    """A configuration file that asks for the accelerated host changes nothing."""
     client = clients.s3(new_session(), addressing_style="virtual")
     far = FarSide(client, answer())
     client.head_object(Bucket="pictures", Key="k")

@@ -1,4 +1,4 @@
-"""The table: one conditional write a version, lost answers told apart, pages, cursors and counters."""
+"""The table: one conditional write for each version, lost responses, pages, cursors and counters."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ FAILED = "ConditionalCheckFailedException"
 
 
 def table(*replies: Reply) -> tuple[DynamoDbGenerations, FarSide]:
-    """Return a table and its far side."""
+    """Return a table over these responses, and the requests that it sends."""
     client = clients.dynamodb(session())
     return DynamoDbGenerations(client=client, table="generations"), FarSide(client, *replies)
 
@@ -42,32 +42,32 @@ def item_of(record: Generation) -> dict[str, Any]:
 
 
 def refused_over(record: Generation) -> AWSResponse:
-    """Return the refusal of a write while another version stands."""
+    """Return the response to a write that is refused because this version stands."""
     return refusal(FAILED, Item=item_of(record))
 
 
 def test_a_record_is_read_consistently_as_it_was_written() -> None:
-    """Every member of it."""
+    """Every member of the record comes back."""
     generations, far = table(json_answer({"Item": item_of(RECORD)}))
     assert generations.get(RECORD.id) == RECORD
     assert far.sent == [{"TableName": "generations", "Key": {"id": {"S": RECORD.id}}, "ConsistentRead": True}]
 
 
 def test_what_is_not_there_is_none() -> None:
-    """An empty answer says so."""
+    """A response without an item means that there is no record."""
     generations, _ = table(json_answer({}))
     assert generations.get("gen_x") is None
 
 
 def test_a_counter_is_not_a_record() -> None:
-    """Whoever puts its id into a message gets nothing."""
+    """A message with the id of a counter finds no record."""
     counter = {"id": {"S": "quota#alice#2026-11-25"}, "images": {"N": "5"}}
     generations, _ = table(json_answer({"Item": counter}))
     assert generations.get("quota#alice#2026-11-25") is None
 
 
 def test_an_answer_that_was_cut_off_is_not_an_empty_one() -> None:
-    """The SDK takes what does not parse for nothing, and a job would be forgotten."""
+    """The SDK reads a response that it cannot parse as an empty one, and the job would be forgotten."""
     whole = json.dumps({"Item": item_of(RECORD)}).encode()
     generations, _ = table(answer(body=whole[:-9], headers={"content-length": str(len(whole))}))
     with pytest.raises(errors.InternalError):
@@ -75,7 +75,7 @@ def test_an_answer_that_was_cut_off_is_not_an_empty_one() -> None:
 
 
 def test_an_item_has_what_is_indexed_beside_the_record() -> None:
-    """Times as text that sorts, and the end of its life in seconds, as the table's TTL wants it."""
+    """Times are text that sorts; only the expiry is in seconds, as the table's TTL needs it."""
     item = item_of(RECORD)
     assert {name: value for name, value in item.items() if name != "record"} == {
         "id": {"S": RECORD.id},
@@ -91,7 +91,7 @@ def test_an_item_has_what_is_indexed_beside_the_record() -> None:
 
 
 def test_what_is_not_due_and_what_is_deleted_is_in_no_index() -> None:
-    """Both indexes are sparse."""
+    """Both indexes have only items with their attributes."""
     assert not {"due_at", "due_shard"} & set(item_of(replace(RECORD, due_at=None)))
     assert "owner" not in item_of(replace(RECORD, state="deleted"))
 
@@ -107,7 +107,7 @@ def test_what_is_not_due_and_what_is_deleted_is_in_no_index() -> None:
 def test_a_version_is_written_only_over_the_one_it_follows_from(
     replacing: Generation | None, condition: str, values: dict[str, Any] | None
 ) -> None:
-    """And the old one is asked for, should it be another."""
+    """A refused write asks for the version that stands."""
     generations, far = table(json_answer({}))
     assert generations.write(NEXT, replacing=replacing) is NEXT
     (sent,) = far.sent
@@ -117,7 +117,7 @@ def test_a_version_is_written_only_over_the_one_it_follows_from(
 
 
 def test_a_version_that_came_too_late_returns_what_stands() -> None:
-    """Of two that race one is written."""
+    """If two versions race, only one is written."""
     other = replace(RECORD, state="running", version="other")
     generations, far = table(refused_over(other))
     assert generations.write(NEXT, replacing=RECORD) == other
@@ -130,7 +130,7 @@ def test_a_version_that_came_too_late_returns_what_stands() -> None:
     ids=["time-out", "closed", "500"],
 )
 def test_a_write_whose_answer_was_lost_is_recognised_by_its_stamp(lost: Reply) -> None:
-    """It fails its own condition when the SDK sends it again."""
+    """The SDK repeats the write, which then fails its own condition."""
     generations, far = table(lost, refused_over(NEXT))
     assert generations.write(NEXT, replacing=RECORD) is NEXT
     assert len(far.requests) == 2
@@ -138,14 +138,14 @@ def test_a_write_whose_answer_was_lost_is_recognised_by_its_stamp(lost: Reply) -
 
 
 def test_where_the_refusal_does_not_say_what_stands_the_table_is_asked() -> None:
-    """Consistently."""
+    """The record is read again, consistently."""
     generations, far = table(refusal(FAILED), json_answer({"Item": item_of(NEXT)}))
     assert generations.write(NEXT, replacing=RECORD) is NEXT
     assert far.sent[1]["ConsistentRead"] is True
 
 
 def test_a_record_that_vanished_while_it_was_written_is_an_error() -> None:
-    """Its retention ended in between."""
+    """The retention of the record ended between two requests."""
     generations, _ = table(refusal(FAILED), json_answer({}))
     with pytest.raises(errors.InternalError):
         generations.write(NEXT, replacing=RECORD)
@@ -168,7 +168,7 @@ def test_a_record_that_vanished_while_it_was_written_is_an_error() -> None:
 def test_a_table_that_does_not_answer_is_an_error(
     failure: Reply, error: type[ImagegenError], requests: int
 ) -> None:
-    """After three requests where another could help, else after one."""
+    """The client sends three requests if another one could help, otherwise one."""
     generations, far = table(failure, failure, failure)
     with pytest.raises(error):
         generations.get(RECORD.id)
@@ -176,14 +176,14 @@ def test_a_table_that_does_not_answer_is_an_error(
 
 
 def page_of(*names: str, last: str | None = None) -> AWSResponse:
-    """Return an answer with records of these ids, and maybe the key that the table stopped at."""
+    """Return a response with records of these ids, and maybe the key where the table stopped."""
     items = [item_of(replace(RECORD, id=f"gen_{name * 26}")) for name in names]
     key = {name: items[-1][name] for name in ("id", "owner", "created_at")} if last and items else None
     return json_answer({"Items": items, **({"LastEvaluatedKey": key} if key else {})})
 
 
 def test_a_page_ends_with_a_cursor_where_more_follows() -> None:
-    """And the next one starts behind it, for the caller who asks."""
+    """The next page begins after the cursor, and has records of the caller who sends it."""
     generations, far = table(page_of("c", "b", "a"), page_of("a"))
     first = generations.of_owner("alice", limit=2, cursor=None)
     assert [one.id[4] for one in first.generations] == ["c", "b"]
@@ -198,21 +198,21 @@ def test_a_page_ends_with_a_cursor_where_more_follows() -> None:
 
 
 def test_a_last_page_that_is_full_has_no_cursor() -> None:
-    """The table itself would name one, since it does not look further than it is asked."""
+    """The adapter asks for one record more, because DynamoDB does not say that a full page is the last."""
     generations, far = table(page_of("b", "a"))
     assert generations.of_owner("alice", limit=2, cursor=None).next_cursor is None
     assert far.sent[0]["Limit"] == 3
 
 
 def test_a_page_that_the_table_cut_short_has_a_cursor() -> None:
-    """An answer of it is at most a megabyte."""
+    """DynamoDB ends a response after a megabyte."""
     generations, _ = table(page_of("b", "a", last="a"), json_answer({"Items": []}))
     page = generations.of_owner("alice", limit=5, cursor=None)
     assert generations.of_owner("alice", limit=5, cursor=page.next_cursor).generations == ()
 
 
 def sealed(value: Any) -> str:
-    """Return a value as a cursor is written."""
+    """Return a value in the encoding of cursors."""
     return urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
 
 
@@ -240,7 +240,7 @@ def sealed(value: Any) -> str:
     ],
 )
 def test_a_cursor_that_is_not_ours_is_the_callers_mistake(cursor: str) -> None:
-    """It reaches no table."""
+    """The cursor is refused before the table is called."""
     generations, far = table()
     with pytest.raises(errors.InvalidParameter) as raised:
         generations.of_owner("alice", limit=5, cursor=cursor)
@@ -249,7 +249,7 @@ def test_a_cursor_that_is_not_ours_is_the_callers_mistake(cursor: str) -> None:
 
 
 def test_due_records_are_asked_for_shard_by_shard() -> None:
-    """The oldest first, each shard up to the limit."""
+    """Each shard returns its oldest records, up to the limit."""
     shards = [json_answer({"Items": [{"id": {"S": f"gen_{shard}"}}]}) for shard in range(DUE_SHARDS)]
     generations, far = table(*shards)
     assert generations.due(NOW, limit=25) == [f"gen_{shard}" for shard in range(8)]
@@ -261,7 +261,7 @@ def test_due_records_are_asked_for_shard_by_shard() -> None:
 
 
 def test_an_answer_without_items_is_an_error() -> None:
-    """And not an empty history."""
+    """Such a response must not pass for an empty history."""
     generations, _ = table(json_answer({}), json_answer({}))
     with pytest.raises(errors.InternalError):
         generations.of_owner("alice", limit=5, cursor=None)
@@ -272,7 +272,7 @@ def test_an_answer_without_items_is_an_error() -> None:
 def counters(
     *replies: Reply, per_caller: int | None = 5, overall: int | None = 9
 ) -> tuple[DynamoDbQuotas, FarSide]:
-    """Return counters and their far side."""
+    """Return counters over these responses, and the requests that they send."""
     client = clients.dynamodb(session())
     quotas = DynamoDbQuotas(
         client=client,
@@ -293,14 +293,14 @@ def written(far: FarSide) -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize(("overall", "stopped"), [(None, False), (1, False), (0, True)])
 def test_only_a_limit_of_nothing_stops_the_deployment(overall: int | None, *, stopped: bool) -> None:
-    """Without asking the table."""
+    """The adapter knows this without a call of the table."""
     quotas, far = counters(overall=overall)
     assert quotas.stopped() is stopped
     assert far.sent == []
 
 
 def test_an_image_is_counted_for_its_caller_and_for_the_deployment() -> None:
-    """Each counter lives three days."""
+    """Each counter expires after three days."""
     quotas, far = counters(json_answer({}), json_answer({}))
     quotas.take("alice", "2026-11-25")
     assert written(far) == [("quota#alice#2026-11-25", "1"), ("quota##2026-11-25", "1")]
@@ -310,7 +310,7 @@ def test_an_image_is_counted_for_its_caller_and_for_the_deployment() -> None:
 
 
 def test_where_nothing_is_limited_nothing_is_counted() -> None:
-    """Nor given back."""
+    """Without limits, no quota unit is given back either."""
     quotas, far = counters(per_caller=None, overall=None)
     quotas.take("alice", "2026-11-25")
     quotas.give_back("alice", "2026-11-25")
@@ -319,7 +319,7 @@ def test_where_nothing_is_limited_nothing_is_counted() -> None:
 
 @pytest.mark.parametrize(("per_caller", "overall"), [(0, None), (0, 9), (5, 0), (None, 0)])
 def test_a_limit_of_nothing_refuses_without_a_write(per_caller: int | None, overall: int | None) -> None:
-    """The kill switch works while the table does not."""
+    """The kill switch works even if the table does not."""
     quotas, far = counters(per_caller=per_caller, overall=overall)
     with pytest.raises(errors.QuotaExceeded) as raised:
         quotas.take("alice", "2026-11-25")
@@ -328,7 +328,7 @@ def test_a_limit_of_nothing_refuses_without_a_write(per_caller: int | None, over
 
 
 def test_a_caller_beyond_its_limit_is_refused() -> None:
-    """And the deployment's counter is left alone."""
+    """The deployment's counter is not written."""
     quotas, far = counters(refusal(FAILED))
     with pytest.raises(errors.QuotaExceeded, match="caller"):
         quotas.take("alice", "2026-11-25")
@@ -336,7 +336,7 @@ def test_a_caller_beyond_its_limit_is_refused() -> None:
 
 
 def test_a_deployment_beyond_its_limit_gives_the_callers_unit_back() -> None:
-    """Nothing stays counted."""
+    """No quota unit stays counted."""
     quotas, far = counters(json_answer({}), refusal(FAILED), json_answer({}))
     with pytest.raises(errors.QuotaExceeded, match="deployment"):
         quotas.take("alice", "2026-11-25")
@@ -348,7 +348,7 @@ def test_a_deployment_beyond_its_limit_gives_the_callers_unit_back() -> None:
 
 
 def test_a_counter_that_cannot_be_written_refuses() -> None:
-    """And the caller's unit goes back."""
+    """The caller's quota unit is given back."""
     denied = refusal("AccessDeniedException")
     quotas, far = counters(json_answer({}), denied, json_answer({}))
     with pytest.raises(errors.Misconfigured):
@@ -357,7 +357,7 @@ def test_a_counter_that_cannot_be_written_refuses() -> None:
 
 
 def test_a_count_whose_answer_was_lost_counts_once() -> None:
-    """Its own stamp stands when the SDK sends it again."""
+    """The SDK repeats the write, and the refusal shows the stamp of the first one."""
 
     def refused_over_itself(request: AWSPreparedRequest) -> AWSResponse:
         body: Any = request.body
@@ -372,14 +372,14 @@ def test_a_count_whose_answer_was_lost_counts_once() -> None:
 
 
 def test_a_count_that_another_one_refused_is_not_taken_for_its_own() -> None:
-    """The stamp is another's."""
+    """The refusal shows the stamp of another write."""
     quotas, _ = counters(refusal(FAILED, Item={"images": {"N": "5"}, "stamp": {"S": "other"}}))
     with pytest.raises(errors.QuotaExceeded):
         quotas.take("alice", "2026-11-25")
 
 
 def test_giving_back_stops_at_nothing() -> None:
-    """A counter that is already there is no error."""
+    """A counter that is already 0 is not lowered, and this is no error."""
     quotas, far = counters(refusal(FAILED), refusal(FAILED))
     quotas.give_back("alice", "2026-11-25")
     assert written(far) == [("quota#alice#2026-11-25", "-1"), ("quota##2026-11-25", "-1")]

@@ -1,4 +1,4 @@
-"""The bucket: what is put, what is found again, and URLs that work where their bucket is."""
+"""The bucket's adapter stores and finds images, and signs URLs for the bucket's own region."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ BUSY = b"<?xml version='1.0'?><Error><Code>SlowDown</Code><Message>no</Message><
 
 
 def far_away(*replies: Reply, url_ttl: int = 3600) -> tuple[S3Images, FarSide]:
-    """Return a bucket and its far side."""
+    """Return an image store over these responses, and the requests that it sends."""
     client = clients.s3(session(), addressing_style="virtual")
     far = FarSide(client, *replies)
     return S3Images(client=client, bucket="pictures", url_ttl=url_ttl, clock=FakeClock()), far
@@ -59,7 +59,7 @@ def text_headers(request: AWSPreparedRequest) -> dict[str, str]:
 
 
 def test_an_image_is_put_with_what_describes_it() -> None:
-    """Under a key of owner and id; the body goes unsigned over TLS, guarded by its checksum."""
+    """The object key has owner and id; TLS and a checksum protect the body, which is not signed."""
     images, far = far_away(answer())
     images.put(NAME, PNG, IMAGE)
     (request,) = far.requests
@@ -75,14 +75,14 @@ def test_an_image_is_put_with_what_describes_it() -> None:
 
 
 def test_an_image_is_found_with_all_that_was_put() -> None:
-    """So that a record can be completed from it."""
+    """The metadata describe the whole stored image, so that a record can be completed from them."""
     images, _ = far_away(answer(headers={**METADATA, "content-length": str(len(PNG))}))
     assert images.find(NAME) == IMAGE
 
 
 @pytest.mark.parametrize("status", [403, 404])
 def test_a_missing_key_is_none_whether_or_not_it_may_be_listed(status: int) -> None:
-    """Without that right S3 says 403, and HEAD says nothing more."""
+    """Without the right to list keys, S3 sends 403 for a missing one, and a HEAD response has no body."""
     images, _ = far_away(answer(status), answer(status))
     assert images.find(NAME) is None
     assert images.read(NAME) is None
@@ -99,13 +99,13 @@ def test_a_missing_key_is_none_whether_or_not_it_may_be_listed(status: int) -> N
     ids=["none", "no number", "endless number", "one missing"],
 )
 def test_an_object_that_somebody_else_put_there_is_no_image(headers: Mapping[str, str]) -> None:
-    """It does not describe itself, and must not stop whoever looks."""
+    """Such an object has no usable metadata, and must not make the look-up fail."""
     images, _ = far_away(answer(headers=headers))
     assert images.find(NAME) is None
 
 
 def test_an_image_is_read_whole() -> None:
-    """And a body that is cut off is an error, not a smaller image."""
+    """A body that is cut off is an error, so no caller gets half an image."""
     images, _ = far_away(answer(body=PNG), answer(body=PNG[:-1], headers={"content-length": str(len(PNG))}))
     assert images.read(NAME) == PNG
     with pytest.raises(errors.InternalError):
@@ -122,7 +122,7 @@ def test_an_image_is_read_whole() -> None:
     ids=["denied", "HTML", "nothing"],
 )
 def test_a_refused_put_is_not_repeated_here(failure: Reply, requests: int) -> None:
-    """Whether to go on is the caller's decision: the image is paid."""
+    """The use case decides whether to try again, because the image is paid for."""
     images, far = far_away(failure)
     with pytest.raises(errors.StoreFailed) as raised:
         images.put(NAME, PNG, IMAGE)
@@ -131,7 +131,7 @@ def test_a_refused_put_is_not_repeated_here(failure: Reply, requests: int) -> No
 
 
 def test_a_put_whose_answer_is_lost_is_sent_again() -> None:
-    """It overwrites itself."""
+    """The second put replaces the object with the same bytes."""
     images, far = far_away(ConnectionClosedError(endpoint_url=URL), answer())
     images.put(NAME, PNG, IMAGE)
     assert far.bodies == [PNG, PNG]
@@ -149,14 +149,14 @@ def test_a_put_whose_answer_is_lost_is_sent_again() -> None:
 def test_an_image_that_cannot_be_removed_is_an_error(
     failure: Reply, error: type[errors.ImagegenError]
 ) -> None:
-    """Of ours, or of the deployment's rights."""
+    """The error says whether the deployment lacks a right or the bucket failed."""
     images, _ = far_away(failure)
     with pytest.raises(error):
         images.delete(NAME)
 
 
 def test_a_silent_bucket_is_asked_three_times() -> None:
-    """Then it is an error, and not a missing image."""
+    """After three tries an error is raised; the image does not count as missing."""
     silence = ReadTimeoutError(endpoint_url=URL)
     images, far = far_away(silence, silence, silence)
     with pytest.raises(errors.InternalError):
@@ -173,7 +173,7 @@ def test_a_silent_bucket_is_asked_three_times() -> None:
     ],
 )
 def test_a_url_is_signed_by_version_4_for_the_buckets_regional_host(region: str, host: str) -> None:
-    """The SDK's own default is version 2 on the global host."""
+    """The SDK by default signs with version 2, for the global host."""
     client = clients.s3(session(region), addressing_style="virtual")
     images = S3Images(client=client, bucket="pictures", url_ttl=900, clock=FakeClock())
     parts = urlsplit(images.url(NAME).url)
@@ -187,7 +187,7 @@ def test_a_url_is_signed_by_version_4_for_the_buckets_regional_host(region: str,
 
 
 def test_a_url_follows_the_endpoint_of_an_emulator(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In path style, as such a host needs it."""
+    """The URL has the path style, which the emulator's host needs."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:4566")
     client = clients.s3(new_session("us-east-1"), addressing_style="path")
     images = S3Images(client=client, bucket="pictures", url_ttl=900, clock=FakeClock())
@@ -198,7 +198,7 @@ def test_a_url_follows_the_endpoint_of_an_emulator(monkeypatch: pytest.MonkeyPat
 
 
 def test_a_url_never_promises_more_than_its_signature() -> None:
-    """Signing drops fractions of a second, so the promise does."""
+    """Signing drops fractions of a second, so `expires_at` drops them as well."""
     client = clients.s3(session(), addressing_style="virtual")
     clock = FakeClock(datetime(2026, 11, 25, 12, 0, 0, 999_999, tzinfo=UTC))
     images = S3Images(client=client, bucket="pictures", url_ttl=60, clock=clock)
@@ -206,7 +206,7 @@ def test_a_url_never_promises_more_than_its_signature() -> None:
 
 
 def test_a_url_needs_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without them the deployment is at fault."""
+    """Missing credentials are an error of the deployment."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
     for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):

@@ -1,4 +1,4 @@
-"""The queue: an id in, nothing else; a message put off within the bounds of SQS."""
+"""The queue's adapter sends messages that are only an id, and postpones within the bounds of SQS."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ QUEUE = "https://sqs.us-west-2.amazonaws.com/123456789012/jobs"
 
 
 def far_away(*replies: Reply) -> tuple[SqsJobs, FarSide]:
-    """Return a queue and its far side."""
+    """Return a queue over these responses, and the requests that it sends."""
     client = clients.sqs(session())
     return SqsJobs(client=client, queue_url=QUEUE), FarSide(client, *replies)
 
 
 def test_a_message_is_an_id() -> None:
-    """And has no attributes."""
+    """The message has no attributes."""
     queue, far = far_away(json_answer({"MessageId": "m"}))
     queue.send("gen_1")
     assert far.sent == [{"QueueUrl": QUEUE, "MessageBody": "gen_1"}]
@@ -29,7 +29,7 @@ def test_a_message_is_an_id() -> None:
 
 @pytest.mark.parametrize(("asked", "sent"), [(-1, 0), (0, 0), (300, 300), (43_200, 43_200), (43_201, 43_200)])
 def test_a_message_is_put_off_within_the_queues_bounds(asked: int, sent: int) -> None:
-    """Twelve hours at most."""
+    """SQS allows at most twelve hours."""
     queue, far = far_away(answer())
     queue.postpone("receipt", seconds=asked)
     assert far.sent == [{"QueueUrl": QUEUE, "ReceiptHandle": "receipt", "VisibilityTimeout": sent}]
@@ -47,7 +47,7 @@ def test_a_message_is_put_off_within_the_queues_bounds(asked: int, sent: int) ->
     ids=["refused", "no text", "HTML", "no right", "no queue"],
 )
 def test_a_refusal_is_told_by_whose_fault_it_is(failure: Reply, error: type[ImagegenError]) -> None:
-    """After one request."""
+    """Each call sends one request, and raises an error of the deployment or of the service."""
     queue, far = far_away(failure, failure)
     with pytest.raises(error):
         queue.send("gen_1")
@@ -57,7 +57,7 @@ def test_a_refusal_is_told_by_whose_fault_it_is(failure: Reply, error: type[Imag
 
 
 def test_a_message_whose_answer_is_lost_is_sent_again() -> None:
-    """Twice in the queue is no harm: whoever receives an id looks at its record first."""
+    """A second message does no harm, because the worker looks at the record first."""
     queue, far = far_away(ReadTimeoutError(endpoint_url=QUEUE), json_answer({"MessageId": "m"}))
     queue.send("gen_1")
     assert len(far.requests) == 2

@@ -9,12 +9,12 @@ from imagegen.adapters.system import SystemClock, SystemRandomness
 
 
 def test_the_time_of_day_is_in_utc() -> None:
-    """Whatever the machine's zone."""
+    """The machine's time zone makes no difference."""
     assert SystemClock().now().tzinfo is UTC
 
 
 def test_sleeping_takes_the_time() -> None:
-    """By the same clock."""
+    """The same clock measures the sleep."""
     clock = SystemClock()
     began = clock.now()
     clock.sleep(0.01)
@@ -22,7 +22,7 @@ def test_sleeping_takes_the_time() -> None:
 
 
 def test_chance_stays_within_its_bounds() -> None:
-    """Seeds that every model accepts, fractions in 0…1, tokens that do not repeat."""
+    """Every model accepts the seeds, fractions are in 0–1, and tokens do not repeat."""
     chance = SystemRandomness()
     assert all(1 <= chance.seed() <= 4_294_967_294 for _ in range(1000))
     assert all(0 <= chance.fraction() < 1 for _ in range(1000))

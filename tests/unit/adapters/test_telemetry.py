@@ -1,4 +1,4 @@
-"""What is logged and counted: ids, codes and places, one ASCII line each, and never a text of somebody else's."""
+"""Logs and metrics: ids, codes and places in ASCII, one line each, and no text from outside."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from tests.support.fakes import CORE
 def create(
     monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> Callable[[], PowertoolsObserver]:
-    """Make the observer of the deployed functions, as their environment configures it."""
+    """Return a function that makes the observer as it is configured in the deployed functions."""
 
     def create() -> PowertoolsObserver:
-        # loggers live as long as the process, with the standard output they were made for: one for each test
+        # a logger keeps the standard output of the test that made it, so each test needs its own
         monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", request.node.name)
         monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "imagegen")
         monkeypatch.setenv("POWERTOOLS_LOG_LEVEL", "DEBUG")
@@ -37,7 +37,7 @@ def create(
 
 
 def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
-    """Return what was written, which is one JSON object a line, in ASCII."""
+    """Return the lines that were written: one JSON object each, in ASCII."""
     written = capsys.readouterr()
     assert written.out.isascii()
     assert written.err == ""
@@ -45,7 +45,7 @@ def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
 
 
 def raised(error: Exception, *, cause: Exception | None = None) -> Exception:
-    """Return an error that was raised, so that it has a place."""
+    """Return an error that was raised, so that its traceback has a place."""
     try:
         raise error from cause
     except type(error) as exc:
@@ -60,7 +60,7 @@ def of_aws(code: str) -> ClientError:
 def test_an_image_is_logged_and_counted(
     create: Callable[[], PowertoolsObserver], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """By its id, model, time and size; the metrics follow when the invocation ends."""
+    """The log line has id, model, time and size; the metrics are written when the invocation ends."""
     observer = create()
     with observer.publishing():
         observer.succeeded("gen_1", model=CORE, seconds=1.23456, bytes_=1_800_000)
@@ -95,7 +95,7 @@ def test_a_failure_is_an_error_where_an_operator_has_to_act(
     level: str,
     counted: set[str],
 ) -> None:
-    """A caller's mistake or a busy model must wake nobody."""
+    """A caller's mistake or a busy model must not raise an alarm."""
     observer = create()
     with observer.publishing():
         observer.failed("gen_1", error)
@@ -118,7 +118,7 @@ def test_a_failure_is_an_error_where_an_operator_has_to_act(
 def test_a_cause_is_shown_by_its_class_and_the_code_of_aws(
     create: Callable[[], PowertoolsObserver], capsys: pytest.CaptureFixture[str], cause: Exception, shown: str
 ) -> None:
-    """Never by its message, which can quote a prompt."""
+    """The message of a cause can quote a prompt, so it is left out."""
     observer = create()
     error = raised(errors.StoreFailed("The image could not be stored."), cause=cause)
     assert isinstance(error, ImagegenError)
@@ -134,7 +134,7 @@ def test_a_cause_is_shown_by_its_class_and_the_code_of_aws(
 def test_a_defect_is_found_by_its_place(
     create: Callable[[], PowertoolsObserver], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """File, line and function of the last frames."""
+    """The log line has file, line and function of the last frames."""
     observer = create()
     with observer.publishing():
         observer.defect(raised(RuntimeError("my-secret-prompt")))
@@ -148,7 +148,7 @@ def test_a_defect_is_found_by_its_place(
 def test_what_happens_to_models_is_logged_and_counted(
     create: Callable[[], PowertoolsObserver], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """By the model's id."""
+    """Each log line names the model by its id."""
     observer = create()
     with observer.publishing():
         observer.model_retired(CORE)
@@ -163,7 +163,7 @@ def test_what_happens_to_models_is_logged_and_counted(
 def test_an_invocation_without_metrics_publishes_none(
     create: Callable[[], PowertoolsObserver], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """And warns of nothing, which powertools' own decorator does on each of them."""
+    """The observer does not warn either; the decorator of Powertools would warn each time."""
     observer = create()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -175,7 +175,7 @@ def test_an_invocation_without_metrics_publishes_none(
 def test_metrics_are_published_once_and_also_when_the_invocation_fails(
     create: Callable[[], PowertoolsObserver], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The next invocation of the process starts at nothing."""
+    """The next invocation of the same process begins without metrics."""
     observer = create()
 
     def fail() -> None:
@@ -200,7 +200,7 @@ def test_metrics_are_published_once_and_also_when_the_invocation_fails(
 def test_a_line_of_the_log_cannot_be_broken_or_reordered(
     create: Callable[[], PowertoolsObserver], capsys: pytest.CaptureFixture[str], text: str
 ) -> None:
-    """Whatever a name that somebody chose holds."""
+    """Special characters in a message or an id are escaped."""
     observer = create()
     observer.warned(f"a{text}b", id_=text)
     (line,) = lines(capsys)
@@ -211,14 +211,14 @@ def test_a_line_of_the_log_cannot_be_broken_or_reordered(
 def test_the_sdk_does_not_log_requests(
     create: Callable[[], PowertoolsObserver], caplog: pytest.LogCaptureFixture, name: str
 ) -> None:
-    """At DEBUG, which Lambda's own log level can switch on, it would log prompts and signed URLs."""
+    """Lambda's log level can switch the SDK's debug lines on, which hold prompts and signed URLs."""
     caplog.set_level(logging.DEBUG)
     create()
     assert not logging.getLogger(name).isEnabledFor(logging.DEBUG)
 
 
 class Unspeakable:
-    """A value that cannot be written, and whose error would quote a prompt."""
+    """A value that cannot be converted to text; the error would quote a prompt."""
 
     def __str__(self) -> str:
         raise RuntimeError("my-secret-prompt")
@@ -227,7 +227,7 @@ class Unspeakable:
 def test_a_line_that_cannot_be_written_is_lost_without_a_trace(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], request: pytest.FixtureRequest
 ) -> None:
-    """By default `logging` prints the error and what was logged to standard error."""
+    """By default, `logging` prints such an error and its arguments to standard error."""
     monkeypatch.setattr(logging, "raiseExceptions", True)
     monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", request.node.name)
     create_logger().error("a line", value=Unspeakable())

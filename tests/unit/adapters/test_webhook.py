@@ -1,4 +1,7 @@
-"""Call-backs: which addresses they may go to. What is sent, and to whom, is shown over TLS in tests/local."""
+"""Call-backs go only to public addresses.
+
+`tests/local` shows over TLS what is sent, and to whom.
+"""
 
 from __future__ import annotations
 
@@ -16,19 +19,19 @@ URL = "https://hooks.example/done"
 
 
 class Connections:
-    """Keeps the addresses that were connected to, and refuses every one."""
+    """Records each address that is connected to, and refuses the connection."""
 
     def __init__(self) -> None:
         self.tried: list[tuple[str, int]] = []
 
     def __call__(self, address: tuple[str, int], timeout: float) -> socket.socket:  # noqa: ARG002 - the port's shape
-        """Refuse."""
+        """Refuse the connection."""
         self.tried.append(address)
         raise ConnectionRefusedError
 
 
 def callbacks(*addresses: str, secret: str = SECRET) -> tuple[SignedCallbacks, Connections]:
-    """Return call-backs whose receivers all resolve to these addresses, and where they connect to."""
+    """Return call-backs whose receivers all resolve to these addresses, and their recorded connections."""
     connections = Connections()
     sender = SignedCallbacks(
         secret=lambda: secret,
@@ -78,7 +81,7 @@ def callbacks(*addresses: str, secret: str = SECRET) -> tuple[SignedCallbacks, C
     ],
 )
 def test_an_address_that_is_not_public_is_never_connected_to(address: str) -> None:
-    """Alone or among public ones: the name's owner chooses the order."""
+    """One such address is enough, even among public ones, because the name's owner chooses the order."""
     for addresses in ([address], ["93.184.216.34", address]):
         sender, connections = callbacks(*addresses)
         assert sender.deliver(URL, generation=ENDED) == "refused"
@@ -111,7 +114,7 @@ def test_the_address_that_was_checked_is_the_one_connected_to(address: str) -> N
     ],
 )
 def test_a_url_that_is_no_plain_https_is_never_resolved(url: str) -> None:
-    """Not even where the record of it is old."""
+    """The adapter checks the URL again, because an old record may hold one that is refused today."""
     sender, connections = callbacks("93.184.216.34")
     assert sender.deliver(url, generation=ENDED) == "refused"
     assert connections.tried == []
@@ -123,7 +126,7 @@ def test_a_url_that_is_no_plain_https_is_never_resolved(url: str) -> None:
     ids=["no answer", "no name", "no address"],
 )
 def test_a_name_that_does_not_resolve_may_do_so_later(failure: Exception | None, delivery: str) -> None:
-    """Unless it is no name at all."""
+    """A name that can never resolve is refused; any other is tried again."""
 
     def resolve(host: str, port: int) -> list[str]:  # noqa: ARG001 - the resolver's shape
         if failure is not None:
@@ -136,7 +139,7 @@ def test_a_name_that_does_not_resolve_may_do_so_later(failure: Exception | None,
 
 @pytest.mark.parametrize("secret", ["", "not base64!", "whsec_"])
 def test_a_secret_that_cannot_sign_is_the_deployments_fault(secret: str) -> None:
-    """Nothing is sent unsigned."""
+    """No call-back is sent without a signature."""
     sender, connections = callbacks("93.184.216.34", secret=secret)
     with pytest.raises(errors.Misconfigured):
         sender.deliver(URL, generation=replace(ENDED, state="failed"))

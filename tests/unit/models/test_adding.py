@@ -1,4 +1,4 @@
-"""Adding a model: one entry with a known dialect, or one dialect and one entry; nothing else changes."""
+"""A new model needs one entry in the registry, and one dialect if no known dialect fits."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ REQUEST = TextToImage(text_prompts=(Prompt(text="tea"),), seed=7, steps=40, samp
 
 
 def _translate(request: TextToImage) -> Translation:
-    """A dialect of one string."""
+    """Return a body of one text and one seed."""
     ignored = request.beyond_default(("sampler", "steps"))
     body = {"text": request.text_prompts[0].text, "seed": request.seed}
     return Translation(body=body, seed=request.seed, ignored=in_contract_order(ignored))
 
 
 def _artifacts(answer: bytes, *, seed: int | None = None) -> tuple[Artifact, ...]:
-    """An answer of one image."""
+    """Return the only image of an answer."""
     read = Answer.of(answer)
     image = read.image(read.members.get("png"))
     return (Artifact(image=image, seed=seed_of(read.members.get("seed"), sent=seed)),)
@@ -57,7 +57,7 @@ EXTENDED = MappingProxyType({**REGISTRY, KNOWN_DIALECT.id: KNOWN_DIALECT, NEW_DI
 
 
 def test_a_model_with_a_known_dialect_is_one_entry() -> None:
-    """The entry alone makes it callable where it is offered, in its dialect's words."""
+    """The entry is enough to call the model in its own region, in the words of its dialect."""
     ref = resolve("stability.stable-image-core-v2:0", region="us-east-1", registry=EXTENDED)
     assert (ref.target, ref.region) == ("stability.stable-image-core-v2:0", "eu-west-1")
     translation = ref.model.dialect.translators[TextToImage.kind].translate(REQUEST)
@@ -66,7 +66,7 @@ def test_a_model_with_a_known_dialect_is_one_entry() -> None:
 
 
 def test_a_model_with_a_new_dialect_is_one_dialect_and_one_entry() -> None:
-    """Two pure functions carry a request there and its image back."""
+    """Two pure functions are the dialect: one translates a task, one reads an answer."""
     ref = resolve("example.painter-v1:0", region="us-east-1", registry=EXTENDED)
     translation = ref.model.dialect.translators[TextToImage.kind].translate(REQUEST)
     assert translation == Translation(body={"text": "tea", "seed": 7}, seed=7, ignored=("sampler", "steps"))
@@ -76,14 +76,14 @@ def test_a_model_with_a_new_dialect_is_one_dialect_and_one_entry() -> None:
 
 
 def test_an_added_model_has_the_profiles_of_its_geography() -> None:
-    """A model that is offered in the United States has a `us.` profile, one that is not has none."""
+    """A model that is offered in the United States has a `us.` profile; any other model has none."""
     assert resolve("us.example.painter-v1:0", region="us-west-2", registry=EXTENDED).region == "us-west-2"
     with pytest.raises(ValueError, match="is not offered in 'us'"):
         resolve("us.stability.stable-image-core-v2:0", region="us-west-2", registry=EXTENDED)
 
 
 def test_the_registry_itself_is_unchanged() -> None:
-    """A registry is passed, never edited in place."""
+    """The test passes a registry of its own, so the real one does not change."""
     assert "example.painter-v1:0" not in REGISTRY
     with pytest.raises(ValueError, match="is not a registered model"):
         resolve("example.painter-v1:0", region="us-east-1")

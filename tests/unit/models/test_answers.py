@@ -1,4 +1,4 @@
-"""Each recorded answer: the image and its seed, or the exact error and what its sentence may say."""
+"""Each recorded answer gives an image with its seed, or an exact error whose sentence quotes nothing."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def _stable_image(**members: Any) -> bytes:
 
 @pytest.mark.parametrize(("name", "seed"), SUCCESSES.items())
 def test_a_success_is_one_png_and_the_seed_that_drew_it(name: str, seed: int) -> None:
-    """The image is decoded, and a seed of 0 is answered by the one that was sent."""
+    """The image is decoded; an answer with the seed 0 gets the seed that was sent."""
     (artifact,) = _read(name)
     assert png_size(artifact.image) == (2, 1)
     assert artifact.seed == seed
@@ -68,7 +68,7 @@ def test_a_success_is_one_png_and_the_seed_that_drew_it(name: str, seed: int) ->
 
 @pytest.mark.parametrize(("name", "reported"), FILTERED.items())
 def test_a_filtered_answer_reports_reason_and_seed(name: str, reported: str) -> None:
-    """Every form of a filter's answer is `content_filtered`; the blurred image is never returned."""
+    """Every form of a filtered answer gives `content_filtered`, and its blurred image is dropped."""
     with pytest.raises(ContentFiltered) as caught:
         _read(name)
     assert caught.value.detail == f"The model's content filter stopped the image {reported}."
@@ -76,14 +76,14 @@ def test_a_filtered_answer_reports_reason_and_seed(name: str, reported: str) -> 
 
 @pytest.mark.parametrize(("name", "sentence"), BAD.items())
 def test_a_failed_answer_is_a_bad_model_response(name: str, sentence: str) -> None:
-    """A 200 that reports a failure, or has no image, is not a success."""
+    """An answer with status 200 that reports a failure, or has no image, is an error."""
     with pytest.raises(BadModelResponse) as caught:
         _read(name)
     assert caught.value.detail == sentence
 
 
 def test_every_recorded_answer_is_in_the_tables() -> None:
-    """An answer that is added says here what it means."""
+    """Whoever adds a recorded answer also says here what it means."""
     recorded = {f"{path.parent.name}/{path.stem}" for path in ANSWERS.glob("*/*.json")}
     assert recorded == {*SUCCESSES, *FILTERED, *BAD}
 
@@ -107,7 +107,7 @@ def test_no_sentence_quotes_what_the_model_wrote(name: str, text: str) -> None:
 
 @pytest.mark.parametrize("dialect", DIALECTS.values(), ids=DIALECTS)
 def test_without_a_sent_seed_a_filtered_answer_names_none(dialect: Dialect) -> None:
-    """No seed is better than an invented one."""
+    """The sentence leaves the seed out, because the answer has none and none was sent."""
     answer = b'{"result": "error", "name": "invalid_prompts", "finish_reasons": ["Filter reason: prompt"]}'
     with pytest.raises(ContentFiltered) as caught:
         dialect.artifacts(answer)
@@ -116,7 +116,7 @@ def test_without_a_sent_seed_a_filtered_answer_names_none(dialect: Dialect) -> N
 
 @pytest.mark.parametrize("reported", [0, -1, 4294967296, True, 5.0, "5", None, [5], 10**400])
 def test_a_seed_that_is_none_of_the_contract_is_the_one_that_was_sent(reported: object) -> None:
-    """The service reports a seed that can be sent again, whatever the model echoes."""
+    """The service reports a seed that can be sent again, whatever the model returns."""
     (from_sdxl,) = sdxl.artifacts(_sdxl(seed=reported), seed=SENT_SEED)
     (from_stable_image,) = stable_image.artifacts(_stable_image(seeds=[reported]), seed=SENT_SEED)
     assert (from_sdxl.seed, from_stable_image.seed) == (SENT_SEED, SENT_SEED)
@@ -132,13 +132,13 @@ def test_another_seed_than_the_one_sent_is_believed(reported: int) -> None:
 
 @pytest.mark.parametrize("seeds", [None, [], {}, 5, "5"])
 def test_an_image_without_a_list_of_seeds_is_kept(seeds: object) -> None:
-    """A paid image is not lost for the sake of its number."""
+    """A missing seed must not lose an image that is paid for."""
     (artifact,) = stable_image.artifacts(_stable_image(seeds=seeds), seed=SENT_SEED)
     assert artifact.seed == SENT_SEED
 
 
 def test_several_images_keep_their_order_and_seeds() -> None:
-    """The caller of the dialect decides what more than one image means."""
+    """The dialect returns all images; its caller decides what to do with more than one."""
     two = stable_image.artifacts(
         _stable_image(images=[PIXELS, "AAAA"], seeds=[5, 6], finish_reasons=[None, None]), seed=SENT_SEED
     )
@@ -147,7 +147,7 @@ def test_several_images_keep_their_order_and_seeds() -> None:
 
 
 def test_one_filtered_image_among_several_is_filtered() -> None:
-    """A blurred image never travels beside a good one."""
+    """One blurred image makes the whole answer `content_filtered`."""
     with pytest.raises(ContentFiltered):
         stable_image.artifacts(_stable_image(finish_reasons=[None, "Filter reason: output image"]))
 
@@ -165,7 +165,7 @@ def test_one_filtered_image_among_several_is_filtered() -> None:
         "AAA-",
         "AAA_",
         "☃",
-        "\x00cut",  # the mark that stands where an image was cut out
+        "\x00cut",  # the mark that replaces an image that was cut out of the JSON
         5,
         None,
         ["AAAA"],
@@ -174,7 +174,7 @@ def test_one_filtered_image_among_several_is_filtered() -> None:
     ],
 )
 def test_an_image_that_is_not_strict_base64_is_refused(image: object) -> None:
-    """Lenient decoding would return other bytes than were sent."""
+    """A lenient decoder would return other bytes than the model sent."""
     with pytest.raises(BadModelResponse):
         sdxl.artifacts(_sdxl(base64=image))
     with pytest.raises(BadModelResponse):
@@ -183,7 +183,7 @@ def test_an_image_that_is_not_strict_base64_is_refused(image: object) -> None:
 
 @pytest.mark.parametrize("reason", ["success", "ERROR", "", None, 0, True, ["SUCCESS"]])
 def test_sdxl_has_succeeded_only_with_the_word_success(reason: object) -> None:
-    """An unknown finish reason is not a success."""
+    """An unknown finish reason counts as a failure."""
     with pytest.raises(BadModelResponse):
         sdxl.artifacts(_sdxl(finishReason=reason))
 
@@ -192,41 +192,41 @@ def test_sdxl_has_succeeded_only_with_the_word_success(reason: object) -> None:
     "reasons", ["Inference error", ["Inference error"], [""], [0], [False], {}, ["SUCCESS"]]
 )
 def test_stable_image_has_succeeded_only_without_a_reason(reasons: object) -> None:
-    """An unknown finish reason is not a success."""
+    """An unknown finish reason counts as a failure."""
     with pytest.raises(BadModelResponse):
         stable_image.artifacts(_stable_image(finish_reasons=reasons))
 
 
 def test_a_filter_reason_outside_a_list_is_read_too() -> None:
-    """A bare string is one reason."""
+    """A bare string counts as a list of one reason."""
     with pytest.raises(ContentFiltered):
         stable_image.artifacts(_stable_image(finish_reasons="Filter reason: prompt"))
 
 
 @pytest.mark.parametrize("result", ["error", "SUCCESS", None, 1])
 def test_an_sdxl_answer_that_does_not_say_success_is_refused(result: object) -> None:
-    """`result` counts beside the artifact's own finish reason."""
+    """The member `result` must say success, and so must the artifact's own finish reason."""
     answer = {"result": result, "artifacts": [{"seed": 5, "base64": PIXELS, "finishReason": "SUCCESS"}]}
     with pytest.raises(BadModelResponse):
         sdxl.artifacts(json.dumps(answer).encode())
 
 
 def test_a_success_is_not_filtered_for_a_name_beside_it() -> None:
-    """`name` tells the kind of an error, and there is none."""
+    """`name` tells the kind of an error, so it means nothing in a success."""
     answer = json.loads(_sdxl()) | {"name": "invalid_prompts"}
     assert len(sdxl.artifacts(json.dumps(answer).encode())) == 1
 
 
 @pytest.mark.parametrize("artifacts", [None, {}, "text", [], ["text"], [None], [[]], 5])
 def test_artifacts_that_are_no_list_of_objects_are_refused(artifacts: object) -> None:
-    """Every wrong shape is a bad answer, not an exception of ours."""
+    """Any other JSON type gives `bad_model_response` and no other exception."""
     with pytest.raises(BadModelResponse):
         sdxl.artifacts(json.dumps({"result": "success", "artifacts": artifacts}).encode())
 
 
 @pytest.mark.parametrize("dialect", DIALECTS.values(), ids=DIALECTS)
 def test_an_image_of_three_megabytes_is_read_whole(dialect: Dialect) -> None:
-    """The largest PNG that SDXL is known to answer fits."""
+    """SDXL is not known to return a larger PNG."""
     text = "AAAA" * 1_048_576
     answer = _sdxl(base64=text) if dialect.name == "sdxl" else _stable_image(images=[text])
     (artifact,) = dialect.artifacts(answer)
@@ -247,7 +247,7 @@ def test_an_image_of_three_megabytes_is_read_whole(dialect: Dialect) -> None:
     ],
 )
 def test_the_image_is_the_one_that_json_would_read(answer: bytes) -> None:
-    """However the answer is written, and whatever else in it looks like an image."""
+    """Spelling, order and look-alike members do not lead to another image."""
     (artifact,) = sdxl.artifacts(answer)
     assert artifact.image == b"\x00\x0f\xc0"
 
@@ -264,11 +264,11 @@ def test_the_image_is_the_one_that_json_would_read(answer: bytes) -> None:
 )
 @pytest.mark.parametrize("dialect", DIALECTS.values(), ids=DIALECTS)
 def test_a_cut_answer_is_refused(dialect: Dialect, answer: bytes) -> None:
-    """Half an image is no image."""
+    """A part of an image is refused."""
     with pytest.raises(BadModelResponse):
         dialect.artifacts(answer)
 
 
 def test_an_artifact_does_not_print_its_image() -> None:
-    """A log line or a traceback that shows an artifact shows no pixels."""
+    """Log lines and tracebacks that show an artifact do not contain the image's bytes."""
     assert "secret" not in repr(Artifact(image=b"secret", seed=5))

@@ -1,4 +1,4 @@
-"""Each contract parameter × each registered model: the exact body, and what is named as ignored or approximated."""
+"""Each parameter for each model: the exact body, and the ignored and approximated parameters."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ WITH_MODE_BODY = {**CORE_BODY, "mode": "text-to-image"}
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """One parameter set to something, and what each dialect makes of it: what differs from the bodies above."""
+    """One parameter with a value, and how each dialect's body differs from the constants above."""
 
     parameter: str
     given: dict[str, Any]
@@ -242,7 +242,7 @@ NAMED_CASES = [pytest.param(case, id=name) for name, case in CASES.items()]
 @pytest.mark.parametrize("case", NAMED_CASES)
 @pytest.mark.parametrize("model_id", SDXL)
 def test_sdxl_is_sent_every_parameter_as_it_is(model_id: str, case: Case) -> None:
-    """The contract is SDXL's own: nothing is ignored, nothing approximated, nothing added."""
+    """The contract is SDXL's own, so nothing is ignored, approximated or added."""
     translation = translated(model_id, **case.given)
     assert translation.body == {**SDXL_BODY, **case.sdxl}
     assert (translation.ignored, translation.approximated) == ((), ())
@@ -252,7 +252,7 @@ def test_sdxl_is_sent_every_parameter_as_it_is(model_id: str, case: Case) -> Non
 @pytest.mark.parametrize("case", NAMED_CASES)
 @pytest.mark.parametrize("model_id", CORE)
 def test_stable_image_core_is_sent_its_own_words(model_id: str, case: Case) -> None:
-    """Stable Image Core gets five members at most, and the rest is named."""
+    """Stable Image Core gets at most five members; the other parameters are named as ignored."""
     translation = translated(model_id, **case.given)
     assert translation.body == {**CORE_BODY, **case.stable_image}
     assert (translation.ignored, translation.approximated) == (case.ignored, case.approximated)
@@ -262,7 +262,7 @@ def test_stable_image_core_is_sent_its_own_words(model_id: str, case: Case) -> N
 @pytest.mark.parametrize("case", NAMED_CASES)
 @pytest.mark.parametrize("model_id", [*ULTRA, *SD3])
 def test_ultra_and_sd3_are_sent_the_mode_beside_it(model_id: str, case: Case) -> None:
-    """Ultra and the SD3 family take `mode` too."""
+    """Ultra and the SD3 family also get the member `mode`."""
     translation = translated(model_id, **case.given)
     assert translation.body == {**WITH_MODE_BODY, **case.stable_image}
     assert (translation.ignored, translation.approximated) == (case.ignored, case.approximated)
@@ -270,14 +270,14 @@ def test_ultra_and_sd3_are_sent_the_mode_beside_it(model_id: str, case: Case) ->
 
 
 def test_every_model_and_every_parameter_is_in_the_table() -> None:
-    """A model or a parameter that is added has to be added here."""
+    """Whoever adds a model or a parameter also adds it here."""
     assert {*SDXL, *CORE, *ULTRA, *SD3} == set(REGISTRY)
     assert {case.parameter for case in CASES.values()} == set(PARAMETERS)
 
 
 @pytest.mark.parametrize("model_id", [*SDXL, *CORE, *ULTRA])
 def test_the_greatest_seed_is_honoured(model_id: str) -> None:
-    """The contract's greatest seed goes through where the model takes it."""
+    """These models take the contract's greatest seed unchanged."""
     translation = translated(model_id, seed=4294967295)
     assert (translation.body["seed"], translation.seed) == (4294967295, 4294967295)
     assert translation.ignored == ()

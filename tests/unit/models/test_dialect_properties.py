@@ -1,4 +1,4 @@
-"""What holds for every valid request and every possible answer, whatever the model."""
+"""Properties of every dialect, for all valid tasks and all possible answers."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ json_values: st.SearchStrategy[Any] = st.recursive(
 
 @st.composite
 def requests(draw: st.DrawFn) -> TextToImage:
-    """Draw any request that the contract allows."""
+    """Generate any task that the contract allows."""
     width, height = draw(st.sampled_from(parameters.SIZES))
     return TextToImage(
         text_prompts=tuple(draw(st.lists(prompts, min_size=1, max_size=parameters.MAX_PROMPTS))),
@@ -76,7 +76,7 @@ def requests(draw: st.DrawFn) -> TextToImage:
 
 
 def _translated(model: Model, request: TextToImage) -> Translation | None:
-    """Return the translation, or None where the prompts together are too long for the model."""
+    """Return the translation, or None if all prompts together are too long for the model."""
     try:
         return model.dialect.translators[TextToImage.kind].translate(request)
     except UnsupportedParameter:
@@ -90,7 +90,7 @@ def _translated(model: Model, request: TextToImage) -> Translation | None:
 def test_every_valid_request_becomes_a_body_that_the_strict_model_accepts(
     model: Model, request: TextToImage
 ) -> None:
-    """The stand-in's validation, which refuses what the real model refuses, finds nothing."""
+    """The stand-in refuses what the real model refuses, and it accepts the body."""
     stand_in = STAND_IN_MODELS[model.id].dialect
     assert stand_in is not None
     translation = _translated(model, request)
@@ -105,7 +105,7 @@ def test_every_valid_request_becomes_a_body_that_the_strict_model_accepts(
 @EXAMPLES
 @given(request=requests())
 def test_what_is_named_is_what_the_registry_announces(model: Model, request: TextToImage) -> None:
-    """An ignored parameter is one the model does not honour (or a seed out of its range), never both lists."""
+    """An ignored parameter is not honoured, or is an unusable seed; no parameter is in both lists."""
     translation = _translated(model, request)
     if translation is not None:
         assert set(translation.ignored) - {"seed"} <= set(parameters.PARAMETERS) - set(
@@ -119,7 +119,7 @@ def test_what_is_named_is_what_the_registry_announces(model: Model, request: Tex
 @EXAMPLES
 @given(request=requests())
 def test_a_parameter_left_at_its_default_is_never_named(model: Model, request: TextToImage) -> None:
-    """`ignored_parameters` holds only what the caller sent beyond the defaults."""
+    """`ignored` and `approximated` name only parameters whose value differs from the default."""
     default = TextToImage(text_prompts=())
     at_default = {
         member.name
@@ -135,13 +135,13 @@ def test_a_parameter_left_at_its_default_is_never_named(model: Model, request: T
 @EXAMPLES
 @given(request=requests())
 def test_translating_is_repeatable_and_survives_the_record(model: Model, request: TextToImage) -> None:
-    """A request that went through its record asks the model for the same image."""
+    """A task that was stored in a record and read again has the same translation."""
     recorded = TextToImage.from_parameters(json.loads(json.dumps(request.parameters())))
     assert _translated(model, recorded) == _translated(model, request)
 
 
 def _read(model: Model, answer: bytes) -> tuple[Artifact, ...]:
-    """Return the images, or nothing for an answer that is refused by one of the two documented errors."""
+    """Return the images, or nothing if the answer is refused with one of the two documented errors."""
     try:
         return model.dialect.artifacts(answer, seed=7)
     except (ContentFiltered, BadModelResponse):
@@ -159,7 +159,7 @@ def _read(model: Model, answer: bytes) -> tuple[Artifact, ...]:
 @example(answer=b"9" * 10_000)
 @example(answer=b'{"artifacts": ' + b"9" * 10_000 + b"}")
 def test_any_bytes_are_refused_as_a_bad_answer(model: Model, answer: bytes) -> None:
-    """Bytes that are no answer, however deep or long, end as `bad_model_response` and nothing else."""
+    """Bytes that do not make an answer, however deep or long, raise no undocumented exception."""
     assert _read(model, answer) == ()
 
 
@@ -200,7 +200,7 @@ stable_image_answers = st.fixed_dictionaries(
 @EXAMPLES
 @given(answer=sdxl_answers | stable_image_answers | json_values)
 def test_an_answer_gives_images_with_a_usable_seed_or_one_of_two_errors(model: Model, answer: Any) -> None:
-    """Whatever JSON a model answers: bytes and a seed of the contract, or a documented error."""
+    """Any JSON gives images with a seed of the contract, or a documented error."""
     for artifact in _read(model, json.dumps(answer).encode()):
         assert artifact.image
         assert type(artifact.seed) is int

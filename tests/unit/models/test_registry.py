@@ -1,4 +1,4 @@
-"""The registry: which entries name a model, where it is called, and when it ends."""
+"""The registry decides which model entries are valid, where a model is called, and when it ends."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_the_lifecycle_changes_on_the_announced_day(id_: str, day: date, status:
 
 @every_model
 def test_an_ended_model_names_a_registered_successor_that_lives(model: Model) -> None:
-    """Following the advice of a warning or an error must not lead to the next dead model."""
+    """A warning or an error must not recommend a model that has ended as well."""
     if model.lifecycle.end_of_life_at is not None:
         assert model.lifecycle.successor is not None
         successor = REGISTRY[model.lifecycle.successor]
@@ -60,7 +60,7 @@ def test_an_ended_model_names_a_registered_successor_that_lives(model: Model) ->
     ("id_", "per_minute"), [(CORE, 90), (ULTRA, 10), (SD35, 15), (SDXL, None), (PROVISIONED_SDXL, None)]
 )
 def test_the_quota_is_the_documented_one(id_: str, per_minute: int | None) -> None:
-    """Requests a minute; a model that has ended has none."""
+    """The quota counts requests a minute; a model that has ended has no quota."""
     assert REGISTRY[id_].requests_per_minute == per_minute
 
 
@@ -69,14 +69,14 @@ def test_the_quota_is_the_documented_one(id_: str, per_minute: int | None) -> No
     [(SDXL, 0.04, 0.08), (CORE, 0.04, None), (ULTRA, 0.14, None), (SD35, 0.08, None)],
 )
 def test_the_price_is_the_vendors(id_: str, dollars: float, above_50_steps: float | None) -> None:
-    """SDXL costs twice as much from 51 steps on, the others always the same."""
+    """SDXL costs twice as much from 51 steps on; the price of other models does not depend on steps."""
     price = REGISTRY[id_].price
     assert (price.per_image, price.above_50_steps) == (dollars, above_50_steps)
 
 
 @every_model
 def test_what_a_model_honours_is_named_in_the_contracts_words(model: Model) -> None:
-    """`/v1/models` lists parameters that a client can send."""
+    """`/v1/models` lists only parameters that a client can send."""
     assert set(model.dialect.translators[TextToImage.kind].honours) <= set(PARAMETERS)
     assert set(model.dialect.translators[TextToImage.kind].approximates) <= set(
         model.dialect.translators[TextToImage.kind].honours
@@ -84,7 +84,7 @@ def test_what_a_model_honours_is_named_in_the_contracts_words(model: Model) -> N
 
 
 def test_no_registered_model_streams() -> None:
-    """No image model supports it today; an entry that says so changes the functions' rights."""
+    """No image model streams today; the functions need another right for one that does."""
     assert [model.id for model in MODELS if model.streams] == []
 
 
@@ -103,13 +103,13 @@ def test_no_registered_model_streams() -> None:
     ],
 )
 def test_a_model_is_called_where_it_is_offered(entry: str, region: str, target: str, called_in: str) -> None:
-    """At home if it is offered there, otherwise in the first region that offers it."""
+    """The deployment's region comes first, if the model is offered there; then the model's first region."""
     ref = resolve(entry, region=region)
     assert (ref.id, ref.target, ref.region) == (entry, target, called_in)
 
 
 def test_an_arn_is_called_in_its_own_region_under_the_models_own_id() -> None:
-    """Clients pin the model by its id; the account's ARN stays inside the deployment."""
+    """Clients pin the model by its id, and the account's ARN stays inside the deployment."""
     arn = "arn:aws:bedrock:eu-central-1:123456789012:provisioned-model/abcdefghijkl"
     ref = resolve(f"{PROVISIONED_SDXL}@{arn}", region="us-east-1")
     assert (ref.id, ref.target, ref.region) == (PROVISIONED_SDXL, arn, "eu-central-1")
@@ -125,13 +125,13 @@ def test_an_arn_is_called_in_its_own_region_under_the_models_own_id() -> None:
     ],
 )
 def test_what_the_operator_hosts_outlives_the_vendors_model(arn: str, status: LifecycleStatus) -> None:
-    """The end of life is Bedrock's own model's, also behind provisioned throughput."""
+    """The end of life applies to Bedrock's own model, and so to provisioned throughput."""
     ref = resolve(f"{SDXL}@{arn}", region="us-east-1")
     assert ref.lifecycle.status(OCTOBER_2026) == status
 
 
 def test_a_provisioned_only_model_is_refused_on_demand() -> None:
-    """Bedrock would answer every call with a ValidationException."""
+    """Bedrock would refuse every on-demand call with a `ValidationException`."""
     with pytest.raises(ValueError, match=f"^'{PROVISIONED_SDXL}' exists only as provisioned throughput: "):
         resolve(PROVISIONED_SDXL, region="us-east-1")
 
@@ -156,7 +156,7 @@ def test_a_provisioned_only_model_is_refused_on_demand() -> None:
     ],
 )
 def test_an_entry_that_names_no_model_is_refused_in_one_sentence(entry: str, sentence: str) -> None:
-    """An unknown id is an error with a hint, never taken for SDXL."""
+    """An unknown id gives an error with a hint, and is never taken for SDXL."""
     with pytest.raises(ValueError, match=r"^'") as caught:
         resolve(entry, region="us-west-2")
     assert sentence in str(caught.value)
@@ -192,7 +192,7 @@ def test_an_arn_that_is_not_exact_or_not_callable_is_refused(arn: str) -> None:
 
 @pytest.mark.parametrize("name", [f"us.{ULTRA}", f"eu.{CORE}", CORE, "us.", "abcdefghijkl"])
 def test_a_profile_of_another_model_is_refused(name: str) -> None:
-    """The dialect of one model would be sent to another."""
+    """Otherwise a model would get a body in another model's dialect."""
     arn = f"arn:aws:bedrock:us-west-2:123456789012:inference-profile/{name}"
     with pytest.raises(ValueError, match="continues with an inference profile that is not one of"):
         resolve(f"{CORE}@{arn}", region="us-west-2")

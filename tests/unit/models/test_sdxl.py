@@ -1,4 +1,4 @@
-"""The SDXL dialect: what it is sent beyond the table of `test_dialect.py`."""
+"""The SDXL dialect, beyond the table of `test_dialect.py`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tests.support.translations import SDXL, prompts, translated
 
 
 def test_an_integral_float_stays_a_number_of_the_contract() -> None:
-    """Integers stay integers: SDXL refuses 30.0 steps."""
+    """Integers stay integers, because SDXL refuses 30.0 steps."""
     body = translated(SDXL[0], cfg_scale=10.0).body
     assert {name: type(body[name]) for name in ("height", "width", "samples", "seed", "steps")} == {
         "height": int,

@@ -1,4 +1,4 @@
-"""The Stable Image dialects: seeds, sizes, styles and long prompts in words that the models take."""
+"""The Stable Image dialects translate seeds, sizes, styles and long prompts into what the models take."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.support.translations import CORE, SD3, ULTRA, prompts, translated
 
 @pytest.mark.parametrize("model_id", SD3)
 def test_a_seed_beyond_sd3s_bound_becomes_the_bound_and_is_named(model_id: str) -> None:
-    """SD3 takes one seed less than the contract; the caller is told that it was not the one used."""
+    """SD3's greatest seed is one less than the contract's, so the changed seed is named as ignored."""
     translation = translated(model_id, seed=4294967295, steps=31)
     assert (translation.body["seed"], translation.seed) == (4294967294, 4294967294)
     assert translation.ignored == ("seed", "steps")
@@ -33,7 +33,7 @@ def test_a_seed_beyond_sd3s_bound_becomes_the_bound_and_is_named(model_id: str) 
     ],
 )
 def test_each_size_becomes_the_nearest_ratio(size: tuple[int, int], ratio: str) -> None:
-    """All nine sizes, written out; the text's own width and height decide."""
+    """The table lists all nine sizes of the contract."""
     width, height = size
     body = translated(CORE[0], width=width, height=height).body
     assert body["aspect_ratio"] == ratio
@@ -62,19 +62,19 @@ def test_each_size_becomes_the_nearest_ratio(size: tuple[int, int], ratio: str) 
     ],
 )
 def test_each_style_becomes_words_at_the_end(preset: str, words: str) -> None:
-    """All seventeen presets, written out."""
+    """The table lists all seventeen style presets."""
     body = translated(CORE[0], style_preset=preset).body
     assert body["prompt"] == f"A tea plantation, {words}"
 
 
 def test_sizes_and_styles_are_all_translated() -> None:
-    """The two tables cover the contract's values exactly."""
+    """The dialect's two tables have exactly the values of the contract."""
     assert set(ASPECT_RATIOS) == set(SIZES)
     assert set(STYLE_WORDS) == set(STYLE_PRESETS)
 
 
 def test_prompts_of_ten_thousand_characters_together_are_sent() -> None:
-    """Five texts of 1998, 1998, 1998, 1998 and 2000 and four commas are exactly the model's limit."""
+    """Four texts of 1998 characters, one of 2000 and four separators of two are exactly the model's limit."""
     texts = prompts(*(("a" * 1998, 1.0),) * 4, ("a" * 2000, 1.0))
     assert len(translated(CORE[0], **texts).body["prompt"]) == 10_000
 
@@ -82,7 +82,7 @@ def test_prompts_of_ten_thousand_characters_together_are_sent() -> None:
 @pytest.mark.parametrize("weight", [1.0, -1.0])
 @pytest.mark.parametrize("model_id", [*CORE, *ULTRA, *SD3])
 def test_longer_prompts_are_refused_by_name_without_being_quoted(model_id: str, weight: float) -> None:
-    """One character more is refused before the model is called, for negative prompts alike."""
+    """One character more is refused before the model is called; negative prompts have the same limit."""
     texts = prompts(*(("a" * 1998, weight),) * 3, ("a" * 1999, weight), ("a" * 2000, weight))
     with pytest.raises(UnsupportedParameter) as caught:
         translated(model_id, **texts)
