@@ -2,19 +2,19 @@ from benchmarks.figures import Series, table
 
 
 def test_percentiles_are_those_of_the_series() -> None:
-    """The median of 1 to 100 ms, and the value that 95 of them stay under."""
+    """The series is 1 to 100 ms: half of it is below the median, and 95 values are below the other."""
     series = Series(name="x", seconds=tuple(ms / 1000 for ms in range(1, 101)))
     assert round(series.p50, 4) == 0.0505
     assert round(series.p95, 4) == 0.0951
 
 
 def test_a_single_measurement_is_its_own_percentile() -> None:
-    """Some things are measured once."""
+    """Some series have a single measurement."""
     assert Series(name="x", seconds=(2.5,)).p95 == 2.5
 
 
 def test_the_table_shows_milliseconds_below_a_second() -> None:
-    """Both scales are read at a glance."""
+    """Times from one second on are shown in seconds."""
     shown = table([Series(name="fast", seconds=(0.0712,)), Series(name="slow", seconds=(31.24,))])
     assert [line.split() for line in shown.splitlines()] == [
         ["p50", "p95", "n"],

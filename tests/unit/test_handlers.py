@@ -1,4 +1,4 @@
-"""The two doors as Lambda opens them: configured by the environment, silent about what they are told."""
+"""The two entry points read their settings from the environment, and log nothing of a request's content."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ PROMPT = "a-prompt-that-nobody-must-log"
 def handler_of(
     monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> Callable[[str], ModuleType]:
-    """Import a handler anew in the environment of a deployed function, which would like to log its events."""
+    """Return a function that imports an entry point anew, as configured to log as much as it can."""
     for name, value in {
         **ENVIRONMENT,
         "AWS_REGION": "us-west-2",
         "AWS_DEFAULT_REGION": "us-west-2",
         "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE",
         "AWS_SECRET_ACCESS_KEY": "secret",
-        # loggers live as long as the process, with the standard output that they were made for: one for each test
+        # a logger keeps the standard output of the test that made it, so each test needs its own
         "POWERTOOLS_SERVICE_NAME": request.node.name,
         "POWERTOOLS_METRICS_NAMESPACE": "imagegen",
         "POWERTOOLS_LOG_LEVEL": "DEBUG",
@@ -55,7 +55,7 @@ def handler_of(
 def test_webhooks_are_on_where_the_deployment_has_a_secret_for_them(
     handler_of: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPatch, arn: str, words: str
 ) -> None:
-    """Without one nobody could verify a call, so a request that asks for one is refused."""
+    """Webhooks are on if the deployment has a secret; without it, no receiver could verify a call-back."""
     load = handler_of
     monkeypatch.setenv("WEBHOOK_SECRET_ARN", arn)
     body = {"text_prompts": [{"text": PROMPT}], "webhook_url": "https://example.com/hook"}
@@ -68,7 +68,7 @@ def test_webhooks_are_on_where_the_deployment_has_a_secret_for_them(
 def test_a_request_is_answered_and_not_logged(
     handler_of: Callable[[str], ModuleType], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Here one that is refused before anything else is asked."""
+    """The reply comes, and the prompt is in neither standard output nor standard error."""
     door = handler_of("api_handler")
     body = {"text_prompts": [{"text": PROMPT}], "steps": 9}
     answer = door.lambda_handler(event("POST", "/text-to-image", body), Context())
@@ -79,7 +79,7 @@ def test_a_request_is_answered_and_not_logged(
 
 
 def test_without_a_webhook_secret_a_webhook_is_refused(handler_of: Callable[[str], ModuleType]) -> None:
-    """Nobody could check its signature; `WEBHOOK_SECRET_ARN` switches webhooks on."""
+    """A receiver could not check the signature; `WEBHOOK_SECRET_ARN` switches webhooks on."""
     body = {"text_prompts": [{"text": PROMPT}], "webhook_url": "https://receiver.example/hook"}
     request = event("POST", "/text-to-image", body, headers={"Prefer": "respond-async"})
     answer = json.loads(handler_of("api_handler").lambda_handler(request, Context())["body"])
@@ -90,7 +90,7 @@ def test_without_a_webhook_secret_a_webhook_is_refused(handler_of: Callable[[str
 def test_the_log_carries_the_id_that_the_caller_was_told(
     handler_of: Callable[[str], ModuleType], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """`request_id` in a problem is how an operator finds what happened."""
+    """An operator finds the log lines of a request by the `request_id` of its problem."""
     door = handler_of("api_handler")
     door.logger.info("before")
     answer = door.lambda_handler(event("POST", "/text-to-image", {"steps": 9}), Context())
@@ -103,7 +103,7 @@ def test_the_log_carries_the_id_that_the_caller_was_told(
 def test_clients_are_made_once_a_process_and_not_once_a_request(
     handler_of: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A client costs more than the rest of a request."""
+    """Making an AWS client takes longer than the rest of a request."""
     made: list[str] = []
     create = boto3.session.Session.client
 
@@ -139,7 +139,7 @@ def message(body: str, arn: str) -> dict[str, Any]:
 def test_a_message_that_cannot_be_dealt_with_is_reported_as_failed(
     handler_of: Callable[[str], ModuleType], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """One batch item, no exception: here the table is out of reach, since no test opens a socket."""
+    """The handler reports the message as failed and raises nothing; here the table cannot be reached."""
     door = handler_of("worker_handler")
     answer = door.lambda_handler(message("gen_" + "a" * 26, "arn:aws:sqs:us-west-2:1:jobs"), Context())
     assert answer == {"batchItemFailures": [{"itemIdentifier": "m-1"}]}
@@ -147,12 +147,12 @@ def test_a_message_that_cannot_be_dealt_with_is_reported_as_failed(
 
 
 def test_garbage_is_collected_again_once_a_handler_is_ready(handler_of: Callable[[str], ModuleType]) -> None:
-    """It is not while the handler starts."""
+    """An entry point turns the collector off while it is imported, and on again at the end."""
     for name in ("api_handler", "worker_handler"):
         handler_of(name)
         assert gc.isenabled()
 
 
 def test_a_handlers_name_is_the_one_that_is_deployed(handler_of: Callable[[str], ModuleType]) -> None:
-    """`imagegen.<door>.lambda_handler`."""
+    """The stack names each function by `imagegen.<entry point>.lambda_handler`."""
     assert all(callable(handler_of(name).lambda_handler) for name in ("api_handler", "worker_handler"))

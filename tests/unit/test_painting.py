@@ -1,4 +1,4 @@
-"""What the stand-in paints, without a server."""
+"""The pictures that the painter paints for the stand-in, tested without a server."""
 
 import io
 import subprocess
@@ -52,22 +52,22 @@ def file_of(request: PictureRequest, *, blurred: bool = False, output_format: st
 
 
 def picture_of(request: PictureRequest, *, blurred: bool = False) -> Image.Image:
-    """Return the picture in that file."""
+    """Return the picture that the painter paints for a request."""
     return Image.open(io.BytesIO(file_of(request, blurred=blurred)))
 
 
 def difference(first: Image.Image, second: Image.Image) -> float:
-    """Return the mean difference of two pictures' channels, 0…255."""
+    """Return the mean difference of two pictures' channels, from 0 to 255."""
     return float(np.abs(np.asarray(first, np.int16) - np.asarray(second, np.int16)).mean())
 
 
 def test_the_same_request_gives_the_same_bytes() -> None:
-    """Painting twice makes one file."""
+    """The painter makes identical files of equal requests."""
     assert file_of(TEA) == file_of(TEA)
 
 
 def test_another_process_paints_the_same_bytes() -> None:
-    """No hash of a string, no clock and no order of a set is in a picture."""
+    """A picture depends on no string hash, no clock and no order of a set."""
     result = subprocess.run(  # noqa: S603 - a program of this file's own
         [sys.executable, "-c", IN_ANOTHER_PROCESS],
         cwd=CHECKOUT,
@@ -92,12 +92,12 @@ def test_another_process_paints_the_same_bytes() -> None:
     ids=["style", "seed", "light", "wording", "place"],
 )
 def test_a_different_request_is_visibly_different(other: PictureRequest) -> None:
-    """One word, seed or style more is another picture, far beyond its grain."""
+    """Another word, seed or style gives another picture; the difference is far larger than the grain."""
     assert difference(picture_of(TEA), picture_of(other)) > 8
 
 
 def test_a_negative_prompt_makes_another_picture() -> None:
-    """What is to be avoided is part of the request."""
+    """A prompt of negative weight changes the picture, because it is part of the request."""
     avoiding = PictureRequest(
         prompts=(*TEA.prompts, ("rain", -1.0)), seed=4, width=1024, height=1024, style="photographic"
     )
@@ -107,7 +107,7 @@ def test_a_negative_prompt_makes_another_picture() -> None:
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
 def test_a_picture_has_the_size_that_was_asked_for(size: tuple[int, int]) -> None:
-    """All nine sizes of the contract are painted as they are."""
+    """The painter paints all nine sizes of the contract exactly."""
     assert picture_of(asked(size=size)).size == size
 
 
@@ -119,33 +119,33 @@ def test_a_png_is_as_large_as_a_real_one(word: str) -> None:
 
 @pytest.mark.parametrize("style", STYLE_PRESETS)
 def test_a_style_keeps_the_file_in_that_range(style: str) -> None:
-    """A flat style, too, carries grain."""
+    """Flat styles have grain as well, so no style makes a file smaller than 1 MB or larger than 2 MB."""
     assert 1_000_000 <= len(file_of(asked("a city at night", style=style))) <= 2_000_000
 
 
 def test_every_style_of_the_contract_has_a_finish() -> None:
-    """A style preset always changes the picture."""
+    """The painter has an entry for every style preset, and one for no style."""
     assert {"", *STYLE_PRESETS} == set(STYLES)
 
 
 @pytest.mark.parametrize("word", ONE_OF_EACH_SCENE)
 def test_a_word_names_its_scene(word: str) -> None:
-    """The scenes are reached by their own names."""
+    """The name of a scene in a prompt chooses that scene."""
     assert place_of(f"A picture of {word}", "").kind == word
 
 
 def test_every_land_has_a_scene() -> None:
-    """A palette without a painter would fail only for its own prompts."""
+    """Every palette has a scene that uses it; a missing scene would fail only for certain prompts."""
     assert set(LANDS) == set(SCENES) == set(ONE_OF_EACH_SCENE)
 
 
 def test_a_prompt_of_no_known_word_has_a_place_all_the_same() -> None:
-    """An empty prompt, or another script, is painted too."""
+    """An empty prompt and a prompt in another script get a known scene as well."""
     assert {place_of("", "").kind, place_of("紅茶の農園", "").kind} <= set(SCENES)
 
 
 def test_words_ask_for_a_style_where_no_preset_can() -> None:
-    """A dialect without style presets says the style in the prompt."""
+    """The painter finds the style in the prompt, for dialects that have no style presets."""
     assert style_of("a village, pixel art style", "") == "pixel-art"
     assert style_of("a village as line-art", "") == "line-art"
     assert style_of("a watercolor of a village", "") == "digital-art"
@@ -153,13 +153,13 @@ def test_words_ask_for_a_style_where_no_preset_can() -> None:
 
 
 def test_a_preset_wins_over_the_words() -> None:
-    """The parameter is what was asked for."""
+    """The style preset counts when the prompt names another style."""
     assert style_of("a village, pixel art style", "origami") == "origami"
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
 def test_the_caption_stands_in_a_dark_bar_at_the_bottom(size: tuple[int, int]) -> None:
-    """Light letters on a dark ground, on the left, at every size."""
+    """At every size, the caption has light letters on a dark bar, and starts on the left."""
     picture = np.asarray(picture_of(asked("a bright day", size=size)).convert("L"))
     bar = picture[-caption_height(*size) :]
     letters = bar[:, : size[0] // 3]
@@ -170,7 +170,7 @@ def test_the_caption_stands_in_a_dark_bar_at_the_bottom(size: tuple[int, int]) -
 
 
 def test_the_caption_can_be_read_when_the_picture_is_blurred() -> None:
-    """A filtered picture is stamped after it is blurred."""
+    """The painter writes the caption after it blurs a filtered picture."""
     bar = slice(1024 - caption_height(1024, 1024), 1024)
     blurred = np.asarray(picture_of(TEA, blurred=True).convert("L"))[bar]
 
@@ -178,7 +178,7 @@ def test_the_caption_can_be_read_when_the_picture_is_blurred() -> None:
 
 
 def test_a_blurred_picture_has_lost_its_edges() -> None:
-    """Neighbouring rows of a filtered picture differ by little but grain."""
+    """Neighbouring rows of a filtered picture differ by little more than the grain."""
     sharp, blurred = (
         np.asarray(picture_of(TEA, blurred=flag).convert("L"), np.float32)[600:980] for flag in (False, True)
     )
@@ -188,32 +188,32 @@ def test_a_blurred_picture_has_lost_its_edges() -> None:
 
 @pytest.mark.parametrize(("output_format", "name"), [("png", "PNG"), ("jpeg", "JPEG"), ("webp", "WEBP")])
 def test_the_file_is_of_the_format_asked_for(output_format: str, name: str) -> None:
-    """The three formats of the family are written."""
+    """The painter writes the three formats that Stable Image offers."""
     with Image.open(io.BytesIO(file_of(asked(), output_format=output_format))) as image:
         assert (image.format, image.size) == (name, (1024, 1024))
 
 
 def test_a_png_says_in_its_metadata_that_no_model_painted_it() -> None:
-    """Cropping the caption does not make it a model's picture."""
+    """The metadata still names the stand-in when somebody crops the caption."""
     with Image.open(io.BytesIO(file_of(asked()))) as image:
         assert "local stand-in" in image.info["Software"]
 
 
 @pytest.mark.parametrize("size", [(64, 64), (64, 2048), (2048, 64), (101, 333)], ids=str)
 def test_odd_sizes_are_painted_too(size: tuple[int, int]) -> None:
-    """A rule may ask for a wrong size, however small."""
+    """The painter paints any size, because a rule may ask for a wrong one."""
     assert picture_of(asked("forest", size=size)).size == size
 
 
 def test_the_gallery_keeps_what_it_has_painted() -> None:
-    """The same request is answered with the very same text."""
+    """The gallery returns the same string object for an equal request."""
     gallery = Gallery()
 
     assert gallery.picture(TEA) is gallery.picture(TEA)
 
 
 def test_an_instant_gallery_paints_one_picture_a_size() -> None:
-    """Prompt and seed are passed over, the size is not."""
+    """An instant gallery ignores prompt and seed; only the size makes another picture."""
     gallery = Gallery()
     first = gallery.picture(asked("sea", seed=1), instant=True)
 

@@ -1,4 +1,4 @@
-"""The environment becomes settings whole, or not at all and with every reason."""
+"""The environment gives complete settings, or an error that lists everything that is wrong with it."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from tests.support.environment import ENVIRONMENT
 
 
 def test_every_field_is_a_variable_of_its_name_in_capitals() -> None:
-    """And there is no other."""
+    """Each field has one variable, and each variable of ours has one field."""
     assert {field.name.upper() for field in fields(Settings)} == set(ENVIRONMENT)
 
 
 def test_an_environment_is_read_whole() -> None:
-    """What is not ours is passed over."""
+    """Variables that are not ours are ignored."""
     assert Settings.from_environment({**ENVIRONMENT, "PATH": "/bin"}) == Settings(
         bucket_name="pictures",
         table_name="generations",
@@ -60,7 +60,7 @@ def test_an_environment_is_read_whole() -> None:
     ],
 )
 def test_a_value_within_its_bounds_is_read(name: str, value: str, read: Any) -> None:
-    """As what it is."""
+    """Each variable is converted to the type of its field."""
     assert getattr(Settings.from_environment({**ENVIRONMENT, name: value}), name.lower()) == read
 
 
@@ -97,14 +97,14 @@ def test_a_value_within_its_bounds_is_read(name: str, value: str, read: Any) -> 
     ],
 )
 def test_a_value_beyond_its_bounds_is_refused_by_name(name: str, value: str, why: str) -> None:
-    """With what is allowed, and without the value, which may be a secret in the wrong place."""
+    """The error names the allowed values; it leaves the value out, because it may be a misplaced secret."""
     with pytest.raises(Misconfigured) as raised:
         Settings.from_environment({**ENVIRONMENT, name: value})
     assert raised.value.detail == f"The environment cannot be used: {name} {why}."
 
 
 def test_everything_that_is_wrong_is_named_at_once() -> None:
-    """Missing or unreadable, in the order of the fields."""
+    """The error lists missing and unreadable variables in the order of the fields."""
     with pytest.raises(Misconfigured) as raised:
         Settings.from_environment({"MODELS": "", "URL_TTL": "0", "CORS_ORIGINS": ""})
     assert raised.value.detail == (

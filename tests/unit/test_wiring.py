@@ -1,4 +1,4 @@
-"""The wiring: a deployment's settings reach the part that they are for."""
+"""The wiring passes each setting of a deployment to the part that needs it."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ SETTINGS = Settings.from_environment(ENVIRONMENT)
 
 
 def wired(settings: Settings, *, session: boto3.session.Session | None = None) -> Service:
-    """Wire a service over AWS clients that no test lets out."""
+    """Wire a service over AWS clients that send nothing over the network."""
     return wire(settings, session=session or new_session(), observer=FakeObserver())
 
 
 def test_the_limits_are_those_of_the_settings() -> None:
-    """Each number is another one, so that none can stand in for another."""
+    """Every limit has its own setting; the numbers all differ, so that a mix-up would show."""
     service = wired(
         replace(
             SETTINGS, function_timeout=71, model_timeout=53, max_paid_attempts=3, record_retention_days=17
@@ -43,7 +43,7 @@ def test_the_limits_are_those_of_the_settings() -> None:
 
 @pytest.mark.parametrize("days", [1, 400])
 def test_a_record_is_kept_for_the_days_of_the_settings(days: int) -> None:
-    """The number goes all the way from the environment into the record."""
+    """The setting decides when a record expires."""
     service = wired(replace(SETTINGS, record_retention_days=days))
     draft = service.submitter.ledger.draft(
         REQUEST, owner=OWNER, fingerprint="fingerprint", key=KEY, asynchronous=True
@@ -52,14 +52,14 @@ def test_a_record_is_kept_for_the_days_of_the_settings(days: int) -> None:
 
 
 def test_giving_a_quota_unit_back_sends_one_request() -> None:
-    """A second request would give the unit back twice if the first one had arrived."""
+    """The client does not retry; a retry would give the unit back twice if the first request had arrived."""
     session, sent = new_session(), list[str]()
 
     def refuse(request: AWSPreparedRequest, **_: Any) -> AWSResponse:
         sent.append(request.url)
         return answer(500, b"{}")
 
-    session.events.register("before-send.dynamodb", refuse)  # type: ignore[arg-type]  # an answer replaces sending
+    session.events.register("before-send.dynamodb", refuse)  # type: ignore[arg-type]  # a response replaces sending
     service = wired(replace(SETTINGS, daily_images_per_caller=5, daily_images=None), session=session)
     with pytest.raises(errors.InternalError):
         service.ports.quotas.give_back(OWNER, "2026-11-25")

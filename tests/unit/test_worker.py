@@ -1,4 +1,4 @@
-"""The queue's door: which event asks for what, what comes back and when."""
+"""The worker tells events apart, and decides which message comes back and when."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ BUSY: Final = errors.ModelThrottled("Busy.")
 
 @dataclass
 class Fixed(FakeRandomness):
-    """Draws one fraction for ever."""
+    """Always chooses the same fraction."""
 
     value: float = 0.0
 
     def fraction(self) -> float:
-        """Return it."""
+        """Return that fraction."""
         return self.value
 
 
@@ -61,12 +61,12 @@ def queued(service: World) -> str:
 
 
 def with_fraction(service: World, value: float) -> Worker:
-    """Return the worker with the jitter chosen."""
+    """Return the worker with a fixed fraction for its jitter."""
     return replace(service.worker, randomness=Fixed(value=value))
 
 
 def test_a_message_of_the_queue_is_worked() -> None:
-    """It is acknowledged by returning."""
+    """The worker acknowledges a message by returning."""
     service = world()
     service.worker.take(message(queued(service)), service.deadline())
     assert service.store.only().state == "succeeded"
@@ -74,14 +74,14 @@ def test_a_message_of_the_queue_is_worked() -> None:
 
 
 def test_a_message_of_the_dead_letter_queue_is_buried() -> None:
-    """The two queues are told apart by where the record comes from."""
+    """The worker tells the two queues apart by the message's source ARN."""
     service = world()
     service.worker.take(message(queued(service), arn=DLQ_ARN), service.deadline())
     assert (service.store.only().state, service.runtime.calls) == ("failed", [])
 
 
 def test_a_job_that_cannot_be_done_now_is_postponed_and_not_acknowledged() -> None:
-    """The queue keeps it."""
+    """The message stays in the queue."""
     service = world(answers=[BUSY])
     with pytest.raises(NotAcknowledged):
         service.worker.take(message(queued(service)), service.deadline())
@@ -96,7 +96,7 @@ def test_a_job_that_cannot_be_done_now_is_postponed_and_not_acknowledged() -> No
 def test_the_back_off_doubles_with_every_receive_up_to_a_bound(
     receives: int, soonest: int, latest: int
 ) -> None:
-    """With half of it jitter, so that jobs that failed together do not come back together."""
+    """Half of the wait is jitter, so that jobs that failed together do not come back together."""
     waits = []
     for fraction in (0.0, 1.0):
         service = world(answers=[BUSY])
@@ -110,7 +110,7 @@ def test_the_back_off_doubles_with_every_receive_up_to_a_bound(
 
 
 def test_a_store_that_does_not_answer_brings_the_message_back() -> None:
-    """Nothing is lost that the record does not know of yet."""
+    """The message comes back if the store is down, so the job is not lost."""
     service = world()
     id_ = queued(service)
     service.store.failures += [errors.InternalError("The table did not answer.")]
@@ -120,7 +120,7 @@ def test_a_store_that_does_not_answer_brings_the_message_back() -> None:
 
 
 def test_a_defect_is_noted_and_brings_the_message_back() -> None:
-    """A record that cannot be worked must not vanish without a word."""
+    """A defect is reported, so a record that causes one does not vanish silently."""
     service = world()
     broken = replace(service.jobs, ledger=None)  # type: ignore[arg-type]  # a defect of ours
     with pytest.raises(NotAcknowledged):
@@ -130,7 +130,7 @@ def test_a_defect_is_noted_and_brings_the_message_back() -> None:
 
 
 def test_a_message_that_cannot_be_postponed_comes_back_by_the_queues_own_time() -> None:
-    """Not acknowledging it is what counts."""
+    """The worker does not acknowledge the message, so the queue's own time-out brings it back."""
     service = world(answers=[BUSY])
     id_ = queued(service)
     service.queue.failures.append(errors.InternalError("The queue did not answer."))
@@ -140,7 +140,7 @@ def test_a_message_that_cannot_be_postponed_comes_back_by_the_queues_own_time() 
 
 
 def test_a_dead_letter_of_a_running_job_comes_back() -> None:
-    """Its end is still to come."""
+    """The running attempt may still end the record, so the message is kept until then."""
     service = world()
     id_ = queued(service)
     ledger = service.ledger
@@ -151,7 +151,7 @@ def test_a_dead_letter_of_a_running_job_comes_back() -> None:
 
 
 def test_what_is_raised_says_nothing_of_the_job() -> None:
-    """The batch processor logs it; a model's error could quote a prompt."""
+    """The batch processor logs the exception, and a model's error could quote a prompt."""
     service = world(answers=[BUSY])
     with pytest.raises(NotAcknowledged) as caught:
         service.worker.take(message(queued(service)), service.deadline())
@@ -159,7 +159,7 @@ def test_what_is_raised_says_nothing_of_the_job() -> None:
 
 
 def test_a_sweep_tells_how_many_records_were_due() -> None:
-    """The schedule's tick returns it."""
+    """The sweep returns the number of due records, which is the tick's reply."""
     service = world()
     service.queue.failures.append(errors.InternalError("The queue did not answer."))
     queued(service)
@@ -179,5 +179,5 @@ def test_a_sweep_tells_how_many_records_were_due() -> None:
     ids=["a tick", "messages", "nothing"],
 )
 def test_a_tick_is_told_from_messages(event: dict[str, object], *, tick: bool) -> None:
-    """By its source."""
+    """An event is a tick if its source is `aws.events`."""
     assert is_tick(event) is tick

@@ -1,4 +1,4 @@
-"""What a field may hold is said in words that follow its definition."""
+"""The words for a field's allowed values follow from the field's definition."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from imagegen.http.compat import openai
 
 
 class Leaf(BaseModel):
-    """Half of one leaf."""
+    """An object inside the test's body."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -23,7 +23,7 @@ class Leaf(BaseModel):
 
 
 class Tree(BaseModel):
-    """A body of a contract that this service does not have."""
+    """A body of a contract that exists only in this test."""
 
     model_config = ConfigDict(strict=True, extra="forbid", hide_input_in_errors=True)
 
@@ -63,14 +63,14 @@ WORDS = {
 
 @pytest.mark.parametrize("name", Tree.model_fields)
 def test_the_words_follow_type_bounds_lengths_and_choices(name: str) -> None:
-    """And a field may have words of its own."""
+    """A field may also bring its own words."""
     _, invalid = errors_of(**{"rings": 1, name: object()})
     assert invalid == [FieldError(field=name, message=f"must be {WORDS[name]}")]
 
 
 @pytest.mark.parametrize("body", [schema.RequestBody, schema.PromptBody, openai.ImagesBody])
 def test_every_field_of_a_body_has_words(body: type[BaseModel]) -> None:
-    """A type without words is a defect that no request should be the first to find."""
+    """A field of a type without words is a defect, and this test finds it before a request does."""
     with pytest.raises(ValidationError) as caught:
         body.model_validate(dict.fromkeys(body.model_fields, object()))
     _, invalid = field_errors(caught.value, body)
@@ -80,7 +80,7 @@ def test_every_field_of_a_body_has_words(body: type[BaseModel]) -> None:
 
 
 def errors_of(**members: Any) -> tuple[list[FieldError], list[FieldError]]:
-    """Return what is wrong with a tree."""
+    """Return the unknown and the invalid fields of a refused tree."""
     with pytest.raises(ValidationError) as caught:
         Tree.model_validate(members)
     unknown, invalid = field_errors(caught.value, Tree)
@@ -88,7 +88,7 @@ def errors_of(**members: Any) -> tuple[list[FieldError], list[FieldError]]:
 
 
 def test_errors_are_worded_by_the_body_that_they_are_of() -> None:
-    """At the top, in a list and inside an object; any other contract's body does as well."""
+    """Errors at the top, in a list and inside an object have the words of that body's fields."""
     unknown, invalid = errors_of(
         alive=1, season="x", leaves=[{"colour": "red"}, 5], leaf={"colour": "green", "vein": 1}, ring=2
     )
@@ -106,7 +106,7 @@ def test_errors_are_worded_by_the_body_that_they_are_of() -> None:
 
 
 def test_an_error_outside_every_field_is_the_bodys() -> None:
-    """Also one inside a value whose content is free."""
+    """An error that belongs to no field names `body`."""
     with pytest.raises(ValidationError) as caught:
         Tree.model_validate([])
     assert field_errors(caught.value, Tree)[1] == [

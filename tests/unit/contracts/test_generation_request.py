@@ -1,4 +1,4 @@
-"""The fingerprint of a request: what it means for the image, and of which kind it is."""
+"""The fingerprint of a request depends on its kind and on everything that changes the image."""
 
 from __future__ import annotations
 
@@ -18,29 +18,29 @@ class OtherKind:
     content_type = "image/png"
 
     def parameters(self) -> dict[str, Any]:
-        """Return those of the tea."""
+        """Return the parameters of the tea."""
         return TEA.parameters()
 
     def with_seed(self, seed: int) -> OtherKind:  # noqa: ARG002 - the protocol's shape
-        """Return itself."""
+        """Return the task unchanged."""
         return self
 
     def emptied(self) -> OtherKind:
-        """Return itself."""
+        """Return the task unchanged."""
         return self
 
     @classmethod
     def from_parameters(cls, parameters: Any) -> OtherKind:  # noqa: ARG003 - the protocol's shape
-        """Return one."""
+        """Return a task, whatever the parameters are."""
         return cls()
 
 
 def test_two_kinds_of_task_never_share_a_fingerprint() -> None:
-    """A key that was used for one of them is a conflict for the other, though their parameters are the same."""
+    """Equal parameters of two kinds have two fingerprints, so one idempotency key cannot serve both kinds."""
     assert fingerprint(GenerationRequest(task=OtherKind())) != fingerprint(GenerationRequest(task=TEA))
 
 
 def test_who_is_told_has_no_part_in_a_fingerprint() -> None:
-    """The image is the same."""
+    """Requests with and without `webhook_url` have the same fingerprint, because the image is the same."""
     told = GenerationRequest(task=TEA, webhook_url="https://example.com/")
     assert fingerprint(told) == fingerprint(GenerationRequest(task=TEA))

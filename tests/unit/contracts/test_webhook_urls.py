@@ -1,4 +1,4 @@
-"""A webhook goes to a public DNS name over https, and no parser can be fooled about where that is."""
+"""A webhook URL names a public DNS host over https, in a form that all parsers read the same way."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PROMPTS = [{"text": "tea"}]
     ],
 )
 def test_https_urls_of_public_names_are_taken_as_webhooks(url: str) -> None:
-    """Any port, path and query."""
+    """A URL may have any port, path and query."""
     assert schema.parse({"text_prompts": PROMPTS, "webhook_url": url}).webhook_url == url
 
 
@@ -85,7 +85,7 @@ def test_https_urls_of_public_names_are_taken_as_webhooks(url: str) -> None:
     ],
 )
 def test_other_webhook_urls_are_refused(url: str) -> None:
-    """No other scheme, no address in any notation, no user, no fragment, nothing that parsers read differently."""
+    """Other schemes, addresses, users, fragments and anything that parsers read differently are refused."""
     with pytest.raises(InvalidParameter) as caught:
         schema.parse({"text_prompts": PROMPTS, "webhook_url": url})
     assert [found.field for found in caught.value.errors] == ["webhook_url"]

@@ -1,4 +1,4 @@
-"""A shape and a task are data: rows of the route table, and one entry in a table each."""
+"""A new shape or task needs only rows of the route table and one entry in a table of `http/app.py`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Parrot:
-    """A shape that answers what it is asked, and errors in one word."""
+    """A shape that repeats its request, and writes an error as one word."""
 
     submitter: Any
     history: Any
@@ -32,16 +32,16 @@ class Parrot:
 
     @property
     def functions(self) -> Mapping[str, RouteFunction]:
-        """One route."""
+        """Return its only route."""
         return {"repeat": self.repeat}
 
     def repeat(self, request: Request, voice: str, word: str) -> Reply:
-        """Say it."""
+        """Reply with the path parameters and the body."""
         members = request.members(request.route.max_body)
         return reply.json_reply(200, {"voice": voice, "word": word, "members": members})
 
     def problem(self, error: ImagegenError, _: Request) -> Reply:
-        """Say what is wrong."""
+        """Reply with the error's code."""
         return reply.json_reply(error.kind.status, error.kind.code)
 
 
@@ -52,7 +52,7 @@ HAIKU = Route(
 
 
 def test_another_shape_is_its_own_file_a_row_and_an_entry() -> None:
-    """Its routes, its limits, its errors, also for paths beside its own."""
+    """The new shape has its own routes, limits and errors, and unknown paths beside its own use it."""
     app = create_app(
         world().services, routes=(*surface.ROUTES, PARROT), shapes={**api.SHAPES, "parrot": Parrot}
     )
@@ -69,7 +69,7 @@ def test_another_shape_is_its_own_file_a_row_and_an_entry() -> None:
 
 
 def test_another_task_is_a_contract_and_a_row() -> None:
-    """The route that makes images asks the table which contract a body follows, and how long it may be."""
+    """The route finds its contract by the task's name, and the body's limit in its row."""
 
     def parse(members: dict[str, Any]) -> GenerationRequest:
         if set(members) != {"lines"}:
@@ -84,7 +84,7 @@ def test_another_task_is_a_contract_and_a_row() -> None:
 
 
 def test_every_row_has_what_its_names_stand_for() -> None:
-    """Shapes, contracts and functions that exist; no function is without a row."""
+    """Every row names a shape, a contract and a function that exist; every function has a row."""
     own = api.OwnRoutes(services=world().services, contracts=api.CONTRACTS, routes=surface.ROUTES)
     others = {name: make(submitter=None, history=None, models=()) for name, make in api.SHAPES.items()}
     functions = {

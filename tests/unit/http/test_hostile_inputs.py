@@ -1,4 +1,4 @@
-"""Every curated hostile input is refused at the door, by its own code, in an answer that stays small."""
+"""Each hostile input of the list is refused with its own code, and the error stays small."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ INPUTS = hostile_inputs()
 
 
 def through_the_door(hostile: HostileInput) -> GenerationRequest:
-    """Read an input in the order in which the service does."""
+    """Read an input in the same order as the service does."""
     sent = event("POST", "/text-to-image", headers=hostile.headers)
     request = received({**sent, "body": hostile.body, "isBase64Encoded": hostile.is_base64_encoded})
     assert request.idempotency_key is None or request.header("Idempotency-Key")
@@ -26,7 +26,7 @@ def through_the_door(hostile: HostileInput) -> GenerationRequest:
 
 @pytest.mark.parametrize("hostile", INPUTS, ids=[ascii(hostile.name) for hostile in INPUTS])
 def test_each_hostile_input_is_refused_by_its_code(hostile: HostileInput) -> None:
-    """The code and the named field are as curated; the errors fit 4 KB and nothing takes long."""
+    """The error has the code and the field that the list expects, stays small, and takes little time."""
     started = time.process_time()
     with pytest.raises(CallerError) as caught:
         through_the_door(hostile)
@@ -41,7 +41,7 @@ def test_each_hostile_input_is_refused_by_its_code(hostile: HostileInput) -> Non
 
 
 def test_the_curated_inputs_are_many_and_told_apart() -> None:
-    """Names are unique, and codes are those of the service."""
+    """The list has at least 170 inputs with different names, and only codes that the service has."""
     codes = {error.kind.code for error in error_types()}
     assert len({hostile.name for hostile in INPUTS}) == len(INPUTS) >= 170
     assert {hostile.code for hostile in INPUTS} <= codes

@@ -1,4 +1,4 @@
-"""An answer's headers: its own, those of an error's facts, those that all answers have."""
+"""A reply has its own headers, those of an error's facts, and those that every reply has."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ from tests.support.events import event, received
     ],
 )
 def test_each_fact_of_an_error_is_one_header(facts: dict[str, Any], headers: dict[str, str]) -> None:
-    """An error knows none itself."""
+    """Each fact becomes one header; the error itself knows no headers."""
     assert error_headers(NotFound("No.", **facts)) == headers
 
 
 def test_an_answer_is_compact_json() -> None:
-    """With the type that it is said to have."""
+    """A JSON reply has no spaces, and has the content type that the caller of `json_reply` names."""
     made = reply.json_reply(200, {"a": [1, None]}, content_type="application/x+json", headers={"Seed": "1"})
     assert made == Reply(
         status=200, body='{"a":[1,null]}', content_type="application/x+json", headers={"Seed": "1"}
@@ -41,7 +41,7 @@ def test_an_answer_is_compact_json() -> None:
 
 @pytest.mark.parametrize("varies", [True, False])
 def test_every_answer_has_its_request_and_is_not_kept(*, varies: bool) -> None:
-    """And says so if it depends on the page that asks."""
+    """Every reply has its request id and forbids caching; it has `Vary` only if the origin matters."""
     made = reply.response(Reply(status=204), received(event("GET", "/models")), varies=varies)
     vary = {"Vary": "Origin"} if varies else {}
     assert made.headers == {"X-Request-Id": "req-1", "Cache-Control": "no-store", **vary}
@@ -49,7 +49,7 @@ def test_every_answer_has_its_request_and_is_not_kept(*, varies: bool) -> None:
 
 
 def test_an_answers_own_headers_win() -> None:
-    """One may be kept by caches after all."""
+    """A reply's own `Cache-Control` replaces the common one."""
     own = Reply(status=200, body=b"x", content_type="image/png", headers={"Cache-Control": "public"})
     made = reply.response(own, received(event("GET", "/models")), varies=False)
     assert made.headers["Cache-Control"] == "public"

@@ -1,4 +1,4 @@
-"""Headers, query and path parameters are read strictly, and each refusal names what it refuses."""
+"""Headers, query and path parameters are read strictly, and each refusal names the parameter at fault."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.support.hostile import AT_ONCE
 
 
 def test_an_event_is_unpacked_once() -> None:
-    """A later change of the event, or of the request, changes nothing."""
+    """A later change of the event does not change the request, and the request itself cannot be changed."""
     sent = event("post", "/v1/generations", headers={"Prefer": "respond-async"}, query={"limit": ["1", "2"]})
     request = received(sent, context=Context(milliseconds=1_500))
     sent.clear()
@@ -28,11 +28,11 @@ def test_an_event_is_unpacked_once() -> None:
     assert request.query == {"limit": ("1", "2")}
     assert request.deadline.remaining() == 1.5
     with pytest.raises(AttributeError):
-        request.path = "/other"  # type: ignore[misc]  # that it cannot be set is the point
+        request.path = "/other"  # type: ignore[misc]  # the test shows that it cannot be set
 
 
 def test_header_values_are_found_in_any_case() -> None:
-    """Names compare without case, and values of all spellings are kept in order."""
+    """Header names compare without case; the values of all spellings are kept in order."""
     sent = event("GET", "/models")
     sent["multiValueHeaders"] = {"Prefer": ["a", "b"], "prefer": ["c"], "Preferred": ["d"]}
     request = received(sent)
@@ -41,7 +41,7 @@ def test_header_values_are_found_in_any_case() -> None:
 
 
 def test_a_single_value_serves_where_the_list_is_absent() -> None:
-    """Not everything that invokes the function sends both forms."""
+    """Some programs that invoke the function send only one of the two forms."""
     sent = event("GET", "/generations", headers={"Prefer": "wait=1"}, query={"limit": "5"})
     del sent["multiValueHeaders"], sent["multiValueQueryStringParameters"]
     request = received(sent)
@@ -60,12 +60,12 @@ def test_a_single_value_serves_where_the_list_is_absent() -> None:
     ],
 )
 def test_the_path_is_below_the_base_path(path: str, below: str) -> None:
-    """With the stage in front, or a domain name that leaves it out."""
+    """The path loses the stage in front; a path from a custom domain name has no stage to lose."""
     assert received(event("GET", path)).path == below
 
 
 def test_an_empty_event_is_a_request_that_says_nothing() -> None:
-    """Whatever invoked the function, an answer can be made."""
+    """An event without any members gives a request, so that the service can still reply."""
     request = received({})
     assert (request.method, request.path, request.request_id) == ("", "/", "")
     assert (request.headers, request.query, request.content) == ({}, {}, None)
@@ -75,7 +75,7 @@ def test_an_empty_event_is_a_request_that_says_nothing() -> None:
     "key", ["a" * 16, "Z" * 64, "0123456789-_azAZ", "3f2b8c1e-9f0d-4d7e-8a55-0c1d2e3f4a5b"]
 )
 def test_idempotency_keys_of_16_to_64_safe_characters_are_taken(key: str) -> None:
-    """The bounds themselves are allowed."""
+    """Keys of exactly 16 and of exactly 64 characters are allowed."""
     assert idempotency_key([key]) == key
 
 
@@ -153,7 +153,7 @@ def test_other_preferences_are_passed_over(values: list[str]) -> None:
 
 @given(st.lists(st.text(), max_size=3))
 def test_no_preference_raises(values: list[str]) -> None:
-    """A preference that cannot be read is ignored, as the RFC says of unknown ones: a readable one still counts."""
+    """The parser ignores an unreadable preference, as the RFC demands, and still finds a readable one."""
     quoted = any('"' in value for value in values)
     assert prefers_async([*values, "respond-async"]) is True
     assert quoted or prefers_async(values) is any(
@@ -172,7 +172,7 @@ def test_a_hostile_preference_is_answered_at_once() -> None:
 
 
 def test_generation_ids_are_taken_as_they_are() -> None:
-    """`gen_` and 26 characters of base 32."""
+    """An id is `gen_` and 26 characters of base 32."""
     assert generation_id("gen_abcdefghijklmnopqrstuvwxyz") == "gen_abcdefghijklmnopqrstuvwxyz"
     assert generation_id("gen_234567abcdefghijklmnopqrst") == "gen_234567abcdefghijklmnopqrst"
 
@@ -195,7 +195,7 @@ def test_generation_ids_are_taken_as_they_are() -> None:
     ],
 )
 def test_other_ids_are_not_found(text: str) -> None:
-    """A malformed id is as unknown as any other, and is not repeated."""
+    """A malformed id gets the same error as an unknown one, and the error does not repeat it."""
     with pytest.raises(NotFound, match="There is no such generation") as caught:
         generation_id(text)
     assert not caught.value.errors
@@ -205,7 +205,7 @@ def test_other_ids_are_not_found(text: str) -> None:
     ("values", "limit"), [([], 20), (["1"], 1), (["20"], 20), (["99"], 99), (["100"], 100)]
 )
 def test_limits_from_1_to_100_are_taken(values: list[str], limit: int) -> None:
-    """Absent means 20."""
+    """An absent limit means 20."""
     assert history_limit(values) == limit
 
 
@@ -238,13 +238,13 @@ def test_other_limits_are_refused_by_name(values: list[str]) -> None:
 
 @pytest.mark.parametrize(("values", "position"), [([], None), (["x"], "x"), (["x" * 256], "x" * 256)])
 def test_a_cursor_is_passed_on_as_it_is(values: list[str], position: str | None) -> None:
-    """Only the table's adapter can read it."""
+    """The cursor is not decoded here, because only the table's adapter understands it."""
     assert cursor(values) == position
 
 
 @pytest.mark.parametrize("values", [[""], ["x" * 257], ["x", "x"]])
 def test_what_cannot_be_a_cursor_is_refused_by_name(values: list[str]) -> None:
-    """Repeated, empty or too long."""
+    """A repeated, empty or overlong cursor is refused."""
     with pytest.raises(InvalidParameter) as caught:
         cursor(values)
     assert [error.field for error in caught.value.errors] == ["cursor"]

@@ -1,4 +1,4 @@
-"""Bodies are read only from events whose headers say JSON in UTF-8, uncompressed."""
+"""The service reads a body only if the headers say JSON in UTF-8, uncompressed."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def body_of(
     ],
 )
 def test_json_in_utf_8_is_read(value: str) -> None:
-    """Case, quotes, blanks and parameters that mean nothing for JSON change nothing."""
+    """Case, quotes, blanks and meaningless parameters of the content type make no difference."""
     assert body_of("{}", is_base64_encoded=False, headers={"Content-Type": [value]}) == b"{}"
 
 
@@ -73,13 +73,13 @@ def test_json_in_utf_8_is_read(value: str) -> None:
     ],
 )
 def test_other_types_and_charsets_are_refused(value: str) -> None:
-    """Anything that is not JSON, or might be read in another charset, is 415."""
+    """A type other than JSON, or a charset other than UTF-8, is refused with 415."""
     with pytest.raises(UnsupportedMediaType, match="Content-Type"):
         body_of("{}", is_base64_encoded=False, headers={"content-type": [value]})
 
 
 def test_a_repeated_content_type_is_refused() -> None:
-    """Two values are ambiguous, also when their names differ in case or they agree."""
+    """Two values are ambiguous, even if they agree, and even if the names differ in case."""
     for headers in (
         {"Content-Type": ["application/json", "application/json"]},
         {"Content-Type": ["application/json"], "content-type": ["text/plain"]},
@@ -89,51 +89,51 @@ def test_a_repeated_content_type_is_refused() -> None:
 
 
 def test_an_absent_content_type_is_accepted() -> None:
-    """A client that names no type means JSON."""
+    """A body without a content type is read as JSON."""
     assert body_of("{}", is_base64_encoded=False, headers={}) == b"{}"
     assert body_of("{}", is_base64_encoded=False, headers={"content-type": []}) == b"{}"
 
 
 @pytest.mark.parametrize("values", [["identity"], ["IDENTITY"], [""], ["identity, identity"], []])
 def test_identity_is_no_encoding(values: list[str]) -> None:
-    """Naming the absence of a compression is allowed."""
+    """A client may name `identity`, which means that the body is not compressed."""
     assert body_of("{}", is_base64_encoded=False, headers={"Content-Encoding": values}) == b"{}"
 
 
 @pytest.mark.parametrize("values", [["gzip"], ["br"], ["identity, gzip"], ["identity", "deflate"], ["x"]])
 def test_compressed_bodies_are_refused(values: list[str]) -> None:
-    """No body is unpacked here, so that none can grow."""
+    """The service unpacks no body, so no small request can become a large one."""
     with pytest.raises(UnsupportedMediaType, match="Content-Encoding"):
         body_of("{}", is_base64_encoded=False, headers={"content-encoding": values})
 
 
 def test_an_absent_body_is_empty() -> None:
-    """What is wrong with an empty body is for the JSON to say."""
+    """An absent body is read as empty bytes; the JSON parser refuses those later."""
     assert body_of(None, is_base64_encoded=False, headers={}) == b""
     assert body_of(None, is_base64_encoded=True, headers={}) == b""
 
 
 def test_base64_is_decoded() -> None:
-    """The gateway encodes what it holds to be binary."""
+    """The gateway sends bodies in base64 if it takes them for binary."""
     encoded = base64.b64encode('{"a": "é"}'.encode()).decode()
     assert body_of(encoded, is_base64_encoded=True, headers={}) == '{"a": "é"}'.encode()
 
 
 @pytest.mark.parametrize("body", ["e30", "e3=0", "e30=\n", "{}", "e3\u00e90", "====", "e-_0", "\ud800AAA"])
 def test_bad_base64_is_invalid_json(body: str) -> None:
-    """No lenient decoder guesses what was meant."""
+    """Base64 with any flaw is refused; the decoder repairs nothing."""
     with pytest.raises(InvalidJson, match="base64"):
         body_of(body, is_base64_encoded=True, headers={})
 
 
 def test_a_text_that_no_bytes_stand_for_is_invalid_json() -> None:
-    """A lone surrogate in the event's text has no UTF-8."""
+    """A lone surrogate in the event's text cannot be written in UTF-8."""
     with pytest.raises(InvalidJson, match="UTF-8"):
         body_of('{"a": "\ud800"}', is_base64_encoded=False, headers={})
 
 
 def test_bodies_far_too_long_are_refused_before_they_are_decoded() -> None:
-    """The bound is on the bytes: the longest body passes in either form, a longer one does not."""
+    """The limit counts bytes: the longest body passes in either form, and a longer one is refused."""
     longest = b" " * 16_384
     assert body_of(longest.decode(), is_base64_encoded=False, headers={}) == longest
     assert body_of(base64.b64encode(longest).decode(), is_base64_encoded=True, headers={}) == longest
@@ -143,7 +143,7 @@ def test_bodies_far_too_long_are_refused_before_they_are_decoded() -> None:
 
 
 def test_a_route_has_a_limit_of_its_own() -> None:
-    """The bound is the one that the body is read with."""
+    """The limit is the number that the route passes in."""
     assert body_of("{ }", is_base64_encoded=False, headers={}, max_bytes=3) == b"{ }"
     with pytest.raises(PayloadTooLarge, match="at most 2 bytes"):
         body_of("{ }", is_base64_encoded=False, headers={}, max_bytes=2)

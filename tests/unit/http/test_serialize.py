@@ -1,4 +1,4 @@
-"""The published shapes of answers are complete, and say null only where null is a value."""
+"""The published schemas of reply bodies are complete, and allow null only for required members."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ BODIES = [
 
 
 def published(body: type) -> dict[str, Any]:
-    """Return a body's JSON Schema as an answer has it."""
+    """Return the JSON Schema of a reply body."""
     return TypeAdapter(body).json_schema()
 
 
 @pytest.mark.parametrize("body", BODIES)
 def test_every_member_is_described(body: type) -> None:
-    """A reader of the document needs no other; a member that is a shape of its own is described there."""
+    """Every member has a description, or refers to a schema that has one."""
     fields = published(body)["properties"]
     assert not [name for name, field in fields.items() if "description" not in field and "$ref" not in field]
 

@@ -1,4 +1,4 @@
-"""The route table answers what the app, the document and the stack ask of it."""
+"""The route table answers the questions of the app, the OpenAPI document and the stack."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from imagegen.http.surface import BASE_PATH, Route
 
 
 def test_a_route_is_found_by_its_name_and_named_in_a_sentence() -> None:
-    """With its parameters filled in."""
+    """Paths and sentences have their path parameters filled in."""
     assert surface.route_named("showGeneration").path == "/generations/{id}"
     assert surface.generation_path("gen_x") == f"{BASE_PATH}/generations/gen_x"
     assert surface.spoken("listGenerations") == f"GET {BASE_PATH}/generations"
@@ -36,12 +36,12 @@ def test_a_route_is_found_by_its_name_and_named_in_a_sentence() -> None:
     ],
 )
 def test_a_path_without_a_route_is_refused_in_the_shape_beside_it(path: str, shape: str) -> None:
-    """Under the same first segment; one of our own otherwise."""
+    """An unknown path takes the shape of the routes under its first segment, otherwise our own shape."""
     assert surface.shape_at(path) == shape
 
 
 def test_a_new_route_brings_its_shape_to_the_paths_beside_it() -> None:
-    """Nothing else needs to be told."""
+    """A new row in the table is enough for unknown paths beside it to take its shape."""
     routes = (
         *surface.ROUTES,
         Route(method="POST", path="/model/{id}/invoke", name="invoke", shape="bedrock"),
@@ -51,12 +51,12 @@ def test_a_new_route_brings_its_shape_to_the_paths_beside_it() -> None:
 
 
 def test_a_route_reads_a_body_exactly_where_its_method_has_one() -> None:
-    """Every other has a limit of nothing."""
+    """Only routes with `POST` have a size limit above zero."""
     assert all((route.max_body > 0) == (route.method == "POST") for route in surface.ROUTES)
 
 
 def test_whoever_deploys_or_describes_the_api_loads_nothing_else() -> None:
-    """Neither pydantic nor Powertools nor the routes."""
+    """Importing the surface loads neither pydantic nor Powertools nor boto3."""
     root = Path(__file__).parents[3] / "lambda"
     program = (
         f"import sys; sys.path.insert(0, {str(root)!r})\n"

@@ -1,4 +1,4 @@
-"""The Diffusion 1.0 contract, bound by bound: the tables are literal, so that a wrong constant is found."""
+"""Each bound of the Diffusion 1.0 contract, in literal tables, so that a wrong constant in the code shows."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ PROMPT = {"text": "Sri lanka tea plantation."}
 
 
 def parsed(**members: Any) -> TextToImage:
-    """Return the image that a request of one prompt and these members asks for."""
+    """Return the task that a request with one prompt and these fields asks for."""
     return text_to_image(schema.parse({"text_prompts": [PROMPT], **members}))
 
 
 def fields_refused(members: dict[str, Any]) -> list[str]:
-    """Return the fields that a refused request's errors name."""
+    """Return the fields that the error of a refused request names."""
     with pytest.raises(InvalidParameter) as caught:
         schema.parse(members)
     return [error.field for error in caught.value.errors]
@@ -54,7 +54,7 @@ def fields_refused(members: dict[str, Any]) -> list[str]:
     ],
 )
 def test_values_at_and_inside_each_bound_are_taken(field: str, value: object) -> None:
-    """Bounds are inclusive and every enumerated value counts."""
+    """Bounds are inclusive, and every enumerated value is allowed."""
     assert getattr(parsed(**{field: value}), field) == value
 
 
@@ -107,7 +107,7 @@ def test_the_nine_sizes_are_taken(width: int, height: int) -> None:
     ],
 )
 def test_any_other_pair_is_refused_and_never_changed(width: int, height: int, named: list[str]) -> None:
-    """The side that no pair has is named, or both where each exists but not together."""
+    """The error names the side that no pair has, or both sides if each exists but not in one pair."""
     assert sorted(fields_refused({"text_prompts": [PROMPT], "width": width, "height": height})) == sorted(
         named
     )
@@ -115,12 +115,12 @@ def test_any_other_pair_is_refused_and_never_changed(width: int, height: int, na
 
 @pytest.mark.parametrize(("given", "missing"), [("width", "height"), ("height", "width")])
 def test_one_side_without_the_other_is_refused(given: str, missing: str) -> None:
-    """The missing side is named, even where the given one is the default."""
+    """The error names the missing side, even if the given one is the default."""
     assert fields_refused({"text_prompts": [PROMPT], given: 1024}) == [missing]
 
 
 def test_between_1_and_10_prompts_are_taken() -> None:
-    """No prompt is refused, and so are eleven."""
+    """An empty list is refused, and so are eleven prompts."""
     assert len(text_to_image(schema.parse({"text_prompts": [PROMPT]})).text_prompts) == 1
     assert len(text_to_image(schema.parse({"text_prompts": [PROMPT] * 10})).text_prompts) == 10
     assert fields_refused({"text_prompts": []}) == ["text_prompts"]
@@ -129,7 +129,7 @@ def test_between_1_and_10_prompts_are_taken() -> None:
 
 @pytest.mark.parametrize("character", ["a", "é", "茶", "\U0001f375"])
 def test_texts_of_0_to_2000_code_points_are_taken(character: str) -> None:
-    """Length is counted in code points, whatever they weigh in UTF-8 or UTF-16."""
+    """The length counts code points, however many bytes they take in UTF-8 or UTF-16."""
     for length in (0, 1, 1_999, 2_000):
         image = text_to_image(schema.parse({"text_prompts": [{"text": character * length}]}))
         assert image.text_prompts == (Prompt(text=character * length),)
@@ -140,7 +140,7 @@ def test_texts_of_0_to_2000_code_points_are_taken(character: str) -> None:
     "weight", [1, 0, -1, -0.5, 1e-300, 1.7e308, -1.7e308, 2**1023], ids=lambda weight: f"{weight:g}"
 )
 def test_any_finite_weight_is_taken(weight: float) -> None:
-    """The contract bounds weights by nothing but being numbers."""
+    """The contract has no bounds for weights; they only have to be finite numbers."""
     image = text_to_image(schema.parse({"text_prompts": [{"text": "tea", "weight": weight}]}))
     assert image.text_prompts[0].weight == weight
     assert isinstance(image.text_prompts[0].weight, float)
@@ -150,7 +150,7 @@ def test_any_finite_weight_is_taken(weight: float) -> None:
     "weight", [math.inf, -math.inf, math.nan, 2**1024], ids=["inf", "-inf", "nan", "2**1024"]
 )
 def test_a_weight_that_is_not_finite_is_refused(weight: float) -> None:
-    """Also one that only a longer number than a double could hold."""
+    """An integer that is too large for a double is refused as well."""
     assert fields_refused({"text_prompts": [{"text": "tea", "weight": weight}]}) == ["text_prompts[0].weight"]
 
 
@@ -172,7 +172,7 @@ def test_defaults_are_the_contracts_own() -> None:
 
 
 def test_the_contract_has_eleven_parameters_and_the_service_three_more() -> None:
-    """What can be asked for is exactly what is documented."""
+    """The fields of a body are exactly the documented ones."""
     assert PARAMETERS == (
         "text_prompts",
         "height",
@@ -190,7 +190,7 @@ def test_the_contract_has_eleven_parameters_and_the_service_three_more() -> None
 
 
 def test_parameters_leave_out_what_is_unset() -> None:
-    """The contract's JSON object has no nulls and no empty extras."""
+    """The JSON object of the parameters has no nulls and no empty `extras`."""
     assert parsed().parameters() == {
         "text_prompts": [{"text": "Sri lanka tea plantation.", "weight": 1.0}],
         "height": 1024,

@@ -1,4 +1,4 @@
-"""A prompt's text may be anything that a reader can see and that cannot deceive."""
+"""A prompt's text may have any characters, if some are visible and none can deceive a reader."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def kept(text: str) -> str:
 
 
 def refuses(text: str) -> bool:
-    """Tell whether a prompt of this text is refused, by its path."""
+    """Return whether a prompt of this text is refused, with the path of the text in the error."""
     try:
         kept(text)
     except InvalidParameter as exc:
@@ -51,7 +51,7 @@ def refuses(text: str) -> bool:
     ],
 )
 def test_unicode_is_welcome_and_kept_as_it_is(text: str) -> None:
-    """Nothing is normalised, trimmed or escaped."""
+    """The service does not normalise, trim or escape the text."""
     assert kept(text) == text
 
 
@@ -61,13 +61,13 @@ BIDI = list("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 @pytest.mark.parametrize("character", [*CONTROLS, *BIDI, "\ud800"], ids=lambda c: f"U+{ord(c):04X}")
 def test_control_and_bidirectional_characters_are_refused(character: str) -> None:
-    """A text that can act, or read as another, is refused wherever the character stands."""
+    """Such characters can act, or make a text read as another, so they are refused in any position."""
     for text in (character, f"a{character}", f"{character}a", f"a\n{character}\nb"):
         assert refuses(text)
 
 
 def test_every_control_character_is_among_those_tested() -> None:
-    """The lists above are all that Unicode calls control, and all its embeddings, overrides and isolates."""
+    """The two lists have all of Unicode's control characters, embeddings, overrides and isolates."""
     everything = [chr(code) for code in range(0x110000)]
     assert [c for c in everything if unicodedata.category(c) == "Cc" and c not in "\t\n\r"] == CONTROLS
     acting = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
@@ -102,16 +102,16 @@ def test_every_control_character_is_among_those_tested() -> None:
     ids=lambda text: ascii(text)[:24],
 )
 def test_a_text_in_which_nothing_is_visible_is_refused(text: str) -> None:
-    """An empty text is honest about it; this is not."""
+    """An empty text is allowed, but a text that only looks empty is refused."""
     assert refuses(text)
 
 
-# Prepended marks of Arabic, Syriac and Kaithi are format characters that are drawn.
+# Prepended marks of Arabic, Syriac and Kaithi are format characters, but visible ones.
 DRAWN = {chr(c) for c in (*range(0x600, 0x606), 0x6DD, 0x70F, 0x890, 0x891, 0x8E2, 0x110BD, 0x110CD)}
 
 
 def test_white_space_and_format_characters_are_all_invisible() -> None:
-    """No character that Unicode calls a space or a format character passes for content, but those that are drawn."""
+    """Spaces and format characters do not count as visible, except for the few that are."""
     invisible = (chr(c) for c in range(0x110000) if unicodedata.category(chr(c)) in {"Zs", "Zl", "Zp", "Cf"})
     passing = {c for c in invisible if c not in BIDI and not refuses(c)}
     assert passing == {c for c in DRAWN if unicodedata.category(c) == "Cf"}

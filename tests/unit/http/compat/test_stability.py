@@ -1,4 +1,4 @@
-"""Stability's v1 request, answer and error shapes, translated without a service."""
+"""Stability's v1 shapes of requests, replies and errors, tested without a service."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ IMAGE = StoredImage(
     ],
 )
 def test_an_engine_is_sdxl_or_a_model_of_ours(engine: str, model: str | None) -> None:
-    """SDXL's own engine leaves the choice to the deployment; a path may be percent-encoded."""
+    """SDXL's own engine allows every enabled model; the id of a model, percent-encoded or not, pins it."""
     assert stability.model_of(engine, REFS) == model
 
 
@@ -38,20 +38,20 @@ def test_an_engine_is_sdxl_or_a_model_of_ours(engine: str, model: str | None) ->
     "engine", ["stable-diffusion-v1-6", "stability.stable-image-ultra-v1:1", "", "%", "*"]
 )
 def test_another_engine_is_not_found(engine: str) -> None:
-    """Also one that is registered and not enabled here."""
+    """A registered model that is not enabled here is not found either."""
     with pytest.raises(NotFound):
         stability.model_of(engine, REFS)
 
 
 def test_the_body_is_the_contracts_own() -> None:
-    """All that differs is where the model stands."""
+    """The body follows our contract; only the model comes from the path instead."""
     assert stability.parse(dict(TEA), model=None) == schema.parse(dict(TEA))
     assert stability.parse(dict(TEA), model=CORE) == schema.parse({**TEA, "model": CORE})
 
 
 @pytest.mark.parametrize("name", stability.OURS_ONLY)
 def test_members_of_our_own_route_are_refused_by_name(name: str) -> None:
-    """They are not Stability's."""
+    """Fields that only our own route has are refused by name."""
     with pytest.raises(UnknownParameter) as caught:
         stability.parse({**TEA, name: CORE}, model=None)
     assert [found.field for found in caught.value.errors] == [name]
@@ -73,12 +73,12 @@ def test_members_of_our_own_route_are_refused_by_name(name: str) -> None:
     ],
 )
 def test_bytes_are_answered_where_png_comes_first(accept: list[str], *, png: bool) -> None:
-    """As API Gateway decides it; everything else is JSON."""
+    """The first type in `Accept` decides, as in API Gateway; any other type gets JSON."""
     assert stability.wants_png(accept) is png
 
 
 def test_an_answer_has_one_artifact_in_base64() -> None:
-    """And the headers say the same of bytes."""
+    """The JSON body has one artifact; a reply of bytes has the same facts in headers."""
     assert stability.artifacts_body(b"\x89PNG", IMAGE) == {
         "artifacts": [{"base64": "iVBORw==", "finishReason": "SUCCESS", "seed": 3407}]
     }
@@ -86,7 +86,7 @@ def test_an_answer_has_one_artifact_in_base64() -> None:
 
 
 def test_the_engines_are_sdxls_own_and_the_enabled_models() -> None:
-    """Each is one that the path may name."""
+    """The path may name every engine that is listed."""
     engines = stability.engines(REFS)
     assert [engine["id"] for engine in engines] == ["stable-diffusion-xl-1024-v1-0", CORE]
     assert {engine["type"] for engine in engines} == {"PICTURE"}
@@ -132,6 +132,6 @@ def test_every_error_has_stabilitys_members(kind: type[ImagegenError]) -> None:
     ],
 )
 def test_sizes_and_samples_have_names_of_their_own(fields: tuple[str, ...], name: str) -> None:
-    """If nothing else is wrong."""
+    """These errors have their own names only if every field at fault belongs to the same group."""
     found = tuple(FieldError(field=field, message="is wrong") for field in fields)
     assert stability.problem(errors.InvalidParameter("Wrong.", errors=found), request_id="")["name"] == name
