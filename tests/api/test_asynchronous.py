@@ -1,4 +1,4 @@
-"""`Prefer: respond-async`: what is answered at once, and that the worker's door ends it."""
+"""`Prefer: respond-async`: the reply comes at once, and the worker makes the image later."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def post(
 
 
 def test_a_queued_generation_is_accepted_with_where_to_look() -> None:
-    """202 with three members and three headers; the message is the id, and no model is called."""
+    """The reply is a 202 with three members; the message is the id, and no model is called."""
     service = world()
     answer = post(service)
     assert answer.status == 202
@@ -39,7 +39,7 @@ def test_a_queued_generation_is_accepted_with_where_to_look() -> None:
 
 
 def test_the_worker_makes_what_was_accepted() -> None:
-    """And the look-up shows it."""
+    """Afterwards the look-up shows the image."""
     service = world()
     id_ = post(service).json["id"]
     service.jobs.work(id_, service.deadline())
@@ -48,7 +48,7 @@ def test_the_worker_makes_what_was_accepted() -> None:
 
 
 def test_a_repeated_request_is_the_same_generation_in_every_state() -> None:
-    """202 while it waits, 200 when it is done; one message, one call."""
+    """The reply is a 202 while the job waits, and a 200 afterwards; there is one message and one call."""
     service = world()
     first = post(service, **KEY)
     waiting = post(service, **KEY)
@@ -75,14 +75,14 @@ def test_a_repeated_request_is_the_same_generation_in_every_state() -> None:
     ],
 )
 def test_other_preferences_are_passed_over(prefer: str | list[str], status: int) -> None:
-    """RFC 7240: a preference may be ignored."""
+    """RFC 7240 allows a server to ignore a preference."""
     answer = post(world(), prefer=prefer)
     assert answer.status == status
     assert ("preference-applied" in answer.headers) is (status == 202)
 
 
 def test_a_lost_message_does_not_lose_the_generation() -> None:
-    """The row stands; the sweeper sends it again."""
+    """The record is written, so the sweep sends the message later."""
     service = world()
     service.queue.failures = [errors.InternalError("The queue did not answer.")]
     answer = post(service)
@@ -90,7 +90,7 @@ def test_a_lost_message_does_not_lose_the_generation() -> None:
 
 
 def test_an_invalid_request_is_refused_at_once() -> None:
-    """Nothing is queued that the worker would have to refuse."""
+    """An invalid request is neither recorded nor queued."""
     service = world()
     answer = post(service, body={**TEA, "steps": 9})
     assert answer.status == 400
@@ -98,7 +98,7 @@ def test_an_invalid_request_is_refused_at_once() -> None:
 
 
 def test_a_webhook_is_told_how_it_ended() -> None:
-    """Where the deployment has webhooks."""
+    """The receiver gets the outcome, if the deployment has webhooks."""
     service = world()
     id_ = post(service, body={**TEA, "webhook_url": HOOK}).json["id"]
     service.jobs.work(id_, service.deadline())
@@ -110,7 +110,7 @@ def test_a_webhook_is_told_how_it_ended() -> None:
     [(False, "respond-async", "is not enabled"), (True, "wait=10", "respond-async")],
 )
 def test_a_webhook_that_nobody_would_call_is_refused(*, webhooks: bool, prefer: str, words: str) -> None:
-    """By name, and before anything is recorded."""
+    """The error names the field, and nothing is recorded."""
     service = world(webhooks=webhooks)
     answer = post(service, prefer=prefer, body={**TEA, "webhook_url": HOOK})
     assert (answer.status, answer.json["errors"][0]["field"]) == (400, "webhook_url")

@@ -1,4 +1,4 @@
-"""Looking generations up, listing, downloading and removing them: the caller's own, and nobody else's."""
+"""A caller looks up, lists, downloads and deletes its own generations, and no others."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def put_state(service: World, state: State) -> str:
 
 
 def test_a_generation_is_shown_with_its_request_as_resolved() -> None:
-    """The members of the 200 that made it, the parameters with every default, and a URL that is new each time."""
+    """A look-up shows the first reply's members, all parameters with their defaults, and a new URL."""
     service = world()
     first = ask(service, "POST", "/text-to-image", TEA).json
     shown = [ask(service, "GET", f"/generations/{first['id']}").json for _ in range(2)]
@@ -62,7 +62,7 @@ def test_a_generation_is_shown_with_its_request_as_resolved() -> None:
 
 
 def test_a_drawn_seed_is_the_one_that_is_shown() -> None:
-    """So every image can be made again."""
+    """A look-up shows the seed that the service chose, so that the same image can be made again."""
     service = world()
     id_ = made(service, seed=0)
     body = ask(service, "GET", f"/generations/{id_}").json
@@ -71,7 +71,7 @@ def test_a_drawn_seed_is_the_one_that_is_shown() -> None:
 
 @pytest.mark.parametrize("state", ["queued", "running"])
 def test_a_generation_that_is_not_done_is_shown_without_image(state: State) -> None:
-    """Status and request."""
+    """The reply has the status and the request, but no image."""
     service = world()
     made(service)
     answer = ask(service, "GET", f"/generations/{put_state(service, state)}")
@@ -81,7 +81,7 @@ def test_a_generation_that_is_not_done_is_shown_without_image(state: State) -> N
 
 
 def test_a_failed_generation_is_shown_with_its_problem() -> None:
-    """It still answers 200: the look-up succeeded."""
+    """The reply is a 200 all the same, because the look-up succeeded."""
     service = world(answers=[sdxl_answer(reason="CONTENT_FILTERED")])
     ask(service, "POST", "/text-to-image", TEA)
     answer = ask(service, "GET", f"/generations/{service.store.only().id}")
@@ -92,7 +92,7 @@ def test_a_failed_generation_is_shown_with_its_problem() -> None:
 
 
 def test_unknown_foreign_deleted_expired_and_malformed_ids_look_the_same() -> None:
-    """Byte for byte, on every route of a generation."""
+    """All routes of a generation send identical replies for such ids."""
     service = world()
     foreign = ask(service, "POST", "/text-to-image", TEA, key=OTHER_KEY).json["id"]
     deleted = made(service)
@@ -114,7 +114,7 @@ def test_unknown_foreign_deleted_expired_and_malformed_ids_look_the_same() -> No
 
 
 def test_the_history_has_everything_newest_first() -> None:
-    """Failed ones too, and no other caller's."""
+    """The history has failed generations as well, and none of another caller."""
     service = world(answers=[sdxl_answer(), errors.OutcomeUnknown("No answer."), sdxl_answer()])
     ids = []
     for seed in (1, 2, 3):
@@ -131,7 +131,7 @@ def test_the_history_has_everything_newest_first() -> None:
 
 
 def test_the_history_comes_in_pages() -> None:
-    """The cursor of one page leads to the next, the last has none."""
+    """The cursor of one page leads to the next page; the last page has no cursor."""
     service = world()
     for seed in range(1, 6):
         made(service, seed=seed)
@@ -146,7 +146,7 @@ def test_the_history_comes_in_pages() -> None:
 
 
 def test_the_history_forgets_what_is_past_its_retention() -> None:
-    """As a look-up does, however late the table removes it."""
+    """An expired record is hidden at once, however late the table removes it."""
     service = world()
     made(service, seed=1)
     service.clock.sleep(30 * 24 * 3600)
@@ -156,7 +156,7 @@ def test_the_history_forgets_what_is_past_its_retention() -> None:
 
 
 def test_the_history_has_twenty_unless_asked_otherwise() -> None:
-    """1 to 100."""
+    """A client may ask for 1 to 100 generations."""
     service = world()
     for seed in range(1, 24):
         made(service, seed=seed)
@@ -184,14 +184,14 @@ def test_the_history_has_twenty_unless_asked_otherwise() -> None:
     ],
 )
 def test_a_bad_limit_or_cursor_is_refused(query: dict[str, Any]) -> None:
-    """By its name."""
+    """The error names the query parameter."""
     answer = ask(world(), "GET", "/generations", query=query)
     assert (answer.status, answer.json["code"]) == (400, "invalid_parameter")
     assert [found["field"] for found in answer.json["errors"]] == [*query]
 
 
 def test_the_image_route_redirects_to_a_fresh_url() -> None:
-    """302, no body, and the next time another URL."""
+    """The reply is a 302 without a body, and has another URL each time."""
     service = world()
     id_ = made(service)
     answers = [ask(service, "GET", f"/generations/{id_}/image") for _ in range(2)]
@@ -205,7 +205,7 @@ def test_the_image_route_redirects_to_a_fresh_url() -> None:
 
 @pytest.mark.parametrize("state", ["queued", "running"])
 def test_the_image_of_a_generation_that_is_not_done_is_in_progress(state: State) -> None:
-    """409, where and when to look."""
+    """The reply is a 409 that says where and when to look."""
     service = world()
     made(service)
     id_ = put_state(service, state)
@@ -216,7 +216,7 @@ def test_the_image_of_a_generation_that_is_not_done_is_in_progress(state: State)
 
 
 def test_a_failed_generation_has_no_image() -> None:
-    """404: the sentence leads to the reason, which repeating this request would not change."""
+    """The reply is a 404 that cannot be retried; its sentence says where to find the failure."""
     service = world(answers=[errors.ModelThrottled("Busy.")])
     ask(service, "POST", "/text-to-image", TEA)
     id_ = service.store.only().id
@@ -227,7 +227,7 @@ def test_a_failed_generation_has_no_image() -> None:
 
 @pytest.mark.parametrize("tail", ["", "/image"])
 def test_an_image_that_its_lifecycle_removed_is_gone(tail: str) -> None:
-    """410; the history still lists it."""
+    """The reply is a 410, and the history still lists the generation."""
     service = world()
     id_ = made(service)
     service.images.objects.clear()
@@ -237,7 +237,7 @@ def test_an_image_that_its_lifecycle_removed_is_gone(tail: str) -> None:
 
 
 def test_deleting_removes_image_and_record() -> None:
-    """204 without a body; afterwards the id is unknown and the history does not have it."""
+    """The reply is a 204 without a body; afterwards the id is unknown, and the history lacks it."""
     service = world()
     id_ = made(service)
     answer = ask(service, "DELETE", f"/generations/{id_}")
@@ -249,7 +249,7 @@ def test_deleting_removes_image_and_record() -> None:
 
 
 def test_a_failed_generation_can_be_deleted() -> None:
-    """It has a record, if no image."""
+    """A failed generation has a record, but no image."""
     service = world(answers=[errors.OutcomeUnknown("No answer.")])
     ask(service, "POST", "/text-to-image", TEA)
     id_ = service.store.only().id
@@ -259,7 +259,7 @@ def test_a_failed_generation_can_be_deleted() -> None:
 
 @pytest.mark.parametrize("state", ["queued", "running"])
 def test_a_generation_that_is_not_done_cannot_be_deleted(state: State) -> None:
-    """Its image may be paid already."""
+    """The image of a running generation may already be paid for."""
     service = world()
     made(service)
     answer = ask(service, "DELETE", f"/generations/{put_state(service, state)}")
@@ -268,7 +268,7 @@ def test_a_generation_that_is_not_done_cannot_be_deleted(state: State) -> None:
 
 
 def test_the_models_are_listed_in_the_order_in_which_they_serve() -> None:
-    """The default is the first that is alive."""
+    """The default is the first model that has not ended."""
     models = ask(world(), "GET", "/models").json["models"]
     assert [(model["id"], model["default"]) for model in models] == [(SDXL, False), (CORE, True)]
     sdxl, core = models
@@ -285,14 +285,14 @@ def test_the_models_are_listed_in_the_order_in_which_they_serve() -> None:
 
 
 def test_an_endpoint_of_ones_own_does_not_end_with_the_vendors_model() -> None:
-    """It is listed as active, and is the default."""
+    """The operator's endpoint is listed as active, and is the default."""
     endpoint = "arn:aws:sagemaker:us-west-2:111122223333:endpoint/painter"
     (model,) = ask(world(models=[f"{SDXL}@{endpoint}"]), "GET", "/models").json["models"]
     assert (model["default"], model["lifecycle"]["status"]) == (True, "active")
 
 
 def test_health_needs_no_key_and_touches_nothing() -> None:
-    """A monitor may ask."""
+    """A monitor may ask for the health without an API key, and causes no call of AWS."""
     service = world()
     service.images.failures = [errors.InternalError("Nobody may ask the stores.")]
     service.store.failures = [errors.InternalError("Nobody may ask the stores.")]

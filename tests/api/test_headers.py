@@ -1,4 +1,4 @@
-"""What every answer carries, and what a page of another origin may read of it."""
+"""The headers that every reply has, and those that a page of another origin may read."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ ASKED = [
 
 @pytest.mark.parametrize(("method", "path", "body", "status"), ASKED)
 def test_every_answer_names_its_request(method: str, path: str, body: object, status: int) -> None:
-    """The id finds it in the logs."""
+    """The request id leads to the request's log lines."""
     answer = send(create_app(world().services), event(method, path, body))
     assert answer.status == status
     assert answer.headers["x-request-id"] == "req-1"
@@ -55,7 +55,7 @@ def test_every_answer_names_its_request(method: str, path: str, body: object, st
 def test_an_answer_that_depends_on_the_origin_says_so(
     origins: list[str], vary: str | None, path: str
 ) -> None:
-    """Or a cache would give one page another's."""
+    """Otherwise a cache would give one page the reply for another."""
     answer = send(create_app(world(cors_origins=origins).services), event("GET", path))
     assert answer.headers.get("vary") == vary
 
@@ -64,7 +64,7 @@ def test_an_answer_that_depends_on_the_origin_says_so(
 def test_pages_of_an_allowed_origin_may_read_every_answer(
     method: str, path: str, body: object, status: int
 ) -> None:
-    """Errors too, and the headers that clients rely on."""
+    """A page may read errors as well, and the headers that clients need."""
     service = world(cors_origins=["https://other.example", ORIGIN])
     answer = send(create_app(service.services), event(method, path, body, headers={"Origin": ORIGIN}))
     assert answer.status == status
@@ -74,7 +74,7 @@ def test_pages_of_an_allowed_origin_may_read_every_answer(
 
 
 def test_pages_of_another_origin_may_read_nothing() -> None:
-    """Nor may any where no origin is configured."""
+    """If no origin is configured, no page may read a reply."""
     strange = {"Origin": "https://strange.example"}
     for service in (world(cors_origins=[ORIGIN]), world()):
         answer = send(create_app(service.services), event("GET", "/models", headers=strange))
@@ -82,7 +82,7 @@ def test_pages_of_another_origin_may_read_nothing() -> None:
 
 
 def test_a_preflight_is_answered_where_origins_are_configured() -> None:
-    """With the methods and headers that a page needs."""
+    """The reply allows the methods and headers that a page needs."""
     app = create_app(world(cors_origins=[ORIGIN]).services)
     answer = send(app, event("OPTIONS", "/text-to-image", headers={"Origin": ORIGIN}))
     assert answer.status == 204
@@ -92,7 +92,7 @@ def test_a_preflight_is_answered_where_origins_are_configured() -> None:
 
 
 def test_answers_of_a_caller_are_not_kept_by_caches() -> None:
-    """They hold presigned URLs."""
+    """The replies may have presigned URLs."""
     app = create_app(world().services)
     for request in (
         event("POST", "/text-to-image", TEA),

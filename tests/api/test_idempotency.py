@@ -1,4 +1,4 @@
-"""One key, one generation: what a repeated request is answered, and what it never costs."""
+"""One idempotency key is one generation: the replies to repeated requests, and what they never cost."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ ASYNC = {"Prefer": "respond-async"}
 
 
 def post(service: World, body: Any = None, **more: Any) -> Answer:
-    """Ask for an image with the key."""
+    """Ask for an image with the idempotency key."""
     headers = {**KEY, **more.pop("headers", {})}
     request = event("POST", "/text-to-image", body or TEA, headers=headers, **more)
     return send(create_app(service.services), request)
 
 
 def test_the_same_key_and_body_are_the_same_generation() -> None:
-    """One call of the model; the second answer says that it is a replay, and its URL is fresh."""
+    """The model is called once; the second reply is marked as replayed, and its URL is new."""
     service = world()
     first, second = post(service), post(service)
     assert len(service.runtime.calls) == 1
@@ -38,7 +38,7 @@ def test_the_same_key_and_body_are_the_same_generation() -> None:
 
 
 def test_a_body_in_other_words_is_the_same_body() -> None:
-    """Order and explicit defaults have no meaning."""
+    """The order of the fields and explicit defaults make no difference."""
     service = world()
     post(service)
     other_words = {
@@ -54,7 +54,7 @@ def test_a_body_in_other_words_is_the_same_body() -> None:
     "other", [{"steps": 51}, {"seed": 7}, {"strict": True}, {"text_prompts": [{"text": "Another."}]}]
 )
 def test_another_body_with_the_key_is_a_conflict(other: dict[str, Any]) -> None:
-    """422, and nothing is made."""
+    """The reply is a 422, and nothing is made."""
     service = world()
     post(service)
     answer = post(service, {**TEA, **other})
@@ -63,7 +63,7 @@ def test_another_body_with_the_key_is_a_conflict(other: dict[str, Any]) -> None:
 
 
 def test_another_callers_key_of_the_same_name_is_another_key() -> None:
-    """Keys are the caller's own."""
+    """Two callers may use the same idempotency key."""
     service = world()
     ids = {post(service).json["id"], post(service, key=OTHER_KEY).json["id"]}
     assert len(ids) == 2
@@ -71,7 +71,7 @@ def test_another_callers_key_of_the_same_name_is_another_key() -> None:
 
 
 def test_requests_without_a_key_are_generations_of_their_own() -> None:
-    """However alike they are."""
+    """Identical requests make two generations."""
     service = world()
     app = create_app(service.services)
     ids = {send(app, event("POST", "/text-to-image", TEA)).json["id"] for _ in range(2)}
@@ -79,7 +79,7 @@ def test_requests_without_a_key_are_generations_of_their_own() -> None:
 
 
 def test_a_key_whose_generation_is_not_done_is_in_progress() -> None:
-    """409 with where and when to look."""
+    """The reply is a 409 that says where and when to look."""
     service = world()
     queued = post(service, headers=ASYNC).json["id"]
     answer = post(service)
@@ -98,7 +98,7 @@ def test_a_key_whose_generation_is_not_done_is_in_progress() -> None:
     ],
 )
 def test_a_failure_that_cost_nothing_frees_its_key(failure: ImagegenError) -> None:
-    """The same request makes the image later, under the same id."""
+    """The same request later makes the image, under the same id."""
     service = world(answers=[failure])
     assert post(service).status == failure.kind.status
     failed = service.store.only()
@@ -120,7 +120,7 @@ def test_a_failure_that_cost_nothing_frees_its_key(failure: ImagegenError) -> No
     ],
 )
 def test_a_failure_that_may_have_been_paid_is_replayed(answer: bytes | ImagegenError) -> None:
-    """The same problem again, and no second call."""
+    """The reply is the same problem again, and the model is not called again."""
     service = world(answers=[answer])
     first = post(service)
     service.runtime.answers = [sdxl_answer()]
@@ -132,7 +132,7 @@ def test_a_failure_that_may_have_been_paid_is_replayed(answer: bytes | ImagegenE
 
 
 def test_a_key_whose_generation_was_deleted_is_gone() -> None:
-    """It cannot be paid a second time."""
+    """The generation cannot be paid for a second time."""
     service = world()
     id_ = post(service).json["id"]
     send(create_app(service.services), event("DELETE", f"/generations/{id_}"))
@@ -142,7 +142,7 @@ def test_a_key_whose_generation_was_deleted_is_gone() -> None:
 
 
 def test_a_key_whose_image_was_removed_is_gone() -> None:
-    """A URL that leads nowhere is no answer."""
+    """Otherwise the reply would have a URL that leads nowhere."""
     service = world()
     post(service)
     service.images.objects.clear()
@@ -155,7 +155,7 @@ def test_a_key_whose_image_was_removed_is_gone() -> None:
 )
 @pytest.mark.parametrize("path", ["/text-to-image", "/images/generations", "/generation/e/text-to-image"])
 def test_a_malformed_or_repeated_key_is_refused(path: str, value: str | list[str]) -> None:
-    """By the header's name, on every route that takes one."""
+    """The error names the header, on every route that takes it."""
     request = event("POST", path, TEA, headers={"Idempotency-Key": value})
     answer = send(create_app(world().services), request)
     assert answer.status == 400
@@ -164,5 +164,5 @@ def test_a_malformed_or_repeated_key_is_refused(path: str, value: str | list[str
 
 @pytest.mark.parametrize("key", ["x" * 16, "x" * 64, "Az09_-Az09_-Az09"])
 def test_keys_of_every_allowed_kind_are_taken(key: str) -> None:
-    """16 to 64 letters, digits, underscores and hyphens."""
+    """A key has 16 to 64 letters, digits, underscores and hyphens."""
     assert post(world(), headers={"Idempotency-Key": key}).status == 200

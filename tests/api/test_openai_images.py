@@ -1,4 +1,4 @@
-"""POST /images/generations over fakes: n generations, partial success, replays."""
+"""POST /images/generations over fakes: batches of generations, partial success, and replays."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def post(service: World, *, headers: dict[str, str] | None = None, **members: An
 
 
 def test_a_prompt_makes_one_image_with_a_url() -> None:
-    """OpenAI's two members and no others."""
+    """The reply has OpenAI's two members and no others."""
     service = world()
     answer = post(service)
     assert answer.status == 200
@@ -38,7 +38,7 @@ def test_a_prompt_makes_one_image_with_a_url() -> None:
 
 
 def test_the_request_reaches_the_model_in_its_own_words() -> None:
-    """Size and style."""
+    """Size and style are translated into the model's members."""
     service = world()
     post(service, size="1344x768", style="vivid", model=SDXL)
     ((model, body),) = service.runtime.calls
@@ -48,7 +48,7 @@ def test_the_request_reaches_the_model_in_its_own_words() -> None:
 
 
 def test_base64_is_the_image_itself() -> None:
-    """Byte for byte what is stored."""
+    """The bytes are those of the model's image."""
     picture = png(1024, 1024, grey=7)
     answer = post(world(answers=[sdxl_answer(picture)]), response_format="b64_json")
     (image,) = answer.json["data"]
@@ -57,7 +57,7 @@ def test_base64_is_the_image_itself() -> None:
 
 
 def test_n_images_are_generations_of_their_own() -> None:
-    """Each with its own id, seed, call and place in the history."""
+    """Each image has its own id, seed, call and record."""
     service = world()
     answer = post(service, n=10)
     assert len({image["url"] for image in answer.json["data"]}) == 10
@@ -67,7 +67,7 @@ def test_n_images_are_generations_of_their_own() -> None:
 
 
 def test_the_images_that_succeeded_are_answered() -> None:
-    """Failures beside them are in the history."""
+    """The history shows the failures beside them."""
     service = world(answers=[sdxl_answer(), FILTERED, errors.OutcomeUnknown("No answer."), sdxl_answer()])
     answer = post(service, n=4)
     assert (answer.status, len(answer.json["data"])) == (200, 2)
@@ -75,7 +75,7 @@ def test_the_images_that_succeeded_are_answered() -> None:
 
 
 def test_nothing_but_failures_is_an_error() -> None:
-    """One of them."""
+    """If all images fail, the reply is the error of one of them."""
     answer = post(world(answers=[FILTERED]), n=3)
     assert answer.status == 422
     assert answer.json["error"]["code"] == "content_filtered"
@@ -83,7 +83,7 @@ def test_nothing_but_failures_is_an_error() -> None:
 
 
 def test_a_quota_lets_through_what_it_allows() -> None:
-    """And counts each image."""
+    """The quota counts each image of the batch."""
     service = world(quota=2)
     answer = post(service, n=5)
     assert len(answer.json["data"]) == 2
@@ -91,17 +91,17 @@ def test_a_quota_lets_through_what_it_allows() -> None:
 
 
 class BrokenQuotas(FakeQuotas):
-    """Counters with a defect: they take one image and no other."""
+    """Counters with a defect: they count one image, and fail for the next."""
 
     def take(self, owner: str, day: str) -> None:
-        """Count the first."""
+        """Count the first image."""
         if self.taken:
             raise RuntimeError("a defect")
         super().take(owner, day)
 
 
 def test_a_defect_in_one_image_does_not_lose_the_others() -> None:
-    """It is reported all the same."""
+    """The defect is reported as usual."""
     service = world()
     submitter = replace(service.submitter, quotas=BrokenQuotas())
     app = create_app(replace(service.services, submitter=submitter))
@@ -111,7 +111,7 @@ def test_a_defect_in_one_image_does_not_lose_the_others() -> None:
 
 
 def test_a_repeated_request_finds_each_image_again() -> None:
-    """With one key for all of them."""
+    """One idempotency key stands for the whole batch."""
     service = world()
     first, second = post(service, n=3, headers=KEY), post(service, n=3, headers=KEY)
     assert len(service.runtime.calls) == 3
@@ -122,7 +122,7 @@ def test_a_repeated_request_finds_each_image_again() -> None:
 
 
 def test_a_repeated_request_makes_what_had_failed_unpaid() -> None:
-    """And only that."""
+    """The images that succeeded are not made again."""
     service = world(answers=[sdxl_answer(), errors.Misconfigured("No right.")])
     post(service, n=3, headers=KEY)
     service.runtime.answers = [sdxl_answer()]
@@ -139,7 +139,7 @@ def test_a_repeated_request_makes_what_had_failed_unpaid() -> None:
 def test_a_key_used_for_something_else_is_a_conflict_and_costs_nothing(
     first: int, other: dict[str, Any]
 ) -> None:
-    """Not for one of the images, but for the request."""
+    """The whole batch is refused, and no image of it is made."""
     service = world()
     post(service, n=first, headers=KEY)
     answer = post(service, headers=KEY, **{"n": first, **other})
@@ -148,7 +148,7 @@ def test_a_key_used_for_something_else_is_a_conflict_and_costs_nothing(
 
 
 def test_a_key_means_one_thing_on_every_route() -> None:
-    """The same request finds what the other route made, another is a conflict, and nothing is paid twice."""
+    """The same request finds the other route's image; any other is a conflict; nothing is paid twice."""
     service = world()
     app = create_app(service.services)
     made = send(
@@ -163,7 +163,7 @@ def test_a_key_means_one_thing_on_every_route() -> None:
 
 
 def test_the_key_of_a_series_is_not_free_on_another_route() -> None:
-    """Its first image has the key itself."""
+    """The first image of a batch has the idempotency key itself."""
     service = world()
     post(service, n=2, headers=KEY)
     body = {"text_prompts": [{"text": TEA["prompt"]}]}
@@ -173,7 +173,7 @@ def test_the_key_of_a_series_is_not_free_on_another_route() -> None:
 
 
 def test_while_one_of_the_images_is_being_made_the_series_is_in_progress() -> None:
-    """The client comes back, and then has all of them."""
+    """The client repeats the request later, and gets the whole batch."""
     service = world()
     post(service, n=2, headers=KEY)
     running, _ = service.store.all()
@@ -190,7 +190,7 @@ def test_while_one_of_the_images_is_being_made_the_series_is_in_progress() -> No
 
 
 def test_an_image_too_large_for_an_answer_is_not_lost() -> None:
-    """The error says where it is."""
+    """The error says where the image is."""
     service = world(answers=[sdxl_answer(png()[:-12] + b"\0" * 5_000_000 + png()[-12:])])
     answer = post(service, response_format="b64_json")
     assert (answer.status, answer.json["error"]["code"]) == (502, "bad_model_response")
@@ -200,7 +200,7 @@ def test_an_image_too_large_for_an_answer_is_not_lost() -> None:
 
 
 def test_a_model_that_is_not_enabled_is_refused_by_name() -> None:
-    """OpenAI's own models, too."""
+    """OpenAI's own models are refused as well."""
     service = world(models=[CORE])
     answer = post(service, model="gpt-image-1")
     assert answer.status == 400
@@ -210,5 +210,5 @@ def test_a_model_that_is_not_enabled_is_refused_by_name() -> None:
 
 
 def test_prefer_has_no_meaning_here() -> None:
-    """OpenAI's answer has no words for an image to come."""
+    """OpenAI's shape has no reply for an image that comes later."""
     assert post(world(), headers={"Prefer": "respond-async"}).status == 200

@@ -1,4 +1,4 @@
-"""Every error code, driven through the app: one body, one status, in the shape of the API that was called."""
+"""Each error code, brought about through the app: its body and status, in the shape of each API."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ MEMBERS = {"type", "title", "status", "code", "detail", "request_id", "retryable
 
 
 def test_every_code_has_a_scenario() -> None:
-    """A new code has to be driven here, too."""
+    """Whoever adds an error code also adds a scenario for it."""
     assert set(SCENARIOS) == {kind.kind.code for kind in error_types()}
 
 
 @pytest.mark.parametrize("code", SCENARIOS)
 def test_each_code_is_one_complete_problem(code: str) -> None:
-    """All members, the code's own status, at most 4 KB, the request's id, and nothing of the prompt."""
+    """The problem has all members and the code's status, at most 4 KB, and no part of the prompt."""
     answer = SCENARIOS[code]("/text-to-image")
     kind, problem = kind_of(code), answer.json
     assert answer.status == kind.status == problem["status"]
@@ -59,25 +59,25 @@ def test_each_code_is_told_in_the_shape_of_the_api_that_was_called(path: str, co
 @pytest.mark.parametrize("path", ROUTES)
 @pytest.mark.parametrize("code", ["rate_limited", "quota_exceeded", "model_throttled", "model_unavailable"])
 def test_what_passes_by_itself_says_when(path: str, code: str) -> None:
-    """`Retry-After`, in seconds."""
+    """The reply has `Retry-After`, in seconds."""
     assert int(SCENARIOS[code](path).headers["retry-after"]) > 0
 
 
 @pytest.mark.parametrize("path", ROUTES)
 def test_another_method_is_told_which_there_are(path: str) -> None:
-    """`Allow`."""
+    """The reply has `Allow`."""
     assert SCENARIOS["method_not_allowed"](path).headers["allow"] == "POST"
 
 
 def test_a_method_is_compared_with_every_method_of_its_path() -> None:
-    """One path, two routes."""
+    """The path has two routes, and `Allow` names the methods of both."""
     answer = send(create_app(world().services), event("POST", "/generations/gen_" + "a" * 26))
     assert (answer.status, answer.headers["allow"]) == (405, "DELETE, GET")
 
 
 @pytest.mark.parametrize("path", ["/", "/v2", "/text-to-images", "/generations/a/b", "/.well-known/x", "/v1"])
 def test_a_path_that_does_not_exist_is_not_found(path: str) -> None:
-    """With or without the base path in front."""
+    """The base path in front makes no difference."""
     app = create_app(world().services)
     for asked in (path, f"/v1{path}"):
         answer = send(app, event("GET", asked))
@@ -86,22 +86,22 @@ def test_a_path_that_does_not_exist_is_not_found(path: str) -> None:
 
 @pytest.mark.parametrize("path", ["/images/edits", "/images/", "/generation/x", "/engines/none"])
 def test_a_path_beside_anothers_route_is_not_found_in_its_shape(path: str) -> None:
-    """What their clients try, they understand."""
+    """Clients of that API understand the error, because it is in their shape."""
     answer = send(create_app(world().services), event("POST", path, {}))
     assert answer.status == 404
     assert set(answer.json) in ({"error"}, {"id", "name", "message"})
 
 
 class BrokenClock(FakeClock):
-    """A defect of ours."""
+    """A clock with a defect."""
 
     def now(self) -> NoReturn:
-        """Fail with a text that nobody may see."""
+        """Raise an exception whose text nobody may see."""
         raise RuntimeError("secret of the prompt")
 
 
 def test_a_defect_tells_nothing_about_itself() -> None:
-    """Neither the client nor the log learns an exception's text."""
+    """Neither the caller nor the log learns the exception's text."""
     service = world()
     app = create_app(replace(service.services, clock=BrokenClock()))
     answer = send(app, event("GET", "/models"))
@@ -111,7 +111,7 @@ def test_a_defect_tells_nothing_about_itself() -> None:
 
 
 def test_at_most_ten_fields_are_named() -> None:
-    """However many are wrong, the body stays small."""
+    """The body stays small, however many fields are wrong."""
     members = {f"unknown_{number:02}_{'x' * 60}": 1 for number in range(40)}
     answer = post(world(), "/text-to-image", {**TEA, **members})
     assert len(answer.json["errors"]) == 10
@@ -119,14 +119,14 @@ def test_at_most_ten_fields_are_named() -> None:
 
 
 def test_a_missing_key_is_told_before_anything_else() -> None:
-    """Who may not ask learns nothing of what is valid."""
+    """A caller without an API key does not learn which requests are valid."""
     for path in ("/generations", "/generations/gen_" + "a" * 26, "/generations/x", "/generations/x/image"):
         answer = send(create_app(world().services), event("GET", path, key=None))
         assert (path, answer.status) == (path, 401)
 
 
 def test_problem_bodies_are_json_of_ascii() -> None:
-    """Whatever a caller calls its fields."""
+    """Names of fields that are not ASCII are escaped."""
     answer = post(world(), "/text-to-image", json.dumps({**TEA, "☕\u2028": 1}))
     assert answer.status == 400
     assert answer.body.isascii()

@@ -1,4 +1,4 @@
-"""The served OpenAPI document and the service agree, case by generated case."""
+"""The service behaves as its OpenAPI document says, shown with generated requests."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ pytestmark = pytest.mark.slow
 
 EXAMPLE_ID: Final = "gen_3nq7v5kd2wzr6xj4tm5yhb2c7a"
 OWN: Final = "GET /openapi.json"
-"""The document itself, which no case asks for."""
+"""The route of the document itself, which gets no generated requests."""
 
 cases: Counter[str] = Counter()
 
 
 def app() -> APIGatewayRestResolver:
-    """Return a service of its own, in which the document's example id exists."""
+    """Return a new service with one generation, which has the example id of the document."""
     service = world()
     fresh = create_app(service.services)
     send(fresh, event("POST", "/text-to-image", {"text_prompts": [{"text": "tea"}]}))
@@ -51,7 +51,7 @@ schema = schemathesis.openapi.from_wsgi(surface.path_of("showOpenApi"), app=wsgi
 
 @pytest.fixture(scope="module", autouse=True)
 def enough_cases() -> Iterator[None]:
-    """After a whole run, there were enough cases for the agreement to mean something."""
+    """Check after a whole run that there were enough cases."""
     yield
     if set(cases) >= {f"{route.method} {route.path}" for route in surface.ROUTES} - {OWN}:
         assert sum(cases.values()) >= 5_000
@@ -60,7 +60,10 @@ def enough_cases() -> Iterator[None]:
 @schema.parametrize()
 @settings(max_examples=370, deadline=None, suppress_health_check=list(HealthCheck))
 def test_every_answer_is_as_documented(case: schemathesis.Case[Any]) -> None:
-    """No 5xx, no undocumented status, type, header or member; bad data refused, good data taken, keys required."""
+    """Each reply has a documented status, type, headers and members.
+
+    Bad data is refused, good data is taken, and an API key is required; no reply has a status of 500 or more.
+    """
     cases[case.operation.label] += 1
     response = case.call()
     refused = response.status_code in {400, 422} and is_beyond_a_schema(case, response.json())

@@ -1,4 +1,4 @@
-"""Stability's v1 routes over fakes: JSON and bytes, engines, replays."""
+"""Stability's v1 routes over fakes: replies in JSON and in bytes, engines, and replays."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def post(service: World, *, engine: str = ENGINE, body: Any = None, **headers: s
 
 
 def test_json_has_the_image_in_base64() -> None:
-    """One artifact with Stability's three members."""
+    """The reply has one artifact with Stability's three members."""
     picture = png(grey=9)
     service = world(answers=[sdxl_answer(picture, seed=3407)])
     answer = post(service, Accept="application/json")
@@ -40,7 +40,7 @@ def test_json_has_the_image_in_base64() -> None:
 
 
 def test_png_is_the_image_itself() -> None:
-    """With the two headers that say what JSON would."""
+    """Two headers have the facts that JSON would have."""
     picture = png(grey=9)
     answer = post(world(answers=[sdxl_answer(picture, seed=3407)]), Accept="image/png")
     assert answer.base64_encoded
@@ -50,7 +50,7 @@ def test_png_is_the_image_itself() -> None:
 
 
 def test_an_error_is_json_whatever_is_accepted() -> None:
-    """Stability's clients read `name`."""
+    """Stability's clients read the member `name`."""
     answer = post(world(), body={**TEA, "steps": 9}, Accept="image/png")
     assert (answer.status, answer.headers["content-type"], answer.base64_encoded) == (
         400,
@@ -63,14 +63,14 @@ def test_an_error_is_json_whatever_is_accepted() -> None:
 
 @pytest.mark.parametrize(("engine", "model"), [(ENGINE, SDXL), (CORE, CORE), (SDXL, SDXL)])
 def test_the_engine_chooses_the_model(engine: str, model: str) -> None:
-    """SDXL's own engine leaves it to the deployment."""
+    """SDXL's own engine leaves the choice to the deployment."""
     service = world()
     post(service, engine=engine)
     assert [called for called, _ in service.runtime.calls] == [model]
 
 
 def test_an_unknown_engine_is_not_found() -> None:
-    """404 in Stability's shape, and nothing is made."""
+    """The reply is a 404 in Stability's shape, and nothing is made."""
     service = world()
     answer = post(service, engine="stable-diffusion-v1-6")
     assert (answer.status, answer.json["name"]) == (404, "not_found")
@@ -89,7 +89,7 @@ def test_an_unknown_engine_is_not_found() -> None:
     ],
 )
 def test_a_refusal_has_stabilitys_name(members: dict[str, Any], name: str) -> None:
-    """And costs nothing."""
+    """A refused request calls no model."""
     service = world()
     answer = post(service, body={**TEA, **members})
     assert (answer.status, answer.json["name"]) == (400, name)
@@ -97,13 +97,13 @@ def test_a_refusal_has_stabilitys_name(members: dict[str, Any], name: str) -> No
 
 
 def test_a_filtered_image_is_an_error() -> None:
-    """A blurred image is never answered as if it had succeeded."""
+    """A filtered image gives an error; its blurred picture never passes for a success."""
     answer = post(world(answers=[sdxl_answer(reason="CONTENT_FILTERED")]), Accept="image/png")
     assert (answer.status, answer.json["name"]) == (422, "invalid_prompts")
 
 
 def test_a_repeated_request_is_the_same_image() -> None:
-    """Also when it is asked for as bytes the second time, or on our own route."""
+    """The repeated request may ask for bytes instead of JSON, or use our own route."""
     service = world()
     first = post(service, **KEY)
     second = post(service, Accept="image/png", **KEY)
@@ -114,7 +114,7 @@ def test_a_repeated_request_is_the_same_image() -> None:
 
 
 def test_an_image_that_was_removed_is_gone() -> None:
-    """Not an empty artifact."""
+    """The reply is a 410, and not an empty artifact."""
     service = world()
     post(service, **KEY)
     service.images.objects.clear()
@@ -122,7 +122,7 @@ def test_an_image_that_was_removed_is_gone() -> None:
 
 
 def test_the_engines_are_listed_as_stabilitys_clients_expect() -> None:
-    """An array; each is one that the path takes."""
+    """The reply is an array of the engines that the path takes."""
     service = world()
     answer = send(create_app(service.services), event("GET", "/engines/list"))
     assert [engine["id"] for engine in answer.json] == [ENGINE, SDXL, CORE]

@@ -1,4 +1,4 @@
-"""POST /text-to-image over fakes: what a client gets, and what it costs."""
+"""POST /text-to-image over fakes: the reply, and the call that it costs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TEA = {
 
 
 def test_the_guides_own_request_makes_an_image() -> None:
-    """The seed is drawn by the service, sent to the model and returned."""
+    """The service chooses the seed, sends it to the model and returns it."""
     service = world()
     answer = send(create_app(service.services), event("POST", "/text-to-image", TEA))
     assert answer.status == 200
@@ -32,7 +32,7 @@ def test_the_guides_own_request_makes_an_image() -> None:
 
 
 def test_a_path_that_does_not_exist_is_a_problem() -> None:
-    """404, 405 and their shape are ours."""
+    """A 404 and a 405 are problems like any other error."""
     app = create_app(world().services)
     missing = send(app, event("GET", "/nothing"))
     wrong = send(app, event("PUT", "/text-to-image"))

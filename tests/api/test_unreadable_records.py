@@ -1,4 +1,4 @@
-"""A record that this release cannot read: one is told of, and none hides the others."""
+"""A record that this release cannot read is reported, and does not hide the other records."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TEA = {"text_prompts": [{"text": "tea"}]}
 
 @pytest.fixture
 def broken() -> World:
-    """Return a service with one good record and one from a release that this one does not understand."""
+    """Return a service with one good record and one that a later release wrote."""
     service = world()
     app = create_app(service.services)
     good = send(app, event("POST", "/text-to-image", TEA)).json["id"]
@@ -32,14 +32,14 @@ def ids(service: World) -> tuple[str, str]:
 
 
 def test_the_history_shows_the_others(broken: World) -> None:
-    """The operator reads which one is missing."""
+    """The log tells the operator which record is missing."""
     answer = send(create_app(broken.services), event("GET", "/generations"))
     assert [one["id"] for one in answer.json["generations"]] == [ids(broken)[0]]
     assert ("warned", "a record cannot be read by this release") in broken.observer.events
 
 
 def test_looking_it_up_is_a_defect_that_is_logged(broken: World) -> None:
-    """The caller learns nothing of its form."""
+    """The caller's problem says nothing of the record's content."""
     answer = send(create_app(broken.services), event("GET", f"/generations/{ids(broken)[1]}"))
     assert (answer.status, answer.json["code"]) == (500, "internal_error")
     assert "future" not in answer.body
@@ -55,20 +55,20 @@ def test_the_sweep_goes_on_with_the_others(broken: World) -> None:
 
 
 def test_its_message_comes_back(broken: World) -> None:
-    """A release that can read it may take it."""
+    """A worker of a release that can read the record may take the message."""
     with pytest.raises(NotAcknowledged):
         broken.worker.take(message(ids(broken)[1]), broken.deadline())
     assert ("defect", "UnreadableRecord") in broken.observer.events
 
 
 def test_its_dead_letter_does_not_come_back(broken: World) -> None:
-    """It would come back for two weeks."""
+    """Otherwise the dead letter would come back for two weeks."""
     broken.worker.take(message(ids(broken)[1], arn=DLQ_ARN), broken.deadline())
     assert ("defect", "UnreadableRecord") in broken.observer.events
 
 
 def test_an_event_that_cannot_be_read_gets_a_problem() -> None:
-    """Whatever the gateway sends, the reply has the one shape, and the log has the reason."""
+    """The reply is a problem as usual, and the log has the reason."""
     service = world()
     request = {**event("GET", "/models"), "multiValueHeaders": {"X": None}}
     answer = send(create_app(service.services), request)

@@ -1,4 +1,4 @@
-"""`docs/api.md` and `docs/errors.md` say of every route, field, header and code what the code says."""
+"""`docs/api.md` and `docs/errors.md` agree with the code about every route, field, header and error code."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ WHO: dict[type[ImagegenError], str] = {
     ServiceError: "the service",
 }
 PARAMETERS = {"id": "{id}", "engine_id": "{engine_id}"}
-"""The parameters of paths, written as the page writes them."""
+"""The path parameters, written as on the page."""
 COLUMNS = ("field", "type", "limits", "default", "example", "means")
 OPERATION_NAMES = [operation.name for operation in DESCRIBED]
 
@@ -51,14 +51,14 @@ def rows(page: str) -> list[list[str]]:
 
 
 def section(operation: Operation) -> str:
-    """Return what the page says of one route."""
+    """Return the page's section about one route."""
     heading = f"\n## {surface.spoken(operation.name, **PARAMETERS)}\n"
     assert heading in API, f"docs/api.md has no section of {heading.strip()}"
     return API.partition(heading)[2].partition("\n## ")[0]
 
 
 def field_row(operation_id: str, name: str) -> list[str]:
-    """Return the row of a field in a route's table."""
+    """Return a field's row in the table of a route."""
     operation = next(one for one in DESCRIBED if one.name == operation_id)
     fields = (row for row in rows(section(operation)) if len(row) == len(COLUMNS))
     found = [row for row in fields if row[0] == f"`{name}`"]
@@ -68,7 +68,7 @@ def field_row(operation_id: str, name: str) -> list[str]:
 
 @pytest.mark.parametrize("operation", DESCRIBED, ids=OPERATION_NAMES)
 def test_every_route_has_a_section_with_a_curl_line(operation: Operation) -> None:
-    """And a line in the list at the top that leads there."""
+    """The list at the top of the page links to the section."""
     path = re.sub(r"\{\w+\}", '[^ "]+', operation.route.path)
     assert re.search(rf'curl .*"\$API{path}[?"]', section(operation))
     assert ("-X DELETE" in section(operation)) == (operation.route.method == "DELETE")
@@ -80,19 +80,19 @@ def test_every_route_has_a_section_with_a_curl_line(operation: Operation) -> Non
 
 @pytest.mark.parametrize("operation", DESCRIBED, ids=OPERATION_NAMES)
 def test_every_status_of_a_success_is_documented(operation: Operation) -> None:
-    """In the section of its route."""
+    """The route's section names the status."""
     assert all(str(success.status) in section(operation) for success in operation.successes)
 
 
 def test_no_route_is_documented_that_does_not_exist() -> None:
-    """A section outlives its route otherwise."""
+    """Whoever removes a route also removes its section."""
     headings = set(re.findall(r"^## ([A-Z]+ /\S+)$", API, flags=re.MULTILINE))
     assert headings == {surface.spoken(route.name, **PARAMETERS) for route in surface.ROUTES}
     assert set(re.findall(r"^\| \[`([A-Z]+ /\S+)`\]", API, flags=re.MULTILINE)) == headings
 
 
 def numbers_of(field: FieldInfo) -> list[float]:
-    """Return the bounds that a field's definition has."""
+    """Return the bounds in a field's definition."""
     names = ("ge", "le", "min_length", "max_length")
     return [
         getattr(bound, name)
@@ -118,7 +118,7 @@ FIELDS: list[tuple[str, str, FieldInfo]] = [
 def test_every_field_has_a_row_with_its_limits_and_an_example(
     operation_id: str, name: str, field: FieldInfo
 ) -> None:
-    """Numbers as the definition has them."""
+    """The row has the numbers of the field's definition."""
     _, kind, limits, default, example, meaning = field_row(operation_id, name)
     assert kind
     assert meaning
@@ -144,7 +144,7 @@ def test_every_field_has_a_row_with_its_limits_and_an_example(
 def test_every_value_of_a_choice_is_listed_and_no_other(
     operation_id: str, name: str, values: tuple[str, ...]
 ) -> None:
-    """In the field's row."""
+    """The field's row lists exactly these values."""
     assert set(re.findall(r"`([^`]+)`", field_row(operation_id, name)[2])) == set(values)
 
 
@@ -160,12 +160,12 @@ def test_every_value_of_a_choice_is_listed_and_no_other(
     ],
 )
 def test_defaults_are_the_contracts(name: str, default: float) -> None:
-    """As JSON writes them."""
+    """The row has the default as JSON writes it."""
     assert field_row("createGeneration", name)[3] == f"`{default:g}`"
 
 
 def test_the_sizes_are_listed() -> None:
-    """All nine pairs."""
+    """The page lists all nine sizes."""
     assert ", ".join(f"{width}x{height}" for width, height in parameters.SIZES) in SENTENCES
 
 
@@ -187,7 +187,7 @@ def members(body: type) -> list[str]:
     ],
 )
 def test_every_member_of_an_answer_is_documented(operation_id: str, body: type) -> None:
-    """In the section of its route."""
+    """The route's section names the member."""
     text = section(next(one for one in DESCRIBED if one.name == operation_id))
     assert [name for name in members(body) if not re.search(rf"[`.\"]{name}[`\"]", text)] == []
 
@@ -199,18 +199,18 @@ def header_rows(of: str) -> list[str]:
 
 
 def test_the_headers_of_requests_have_their_rows() -> None:
-    """Those that a page may send, and `Accept`, which a browser sends by itself."""
+    """The table has the headers that a page may send, and `Accept`, which browsers send themselves."""
     documented = {name.lower() for name in header_rows("requests")}
     assert documented | {"content-type"} == {name.lower() for name in (*surface.SENT_HEADERS, "Accept")}
 
 
 def test_the_headers_of_answers_have_their_rows() -> None:
-    """Each once, and no other."""
+    """The table has each header once, and no others."""
     assert sorted(header_rows("replies")) == sorted([*surface.EXPOSED_HEADERS, *surface.UNEXPOSED_HEADERS])
 
 
 def test_numbers_in_the_text_are_the_codes_own() -> None:
-    """Limits that sentences repeat."""
+    """The sentences repeat the limits of the code correctly."""
     assert f"at most {surface.MAX_BODY:,} bytes" in SENTENCES
     assert f"nesting deeper than {strict_json.MAX_DEPTH}" in SENTENCES
     assert f"| `limit` | 1 to {request.MAX_LIMIT} | {request.DEFAULT_LIMIT} |" in API
@@ -219,14 +219,14 @@ def test_numbers_in_the_text_are_the_codes_own() -> None:
 
 
 def error_row(code: str) -> list[str]:
-    """Return a code's row of the table of codes."""
+    """Return the row of an error code in the table of codes."""
     (found,) = [row for row in rows(ERRORS) if row[0] == f"`{code}`" and len(row) == 6]
     return found
 
 
 @pytest.mark.parametrize("kind", error_types(), ids=[kind.kind.code for kind in error_types()])
 def test_every_code_has_a_row_that_says_what_the_code_says(kind: type[ImagegenError]) -> None:
-    """Status, whether to retry, whether it was paid, and who can fix it."""
+    """The row has status, whether to retry, whether it was paid, and who can fix it."""
     _, status, retry, paid, who, meaning = error_row(kind.kind.code)
     family = next(family for family in WHO if issubclass(kind, family))
     assert (status, retry) == (str(kind.kind.status), "yes" if kind.kind.retryable else "no")
@@ -235,14 +235,14 @@ def test_every_code_has_a_row_that_says_what_the_code_says(kind: type[ImagegenEr
 
 
 def test_no_code_is_documented_that_does_not_exist() -> None:
-    """A row outlives its error otherwise."""
+    """Whoever removes an error also removes its row."""
     documented = [row[0].strip("`") for row in rows(ERRORS) if len(row) == 6 and row[0].startswith("`")]
     assert documented == [kind.kind.code for kind in error_types()]
 
 
 @pytest.mark.parametrize("kind", error_types(), ids=[kind.kind.code for kind in error_types()])
 def test_every_code_has_its_names_in_the_other_shapes(kind: type[ImagegenError]) -> None:
-    """As the translators give them."""
+    """The row has the names that the other shapes give the error."""
     error = kind("One sentence.")
     names: list[Any] = [
         openai.problem(error)["error"]["type"],

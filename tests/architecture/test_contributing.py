@@ -1,4 +1,4 @@
-"""What CONTRIBUTING.md and the index of decisions say of places in the code is true."""
+"""The places in the code that CONTRIBUTING.md and the index of decisions name exist."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ PAGES = (
 
 
 def changes() -> list[list[str]]:
-    """Return the rows of "Where to change what": the change, its files, and what reminds of them."""
+    """Return the rows of "Where to change what": the change, its files, and the tests that remind of them."""
     section = CONTRIBUTING.split("## Where to change what")[1].split("\n## ")[0]
     rows = [line for line in section.splitlines() if line.startswith("| ")][1:]
     return [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
 
 
 def paths_in(text: str) -> list[str]:
-    """Return what stands between backticks and has a slash inside: a path from the root of the repository."""
+    """Return the paths in a text: whatever is between backticks and has a slash."""
     return re.findall(r"`([A-Za-z_.][\w.-]*(?:/[\w.-]+)+/?|[a-z]+/)`", text)
 
 
 @pytest.mark.parametrize("row", changes(), ids=lambda row: row[0])
 def test_a_change_is_made_in_files_that_exist(row: list[str]) -> None:
-    """Each row names at least one file to change, and one that reminds of the rest."""
+    """Each row names a file to change, and a file that reminds of the rest."""
     assert paths_in(row[1])
     assert paths_in(row[2])
     assert [path for path in paths_in(f"{row[1]} {row[2]}") if not (ROOT / path).exists()] == []
@@ -38,19 +38,19 @@ def test_a_change_is_made_in_files_that_exist(row: list[str]) -> None:
 
 @pytest.mark.parametrize("row", changes(), ids=lambda row: row[0])
 def test_a_name_behind_a_path_stands_in_that_file(row: list[str]) -> None:
-    """Behind the path, in parentheses: what to look for."""
+    """The names in parentheses after a path are in that file."""
     named = re.findall(r"`([\w./-]+\.py)` \(([^)]*)\)", row[1])
     names = [(path, name) for path, inside in named for name in re.findall(r"`(\w+)`", inside)]
     assert [pair for pair in names if pair[1] not in (ROOT / pair[0]).read_text(encoding="utf-8")] == []
 
 
 def test_the_table_answers_the_ordinary_changes() -> None:
-    """One row each."""
+    """The table has one row for each ordinary change."""
     assert len(changes()) == 20
 
 
 def test_the_index_of_decisions_names_places_that_exist() -> None:
-    """A decision that no line links to any more is found here."""
+    """Whoever moves a file also changes its path in the index."""
     index = (ROOT / "docs" / "decisions" / "README.md").read_text(encoding="utf-8")
     places = "\n".join(line.split("|")[-2] for line in index.splitlines() if line.startswith("| ["))
     assert [path for path in paths_in(places) if not (ROOT / path).exists()] == []

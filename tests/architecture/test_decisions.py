@@ -1,4 +1,4 @@
-"""The decision records have one form, and their index names each of them."""
+"""The decision records all have the same form, and their index names each of them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def rows() -> list[list[str]]:
 
 @pytest.mark.parametrize("record", RECORDS, ids=NAMES)
 def test_a_record_has_every_heading_in_order(record: Path) -> None:
-    """And under each of them a text."""
+    """There is text under each heading."""
     parts = parts_of(record)
     assert list(parts) == HEADINGS
     assert [name for name, text in parts.items() if not text] == []
@@ -36,7 +36,7 @@ def test_a_record_has_every_heading_in_order(record: Path) -> None:
 
 @pytest.mark.parametrize("record", RECORDS, ids=NAMES)
 def test_a_record_has_its_number_in_its_title(record: Path) -> None:
-    """The title is the first line."""
+    """The title is the first line, and has the number of the file's name."""
     number = int(record.name[:4])
     title = record.read_text(encoding="utf-8").splitlines()[0]
     assert re.fullmatch(rf"# {number}\. [A-Z].+", title)
@@ -44,31 +44,31 @@ def test_a_record_has_its_number_in_its_title(record: Path) -> None:
 
 @pytest.mark.parametrize("record", RECORDS, ids=NAMES)
 def test_a_record_has_a_known_status_and_a_date(record: Path) -> None:
-    """A reader sees at once whether it holds."""
+    """A reader sees at once whether the decision still holds."""
     parts = parts_of(record)
     assert re.match(r"Accepted\b|Replaced by \[decision \d+\]", parts["Status"])
     assert re.fullmatch(r"\d{4}-\d{2}-\d{2}", parts["Date"])
 
 
 def test_no_number_is_used_twice() -> None:
-    """A link by number leads to one record."""
+    """Each number leads to one record."""
     numbers = [name[:4] for name in NAMES]
     assert sorted(set(numbers)) == numbers
 
 
 def test_the_index_lists_every_record_once_and_no_other_file() -> None:
-    """In the order of the numbers, each under its own number."""
+    """The index is in the order of the numbers."""
     links = re.findall(r"^\| \[(\d+)\]\(([^)]+)\) \|", INDEX, flags=re.MULTILINE)
     assert links == [(str(int(name[:4])), name) for name in NAMES]
 
 
 def test_every_row_of_the_index_has_a_sentence_and_a_path() -> None:
-    """What was decided, and where the code carries it out."""
+    """The row says what was decided, and where the code does it."""
     assert [row for row in rows() if len(row) != 3 or not row[1].endswith(".") or "`" not in row[2]] == []
 
 
 @pytest.mark.parametrize("page", [*RECORDS, FOLDER / "README.md"], ids=[*NAMES, "README.md"])
 def test_every_record_that_a_page_links_exists(page: Path) -> None:
-    """A renamed record takes its links along."""
+    """Whoever renames a record also changes the links to it."""
     linked = re.findall(r"\]\((\d{4}-[a-z0-9-]+\.md)\)", page.read_text(encoding="utf-8"))
     assert sorted(set(linked) - set(NAMES)) == []

@@ -1,4 +1,4 @@
-"""A test that checks nothing cannot fail: each one asserts, expects an error, or calls a helper that says it checks."""
+"""Each test can fail: it asserts, expects an error, or calls a helper whose name says that it checks."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import pytest
 TESTS: Final = Path(__file__).parents[1]
 EXPECTS: Final = ("raises", "warns")
 CHECKS: Final = ("assert_", "check_", "validate")
-"""How the names of helpers and methods begin that fail a test by themselves."""
+"""The prefixes of helpers and methods that can fail a test themselves."""
 
 
 def checks_something(test: ast.FunctionDef) -> bool:
-    """Tell whether anything in a test can make it fail on purpose."""
+    """Return whether a test has a statement that can make it fail on purpose."""
     return any(isinstance(node, ast.Assert) or _checks(node) for node in ast.walk(test))
 
 
@@ -33,7 +33,7 @@ def functions_of(source: str) -> list[ast.FunctionDef]:
 
 
 def test_every_test_can_fail() -> None:
-    """Anywhere below `tests/`."""
+    """No test below `tests/` is without a check."""
     idle = [
         f"{path.relative_to(TESTS)}::{test.name}"
         for path in sorted(TESTS.rglob("test_*.py"))
@@ -54,6 +54,6 @@ def test_every_test_can_fail() -> None:
     ],
 )
 def test_a_test_without_a_check_is_found(body: str, found: bool) -> None:  # noqa: FBT001 - a column of the table
-    """Calling the code is not enough."""
+    """A test that only calls the code counts as one without a check."""
     (test,) = functions_of(f"def test_it():\n    {body}\n")
     assert checks_something(test) == found

@@ -1,4 +1,4 @@
-"""Who may know whom outside the functions: `tools/`, the service on this machine, its stand-in, and the painter."""
+"""Rooms outside the functions import only what they may: `tools/`, stand-in, painter and `stacks/`."""
 
 import ast
 import sys
@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 OURS = {"apidoc", "benchmarks", "imagegen", "local", "stacks", "tests", "tools"}
-# a room, and what it may import of ours; a name ending in a dot allows everything below it
+# a room, and which modules of ours it may import; a name that ends in a dot allows everything below it
 ROOMS = {
     "tools": ("tools.",),
     "local/painter": ("local.painter.",),
@@ -39,7 +39,7 @@ def imports(path: Path) -> Iterator[str]:
 
 
 def imported_of_ours(files: Iterator[Path]) -> set[tuple[str, str]]:
-    """Return pairs of a file and what it imports that is not the library's nor a package's."""
+    """Return pairs of a file and a module of ours that it imports."""
     return {
         (str(path.relative_to(ROOT)), name)
         for path in files
@@ -50,7 +50,7 @@ def imported_of_ours(files: Iterator[Path]) -> set[tuple[str, str]]:
 
 @pytest.mark.parametrize("room", ROOMS)
 def test_a_room_imports_nothing_but_what_it_may(room: str) -> None:
-    """Of the painter, the stand-in's server knows one function; the painter and the tools know nobody."""
+    """The stand-in imports one function of the painter; painter and tools import only themselves."""
     files = list((ROOT / room).rglob("*.py"))
     found = imported_of_ours(iter(files))
 
@@ -65,21 +65,21 @@ def test_a_room_imports_nothing_but_what_it_may(room: str) -> None:
 
 
 def test_the_server_uses_the_painter() -> None:
-    """Else the rule above would hold for a room that nobody enters."""
+    """The stand-in needs the one import of the painter that the rule allows."""
     assert "local.painter.paint" in {
         name for _, name in imported_of_ours((ROOT / "local" / "bedrock").rglob("*.py"))
     }
 
 
 def test_the_tools_need_the_standard_library_alone() -> None:
-    """The set-up runs before anything is installed."""
+    """The set-up runs before any package is installed."""
     found = {name.partition(".")[0] for path in (ROOT / "tools").rglob("*.py") for name in imports(path)}
 
     assert found <= {"tools", *sys.stdlib_module_names}
 
 
 def test_the_service_starts_its_stand_in_as_a_process() -> None:
-    """`make up` imports neither the server nor the painter, as it imports nothing of the emulator."""
+    """`make up` imports neither the stand-in nor the painter nor the functions."""
     found = imported_of_ours((ROOT / "local").glob("*.py"))
 
     assert not {
@@ -90,7 +90,7 @@ def test_the_service_starts_its_stand_in_as_a_process() -> None:
 
 
 def test_a_deployment_knows_nothing_of_the_local_service() -> None:
-    """The infrastructure imports nothing of it, and no target that needs an account runs it."""
+    """The stacks import nothing of `local`, and no target that needs an AWS account runs it."""
     sources = [ROOT / "app.py", *(ROOT / "stacks").rglob("*.py")]
     targets = (ROOT / "Makefile").read_text(encoding="utf-8").split("\n\n")
 

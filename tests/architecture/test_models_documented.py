@@ -1,4 +1,4 @@
-"""`docs/models.md` says of every registered model what the registry and the dialects say."""
+"""`docs/models.md` agrees with the registry and the dialects about every registered model."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_every_model_has_its_row(model: Model) -> None:
 
 @pytest.mark.parametrize("model", [pytest.param(model, id=model.id) for model in MODELS])
 def test_every_parameter_is_marked_as_the_models_dialect_treats_it(model: Model) -> None:
-    """✔ honoured, ≈ approximated, – ignored."""
+    """The marks are ✔ for honoured, ≈ for approximated and – for ignored."""
     dialect = model.dialect
     assert _marks(dialect.name) == {
         name: "≈"
@@ -63,13 +63,13 @@ def test_every_parameter_is_marked_as_the_models_dialect_treats_it(model: Model)
 
 
 def test_no_model_is_documented_that_is_not_registered() -> None:
-    """A row outlives its entry otherwise."""
+    """Whoever removes a model also removes its row."""
     documented = {row[0].removesuffix(" (by ARN only)").strip("`") for row in ROWS if "stability." in row[0]}
     assert documented == {model.id for model in MODELS}
 
 
 def test_ratios_limits_and_regions_are_the_codes_own() -> None:
-    """Numbers that the text repeats."""
+    """The page repeats these values of the code correctly."""
     assert all(f"{width}x{height} → {ratio}" in SENTENCES for (width, height), ratio in ASPECT_RATIOS.items())
     assert f"{MAX_TEXT_LENGTH:,} characters" in SENTENCES
     *regions, last = GEOGRAPHIES["us"]

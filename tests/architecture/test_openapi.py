@@ -1,4 +1,4 @@
-"""The committed document is what `apidoc` makes of the code, and what it makes is complete."""
+"""The committed document is the one that `apidoc` generates from the code, and it is complete."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ OPERATION_NAMES = [operation.name for operation in DESCRIBED]
 
 
 def described(operation: Operation) -> dict[str, Any]:
-    """Return an operation as the document has it."""
+    """Return an operation of the document."""
     found: dict[str, Any] = document()["paths"][operation.route.path][operation.route.method.lower()]
     return found
 
 
 def test_the_committed_document_is_the_generated_one() -> None:
-    """A difference is one command away."""
+    """The failure message names the command that writes the document again."""
     committed = TARGET.read_text(encoding="utf-8")
     assert committed == written(document()), f"{TARGET.name} is not up to date: make openapi"
     assert json.loads(committed) == document()
 
 
 def test_the_served_document_is_the_committed_one() -> None:
-    """At /openapi.json, without a key, byte for byte."""
+    """The service sends the committed file, byte for byte, and needs no API key for it."""
     answer = send(create_app(world().services), event("GET", "/openapi.json", key=None))
     assert answer.status == 200
     assert answer.headers["content-type"] == "application/json"
@@ -48,7 +48,7 @@ def test_the_served_document_is_the_committed_one() -> None:
 
 
 def test_a_release_has_one_version() -> None:
-    """The package's; the document has it, and the changelog goes no further than it."""
+    """The document has the package's version, and no release in the changelog is later."""
     headings = re.findall(r"^## \[(.+?)\]", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
     released = [heading for heading in headings if heading != "Unreleased"]
     assert json.loads(TARGET.read_bytes())["info"]["version"] == version()
@@ -59,7 +59,7 @@ def test_a_release_has_one_version() -> None:
 
 
 def test_every_route_is_described_and_no_other() -> None:
-    """Each row of the route table is one operation of the document, by method, path and name."""
+    """The operations and the rows of the route table have the same methods, paths and names."""
     operations = {
         (method.upper(), path, operation["operationId"])
         for path, methods in document()["paths"].items()
@@ -70,7 +70,7 @@ def test_every_route_is_described_and_no_other() -> None:
 
 
 def test_the_document_is_valid_openapi() -> None:
-    """Every schema in it is one of JSON Schema 2020-12, and every reference leads somewhere."""
+    """Each schema is valid JSON Schema 2020-12, and every reference leads somewhere."""
     shown = document()
     assert shown["openapi"].startswith("3.1.")
     for name, schema in shown["components"]["schemas"].items():
@@ -84,7 +84,7 @@ def test_the_document_is_valid_openapi() -> None:
 
 @pytest.mark.parametrize("code", [kind.kind.code for kind in error_types()])
 def test_every_code_is_among_the_answers_of_some_route(code: str) -> None:
-    """Under its own status."""
+    """The document names the code only under its own status."""
     kind = next(kind.kind for kind in error_types() if kind.kind.code == code)
     statuses = {
         status
@@ -97,7 +97,7 @@ def test_every_code_is_among_the_answers_of_some_route(code: str) -> None:
 
 @pytest.mark.parametrize("operation", DESCRIBED, ids=OPERATION_NAMES)
 def test_every_answer_has_its_request_id_and_every_error_an_example(operation: Operation) -> None:
-    """In the shape of the route."""
+    """The examples of an error have the content type of the route's shape."""
     for status, answer in described(operation)["responses"].items():
         assert "X-Request-Id" in answer["headers"]
         if int(status) >= 400:
@@ -107,7 +107,7 @@ def test_every_answer_has_its_request_id_and_every_error_an_example(operation: O
 
 @pytest.mark.parametrize("operation", DESCRIBED, ids=OPERATION_NAMES)
 def test_exactly_the_open_paths_need_no_key(operation: Operation) -> None:
-    """`x-api-key` everywhere else."""
+    """All other paths need `x-api-key`."""
     is_open = operation.route.path in surface.OPEN_PATHS
     assert (described(operation).get("security") == []) is is_open
     assert document()["security"] == [{"ApiKey": []}]
@@ -115,14 +115,14 @@ def test_exactly_the_open_paths_need_no_key(operation: Operation) -> None:
 
 
 def resolved(schema: dict[str, Any]) -> jsonschema_rs.Draft202012Validator:
-    """Return a validator of a schema of the document."""
+    """Return a validator for a schema of the document."""
     components = {"components": {"schemas": document()["components"]["schemas"]}}
     return jsonschema_rs.Draft202012Validator({**schema, **components})
 
 
 @pytest.mark.parametrize("operation", DESCRIBED, ids=OPERATION_NAMES)
 def test_every_example_of_a_success_fits_its_schema(operation: Operation) -> None:
-    """Examples are made by the code that answers."""
+    """The code that makes real replies also makes the examples."""
     for status, answer in described(operation)["responses"].items():
         media = answer.get("content", {}).get("application/json", {})
         if int(status) < 400 and "example" in media:
@@ -131,7 +131,7 @@ def test_every_example_of_a_success_fits_its_schema(operation: Operation) -> Non
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_every_example_of_an_error_fits_its_schema(shape: str) -> None:
-    """In each of the three shapes."""
+    """Each of the three shapes has an example for every error code."""
     examples = document()["components"]["examples"]
     mine = {name: example["value"] for name, example in examples.items() if name.startswith(f"{shape}.")}
     assert len(mine) == len(error_types())
@@ -140,7 +140,7 @@ def test_every_example_of_an_error_fits_its_schema(shape: str) -> None:
 
 
 def test_requests_have_examples_that_the_routes_take() -> None:
-    """The seed's own request, in each of the three shapes."""
+    """Our example serves our own route and Stability's; OpenAI's shape has its own."""
     schemas = document()["components"]["schemas"]
     ours = schemas["TextToImageRequest"]["examples"][0]
     for path, example in (
@@ -153,7 +153,7 @@ def test_requests_have_examples_that_the_routes_take() -> None:
 
 
 def test_stabilitys_request_is_ours_without_our_own_members() -> None:
-    """And OpenAI's sizes are listed in the schema."""
+    """Stability's schema lacks our own fields; OpenAI's schema lists the sizes that the code knows."""
     schemas = document()["components"]["schemas"]
     ours, theirs_ = (
         set(schemas[name]["properties"]) for name in ("TextToImageRequest", "StabilityTextToImageRequest")

@@ -1,4 +1,4 @@
-"""Who may know whom: a module imports its own layer and those below it, and importing it does nothing."""
+"""Each room imports only the rooms that it may, and importing a module does nothing."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FLOORS = (
     ("wiring",),
     ("api_handler", "worker_handler"),
 )
-"""The rooms of `lambda/imagegen`, lowest floor first: a room is a folder, or a module of its own."""
+"""The rooms of `lambda/imagegen`, lowest floor first. A room is a folder, or a module of its own."""
 
 HANDLERS = FLOORS[-1]
 
@@ -46,7 +46,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 """Which other rooms each room may import."""
 
 MODULE_RULES = (
-    # a module, and which imports it must not have: our own modules, or packages of others
+    # a pattern of modules, and a pattern of what they must not import: modules of ours, or packages of others
     ("contracts.generation_request", r"pydantic|.*\.schema"),
     (r"contracts\.\w+\.parameters", r"pydantic|.*\.schema"),
     (r"models(\.\w+)?", r"contracts\.(?!\w+\.parameters$).*"),
@@ -59,11 +59,11 @@ MODULE_RULES = (
     ("(?!adapters|http.app|http.reply|worker|api_handler).*", "aws_lambda_powertools"),
     ("(?!api_handler|worker_handler).*", "os"),
 )
-"""What a module must not import, beyond the rules of its room; time, chance and sockets are the adapters'."""
+"""Imports that a module must not have, whatever its room may. Only adapters use time, chance and sockets."""
 
 
 def name_of(path: Path) -> str:
-    """Return a module's name, without the package's."""
+    """Return the name of a module without the package's name."""
     parts = path.relative_to(ROOT / "imagegen").with_suffix("").parts
     return ".".join(parts).removesuffix("__init__").rstrip(".") or "imagegen"
 
@@ -74,13 +74,16 @@ INSIDE = [name for name in MODULES if name != "imagegen"]
 
 @cache
 def tree_of(module: str) -> ast.Module:
-    """Return a module's syntax."""
+    """Return the syntax tree of a module."""
     return ast.parse(MODULES[module].read_text(encoding="utf-8"))
 
 
 @cache
 def imports_of(module: str) -> tuple[frozenset[str], frozenset[str]]:
-    """Return our modules (without the package's name) and the others' packages that a module imports, for types too."""
+    """Return the modules of ours and the packages of others that a module imports.
+
+    Names of ours come without `imagegen`. Imports that only types need count as well.
+    """
     ours, others = set(), set()
     for node in ast.walk(tree_of(module)):
         if isinstance(node, ast.Import):
@@ -104,7 +107,7 @@ def room_of(module: str) -> str:
 
 
 def arrows() -> set[tuple[str, str]]:
-    """Return which room imports which other one."""
+    """Return each pair of a room and another room that it imports."""
     return {
         (room_of(module), room_of(name))
         for module in INSIDE
@@ -114,13 +117,13 @@ def arrows() -> set[tuple[str, str]]:
 
 
 def test_every_room_has_its_floor() -> None:
-    """A new one is given its place here, and what it may import."""
+    """Whoever adds a room gives it a floor here, and says what it may import."""
     assert {room_of(module) for module in INSIDE} == {room for floor in FLOORS for room in floor}
     assert set(MAY_IMPORT) == {room for floor in FLOORS for room in floor}
 
 
 def test_the_rules_never_run_back_up() -> None:
-    """A room may import rooms of lower floors only, so there is no circle."""
+    """A room may import only rooms of lower floors, so there is no cycle."""
     floor_of = {room: number for number, floor in enumerate(FLOORS) for room in floor}
     assert [
         (room, other)
@@ -131,18 +134,18 @@ def test_the_rules_never_run_back_up() -> None:
 
 
 def test_a_room_imports_what_it_may() -> None:
-    """Each arrow between two rooms is one that the rules name."""
+    """The rules allow each import between two rooms."""
     assert {(room, other) for room, other in arrows() if other not in MAY_IMPORT[room]} == set()
 
 
 def test_the_house_has_these_numbers() -> None:
-    """Rooms, floors and arrows: a change that adds to them says so here."""
+    """Whoever adds a room, a floor or an import between rooms changes these numbers."""
     assert (len(MAY_IMPORT), len(FLOORS), len(arrows())) == (11, 7, 31)
 
 
 @pytest.mark.parametrize(("modules", "forbidden"), MODULE_RULES)
 def test_a_module_imports_what_it_may(modules: str, forbidden: str) -> None:
-    """The finer rules, module by module."""
+    """Some modules have stricter rules than their room."""
     found = {
         (module, name)
         for module in INSIDE
@@ -156,27 +159,27 @@ def test_a_module_imports_what_it_may(modules: str, forbidden: str) -> None:
 
 @pytest.mark.parametrize("module", [name for name in INSIDE if name not in HANDLERS])
 def test_only_the_handlers_touch_the_environment(module: str) -> None:
-    """They pass it on to the settings, which are given it as a mapping."""
+    """The handlers pass the environment to the settings as a mapping."""
     names = {node.attr for node in ast.walk(tree_of(module)) if isinstance(node, ast.Attribute)}
     assert not names & {"environ", "environb", "getenv"}
 
 
 @pytest.mark.parametrize("module", INSIDE)
 def test_nothing_in_the_functions_imports_what_describes_or_deploys_them(module: str) -> None:
-    """The zip holds `lambda/` alone."""
+    """The deployed zip has only the folder `lambda/`."""
     assert not imports_of(module)[1] & {"apidoc", "local", "stacks", "tests", "tools"}
 
 
 @pytest.mark.parametrize("module", [name for name in INSIDE if room_of(name) != "http"])
 def test_only_http_makes_headers(module: str) -> None:
-    """An error carries facts, such as `retry_after`; what they are called in HTTP is said in one room."""
+    """An error carries facts such as `retry_after`; only `http` knows the headers for them."""
     texts = {node.value for node in ast.walk(tree_of(module)) if isinstance(node, ast.Constant)}
     assert texts & {*surface.EXPOSED_HEADERS, *surface.UNEXPOSED_HEADERS} == set()
 
 
 @pytest.mark.parametrize("module", INSIDE)
 def test_no_exception_is_edited_in_flight(module: str) -> None:
-    """What is known later is told by another error, raised from the first."""
+    """Code that learns more about an error raises a new one from the first."""
     caught = {
         node.name
         for node in ast.walk(tree_of(module))
@@ -193,7 +196,7 @@ def test_no_exception_is_edited_in_flight(module: str) -> None:
 
 
 def run(program: str, environment: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    """Run a program over the package in a process with this environment and no other."""
+    """Run a program in a process that can import the package and has exactly this environment."""
     return subprocess.run(  # noqa: S603 - it runs what is written here
         [
             sys.executable,
@@ -212,7 +215,7 @@ def run(program: str, environment: Mapping[str, str] | None = None) -> subproces
 
 
 def test_importing_a_module_does_nothing() -> None:
-    """No variable is needed for it, no client is made, no connection opened, nothing printed."""
+    """An import needs no variable, makes no client, opens no connection and prints nothing."""
     names = [f"imagegen.{name}" for name in MODULES if name not in {*HANDLERS, "imagegen"}]
     done = run(
         "def audit(event, arguments):\n"
@@ -229,7 +232,7 @@ def test_importing_a_module_does_nothing() -> None:
 
 
 def test_the_worker_starts_without_the_http_layer() -> None:
-    """Neither pydantic nor `http/` is loaded for it: together they are most of what the api function imports."""
+    """The worker loads neither pydantic nor `http/`, which make up most of the api function's imports."""
     done = run(
         "import imagegen.worker_handler\n"
         "print(sorted(name for name in sys.modules if name.startswith(('pydantic', 'imagegen.http'))))",
@@ -240,7 +243,7 @@ def test_the_worker_starts_without_the_http_layer() -> None:
 
 @pytest.mark.parametrize("handler", HANDLERS)
 def test_a_handler_that_is_not_configured_says_so_when_it_is_imported(handler: str) -> None:
-    """And names everything that is missing, so that one deployment repairs it."""
+    """The error names every missing variable, so that one deployment repairs all of them."""
     done = run(f"import imagegen.{handler}")
     assert done.returncode == 1
     assert "misconfigured: The environment cannot be used: BUCKET_NAME is missing; " in done.stderr

@@ -1,7 +1,8 @@
-"""A second task, a second family of models and a third foreign shape fit in: new files, and a row in each table.
+"""A second task, another family of models and a third foreign shape need only new files and rows in tables.
 
-The package is copied, the files of `tests/data/second_task/` go into the copy, and the tables that CONTRIBUTING.md
-names get their rows. A process of its own then takes requests through all of it, over the in-memory ports.
+The package is copied, the files of `tests/data/second_task/` go into the copy, and the tables that
+CONTRIBUTING.md names get their rows. A separate process then sends requests through all of it, over the
+in-memory ports.
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ ROWS: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
         ("SHAPES: Final[Mapping[str, Callable[..., Shape]]] = {\n", '    "paint": paint.Paint,\n'),
     ),
 }
-"""The rows that a second task adds to files that exist, each behind the line that it follows."""
+"""Rows that a second task adds to existing files: pairs of an existing line and the row that follows it."""
 
 
 def second_task(folder: Path) -> Path:
@@ -81,7 +82,7 @@ def second_task(folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def journey(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """Return what came of the requests that `journey.py.txt` sends."""
+    """Return the results of the requests that `journey.py.txt` sends."""
     path = os.pathsep.join([str(second_task(tmp_path_factory.mktemp("lambda"))), str(ROOT)])
     done = subprocess.run(  # noqa: S603 - it runs what is written here
         [sys.executable, "-c", (FILES / "journey.py.txt").read_text(encoding="utf-8")],
@@ -97,27 +98,27 @@ def journey(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 
 def test_a_second_task_changes_no_other_file() -> None:
-    """Neither `generations/` nor `adapters/`; a dialect and a shape are files of their own."""
+    """`generations/` and `adapters/` stay unchanged; a dialect and a shape are new files."""
     assert {name.split("/")[0] for name in ROWS} == {"contracts", "models", "http"}
     assert sum(len(rows) for rows in ROWS.values()) == 8
 
 
 def test_a_request_of_the_second_task_is_made_in_its_models_words(journey: dict[str, Any]) -> None:
-    """Once, with a seed of the service's."""
+    """The model is called once, with a seed that the service chose."""
     assert journey["made"] == [200, "example.swatches-v1:0", "succeeded"]
     assert set(journey["sent"]) == {"hue", "seed"}
     assert journey["sent"]["hue"] == "red"
 
 
 def test_a_key_stands_for_one_request_of_the_second_task(journey: dict[str, Any]) -> None:
-    """The fingerprint is of its own parameters."""
+    """The fingerprint depends on the second task's own parameters."""
     assert journey["again"] == [200, "true"]
     assert journey["other"] == [422, "idempotency_conflict"]
     assert journey["paid"] == 3
 
 
 def test_the_second_task_is_refused_in_words_of_its_own_fields(journey: dict[str, Any]) -> None:
-    """Names, choices and bounds are read from its schema."""
+    """The error's words come from the names, choices and bounds of its schema."""
     assert journey["unknown"] == [{"field": "sed", "message": "is not a parameter (did you mean seed?)"}]
     assert journey["wrong"] == ["must be one of red, green, blue", "must be an integer from 0 to 99"]
     assert journey["large"] == [413, "payload_too_large"]
@@ -130,22 +131,22 @@ def test_a_job_of_the_second_task_is_made_from_its_record(journey: dict[str, Any
 
 
 def test_a_foreign_shape_reaches_the_second_task(journey: dict[str, Any]) -> None:
-    """It replies and refuses in words of its own."""
+    """The third foreign shape has its own replies and problems."""
     assert journey["painted"] == [200, True]
     assert journey["refused"] == [400, "invalid_parameter"]
 
 
 def test_a_model_that_cannot_do_a_task_is_not_asked(journey: dict[str, Any]) -> None:
-    """Nothing is paid for it."""
+    """The request is refused before a call is paid."""
     assert journey["text"] == [400, "unsupported_parameter"]
 
 
 def test_a_model_of_the_second_task_is_listed(journey: dict[str, Any]) -> None:
-    """No parameter of the first contract has an effect on it."""
+    """The model honours no parameter of the first contract."""
     assert journey["models"] == [[]]
     assert journey["engines"] == 200
 
 
 def test_a_deleted_generation_keeps_its_kind(journey: dict[str, Any]) -> None:
-    """So its image is found, whatever format that has."""
+    """The tombstone keeps the kind, so that the image is found, whatever its format."""
     assert journey["deleted"] == [204, "deleted", "swatch"]

@@ -13,7 +13,7 @@ DOCUMENT = (Path(__file__).parents[2] / "docs" / "local.md").read_text(encoding=
 
 @pytest.mark.parametrize("action", ACTIONS)
 def test_an_action_is_documented_with_its_options(action: str) -> None:
-    """An operator who reads the page can write the rule."""
+    """A reader of the page can write a rule with this action."""
     assert f"`{action}`" in DOCUMENT
     assert f'"{action}"' in DOCUMENT
     for option in ACTIONS[action]:
@@ -24,5 +24,5 @@ def test_an_action_is_documented_with_its_options(action: str) -> None:
     "route", ["/_control/rules", "/_control/calls", "/_control/reset", "/_control/health"]
 )
 def test_a_control_route_is_documented(route: str) -> None:
-    """Each is named as it is requested."""
+    """The page has the route's path."""
     assert route in DOCUMENT

@@ -16,13 +16,13 @@ DIALECTS = {"sdxl": Sdxl, "stable_image": StableImage}
 
 
 def test_the_stand_in_answers_for_every_registered_model_and_no_other() -> None:
-    """A model that is added in one place only cannot be tried on this machine, or not by the service."""
+    """A model that only one of the two lists could not be tried on this machine."""
     assert set(CALLABLE) == set(REGISTRY)
 
 
 @pytest.mark.parametrize("id_", sorted(CALLABLE.keys() & REGISTRY.keys()))
 def test_both_say_the_same_of_a_model(id_: str) -> None:
-    """It speaks one dialect, and it is retired in both or in neither."""
+    """The dialect is the same, and so is whether the model has ended."""
     registered, known = REGISTRY[id_], CALLABLE[id_]
 
     assert isinstance(known.dialect, DIALECTS[registered.dialect.name])

@@ -1,4 +1,4 @@
-"""What clients see from outside stands in `http/surface.py` alone, and everything that repeats it agrees with it."""
+"""`http/surface.py` alone defines what clients see of the API; whatever repeats it agrees with it."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ API_PAGE = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
 ORIGIN = "https://app.example"
 IDEMPOTENT = {"Idempotency-Key": "0123456789abcdef"}
 ELSEWHERE = ("forbidden", "rate_limited", "not_found")
-"""The gateway's own codes, whose scenarios have the model answer and so record them, which no model does; and the code
-of a path that is not a route's."""
+"""Codes that `failures` leaves out. Only the gateway sends the first two. Their scenarios let the model raise
+them, so that they are recorded, which never happens for real. The last belongs to unknown paths."""
 STABILITY = "/generation/stable-diffusion-xl-1024-v1-0/text-to-image"
 
 
 def texts(path: Path) -> Iterator[str]:
-    """Return every piece of text in a module, docstrings too."""
+    """Return every string in a module, including docstrings."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             yield node.value
@@ -39,7 +39,7 @@ def texts(path: Path) -> Iterator[str]:
 
 @pytest.mark.parametrize("folder", ["lambda/imagegen", "stacks", "apidoc", "local"])
 def test_the_base_path_is_written_once(folder: str) -> None:
-    """Another version of the API is one change."""
+    """A new version of the API changes one line."""
     elsewhere = [
         (str(path.relative_to(ROOT)), text)
         for path in (ROOT / folder).rglob("*.py")
@@ -50,12 +50,12 @@ def test_the_base_path_is_written_once(folder: str) -> None:
 
 
 def test_the_local_gateway_maps_the_stage() -> None:
-    """Under its own name, so that both base URLs end alike."""
+    """The local gateway maps the stage under its own name, so both base URLs end alike."""
     assert gateway.BASE_PATH == surface.STAGE_NAME
 
 
 def test_the_resolver_has_the_routes_of_the_table() -> None:
-    """And no other."""
+    """The resolver has no other routes."""
     resolver = create_app(world().services)
     rules = [*resolver._static_routes, *resolver._dynamic_routes]
     assert sorted((rule.method, rule.path) for rule in rules) == sorted(
@@ -64,22 +64,22 @@ def test_the_resolver_has_the_routes_of_the_table() -> None:
 
 
 def test_names_and_places_are_told_apart() -> None:
-    """A name, and a method of a path, is one route's."""
+    """No two routes share a name, or a method and a path."""
     assert len({route.name for route in surface.ROUTES}) == len(surface.ROUTES)
     assert len({(route.method, route.path) for route in surface.ROUTES}) == len(surface.ROUTES)
 
 
-# -- headers: every one on a real answer is documented, and a page is told whether it may read it ------------------
+# -- headers: each one of a real reply is documented, and either exposed to pages or listed as hidden ----------
 
 
 def ask(service: World, method: str, path: str, body: Any = None, **more: Any) -> Answer:
-    """Send one request from a page."""
+    """Send one request as a web page does."""
     headers = {"Origin": ORIGIN, **more.pop("headers", {})}
     return send(create_app(service.services), event(method, path, body, headers=headers, **more))
 
 
 def successes() -> Iterator[tuple[str, str, Answer]]:
-    """Ask every route for every kind of success, and yield method, path and answer."""
+    """Bring about every kind of success of every route, and yield method, path and reply."""
     service = world(cors_origins=[ORIGIN])
     requests: list[tuple[str, str, Any, dict[str, str]]] = [
         ("POST", "/text-to-image", TEA, IDEMPOTENT),
@@ -100,7 +100,7 @@ def successes() -> Iterator[tuple[str, str, Answer]]:
 
 
 def failures() -> Iterator[tuple[str, str, Answer]]:
-    """Drive every error code through every route that makes images, then those that have none of a route."""
+    """Bring about every error code on each route that makes images, then the errors outside such routes."""
     for path, code in CASES:
         if code not in ELSEWHERE:
             method = "PUT" if code == "method_not_allowed" else "POST"
@@ -114,7 +114,7 @@ def failures() -> Iterator[tuple[str, str, Answer]]:
 
 
 def replayed_failures() -> Iterator[tuple[str, str, Answer]]:
-    """Repeat what was recorded as a failure."""
+    """Bring about recorded failures, and repeat their requests."""
     for path, body in (("/text-to-image", TEA), ("/images/generations", {"prompt": "tea"}), (STABILITY, TEA)):
         service = world(answers=[b"{}"])
         for _ in range(2):
@@ -122,7 +122,7 @@ def replayed_failures() -> Iterator[tuple[str, str, Answer]]:
 
 
 def described(method: str, path: str, status: int) -> set[str] | None:
-    """Return the headers that the document gives an answer; None for a path without operations."""
+    """Return the headers that the document gives for a reply, or None for a path without operations."""
     for pattern, operations in document()["paths"].items():
         if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", pattern), path):
             operation = operations.get(method.lower()) or next(iter(operations.values()))
@@ -134,12 +134,12 @@ ANSWERS = [*successes(), *failures(), *replayed_failures()]
 
 
 def own(answer: Answer) -> set[str]:
-    """Return the names of an answer's headers, without those that HTTP itself explains."""
+    """Return the names of a reply's headers, without those that HTTP itself explains."""
     return set(answer.headers) - {name.lower() for name in surface.STANDARD_HEADERS}
 
 
 def test_every_route_and_every_status_was_driven() -> None:
-    """Or a header could hide on an answer that no test looks at."""
+    """Otherwise a header could hide on a reply that no test looks at."""
     driven = {(method, answer.status) for method, _, answer in ANSWERS}
     assert {status for _, status in driven} >= {
         200,
@@ -166,7 +166,7 @@ def test_every_route_and_every_status_was_driven() -> None:
 
 
 def test_every_header_of_an_answer_is_in_the_document() -> None:
-    """Of that operation, under that status."""
+    """The document lists the header for that operation and that status."""
     missing = set()
     for method, path, answer in ANSWERS:
         headers = described(method, path, answer.status)
@@ -177,19 +177,19 @@ def test_every_header_of_an_answer_is_in_the_document() -> None:
 
 
 def test_every_header_of_an_answer_is_on_the_page_of_the_api() -> None:
-    """In the table of the headers of answers."""
+    """The page's table of reply headers has each of them."""
     table = API_PAGE.partition("### Headers of replies\n")[2].partition("\n##")[0].lower()
     assert {name for _, _, answer in ANSWERS for name in own(answer) if f"| `{name}` |" not in table} == set()
 
 
 def test_a_page_may_read_every_header_but_those_that_are_not_for_it() -> None:
-    """Each is exposed, or named as one that is not."""
+    """Each header is either exposed to web pages, or listed as one that is not."""
     sorted_out = {name.lower() for name in (*surface.EXPOSED_HEADERS, *surface.UNEXPOSED_HEADERS)}
     assert {name for _, _, answer in ANSWERS for name in own(answer)} == sorted_out
 
 
 def test_what_is_on_every_answer_is_on_every_answer() -> None:
-    """Of a success, a refusal and a defect."""
+    """Successes, refusals and defects all have these headers."""
     for method, path, answer in ANSWERS:
         absent = {name for name in surface.HEADERS_ON_EVERY_REPLY if name.lower() not in answer.headers}
         assert (method, path, answer.status, absent) == (method, path, answer.status, set())
