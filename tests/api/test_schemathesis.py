@@ -45,6 +45,16 @@ def app() -> APIGatewayRestResolver:
     return fresh
 
 
+@schemathesis.hook
+def before_load_schema(
+    context: schemathesis.HookContext,  # noqa: ARG001 - the hook's shape
+    raw_schema: dict[str, Any],
+) -> None:
+    """Leave the pattern of `webhook_url` alone: to find the longest text of it, or one that is no URI, takes 10 s."""
+    url = raw_schema["components"]["schemas"]["TextToImageRequest"]["properties"]["webhook_url"]
+    del url["maxLength"], url["format"]
+
+
 config = schemathesis.Config.from_dict({"auth": {"openapi": {"ApiKey": {"api_key": KEY}}}})
 schema = schemathesis.openapi.from_wsgi(surface.path_of("showOpenApi"), app=wsgi(app), config=config)
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from imagegen.errors import InvalidJson, PayloadTooLarge
 from imagegen.http import strict_json
+from tests.support import bodies
 from tests.support.hostile import AT_ONCE
-from tests.support.strategies import raw_bodies
 
 
 def test_returns_the_members_of_an_object() -> None:
@@ -144,7 +144,7 @@ def test_hostile_bodies_are_answered_at_once(body: bytes) -> None:
     assert time.process_time() - started < AT_ONCE
 
 
-@given(raw_bodies)
+@given(bodies.strategy(bodies.raw_body))
 def test_no_bytes_raise_anything_but_our_own_errors(body: bytes) -> None:
     """Any bytes are an object or one of two errors, whose sentence never quotes them."""
     detail = ""

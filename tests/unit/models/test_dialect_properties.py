@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields
-from typing import Any
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
+from random import Random
+from typing import Any, TypeVar
 
 import pytest
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
 
 from imagegen.contracts.text_to_image import parameters
 from imagegen.contracts.text_to_image.parameters import Prompt, TextToImage
@@ -16,10 +17,11 @@ from imagegen.errors import BadModelResponse, ContentFiltered, UnsupportedParame
 from imagegen.models.dialect import Artifact, Translation
 from imagegen.models.registry import MODELS, Model
 from local.bedrock.catalogue import MODELS as STAND_IN_MODELS
+from tests.support import bodies
 
 pytestmark = pytest.mark.slow
 
-EXAMPLES = settings(max_examples=100, deadline=None)
+Made = TypeVar("Made")
 ONE_OF_EACH_DIALECT = {id(model.dialect): model for model in MODELS}.values()
 every_dialect = pytest.mark.parametrize(
     "model", [pytest.param(model, id=model.id) for model in ONE_OF_EACH_DIALECT]
@@ -40,104 +42,111 @@ SDXL_MEMBERS = {
     "extras",
 }
 
-texts = st.one_of(
-    st.text(max_size=60),
-    st.text(alphabet="ab():.,0123456789 \n", max_size=60),
-    st.text(alphabet="x", min_size=1990, max_size=parameters.MAX_PROMPT_LENGTH),
-)
-weights = st.one_of(
-    st.sampled_from([1.0, 0.0, -0.0, -1.0, 0.5, 1.5, 1e308, -1e308, 5e-324]),
-    st.floats(allow_nan=False, allow_infinity=False),
-)
-prompts = st.builds(Prompt, text=texts, weight=weights)
-json_values: st.SearchStrategy[Any] = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
-    max_leaves=12,
-)
+TASKS = 500
+"""How many tasks, and answers of each kind, are made by chance."""
+WEIGHTS = (1.0, 0.0, -0.0, -1.0, 0.5, 1.5, 1e308, -1e308, 5e-324)
 
 
-@st.composite
-def requests(draw: st.DrawFn) -> TextToImage:
-    """Generate any task that the contract allows."""
-    width, height = draw(st.sampled_from(parameters.SIZES))
+def prompt_text(random: Random) -> str:
+    """Return a text of any characters, one in the signs of a weighted prompt, or one of about the longest allowed."""
+    kind = random.randrange(3)
+    if kind == 0:
+        return bodies.text(random, longest=60)
+    if kind == 1:
+        return "".join(random.choices("ab():.,0123456789 \n", k=random.randint(0, 60)))
+    return "x" * random.randint(1990, parameters.MAX_PROMPT_LENGTH)
+
+
+def any_task(random: Random) -> TextToImage:
+    """Return any task that the contract allows."""
+    width, height = random.choice(parameters.SIZES)
+    prompts = (
+        Prompt(text=prompt_text(random), weight=random.choice((*WEIGHTS, float(bodies.number(random)))))
+        for _ in range(random.randint(1, parameters.MAX_PROMPTS))
+    )
     return TextToImage(
-        text_prompts=tuple(draw(st.lists(prompts, min_size=1, max_size=parameters.MAX_PROMPTS))),
+        text_prompts=tuple(prompts),
         width=width,
         height=height,
-        cfg_scale=draw(st.floats(parameters.MIN_CFG_SCALE, parameters.MAX_CFG_SCALE)),
-        clip_guidance_preset=draw(st.sampled_from(parameters.CLIP_GUIDANCE_PRESETS)),
-        sampler=draw(st.none() | st.sampled_from(parameters.SAMPLERS)),
-        seed=draw(st.integers(parameters.MIN_SEED, parameters.MAX_SEED)),
-        steps=draw(st.integers(parameters.MIN_STEPS, parameters.MAX_STEPS)),
-        style_preset=draw(st.none() | st.sampled_from(parameters.STYLE_PRESETS)),
-        extras=draw(st.dictionaries(st.text(), json_values, max_size=3)),
+        cfg_scale=random.uniform(parameters.MIN_CFG_SCALE, parameters.MAX_CFG_SCALE),
+        clip_guidance_preset=random.choice(parameters.CLIP_GUIDANCE_PRESETS),
+        sampler=random.choice((None, *parameters.SAMPLERS)),
+        seed=random.choice((parameters.MIN_SEED, parameters.MAX_SEED, random.randint(1, 2**32 - 1))),
+        steps=random.randint(parameters.MIN_STEPS, parameters.MAX_STEPS),
+        style_preset=random.choice((None, *parameters.STYLE_PRESETS)),
+        extras={
+            bodies.text(random): bodies.json_value(random, names=bodies.HARD)
+            for _ in range(random.randint(0, 3))
+        },
     )
 
 
-def _translated(model: Model, request: TextToImage) -> Translation | None:
+@cache
+def made(make: Callable[[Random], Made]) -> tuple[Made, ...]:
+    """Return what a function makes by chance, the same in every run."""
+    return tuple(make(Random(f"{make.__name__} {number}")) for number in range(TASKS))  # noqa: S311 - no secrets
+
+
+def _translated(model: Model, task: TextToImage) -> Translation | None:
     """Return the translation, or None if all prompts together are too long for the model."""
     try:
-        return model.dialect.translators[TextToImage.kind].translate(request)
+        return model.dialect.translators[TextToImage.kind].translate(task)
     except UnsupportedParameter:
-        assert sum(len(prompt.text) for prompt in request.text_prompts) > 9_000
+        assert sum(len(prompt.text) for prompt in task.text_prompts) > 9_000
         return None
 
 
 @every_dialect
-@EXAMPLES
-@given(request=requests())
-def test_every_valid_request_becomes_a_body_that_the_strict_model_accepts(
-    model: Model, request: TextToImage
-) -> None:
+def test_every_valid_task_becomes_a_body_that_the_strict_model_accepts(model: Model) -> None:
     """The stand-in refuses what the real model refuses, and it accepts the body."""
     stand_in = STAND_IN_MODELS[model.id].dialect
     assert stand_in is not None
-    translation = _translated(model, request)
-    if translation is not None:
+    members = SDXL_MEMBERS if model.dialect.name == "sdxl" else STABLE_IMAGE_MEMBERS
+    translations = [found for task in made(any_task) if (found := _translated(model, task))]
+    assert len(translations) > TASKS / 2
+    for translation in translations:
         stand_in.read(json.loads(json.dumps(translation.body, allow_nan=False)))
-        assert set(translation.body) <= (
-            SDXL_MEMBERS if model.dialect.name == "sdxl" else STABLE_IMAGE_MEMBERS
-        )
+        assert set(translation.body) <= members
 
 
 @every_dialect
-@EXAMPLES
-@given(request=requests())
-def test_what_is_named_is_what_the_registry_announces(model: Model, request: TextToImage) -> None:
+def test_what_is_named_is_what_the_registry_announces(model: Model) -> None:
     """An ignored parameter is not honoured, or is an unusable seed; no parameter is in both lists."""
-    translation = _translated(model, request)
-    if translation is not None:
-        assert set(translation.ignored) - {"seed"} <= set(parameters.PARAMETERS) - set(
-            model.dialect.translators[TextToImage.kind].honours
-        )
-        assert set(translation.approximated) <= set(model.dialect.translators[TextToImage.kind].approximates)
-        assert not set(translation.ignored) & set(translation.approximated)
+    translator = model.dialect.translators[TextToImage.kind]
+    for task in made(any_task):
+        translation = _translated(model, task)
+        if translation is not None:
+            not_honoured = set(parameters.PARAMETERS) - set(translator.honours)
+            assert set(translation.ignored) - {"seed"} <= not_honoured, task
+            assert set(translation.approximated) <= set(translator.approximates), task
+            assert not set(translation.ignored) & set(translation.approximated), task
 
 
 @every_dialect
-@EXAMPLES
-@given(request=requests())
-def test_a_parameter_left_at_its_default_is_never_named(model: Model, request: TextToImage) -> None:
+def test_a_parameter_left_at_its_default_is_never_named(model: Model) -> None:
     """`ignored` and `approximated` name only parameters whose value differs from the default."""
     default = TextToImage(text_prompts=())
-    at_default = {
-        member.name
-        for member in fields(request)
-        if getattr(request, member.name) == getattr(default, member.name)
-    }
-    translation = _translated(model, request)
-    if translation is not None:
-        assert not at_default & {*translation.ignored, *translation.approximated}
+    for task in made(task_near_the_defaults):
+        translation = _translated(model, task)
+        if translation is not None:
+            named = {*translation.ignored, *translation.approximated}
+            assert not [name for name in named if getattr(task, name) == getattr(default, name)], task
+
+
+def task_near_the_defaults(random: Random) -> TextToImage:
+    """Return a task with about half of its parameters at their defaults."""
+    task, default = any_task(random), TextToImage(text_prompts=())
+    groups = (("width", "height"), ("cfg_scale",), ("clip_guidance_preset",), ("sampler",), ("steps",))
+    left = [group for group in (*groups, ("style_preset",), ("extras",)) if random.random() < 0.5]
+    return replace(task, **{name: getattr(default, name) for group in left for name in group})
 
 
 @every_dialect
-@EXAMPLES
-@given(request=requests())
-def test_translating_is_repeatable_and_survives_the_record(model: Model, request: TextToImage) -> None:
+def test_translating_is_repeatable_and_survives_the_record(model: Model) -> None:
     """A task that was stored in a record and read again has the same translation."""
-    recorded = TextToImage.from_parameters(json.loads(json.dumps(request.parameters())))
-    assert _translated(model, recorded) == _translated(model, request)
+    for task in made(any_task):
+        recorded = TextToImage.from_parameters(json.loads(json.dumps(task.parameters())))
+        assert _translated(model, recorded) == _translated(model, task)
 
 
 def _read(model: Model, answer: bytes) -> tuple[Artifact, ...]:
@@ -148,60 +157,87 @@ def _read(model: Model, answer: bytes) -> tuple[Artifact, ...]:
         return ()
 
 
+BAD_ANSWERS = (
+    b"",
+    b"null",
+    b"\xff\xfe",
+    b"[" * 200_000,
+    b'{"a":' * 200_000,
+    b"9" * 10_000,
+    b'{"artifacts": ' + b"9" * 10_000 + b"}",
+)
+
+
 @every_dialect
-@EXAMPLES
-@given(answer=st.binary(max_size=200))
-@example(answer=b"")
-@example(answer=b"null")
-@example(answer=b"\xff\xfe")
-@example(answer=b"[" * 200_000)
-@example(answer=b'{"a":' * 200_000)
-@example(answer=b"9" * 10_000)
-@example(answer=b'{"artifacts": ' + b"9" * 10_000 + b"}")
-def test_any_bytes_are_refused_as_a_bad_answer(model: Model, answer: bytes) -> None:
+def test_any_bytes_are_refused_as_a_bad_answer(model: Model) -> None:
     """Bytes that do not make an answer, however deep or long, raise no undocumented exception."""
-    assert _read(model, answer) == ()
+    for answer in (*BAD_ANSWERS, *made(bodies.any_bytes)):
+        assert _read(model, answer) == (), answer[:300]
 
 
-reasons = st.sampled_from(["SUCCESS", "ERROR", "CONTENT_FILTERED", "success", None]) | json_values
-sdxl_artifacts = st.fixed_dictionaries(
-    {},
-    optional={
-        "seed": st.integers() | json_values,
-        "base64": st.sampled_from(["AAAA", "AA", "AA AA", "", "\u2603"]) | json_values,
-        "finishReason": reasons,
-        "finishedReason": reasons,
-    },
-)
-sdxl_answers = st.fixed_dictionaries(
-    {},
-    optional={
-        "result": st.sampled_from(["success", "error"]) | json_values,
-        "name": st.sampled_from(["invalid_prompts", "other"]) | json_values,
-        "artifacts": st.lists(sdxl_artifacts | json_values, max_size=3) | json_values,
-    },
-)
-stable_image_answers = st.fixed_dictionaries(
-    {},
-    optional={
-        "seeds": st.lists(st.integers() | json_values, max_size=3) | json_values,
-        "finish_reasons": st.lists(
-            st.sampled_from(["Filter reason: prompt", "Filter reason: new", "Inference error", None])
-            | json_values,
-            max_size=3,
+def either(random: Random, *values: object) -> Any:
+    """Return one of the values, or any value of JSON."""
+    return random.choice(values) if random.random() < 0.7 else bodies.json_value(random)
+
+
+def several(random: Random, *values: object) -> Any:
+    """Return a list of up to three such values, or any value of JSON."""
+    return either(random, [either(random, *values) for _ in range(random.randint(0, 3))])
+
+
+def some_of(random: Random, members: dict[str, Any]) -> dict[str, Any]:
+    """Return the members, each in four of five cases."""
+    return {name: value for name, value in members.items() if random.random() < 0.8}
+
+
+def sdxl_answer(random: Random) -> dict[str, Any]:
+    """Return an answer in the words of SDXL."""
+    reasons = (*["SUCCESS"] * 4, "ERROR", "CONTENT_FILTERED", "success", None)
+    artifacts = [
+        some_of(
+            random,
+            {
+                "seed": either(random, 0, 7, -1, 2**32, random.randint(1, 2**32 - 1)),
+                "base64": either(random, "AAAA", "AA", "AA AA", "", "\u2603"),
+                "finishReason": either(random, *reasons),
+                "finishedReason": either(random, *reasons),
+            },
         )
-        | json_values,
-        "images": st.lists(st.sampled_from(["AAAA", "AA", ""]) | json_values, max_size=3) | json_values,
-    },
-)
+        for _ in range(random.randint(0, 3))
+    ]
+    return some_of(
+        random,
+        {
+            "result": either(random, *["success"] * 3, "error"),
+            "name": either(random, "invalid_prompts", "other"),
+            "artifacts": either(random, artifacts),
+        },
+    )
+
+
+def stable_image_answer(random: Random) -> dict[str, Any]:
+    """Return an answer in the words of Stable Image."""
+    filtered = ("Filter reason: prompt", "Filter reason: new", "Inference error")
+    return some_of(
+        random,
+        {
+            "seeds": several(random, 0, 7, -1, 2**32),
+            "finish_reasons": several(random, None, None, None, *filtered),
+            "images": several(random, "AAAA", "AAAA", "AA", ""),
+        },
+    )
 
 
 @every_dialect
-@EXAMPLES
-@given(answer=sdxl_answers | stable_image_answers | json_values)
-def test_an_answer_gives_images_with_a_usable_seed_or_one_of_two_errors(model: Model, answer: Any) -> None:
+@pytest.mark.parametrize("make", [sdxl_answer, stable_image_answer, bodies.json_value])
+def test_an_answer_gives_images_with_a_usable_seed_or_one_of_two_errors(
+    model: Model, make: Callable[[Random], Any]
+) -> None:
     """Any JSON gives images with a seed of the contract, or a documented error."""
-    for artifact in _read(model, json.dumps(answer).encode()):
+    read = [_read(model, json.dumps(answer).encode()) for answer in made(make)]
+    for artifact in (artifact for artifacts in read for artifact in artifacts):
         assert artifact.image
         assert type(artifact.seed) is int
         assert 1 <= artifact.seed <= parameters.MAX_SEED
+    if make.__name__.startswith(model.dialect.name):
+        assert any(read)

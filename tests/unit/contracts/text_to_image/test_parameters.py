@@ -10,7 +10,7 @@ import pytest
 from imagegen.contracts.text_to_image import schema
 from imagegen.contracts.text_to_image.parameters import PARAMETERS, Prompt, TextToImage
 from imagegen.errors import InvalidParameter
-from tests.support.strategies import GUIDANCE, SAMPLERS, SIZES, STYLES
+from tests.support.bodies import GUIDANCE, SAMPLERS, SIZES, STYLES
 from tests.support.tasks import text_to_image
 
 PROMPT = {"text": "Sri lanka tea plantation."}

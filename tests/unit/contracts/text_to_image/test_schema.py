@@ -15,8 +15,9 @@ from imagegen.contracts.text_to_image import schema
 from imagegen.contracts.text_to_image.parameters import TextToImage
 from imagegen.errors import FieldError, ImagegenError, InvalidParameter, UnknownParameter
 from imagegen.http.strict_json import loads
+from tests.support import bodies
+from tests.support.bodies import strategy
 from tests.support.events import CREATE, event, received
-from tests.support.strategies import json_values, near_valid_members, raw_bodies, valid_bodies, valid_members
 from tests.support.tasks import text_to_image
 
 PROMPTS = [{"text": "tea"}]
@@ -209,7 +210,7 @@ def test_extras_are_passed_on_untouched() -> None:
 
 
 @pytest.mark.slow
-@given(valid_members)
+@given(strategy(bodies.valid_members))
 def test_valid_requests_survive_being_stored(members: dict[str, Any]) -> None:
     """The contract's JSON, through text and back, is the same request."""
     image = text_to_image(schema.parse(members))
@@ -217,7 +218,7 @@ def test_valid_requests_survive_being_stored(members: dict[str, Any]) -> None:
 
 
 @pytest.mark.slow
-@given(valid_bodies)
+@given(strategy(bodies.valid_members).map(bodies.as_bytes))
 def test_valid_bodies_pass_the_whole_door(body: bytes) -> None:
     """What must be accepted is accepted as bytes too, if it is not too long."""
     members = loads(body, max_bytes=10**6)
@@ -225,7 +226,7 @@ def test_valid_bodies_pass_the_whole_door(body: bytes) -> None:
 
 
 @pytest.mark.slow
-@given(near_valid_members() | st.dictionaries(st.text(), json_values, max_size=5))
+@given(strategy(bodies.near_valid_members) | strategy(bodies.openai_members))
 def test_no_members_raise_anything_but_our_own_errors(members: dict[str, Any]) -> None:
     """Any JSON object is a request, or one of two errors with at most ten printable fields."""
     errors: tuple[FieldError, ...] = ()
@@ -240,7 +241,7 @@ def test_no_members_raise_anything_but_our_own_errors(members: dict[str, Any]) -
 
 
 @pytest.mark.slow
-@given(raw_bodies, st.sampled_from([{}, {"content-type": ["application/json"]}]))
+@given(strategy(bodies.raw_body), st.sampled_from([{}, {"content-type": ["application/json"]}]))
 def test_no_body_raises_anything_but_our_own_errors(body: bytes, headers: dict[str, list[str]]) -> None:
     """Bytes of any kind, through the whole door, are a request or an error of the caller's."""
     assert status_of(body.decode("latin-1"), headers=headers, is_base64_encoded=False) in {200, 400, 413}
