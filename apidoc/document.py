@@ -27,7 +27,7 @@ clients write errors in the shapes of those APIs. A request that names an `Idemp
 is paid at most once."""
 
 # The gateway does not know which shape a path has:
-# see docs/decisions/0010-the-gateway-answers-in-the-contracts-words.md.
+# see docs/decisions/0010-the-gateway-replies-in-the-contracts-words.md.
 _FROM_GATEWAY: Final = frozenset({401, 403, 413, 429, 500, 504})
 """Statuses that the gateway sends by itself, always as a problem."""
 _EXPANDED: Final = 5

@@ -45,7 +45,7 @@ AUTHENTICATION: Final[Mapping[ApiAuth, Authentication]] = {
         headers=("authorization", "x-amz-content-sha256", "x-amz-date", "x-amz-security-token"),
         refused="The request's AWS signature is missing, wrong or expired, or its principal may not call this API.",
         # API Gateway does not tell an unknown path from a missing signature: see
-        # docs/decisions/0010-the-gateway-answers-in-the-contracts-words.md.
+        # docs/decisions/0010-the-gateway-replies-in-the-contracts-words.md.
         unmatched=errors.Forbidden,
         unmatched_detail="There is nothing at this path, or the request carries no AWS signature.",
     ),

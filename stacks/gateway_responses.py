@@ -1,7 +1,7 @@
 """The replies of API Gateway itself, with the same body as the functions' errors.
 
 Every type sets its status code, so that `status` in the body is the status that is sent. See the API Gateway developer
-guide, "Gateway response types", and `docs/decisions/0010-the-gateway-answers-in-the-contracts-words.md`.
+guide, "Gateway response types", and `docs/decisions/0010-the-gateway-replies-in-the-contracts-words.md`.
 """
 
 from __future__ import annotations
