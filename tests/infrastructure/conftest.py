@@ -23,7 +23,7 @@ def code(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def synthesized(code: Path) -> Callable[[str, str | None], Synthesized]:
-    """Return a function that gives a stage's template, synthesizing each once."""
+    """Return a function that returns a stage's template, and synthesizes each template once."""
     made: dict[tuple[str, str | None], Synthesized] = {}
 
     def get(stage: str, overrides: str | None = None) -> Synthesized:
@@ -36,23 +36,23 @@ def synthesized(code: Path) -> Callable[[str, str | None], Synthesized]:
 
 @pytest.fixture(params=STAGES)
 def any_stage(request: pytest.FixtureRequest, synthesized: Callable[[str], Synthesized]) -> Synthesized:
-    """Return each stage of cdk.json in turn."""
+    """Return the template of each stage of cdk.json in turn."""
     return synthesized(request.param)
 
 
 @pytest.fixture
 def dev(synthesized: Callable[[str], Synthesized]) -> Synthesized:
-    """Return the stage for development."""
+    """Return the template of the stage `dev`."""
     return synthesized("dev")
 
 
 @pytest.fixture
 def prod(synthesized: Callable[[str], Synthesized]) -> Synthesized:
-    """Return the stage for production."""
+    """Return the template of the stage `prod`."""
     return synthesized("prod")
 
 
 @pytest.fixture
 def local(synthesized: Callable[[str], Synthesized]) -> Synthesized:
-    """Return the stage for this machine."""
+    """Return the template of the stage `local`."""
     return synthesized("local")

@@ -1,4 +1,4 @@
-"""The app as the CDK command line runs it."""
+"""The CDK app works when the CDK command line runs it."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def run_app(monkeypatch: pytest.MonkeyPatch, **context: str) -> subprocess.Compl
 def test_an_operators_mistake_is_one_sentence_and_no_traceback(
     monkeypatch: pytest.MonkeyPatch, context: dict[str, str], sentence: str
 ) -> None:
-    """On stderr, with exit code 1."""
+    """The sentence is on stderr, and the exit code is 1."""
     done = run_app(monkeypatch, **context)
     assert (done.returncode, done.stdout, done.stderr) == (1, "", sentence)
 
@@ -81,7 +81,7 @@ def template(assembly: Path) -> dict[str, Any]:
 
 
 def test_synth_needs_no_account(assembly: Path) -> None:
-    """It writes the template, and the zip that the template names."""
+    """Without an account, synth writes the template, and the zip that the template names."""
     functions = [
         resource["Properties"]
         for resource in template(assembly)["Resources"].values()
@@ -93,14 +93,14 @@ def test_synth_needs_no_account(assembly: Path) -> None:
 
 
 def test_a_null_in_cdk_json_stays_unlimited_on_its_way_to_the_template(assembly: Path) -> None:
-    """Nulls do not survive the context; the app reads them from the file."""
+    """CDK's context drops nulls, so the app reads them from the file."""
     resources = template(assembly)["Resources"].values()
     (plan,) = [each["Properties"] for each in resources if each["Type"] == "AWS::ApiGateway::UsagePlan"]
     assert {"Throttle", "Quota"}.isdisjoint(plan)
 
 
 def test_every_recommended_check_is_in_the_report(assembly: Path) -> None:
-    """The rule packs ran, and every finding of theirs was accepted."""
+    """The rule packs ran, and each of their findings was accepted."""
     report = json.loads((assembly / "validation-report.json").read_text())
     conclusions = {each["pluginName"]: each["conclusion"] for each in report["pluginReports"]}
     assert "failure" not in conclusions.values()

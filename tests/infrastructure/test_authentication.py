@@ -1,4 +1,4 @@
-"""Every kind of authentication is one entry of a table, and another kind is one more."""
+"""Each kind of authentication is one entry of a table, and a new kind needs only one more entry."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ COGNITO = Authentication(
 
 
 def resources(authentication: Authentication) -> list[dict[str, Any]]:
-    """Return the resources of an API whose callers prove who they are in this way."""
+    """Return the resources of an API that uses this kind of authentication."""
     stack = cdk.Stack(cdk.App(context=CONTEXT), "Api", env=ENVIRONMENT)
     function = lambda_.Function.from_function_arn(
         stack, "Handler", "arn:aws:lambda:us-east-1:111122223333:function:api"
@@ -50,12 +50,12 @@ def resources(authentication: Authentication) -> list[dict[str, Any]]:
 
 
 def test_every_word_of_api_auth_has_its_entry() -> None:
-    """And there is no other entry."""
+    """The table has no other entry."""
     assert tuple(AUTHENTICATION) == SETTINGS["api_auth"].choices
 
 
 def test_a_user_pool_is_one_more_entry() -> None:
-    """The method asks the pool, a page may send its token, and a refusal says what is wrong with it."""
+    """The method asks the pool, a page may send its token, and a refusal says what is wrong with the token."""
     made = resources(COGNITO)
     methods = [each["Properties"] for each in made if each["Type"] == "AWS::ApiGateway::Method"]
     (greedy,) = [each for each in methods if each["AuthorizationType"] == "COGNITO_USER_POOLS"]

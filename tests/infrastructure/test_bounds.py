@@ -22,17 +22,17 @@ CHOICES = [name for name, type_ in SHARED.items() if type_.choices]
 
 
 def stage_takes(key: str, value: object) -> bool:
-    """Tell whether an operator may set the value in `cdk.json`."""
+    """Say whether an operator may set the value in `cdk.json`."""
     try:
         StageConfig.from_json(name="dev", values={"image_retention_days": 1, key: value})
     except StageError as error:
-        # a record must outlive its image: a rule of two keys, not a bound of one
+        # A record must outlive its image. That rule is about two settings, and not a bound of this one.
         return "so that no image outlives its record" in str(error)
     return True
 
 
 def functions_take(stage: Synthesized, key: str, value: object) -> bool:
-    """Tell whether the functions start with the value in a stage's environment."""
+    """Say whether the functions start with the value in a stage's environment."""
     function = stage.one("AWS::Lambda::Function", named="WorkerFunction")
     environment = {name: str(text) for name, text in function["Environment"]["Variables"].items()}
     try:
@@ -43,7 +43,7 @@ def functions_take(stage: Synthesized, key: str, value: object) -> bool:
 
 
 def test_every_shared_setting_is_a_number_a_choice_or_a_list() -> None:
-    """Each kind has a test below."""
+    """Each of the three kinds has a test below."""
     lists = [name for name, type_ in SHARED.items() if type_.is_list]
     assert {*NUMBERS, *CHOICES, *lists} == set(SHARED)
     assert lists == ["models", "cors_origins"]
@@ -52,7 +52,7 @@ def test_every_shared_setting_is_a_number_a_choice_or_a_list() -> None:
 
 @pytest.mark.parametrize("key", NUMBERS)
 def test_both_sides_take_a_number_at_its_bounds_and_none_beyond(local: Synthesized, key: str) -> None:
-    """As the type in `imagegen.settings` says."""
+    """The type in `imagegen.settings` has the bounds."""
     type_ = SHARED[key]
     values = (type_.low - 1, type_.low, type_.high, type_.high + 1)
     expected = [False, True, True, False]
@@ -62,7 +62,7 @@ def test_both_sides_take_a_number_at_its_bounds_and_none_beyond(local: Synthesiz
 
 @pytest.mark.parametrize("key", CHOICES)
 def test_both_sides_take_the_same_words(local: Synthesized, key: str) -> None:
-    """And no other."""
+    """Both refuse every other word."""
     words = (*SHARED[key].choices, "other")
     expected = [*(True for _ in SHARED[key].choices), False]
     assert [stage_takes(key, word) for word in words] == expected
@@ -70,26 +70,26 @@ def test_both_sides_take_the_same_words(local: Synthesized, key: str) -> None:
 
 
 def test_both_sides_want_a_model_and_no_origin(local: Synthesized) -> None:
-    """A stage serves nothing without a model; without origins CORS is off."""
+    """A stage needs a model to serve anything. It needs no origin: without origins CORS is off."""
     assert (stage_takes("models", []), functions_take(local, "models", "")) == (False, False)
     assert (stage_takes("cors_origins", []), functions_take(local, "cors_origins", "")) == (True, True)
 
 
 @pytest.mark.parametrize("key", [name for name, type_ in SHARED.items() if type_.optional])
 def test_both_sides_read_nothing_as_unlimited(local: Synthesized, key: str) -> None:
-    """As null in `cdk.json`, and as an empty variable."""
+    """Unlimited is null in `cdk.json`, and an empty variable in the environment."""
     assert (stage_takes(key, None), functions_take(local, key, "")) == (True, True)
 
 
 def test_every_model_time_out_gives_a_function_time_out_that_the_functions_take() -> None:
-    """The functions read the derived one too."""
+    """The functions also read the function's time-out, which derives from the model's."""
     for seconds in (SHARED["model_timeout"].low, SHARED["model_timeout"].high):
         config = StageConfig.from_json(name="dev", values={"model_timeout": seconds})
         assert FIELDS["function_timeout"].low <= config.function_timeout <= FIELDS["function_timeout"].high
 
 
 def test_the_bucket_refuses_a_signature_older_than_any_url_may_be(any_stage: Synthesized) -> None:
-    """The longest lifetime of a URL, in milliseconds."""
+    """The bucket's limit is the longest life of a URL, in milliseconds."""
     statements = any_stage.one("AWS::S3::BucketPolicy")["PolicyDocument"]["Statement"]
     ages = [each["Condition"]["NumericGreaterThan"] for each in statements if "Numeric" in str(each)]
     assert ages == [{"s3:signatureAge": str(MAX_URL_TTL * 1000)}]

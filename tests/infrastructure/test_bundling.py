@@ -1,4 +1,4 @@
-"""The zip: what decides that it is built again, what is in it, and that it runs by itself."""
+"""The zip is built again only if its content changes, holds what the functions need, and runs by itself."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def registry() -> Iterator[None]:
 
 
 def checkout(at: Path) -> Path:
-    """Copy what a bundle is made of."""
+    """Copy the files that a bundle is made of, and return the copy."""
     shutil.copytree(ROOT / "lambda", at / "lambda", ignore=shutil.ignore_patterns("__pycache__"))
     return at
 
@@ -62,7 +62,7 @@ def fresh(tmp_path_factory: pytest.TempPathFactory, registry: None) -> Bundle:
 
 @pytest.fixture(scope="session")
 def built(fresh: Bundle) -> Path:
-    """Return the content of the zip, really built."""
+    """Build the zip's content, and return its directory."""
     return fresh.build()
 
 
@@ -76,7 +76,7 @@ def tree_hash(directory: Path) -> str:
 
 
 def test_the_zip_runs_by_itself(built: Path) -> None:
-    """Without the packages of this environment, with a client for every kept service."""
+    """It needs no package of this environment, and makes a client for every service that is kept."""
     answer = subprocess.run(  # noqa: S603 - this interpreter and a program of our own
         [sys.executable, "-S", "-c", IMPORT_EVERYTHING, str(built), *sorted(KEPT_SERVICES)],
         capture_output=True,
@@ -88,7 +88,7 @@ def test_the_zip_runs_by_itself(built: Path) -> None:
 
 
 def test_the_zip_holds_our_package_without_its_tests(built: Path) -> None:
-    """And no list of requirements."""
+    """It does not hold the list of requirements either."""
 
     def files(folder: Path) -> set[Path]:
         found = {path.relative_to(folder) for path in (folder / "imagegen").rglob("*") if path.is_file()}
@@ -100,7 +100,7 @@ def test_the_zip_holds_our_package_without_its_tests(built: Path) -> None:
 
 
 def test_botocore_describes_only_the_services_that_are_used(built: Path) -> None:
-    """What they share stays."""
+    """The files that all services share are kept."""
     data = built / "botocore" / "data"
     assert {path.name for path in data.iterdir() if path.is_dir()} == set(KEPT_SERVICES)
     assert {"endpoints.json", "partitions.json", "sdk-default-configuration.json"} <= {
@@ -109,7 +109,7 @@ def test_botocore_describes_only_the_services_that_are_used(built: Path) -> None
 
 
 def test_every_module_has_bytecode_that_is_never_checked(built: Path) -> None:
-    """Of exactly the version that will run it: stale bytecode would be compiled anew at each start."""
+    """The bytecode is of exactly the version that runs it, since Lambda would compile any other at each start."""
     compiled = list(built.rglob("*.pyc"))
     sources = list(built.rglob("*.py"))
     unchecked = (1).to_bytes(4, "little")
@@ -119,7 +119,7 @@ def test_every_module_has_bytecode_that_is_never_checked(built: Path) -> None:
 
 
 def test_no_file_tells_where_the_zip_was_made(built: Path) -> None:
-    """Scripts and bytecode would hold this machine's paths."""
+    """Scripts are left out and bytecode names the path on Lambda, because both would hold this machine's paths."""
     assert not (built / "bin").exists()
     bytecode = next((built / "imagegen").rglob("errors.*.pyc")).read_bytes()
     assert b"/var/task/imagegen/errors.py" in bytecode
@@ -127,14 +127,14 @@ def test_no_file_tells_where_the_zip_was_made(built: Path) -> None:
 
 
 def test_equal_trees_give_equal_zips(built: Path, tmp_path: Path) -> None:
-    """Byte for byte, wherever the checkout lies."""
+    """The zips are equal byte for byte, wherever the checkout is."""
     again = Bundle(root=checkout(tmp_path), platform="host", compiler=HOST)
     assert tree_hash(again.build()) == tree_hash(built)
     assert again.build().name == built.name
 
 
 def test_an_unchanged_tree_is_not_built_again(fresh: Bundle, built: Path) -> None:
-    """The directory that was built is given back untouched."""
+    """The second build returns the directory of the first one untouched."""
     marker = built / "marker"
     marker.touch()
     assert fresh.build() == built
@@ -143,7 +143,7 @@ def test_an_unchanged_tree_is_not_built_again(fresh: Bundle, built: Path) -> Non
 
 
 def test_old_zips_are_forgotten(fresh: Bundle, built: Path) -> None:
-    """A few are kept, for going back and forth between platforms."""
+    """A few are kept, so that a switch between platforms does not build again."""
     for number in range(KEPT_BUILDS + 2):
         old = built.parent / f"function-{number}"
         old.mkdir(exist_ok=True)
@@ -157,12 +157,12 @@ def test_old_zips_are_forgotten(fresh: Bundle, built: Path) -> None:
 
 
 def pins(path: Path) -> set[str]:
-    """Return the lines of a list of packages that pin one."""
+    """Return those lines of a list of packages that pin a package."""
     return {line for line in path.read_text().splitlines() if "==" in line and not line.startswith(" ")}
 
 
 def test_the_tests_run_what_the_zip_holds() -> None:
-    """Each package that the functions import is pinned alike in the checkout's environment and in both locks."""
+    """Each package that the functions import has the same pin in the checkout's environment and in both locks."""
     functions = pins(ROOT / "lambda" / "requirements.in")
     assert functions <= pins(ROOT / "requirements.txt")
     for lock in (ROOT / "requirements.lock", ROOT / "lambda" / "requirements.txt"):
@@ -170,7 +170,7 @@ def test_the_tests_run_what_the_zip_holds() -> None:
 
 
 def bundle(root: Path, *, platform: Platform = "aarch64-manylinux2014") -> Bundle:
-    """Return a bundle of a small tree that is only fingerprinted."""
+    """Return a bundle of a small tree, for tests that need only its fingerprint."""
     package = root / "lambda" / "imagegen"
     package.mkdir(parents=True, exist_ok=True)
     (package / "errors.py").write_text("x = 1\n")
@@ -192,14 +192,14 @@ def test_the_fingerprint_follows_the_sources_and_the_requirements(tmp_path: Path
 
 
 def test_the_fingerprint_follows_the_platform_and_the_bytecode(tmp_path: Path) -> None:
-    """A zip for this machine is not one for the cloud, nor one without bytecode one with it."""
+    """A zip for this machine differs from one for the cloud, and a zip with bytecode from one without."""
     cloud, host = bundle(tmp_path), bundle(tmp_path, platform="host")
     bare = Bundle(root=tmp_path, platform="aarch64-manylinux2014", compiler=None)
     assert len({cloud.fingerprint(), host.fingerprint(), bare.fingerprint()}) == 3
 
 
 def test_the_fingerprint_ignores_what_python_leaves_behind(tmp_path: Path) -> None:
-    """A test run does not change the zip."""
+    """A test run leaves bytecode behind, and that does not change the zip."""
     tree = bundle(tmp_path)
     before = tree.fingerprint()
     (tree.package / "__pycache__").mkdir()
@@ -208,7 +208,7 @@ def test_the_fingerprint_ignores_what_python_leaves_behind(tmp_path: Path) -> No
 
 
 def test_a_package_with_another_hash_is_refused_in_one_line(tmp_path: Path, registry: None) -> None:
-    """And nothing half built is left."""
+    """No half-built directory is left behind."""
     del registry
     tree = bundle(tmp_path, platform="host")
     tree.requirements.write_text(f"six==1.17.0 --hash=sha256:{'0' * 64}\n")
@@ -218,21 +218,21 @@ def test_a_package_with_another_hash_is_refused_in_one_line(tmp_path: Path, regi
 
 
 def test_requirements_without_hashes_are_refused(tmp_path: Path, registry: None) -> None:
-    """Every package of the zip is pinned by its content."""
+    """Every package of the zip must be pinned by the hash of its content."""
     del registry
     with pytest.raises(BundlingError, match="hash"):
         bundle(tmp_path, platform="host").build()
 
 
 def test_uv_must_be_beside_the_interpreter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One on the path may be none, or of another version."""
+    """There may be no uv on the path, or one of another version."""
     monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
     with pytest.raises(BundlingError, match="uv is not installed beside"):
         bundle(tmp_path, platform="host").build()
 
 
 def script(path: Path, *lines: str) -> Path:
-    """Write an executable shell script."""
+    """Write an executable shell script, and return its path."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("\n".join(["#!/bin/sh", *lines, ""]))
     path.chmod(0o755)
@@ -242,7 +242,7 @@ def script(path: Path, *lines: str) -> Path:
 def test_a_shim_that_fails_is_passed_over_for_the_version_behind_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A file of the right name on the path proves nothing until it has run."""
+    """A file on the path may have the right name and still not run, so each is tried first."""
     script(tmp_path / "shims" / PYTHON, "exit 127")
     real = script(
         tmp_path / "versions" / f"{RUNTIME_VERSION}.9" / "bin" / PYTHON,
@@ -256,7 +256,7 @@ def test_a_shim_that_fails_is_passed_over_for_the_version_behind_it(
 def test_a_python_of_another_version_compiles_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Stale bytecode is worse than none."""
+    """Bytecode of another version is worse than none, because Lambda compiles it anew at each start."""
     script(tmp_path / "shims" / PYTHON, "echo 3 1")
     monkeypatch.setenv("PATH", str(tmp_path / "shims"))
     monkeypatch.setattr(bundling, "_python_known_to_uv", lambda: None)
@@ -267,7 +267,7 @@ def test_a_python_of_another_version_compiles_nothing(
 def test_the_wheels_are_of_the_version_that_runs_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And so is what the decision about the zip says."""
+    """The decision record about the zip names the same version."""
     asked: list[list[str]] = []
     monkeypatch.setattr(bundling, "_run", lambda command, **_: asked.append(command))
     bundle(tmp_path)._install(tmp_path / "content")
@@ -278,5 +278,5 @@ def test_the_wheels_are_of_the_version_that_runs_them(
 
 
 def test_a_zip_for_this_machine_is_compiled_by_this_interpreter() -> None:
-    """The emulator runs it with the same one."""
+    """The emulator runs such a zip with this interpreter."""
     assert find_compiler("host") == Path(sys.executable)

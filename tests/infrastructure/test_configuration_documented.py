@@ -1,4 +1,4 @@
-"""docs/configuration.md tells every key and every variable, with the ranges and values that hold."""
+"""`docs/configuration.md` has every setting, variable and output, with the ranges and values of the code."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ROWS = {
 
 
 def shown(value: object) -> str:
-    """Return a value as the tables write it."""
+    """Return a value as the page's tables write it."""
     if value is None:
         return "null"
     if isinstance(value, bool):
@@ -36,27 +36,27 @@ def shown(value: object) -> str:
 
 @pytest.mark.parametrize("key", SETTINGS)
 def test_every_key_is_documented_with_its_range_and_its_value_in_each_stage(key: str) -> None:
-    """A row says: key, what is allowed, dev, prod, local, what it does."""
+    """A row has the setting, what is allowed, its value in dev, prod and local, and what it does."""
     values = [shown(getattr(stage_config(stage), key)) for stage in ("dev", "prod", "local")]
     assert ROWS[key][:5] == [f"`{key}`", allowed(key), *values]
     assert len(ROWS[key][5]) > 20
 
 
 def test_every_variable_of_the_functions_is_documented(local: Synthesized) -> None:
-    """Of the local stage, which sets them all."""
+    """The test reads the stage `local`, which sets every variable."""
     function = local.one("AWS::Lambda::Function", named="ApiFunction")
     for variable in function["Environment"]["Variables"]:
         assert len(ROWS[variable][1]) > 20
 
 
 def test_nothing_is_documented_that_does_not_exist(local: Synthesized) -> None:
-    """A key or variable that was removed leaves the document too."""
+    """A setting, variable or output that was removed must be removed from the page as well."""
     variables = local.one("AWS::Lambda::Function", named="ApiFunction")["Environment"]["Variables"]
     outputs = local.outputs
     assert set(ROWS) == {*SETTINGS, *variables, *outputs}
 
 
 def test_every_output_is_documented(local: Synthesized) -> None:
-    """Operators read them by name."""
+    """Operators read the outputs by name."""
     for output in local.outputs:
         assert len(ROWS[output][1]) > 10

@@ -1,4 +1,4 @@
-"""The two functions: what runs them, what they are told and the exact list of what they may do."""
+"""The two functions have the right runtime, the right environment, and exactly the rights that they use."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def statement(stage: Synthesized, name: str, action: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize(("name", "door"), [("Api", "api_handler"), ("Worker", "worker_handler")])
 def test_each_function_runs_its_own_door(any_stage: Synthesized, name: str, door: str) -> None:
-    """On the same runtime, architecture, memory and time-out."""
+    """Both have the same runtime, architecture, memory and time-out."""
     properties = function(any_stage, name)
     assert properties["Handler"] == f"imagegen.{door}.lambda_handler"
     assert properties["Runtime"] == f"python{RUNTIME_VERSION}"
@@ -65,13 +65,13 @@ def test_each_function_runs_its_own_door(any_stage: Synthesized, name: str, door
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_traces_are_off(any_stage: Synthesized, name: str) -> None:
-    """A trace would have to keep prompts and URLs out of itself."""
+    """A trace could hold prompts and URLs."""
     assert "TracingConfig" not in function(any_stage, name)
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_the_environment_is_the_settings_and_what_powertools_reads(any_stage: Synthesized, name: str) -> None:
-    """A variable that no field reads, or a field without a variable, fails here."""
+    """The test fails for a variable that no field reads, and for a field without a variable."""
     variables = set(function(any_stage, name)["Environment"]["Variables"])
     fields = {field.name.upper() for field in dataclasses.fields(Settings)}
     assert variables - {"AWS_ENDPOINT_URL_BEDROCK_RUNTIME"} == fields | POWERTOOLS
@@ -79,7 +79,7 @@ def test_the_environment_is_the_settings_and_what_powertools_reads(any_stage: Sy
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_the_settings_can_be_read_from_the_environment(any_stage: Synthesized, name: str) -> None:
-    """What the stage says arrives, with CloudFormation's references standing for themselves."""
+    """The functions read the stage's values; a CloudFormation reference counts as its own text."""
     variables = function(any_stage, name)["Environment"]["Variables"]
     settings = Settings.from_environment({key: str(value) for key, value in variables.items()})
     config = any_stage.config
@@ -96,27 +96,27 @@ def test_the_settings_can_be_read_from_the_environment(any_stage: Synthesized, n
 
 
 def test_both_functions_have_the_same_environment(any_stage: Synthesized) -> None:
-    """They run the same use case."""
+    """Both functions run the same use case, so they need the same variables."""
     api, worker = (function(any_stage, name)["Environment"] for name in FUNCTIONS)
     assert api == worker
 
 
 def test_another_bedrock_is_named_only_where_it_is_configured(local: Synthesized, dev: Synthesized) -> None:
-    """In the cloud the SDK finds Bedrock by itself."""
+    """Only the local stage names one; in the cloud the SDK finds Bedrock by itself."""
     variables = [function(stage, "Api")["Environment"]["Variables"] for stage in (local, dev)]
     assert variables[0]["AWS_ENDPOINT_URL_BEDROCK_RUNTIME"] == local.config.bedrock_endpoint_url
     assert "AWS_ENDPOINT_URL_BEDROCK_RUNTIME" not in variables[1]
 
 
 def test_without_webhooks_the_secret_has_no_name(synthesized: Callable[..., Synthesized]) -> None:
-    """An empty variable turns them off."""
+    """The variable is empty, which turns webhooks off."""
     variables = function(synthesized("dev", "webhooks=false"), "Worker")["Environment"]["Variables"]
     assert variables["WEBHOOK_SECRET_ARN"] == ""
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_each_function_logs_to_a_group_that_forgets(any_stage: Synthesized, name: str) -> None:
-    """A group that Lambda made by itself would keep for ever."""
+    """A group that Lambda makes by itself would keep logs for ever."""
     logical_id = any_stage.logical_id("AWS::Logs::LogGroup", named=f"{name}Logs")
     group = any_stage.one("AWS::Logs::LogGroup", named=f"{name}Logs")
     assert function(any_stage, name)["LoggingConfig"] == {"LogGroup": {"Ref": logical_id}}
@@ -124,24 +124,24 @@ def test_each_function_logs_to_a_group_that_forgets(any_stage: Synthesized, name
 
 
 def test_every_log_group_forgets(any_stage: Synthesized) -> None:
-    """Those of the API too."""
+    """The log groups of the API have the same retention as those of the functions."""
     days = {group["Properties"]["RetentionInDays"] for group in any_stage.resources("AWS::Logs::LogGroup")}
     assert days == {any_stage.config.log_retention_days}
 
 
 def test_the_api_function_may_do_exactly_this(any_stage: Synthesized) -> None:
-    """Every action is one that the code calls."""
+    """The code calls every one of these actions."""
     assert any_stage.actions("Api") == SHARED_RIGHTS
 
 
 def test_the_worker_may_also_consume_its_queues_and_sign_webhooks(any_stage: Synthesized) -> None:
-    """And nothing else."""
+    """The worker has no other right."""
     assert any_stage.actions("Worker") == SHARED_RIGHTS | WORKER_RIGHTS
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_no_right_has_a_wildcard_but_the_images_prefix(any_stage: Synthesized, name: str) -> None:
-    """Neither an action nor any other resource contains a star."""
+    """No action and no other resource contains a star."""
     starred = [
         each for each in any_stage.statements(name) if "*" in json.dumps([each["Action"], each["Resource"]])
     ]
@@ -154,7 +154,7 @@ def test_no_right_has_a_wildcard_but_the_images_prefix(any_stage: Synthesized, n
 def test_the_roles_have_no_managed_policies_and_only_lambda_assumes_them(
     any_stage: Synthesized, name: str
 ) -> None:
-    """Their rights are all in the one policy that these tests read."""
+    """All their rights are in the one policy that these tests read."""
     role = any_stage.one("AWS::IAM::Role", named=f"{name}Role")
     (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
     assert "ManagedPolicyArns" not in role
@@ -164,7 +164,7 @@ def test_the_roles_have_no_managed_policies_and_only_lambda_assumes_them(
 
 @pytest.mark.parametrize(("name", "index"), [("Api", "by_owner"), ("Worker", "by_due")])
 def test_each_function_queries_its_own_index(any_stage: Synthesized, name: str, index: str) -> None:
-    """The history is the API's, what is due is the worker's."""
+    """The api function reads the history, and the worker reads the due records."""
     table = {"Fn::GetAtt": [any_stage.logical_id("AWS::DynamoDB::Table"), "Arn"]}
     assert statement(any_stage, name, "dynamodb:Query")["Resource"] == {
         "Fn::Join": ["", [table, f"/index/{index}"]]
@@ -173,7 +173,7 @@ def test_each_function_queries_its_own_index(any_stage: Synthesized, name: str, 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_the_functions_call_exactly_the_listed_models(any_stage: Synthesized, name: str) -> None:
-    """Where Bedrock offers them, whatever the stack's own region is."""
+    """Each right names the region where Bedrock offers the model, whatever the stack's own region is."""
     assert statement(any_stage, name, "bedrock:InvokeModel")["Resource"] == [
         "arn:aws:bedrock:us-east-1::foundation-model/stability.stable-diffusion-xl-v1",
         "arn:aws:bedrock:us-west-2::foundation-model/stability.stable-image-core-v1:1",
@@ -184,11 +184,11 @@ def test_the_functions_call_exactly_the_listed_models(any_stage: Synthesized, na
 def test_the_worker_takes_one_message_at_a_time_and_reports_each(
     any_stage: Synthesized, source: str, concurrency: int | None
 ) -> None:
-    """As many at once as the stage says, so that the model's quota is used but not overrun."""
+    """As many workers run at once as the stage says, so that they use the model's quota and do not exceed it."""
     mapping = any_stage.one("AWS::Lambda::EventSourceMapping", named=f"Worker{source}")
     assert mapping["BatchSize"] == 1
     assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
-    # 90 requests a minute to Stable Image Core, each of ten seconds, keep fifteen workers busy
+    # Stable Image Core takes 90 requests a minute. At ten seconds for each request, that keeps 15 workers busy.
     wanted = concurrency or any_stage.config.worker_concurrency or 15
     assert mapping["ScalingConfig"] == {"MaximumConcurrency": wanted}
     assert mapping["FunctionName"] == {
@@ -200,14 +200,14 @@ def test_the_worker_takes_one_message_at_a_time_and_reports_each(
     ("source", "queue"), [("QueueSource", "JobsQueue"), ("DeadLetterSource", "JobsDeadLetters")]
 )
 def test_the_worker_polls_both_queues(any_stage: Synthesized, source: str, queue: str) -> None:
-    """The dead-letter queue has a consumer, which marks its generations failed."""
+    """The worker also takes dead letters, and ends their generations as failed."""
     mapping = any_stage.one("AWS::Lambda::EventSourceMapping", named=f"Worker{source}")
     logical_id = any_stage.logical_id("AWS::SQS::Queue", named=queue)
     assert mapping["EventSourceArn"] == {"Fn::GetAtt": [logical_id, "Arn"]}
 
 
 def test_the_worker_reserves_what_its_sources_and_the_sweep_can_use(any_stage: Synthesized) -> None:
-    """Otherwise a source would be throttled, and deliveries used up for nothing."""
+    """Without it Lambda could throttle a source, and messages would lose deliveries without being tried."""
     sources = any_stage.resources("AWS::Lambda::EventSourceMapping")
     wanted = sum(source["Properties"]["ScalingConfig"]["MaximumConcurrency"] for source in sources)
     assert function(any_stage, "Worker")["ReservedConcurrentExecutions"] == wanted + 1
@@ -215,13 +215,13 @@ def test_the_worker_reserves_what_its_sources_and_the_sweep_can_use(any_stage: S
 
 
 def test_a_small_account_can_do_without_the_reservation(synthesized: Callable[..., Synthesized]) -> None:
-    """An account with a limit of ten cannot reserve any."""
+    """An account with a limit of ten functions cannot reserve any concurrency."""
     stage = synthesized("dev", "reserve_concurrency=false")
     assert "ReservedConcurrentExecutions" not in function(stage, "Worker")
 
 
 def test_the_worker_sweeps_every_minute(any_stage: Synthesized) -> None:
-    """A lost sweep is not repeated: the next one is a minute away."""
+    """A lost sweep is not repeated, because the next one starts a minute later."""
     rule = any_stage.one("AWS::Events::Rule")
     worker = any_stage.logical_id("AWS::Lambda::Function", named="WorkerFunction")
     (target,) = rule["Targets"]

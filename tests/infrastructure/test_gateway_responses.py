@@ -1,4 +1,4 @@
-"""Every answer of the gateway itself is a complete problem of the contract."""
+"""Every reply that the gateway itself sends is a complete problem, as the functions send it."""
 
 from __future__ import annotations
 
@@ -58,14 +58,14 @@ def headers(response: dict[str, Any]) -> dict[str, str]:
 
 
 def test_every_type_of_gateway_response_has_its_code(any_stage: Synthesized) -> None:
-    """And no type is left to API Gateway's own body."""
+    """No type of gateway response has API Gateway's own body."""
     found = responses(any_stage)
     assert {type_: (body(each)["status"], body(each)["code"]) for type_, each in found.items()} == EXPECTED
 
 
 @pytest.mark.parametrize("type_", EXPECTED)
 def test_a_gateway_response_is_a_complete_problem(dev: Synthesized, type_: str) -> None:
-    """With the status that is really sent and the id under which the gateway logged it."""
+    """The problem has the status that is sent, and the id under which the gateway logged the request."""
     response = responses(dev)[type_]
     problem = body(response)
     kinds = {error.kind.code: error.kind for error in error_types()}
@@ -80,19 +80,19 @@ def test_a_gateway_response_is_a_complete_problem(dev: Synthesized, type_: str) 
 
 @pytest.mark.parametrize(("type_", "seconds"), [("THROTTLED", "'1'"), ("QUOTA_EXCEEDED", "'86400'")])
 def test_a_refusal_that_passes_says_when_to_come_back(dev: Synthesized, type_: str, seconds: str) -> None:
-    """A second, or a day: a quota is counted by month."""
+    """It says a second for a throttle, and a day for the monthly quota."""
     assert headers(responses(dev)[type_])["Retry-After"] == seconds
 
 
 @pytest.mark.parametrize("type_", EXPECTED)
 def test_what_may_have_been_paid_is_not_repeated_by_a_client_of_its_own(dev: Synthesized, type_: str) -> None:
-    """OpenAI's clients repeat every 5xx unless this header says otherwise."""
+    """OpenAI's clients repeat every 5xx, unless `X-Should-Retry` says that they must not."""
     maybe_paid = type_ in {"DEFAULT_5XX", "INTEGRATION_FAILURE", "INTEGRATION_TIMEOUT"}
     assert headers(responses(dev)[type_]).get("X-Should-Retry") == ("'false'" if maybe_paid else None)
 
 
 def test_a_time_out_says_that_the_image_is_still_made(dev: Synthesized) -> None:
-    """And how to get it without paying again."""
+    """The reply also says how to get the image without paying again."""
     detail = body(responses(dev)["INTEGRATION_TIMEOUT"])["detail"]
     assert "still being made" in detail
     assert "Idempotency-Key" in detail
@@ -110,14 +110,14 @@ def test_a_time_out_says_that_the_image_is_still_made(dev: Synthesized) -> None:
 def test_a_page_may_read_every_gateway_response(
     synthesized: Callable[..., Synthesized], overrides: str, origin: str
 ) -> None:
-    """Without these headers a browser would hide the reason."""
+    """Without CORS headers a browser would hide the reason from the page."""
     for response in responses(synthesized("dev", overrides)).values():
         assert headers(response)["Access-Control-Allow-Origin"] == origin
         assert "retry-after" in headers(response)["Access-Control-Expose-Headers"]
 
 
 def test_without_origins_no_page_is_told_anything(dev: Synthesized) -> None:
-    """CORS is off until it is configured."""
+    """CORS stays off until an origin is configured."""
     for response in responses(dev).values():
         assert "Access-Control-Allow-Origin" not in headers(response)
 
@@ -125,14 +125,14 @@ def test_without_origins_no_page_is_told_anything(dev: Synthesized) -> None:
 def test_with_iam_an_unsigned_request_is_refused_not_unknown(
     synthesized: Callable[..., Synthesized],
 ) -> None:
-    """API Gateway uses one type for both; a signature is named as the likely reason."""
+    """API Gateway has one type for an unsigned request and for an unknown path; the reply names the signature."""
     problem = body(responses(synthesized("dev", "api_auth=iam"))["MISSING_AUTHENTICATION_TOKEN"])
     assert (problem["status"], problem["code"]) == (403, "forbidden")
     assert "signature" in problem["detail"]
 
 
 def test_the_responses_are_deployed_with_the_api(any_stage: Synthesized) -> None:
-    """A deployment made before them would not have them."""
+    """The deployment depends on the gateway responses; one that was made before them would lack them."""
     (deployment,) = any_stage.resources("AWS::ApiGateway::Deployment")
     expected = {
         logical_id

@@ -1,4 +1,4 @@
-"""The REST API: who may call what, how often, what a page is told, and what is logged."""
+"""The REST API says who may call what and how often, what a page may read, and what is logged."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def settings(stage: Synthesized) -> dict[str, Any]:
 
 
 def test_the_api_is_regional_and_takes_keys_from_the_header(any_stage: Synthesized) -> None:
-    """And passes PNG bytes through."""
+    """It also passes PNG bytes through unchanged."""
     rest_api = any_stage.one("AWS::ApiGateway::RestApi")
     assert rest_api["EndpointConfiguration"] == {"Types": ["REGIONAL"]}
     assert rest_api["ApiKeySourceType"] == "HEADER"
@@ -53,7 +53,7 @@ def test_the_api_is_regional_and_takes_keys_from_the_header(any_stage: Synthesiz
 
 
 def test_every_path_needs_a_key_but_health_and_the_document(dev: Synthesized) -> None:
-    """There are exactly three methods."""
+    """The API has exactly three methods; two of them need no API key."""
     needs = {name: method["ApiKeyRequired"] for name, method in methods(dev).items()}
     assert needs == {
         ("{proxy+}", "ANY"): True,
@@ -63,7 +63,7 @@ def test_every_path_needs_a_key_but_health_and_the_document(dev: Synthesized) ->
 
 
 def test_with_iam_a_signature_takes_the_place_of_the_key(synthesized: Callable[..., Synthesized]) -> None:
-    """There is then no key, no plan and no output of them."""
+    """Then there is no API key, no usage plan, and no output for them."""
     stage = synthesized("dev", "api_auth=iam")
     method = methods(stage)["{proxy+}", "ANY"]
     assert (method["AuthorizationType"], method["ApiKeyRequired"]) == ("AWS_IAM", False)
@@ -74,7 +74,7 @@ def test_with_iam_a_signature_takes_the_place_of_the_key(synthesized: Callable[.
 
 
 def test_every_method_is_answered_by_the_api_function(dev: Synthesized) -> None:
-    """As a proxy, so that every body is the function's own."""
+    """Each method is a proxy, so the function itself writes every body."""
     function = dev.logical_id("AWS::Lambda::Function", named="ApiFunction")
     for method in methods(dev).values():
         assert method["Integration"]["Type"] == "AWS_PROXY"
@@ -82,12 +82,12 @@ def test_every_method_is_answered_by_the_api_function(dev: Synthesized) -> None:
 
 
 def test_no_template_holds_the_value_of_a_key(any_stage: Synthesized) -> None:
-    """API Gateway makes the value up, and only it tells."""
+    """API Gateway chooses the value, and only API Gateway can show it."""
     assert "Value" not in any_stage.one("AWS::ApiGateway::ApiKey")
 
 
 def test_the_key_belongs_to_the_plan_and_the_plan_to_the_stage(any_stage: Synthesized) -> None:
-    """A key outside a plan would be refused."""
+    """API Gateway would refuse an API key outside a usage plan."""
     plan_key = any_stage.one("AWS::ApiGateway::UsagePlanKey")
     (covered,) = any_stage.one("AWS::ApiGateway::UsagePlan")["ApiStages"]
     assert plan_key["KeyId"] == {"Ref": any_stage.logical_id("AWS::ApiGateway::ApiKey")}
@@ -99,7 +99,7 @@ def test_the_key_belongs_to_the_plan_and_the_plan_to_the_stage(any_stage: Synthe
 def test_stage_and_plan_throttle_and_the_plan_has_a_quota(
     synthesized: Callable[..., Synthesized], name: str
 ) -> None:
-    """The stage for all callers together, the plan for each key."""
+    """The gateway's stage limits all callers together, and the plan limits each API key."""
     stage = synthesized(name, None)
     plan = stage.one("AWS::ApiGateway::UsagePlan")
     rate, burst = stage.config.throttle_rate, stage.config.throttle_burst
@@ -110,7 +110,7 @@ def test_stage_and_plan_throttle_and_the_plan_has_a_quota(
 
 
 def test_without_limits_nothing_is_throttled(local: Synthesized) -> None:
-    """On this machine only `CONFIG` sets limits."""
+    """The local stage has no limits; only `CONFIG` sets them."""
     plan = local.one("AWS::ApiGateway::UsagePlan")
     assert {"Throttle", "Quota"}.isdisjoint(plan)
     assert {"ThrottlingRateLimit", "ThrottlingBurstLimit"}.isdisjoint(settings(local))
@@ -124,7 +124,7 @@ def test_bodies_are_never_logged_by_the_gateway(any_stage: Synthesized) -> None:
 
 
 def test_every_request_is_logged_without_its_query_or_its_key(any_stage: Synthesized) -> None:
-    """In one JSON object a line; the key's id is not the key."""
+    """Each request is one line of JSON. It may hold the id of the API key, but never its value."""
     setting = any_stage.one("AWS::ApiGateway::Stage")["AccessLogSetting"]
     logged = json.loads(setting["Format"])
     group = any_stage.logical_id("AWS::Logs::LogGroup", named="HttpAccessLogs")
@@ -136,13 +136,13 @@ def test_every_request_is_logged_without_its_query_or_its_key(any_stage: Synthes
 
 
 def test_the_stage_has_the_name_of_the_base_path_and_the_url_ends_in_it(any_stage: Synthesized) -> None:
-    """The base path of the contract."""
+    """The gateway's stage is named after the base path of `http/surface.py`."""
     assert any_stage.one("AWS::ApiGateway::Stage")["StageName"] == surface.STAGE_NAME
     assert any_stage.outputs["ApiUrl"]["Value"]["Fn::Join"][1][-1] == surface.BASE_PATH
 
 
 def test_the_outputs_are_these(any_stage: Synthesized) -> None:
-    """Operators and the local service read them by name."""
+    """Operators and the local service read the outputs by name."""
     assert set(any_stage.outputs) == {
         "ApiId",
         "ApiKeyId",
@@ -160,7 +160,7 @@ def test_the_outputs_are_these(any_stage: Synthesized) -> None:
 def test_a_preflight_needs_no_key_and_allows_the_configured_origin(
     synthesized: Callable[..., Synthesized], path: str
 ) -> None:
-    """A browser sends it without credentials."""
+    """A browser sends the preflight without credentials."""
     method = methods(synthesized("dev", ONE_ORIGIN))[path, "OPTIONS"]
     (answer,) = method["Integration"]["IntegrationResponses"]
     told = {
@@ -174,7 +174,7 @@ def test_a_preflight_needs_no_key_and_allows_the_configured_origin(
 
 
 def test_a_preflight_chooses_among_several_origins(synthesized: Callable[..., Synthesized]) -> None:
-    """The first is the default; the template answers with the one that asks, if it is listed."""
+    """The reply names the first origin by default, and the origin that asks if it is listed."""
     method = methods(synthesized("dev", TWO_ORIGINS))["{proxy+}", "OPTIONS"]
     (answer,) = method["Integration"]["IntegrationResponses"]
     assert answer["ResponseParameters"]["method.response.header.Access-Control-Allow-Origin"] == (
@@ -184,7 +184,7 @@ def test_a_preflight_chooses_among_several_origins(synthesized: Callable[..., Sy
 
 
 def test_signed_requests_may_be_preflighted_too(synthesized: Callable[..., Synthesized]) -> None:
-    """With IAM a page sends the signature's headers."""
+    """With IAM a page has to send the headers of the signature."""
     stage = synthesized("dev", f"api_auth=iam {ONE_ORIGIN}")
     (answer,) = methods(stage)["{proxy+}", "OPTIONS"]["Integration"]["IntegrationResponses"]
     allowed = answer["ResponseParameters"]["method.response.header.Access-Control-Allow-Headers"]
@@ -192,12 +192,12 @@ def test_signed_requests_may_be_preflighted_too(synthesized: Callable[..., Synth
 
 
 def test_without_origins_there_is_no_preflight(dev: Synthesized) -> None:
-    """A browser is then refused by the absence of an answer."""
+    """No method handles `OPTIONS`, so a browser refuses the page."""
     assert [verb for _, verb in methods(dev) if verb == "OPTIONS"] == []
 
 
 def test_gateway_and_function_tell_a_page_the_same(synthesized: Callable[..., Synthesized]) -> None:
-    """Which headers and methods it may use: in the function's answers, the preflight's and the gateway's own."""
+    """The function's replies, the preflight and the gateway's own replies name the same headers and methods."""
     stage = synthesized("dev", ONE_ORIGIN)
     own = create_app(world(cors_origins=[ONE_ORIGIN.partition("=")[2]]).services)
     origin = {"Origin": ONE_ORIGIN.partition("=")[2]}
@@ -210,7 +210,7 @@ def test_gateway_and_function_tell_a_page_the_same(synthesized: Callable[..., Sy
     }
     allowed = listed(told["access-control-allow-headers"])
     assert allowed == {name.lower() for name in surface.SENT_HEADERS}
-    # Powertools always allows those of a signature as well.
+    # Powertools always allows the headers of a signature as well.
     assert allowed == listed(asked["access-control-allow-headers"]) - set(AUTHENTICATION["iam"].headers)
     assert listed(told["access-control-allow-methods"]) == listed(asked["access-control-allow-methods"])
     exposed = listed(told["access-control-expose-headers"])

@@ -1,4 +1,4 @@
-"""Which ARNs a list of models allows, and the warnings that synth prints for models past their end."""
+"""A list of models gives rights to exactly its ARNs, and synth warns of the models that have ended."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ PROVISIONED = "arn:aws:bedrock:us-west-2:111122223333:provisioned-model/abcdefgh
 
 
 def resources(stage: Synthesized) -> list[str]:
-    """Return what the api function may invoke."""
+    """Return the resources that the api function may invoke."""
     (statement,) = [each for each in stage.statements("Api") if each["Action"] == "bedrock:InvokeModel"]
     resource = statement["Resource"]
     return resource if isinstance(resource, list) else [resource]
@@ -61,22 +61,22 @@ def resources(stage: Synthesized) -> list[str]:
 def test_the_rights_follow_the_list(
     synthesized: Callable[..., Synthesized], models: str, expected: list[str]
 ) -> None:
-    """For models, profiles and provisioned throughput alike, exactly."""
+    """Models, profiles and provisioned throughput each get exactly their own ARNs."""
     assert resources(synthesized("dev", f"models={models}")) == sorted(expected)
 
 
 def arns(entry: str, *, region: str) -> tuple[str, ...]:
-    """Return what an entry needs, in the partition and account of these tests."""
+    """Return the ARNs that an entry needs, in the partition and account of these tests."""
     return invoke_arns(resolve(entry, region=region), partition="aws", account="123456789012")
 
 
 def test_on_demand_needs_the_one_foundation_model() -> None:
-    """Exactly the listed model in the one region where it is called."""
+    """The right names the listed model in the one region where it is called."""
     assert arns(CORE, region="us-east-1") == (f"arn:aws:bedrock:us-west-2::foundation-model/{CORE}",)
 
 
 def test_arns_are_of_the_deployments_partition() -> None:
-    """The partition is the stack's, which may be a token."""
+    """The ARN takes the partition and the account of the stack, which may be tokens."""
     ref = resolve(CORE, region="us-west-2")
     assert invoke_arns(ref, partition="${P}", account="${A}") == (
         f"arn:${{P}}:bedrock:us-west-2::foundation-model/{CORE}",
@@ -85,7 +85,7 @@ def test_arns_are_of_the_deployments_partition() -> None:
 
 @pytest.mark.parametrize("region", ["us-east-1", "us-east-2", "us-west-2"])
 def test_a_geographic_profile_needs_itself_and_the_model_in_every_destination(region: str) -> None:
-    """The profile in the calling region, the model there first, then wherever the profile may send to."""
+    """First come the profile and the model in the calling region, then the model in every region it may send to."""
     profile, source, *rest = arns(f"us.{ULTRA}", region=region)
     assert profile == f"arn:aws:bedrock:{region}:123456789012:inference-profile/us.{ULTRA}"
     assert source == f"arn:aws:bedrock:{region}::foundation-model/{ULTRA}"
@@ -105,7 +105,7 @@ def test_a_geographic_profile_needs_itself_and_the_model_in_every_destination(re
     ],
 )
 def test_a_profile_by_its_arn_needs_the_models_behind_it_too(profile: str) -> None:
-    """An application profile may copy a geographic one, and the ARN does not tell."""
+    """An application profile may copy a geographic one, and its ARN does not show that."""
     assert arns(f"{CORE}@{profile}", region="eu-west-1") == (
         profile,
         f"arn:aws:bedrock:us-east-1::foundation-model/{CORE}",
@@ -115,7 +115,7 @@ def test_a_profile_by_its_arn_needs_the_models_behind_it_too(profile: str) -> No
 
 
 def test_a_profile_called_outside_its_destinations_needs_the_source_region_as_well() -> None:
-    """The source region counts even where no request is sent to."""
+    """The calling region counts even if the profile sends no request to it."""
     profile = f"arn:aws:bedrock:us-west-1:123456789012:inference-profile/us.{CORE}"
     assert arns(f"{CORE}@{profile}", region="us-west-1")[1] == (
         f"arn:aws:bedrock:us-west-1::foundation-model/{CORE}"
@@ -123,7 +123,7 @@ def test_a_profile_called_outside_its_destinations_needs_the_source_region_as_we
 
 
 def test_an_application_profile_elsewhere_needs_the_model_in_its_region() -> None:
-    """Outside the known geographies a profile is over one region's model."""
+    """Outside the known geographies a profile stands for the model of its own region."""
     profile = "arn:aws:bedrock:eu-west-1:123456789012:application-inference-profile/abcdefghijkl"
     assert arns(f"{CORE}@{profile}", region="us-west-2") == (
         profile,
@@ -133,20 +133,20 @@ def test_an_application_profile_elsewhere_needs_the_model_in_its_region() -> Non
 
 @pytest.mark.parametrize("kind", ["provisioned-model", "imported-model"])
 def test_own_capacity_needs_its_own_arn_only(kind: str) -> None:
-    """No foundation model stands behind a provisioned or imported one."""
+    """A provisioned or imported model needs no right to a foundation model."""
     arn = f"arn:aws:bedrock:us-east-1:123456789012:{kind}/abcdefghijkl"
     assert arns(f"{PROVISIONED_SDXL}@{arn}", region="us-west-2") == (arn,)
 
 
 def sagemaker(entry: str) -> list[tuple[str, str]]:
-    """Return what a list of one entry allows at SageMaker: action and resource."""
+    """Return the actions and resources of SageMaker that a list of this one entry allows."""
     stack = cdk.Stack(cdk.App(context=CONTEXT), "Endpoint", env=ENVIRONMENT)
     found = (each.to_json() for each in invoke_models([resolve(entry, region="us-west-2")], stack=stack))
     return [(each["Action"], each["Resource"]) for each in found if "sagemaker" in each["Action"]]
 
 
 def test_an_endpoint_needs_all_endpoints_of_bedrock_and_itself_of_sagemaker() -> None:
-    """Bedrock has one resource for all registered endpoints; SageMaker's right narrows it to one."""
+    """Bedrock has one resource for all registered endpoints; SageMaker's right narrows them to one endpoint."""
     arn = "arn:aws:sagemaker:us-east-1:123456789012:endpoint/sdxl"
     assert arns(f"{SDXL}@{arn}", region="eu-west-1") == (
         "arn:aws:bedrock:us-east-1:123456789012:marketplace/model-endpoint/all-access",
@@ -158,17 +158,17 @@ def test_an_endpoint_needs_all_endpoints_of_bedrock_and_itself_of_sagemaker() ->
     "entry", [CORE, f"us.{CORE}", f"{SDXL}@arn:aws:bedrock:us-east-1:123456789012:provisioned-model/abc"]
 )
 def test_only_an_endpoint_needs_a_right_of_sagemaker(entry: str) -> None:
-    """Every other entry is called within Bedrock."""
+    """Every other entry is called in Bedrock itself."""
     assert sagemaker(entry) == []
 
 
 def test_no_model_may_be_called_by_a_stream_unless_it_streams(any_stage: Synthesized) -> None:
-    """No current image model does."""
+    """No registered model streams."""
     assert "bedrock:InvokeModelWithResponseStream" not in any_stage.actions("Api")
 
 
 def test_a_model_that_streams_may_be_called_by_a_stream() -> None:
-    """On its own ARN, beside the others' plain call."""
+    """The right to stream names this model only; the right to the plain call names the other models as well."""
     plain = resolve(CORE, region="us-west-2")
     other = resolve("stability.sd3-5-large-v1:0", region="us-west-2")
     streaming = ModelRef(
@@ -185,7 +185,7 @@ def test_a_model_that_streams_may_be_called_by_a_stream() -> None:
 def test_a_registered_endpoint_is_reached_through_bedrock_only(
     synthesized: Callable[..., Synthesized],
 ) -> None:
-    """The function's own call of the endpoint would be refused."""
+    """SageMaker would refuse a call that the function makes itself."""
     stage = synthesized("dev", f"models={CORE}@{ENDPOINT}")
     (statement,) = [each for each in stage.statements("Api") if each["Action"] == "sagemaker:InvokeEndpoint"]
     assert statement["Resource"] == ENDPOINT
@@ -208,13 +208,13 @@ def test_a_registered_endpoint_is_reached_through_bedrock_only(
 def test_the_workers_at_once_follow_from_the_quota_of_the_model_that_serves(
     models: list[str], concurrency: int
 ) -> None:
-    """Requests a minute, each of which takes ten seconds; never fewer than Lambda accepts."""
+    """They follow from requests a minute and ten seconds for each, and are never fewer than Lambda accepts."""
     refs = resolve_models(models, region="us-west-2")
     assert concurrency_for(refs, today=date(2026, 11, 25)) == concurrency
 
 
 def warnings_of(code: Path, *, today: date) -> list[str]:
-    """Return what synth warns of on a day, for a list of one old and one newer model."""
+    """Return the warnings of synth on a day, for a list of one old and one newer model."""
     models = f"models=stability.stable-diffusion-xl-v1,{CORE}"
     stack = build("dev", code=code, overrides=models, today=today)
     found = assertions.Annotations.from_stack(stack).find_warning("*", assertions.Match.any_value())
@@ -222,12 +222,12 @@ def warnings_of(code: Path, *, today: date) -> list[str]:
 
 
 def test_a_model_past_its_end_of_life_is_warned_of_with_date_and_successor(code: Path) -> None:
-    """From the day on which the vendor ends it."""
+    """The warning starts on the day on which the vendor ends the model."""
     (warning,) = warnings_of(code, today=date(2025, 5, 20))
     assert "stability.stable-diffusion-xl-v1 reached its end of life on 2025-05-20" in warning
     assert f"its successor is {CORE}" in warning
 
 
 def test_a_model_before_its_end_of_life_is_not_warned_of(code: Path) -> None:
-    """Not even on the day before."""
+    """There is no warning on the day before the end."""
     assert warnings_of(code, today=date(2025, 5, 19)) == []

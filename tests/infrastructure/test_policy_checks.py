@@ -1,4 +1,4 @@
-"""The rule packs find nothing that is not accepted, and nothing is accepted that they do not find."""
+"""Every finding of the rule packs is accepted, and every acceptance has a finding."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Finding = tuple[str, str]
 
 
 def findings(stack: cdk.Stack) -> set[Finding]:
-    """Return what the packs find in a stack: paths inside it and exact ids."""
+    """Return the findings of the packs in a stack: paths inside the stack, and exact ids."""
     found: set[Finding] = set()
     for pack in (AwsSolutionsChecks(stack), ServerlessChecks(stack)):
         for violation in pack.validate_scope(stack).violations:
@@ -45,7 +45,7 @@ def findings(stack: cdk.Stack) -> set[Finding]:
     ],
 )
 def test_every_finding_is_accepted_one_by_one(code: Path, stage: str, overrides: str | None) -> None:
-    """With its exact id, on its own construct; and nothing is accepted that is not found."""
+    """Each acceptance has the exact id and the construct of a finding, and no acceptance is left over."""
     stack = build(stage, code=code, overrides=overrides)
     config = stage_config(stage, overrides)
     assert findings(stack) == {(each.path, each.id) for each in accepted_findings(config)}
@@ -55,14 +55,14 @@ def test_every_finding_is_accepted_one_by_one(code: Path, stage: str, overrides:
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_every_acceptance_has_a_reason_and_none_is_twice(stage: str) -> None:
-    """The packs themselves let an empty reason pass."""
+    """The packs themselves would accept an empty reason."""
     accepted = accepted_findings(stage_config(stage))
     assert all(len(each.reason) > 40 and each.reason.endswith(".") for each in accepted)
     assert len({(each.path, each.id) for each in accepted}) == len(accepted)
 
 
 def test_a_finding_that_is_not_accepted_fails_the_synthesis(tmp_path: Path) -> None:
-    """An unencrypted path into the service does not get deployed."""
+    """A queue that accepts plain HTTP does not get deployed."""
     app = cdk.App(outdir=str(tmp_path))
     stack = cdk.Stack(app, "Careless")
     sqs.Queue(stack, "Plain")
@@ -72,7 +72,7 @@ def test_a_finding_that_is_not_accepted_fails_the_synthesis(tmp_path: Path) -> N
 
 
 def test_cfn_lint_finds_nothing(any_stage: Synthesized) -> None:
-    """W3005 is about dependencies that CDK writes twice."""
+    """W3005 is left out: it reports the dependencies that CDK writes twice."""
     args = ManualArgs(regions=["us-east-1", "us-west-2"], ignore_checks=["W3005"])
     matches = lint(json.dumps(any_stage.template), config=args)
     assert [str(match) for match in matches] == []

@@ -1,4 +1,4 @@
-"""StageConfig is pure: these tests touch nothing but it."""
+"""A stage's settings are checked, each mistake gives one sentence, and overrides replace single settings."""
 
 from __future__ import annotations
 
@@ -116,14 +116,14 @@ REFUSED: list[tuple[str, Any]] = [
 
 @pytest.mark.parametrize(("key", "value"), ALLOWED)
 def test_a_value_at_the_edge_of_its_range_is_allowed(key: str, value: object) -> None:
-    """Every key takes the ends of its range."""
+    """Every setting takes the values at both ends of its range."""
     config = StageConfig.from_json(name="dev", values={"image_retention_days": 1, key: value})
     assert getattr(config, key) == (tuple(value) if isinstance(value, list) else value)
 
 
 @pytest.mark.parametrize(("key", "value"), REFUSED)
 def test_a_value_outside_its_range_is_refused_in_one_sentence(key: str, value: object) -> None:
-    """The sentence names the key, the type that was given and what is allowed."""
+    """The sentence names the setting, the value and its type, and what is allowed."""
     with pytest.raises(StageError) as caught:
         StageConfig.from_json(name="dev", values={key: value})
     sentence = str(caught.value)
@@ -132,38 +132,38 @@ def test_a_value_outside_its_range_is_refused_in_one_sentence(key: str, value: o
 
 
 def test_every_key_is_tested_inside_and_outside_its_range() -> None:
-    """A new key needs a row in both tables above."""
+    """A new setting needs a row in both tables above."""
     assert {key for key, _ in ALLOWED} == {key for key, _ in REFUSED} == set(SETTINGS)
 
 
 @pytest.mark.parametrize("entry", ["", "a b", "foo", "stability.stable-image-core-v1:1,"])
 def test_a_model_that_is_not_registered_is_refused_by_its_name(entry: str) -> None:
-    """Before anything is built or started for it."""
+    """The error comes before anything is built or started."""
     with pytest.raises(StageError) as caught:
         StageConfig.from_json(name="dev", values={"models": [*LISTED, entry]})
     assert str(caught.value).startswith(f"models: {entry!r} is not a registered model; ")
 
 
 def test_the_defaults_are_allowed() -> None:
-    """Pydantic itself does not check them."""
+    """Pydantic itself does not check the defaults."""
     defaults = StageConfig(name="dev")
     assert StageConfig.from_json(name="dev", values=defaults.model_dump(exclude={"name"})) == defaults
 
 
 def test_a_stage_does_not_name_itself() -> None:
-    """Its name is its key in cdk.json."""
+    """The name of a stage is its key in cdk.json, so `name` is not a setting."""
     with pytest.raises(StageError, match="The setting 'name' of stage 'dev' is unknown"):
         StageConfig.from_json(name="dev", values={"name": "prod"})
 
 
 def test_a_config_is_frozen() -> None:
-    """The units share one."""
+    """All constructs share one config, so nobody may change it."""
     with pytest.raises(ValidationError, match="frozen"):
         StageConfig(name="dev").model_timeout = 5  # type: ignore[misc]
 
 
 def test_an_unknown_key_is_refused_with_those_that_are_near() -> None:
-    """A typing error is not silently ignored."""
+    """A misspelled setting is not ignored; the error suggests the right name."""
     with pytest.raises(
         StageError, match=r"'model_timout' of stage 'dev' is unknown; did you mean model_timeout"
     ):
@@ -171,7 +171,7 @@ def test_an_unknown_key_is_refused_with_those_that_are_near() -> None:
 
 
 def test_an_unknown_stage_is_refused_with_those_that_exist() -> None:
-    """The sentence lists the stages of cdk.json."""
+    """The error lists the stages of cdk.json."""
     with pytest.raises(
         StageError, match=r"stage is 'prd', but cdk.json has only dev, local, prod; did you mean prod\?"
     ):
@@ -180,26 +180,26 @@ def test_an_unknown_stage_is_refused_with_those_that_exist() -> None:
 
 @pytest.mark.parametrize("name", ["Dev", "a_b", "-a", "a-", "a" * 21, ""])
 def test_a_stage_name_must_suit_a_stack_name(name: str) -> None:
-    """The name becomes a part of the stack's."""
+    """The name becomes part of the stack's name."""
     with pytest.raises(StageError, match="must be 1 to 20 lower-case letters"):
         load_stage(name=name, stages={name: {}}, overrides=None)
 
 
 @pytest.mark.parametrize("stages", [None, {}, [], "dev"])
 def test_stages_must_be_an_object(stages: object) -> None:
-    """An app that runs without cdk.json says so."""
+    """An app that runs without cdk.json gets this error."""
     with pytest.raises(StageError, match=r"stages must be an object in the context of cdk\.json"):
         load_stage(name="dev", stages=stages, overrides=None)
 
 
 def test_a_stage_must_be_an_object() -> None:
-    """The sentence names the stage and the type that was given."""
+    """The error names the stage and the type that was given."""
     with pytest.raises(StageError, match=r"stages.dev in cdk.json is of type list; it must be an object"):
         load_stage(name="dev", stages={"dev": []}, overrides=None)
 
 
 def test_images_never_outlive_their_records() -> None:
-    """Otherwise a caller could not delete an image any more."""
+    """Otherwise a caller could no longer delete an image whose record is gone."""
     with pytest.raises(StageError, match="record_retention_days is 8"):
         StageConfig.from_json(name="dev", values={"image_retention_days": 7, "record_retention_days": 8})
     config = StageConfig.from_json(name="dev", values={"image_retention_days": 7, "record_retention_days": 9})
@@ -208,14 +208,14 @@ def test_images_never_outlive_their_records() -> None:
 
 @pytest.mark.parametrize("key", ["throttle_rate", "throttle_burst"])
 def test_a_throttle_is_whole_or_absent(key: str) -> None:
-    """API Gateway takes a rate and a burst together."""
+    """API Gateway takes a rate and a burst only together."""
     with pytest.raises(StageError, match="throttle_rate and throttle_burst must both be"):
         StageConfig.from_json(name="dev", values={key: None})
 
 
 @pytest.mark.parametrize(("model_timeout", "function_timeout"), [(1, 21), (5, 25), (60, 80), (270, 290)])
 def test_all_time_outs_derive_from_that_of_the_model(model_timeout: int, function_timeout: int) -> None:
-    """The function outlives the model's call, and a message stays hidden for six of the function's lives."""
+    """The function's time-out is 20 s longer than the model's, and a message stays hidden six times that long."""
     config = stage_config("dev", f"model_timeout={model_timeout}")
     assert config.function_timeout == function_timeout
     assert config.queue_visibility == 6 * function_timeout
@@ -254,7 +254,7 @@ def test_an_override_reads_like_its_value_in_json(override: str, key: str, value
 
 
 def test_overrides_win_over_the_stage_and_combine() -> None:
-    """Keys that are not overridden keep the stage's value."""
+    """Settings that are not overridden keep the stage's value."""
     config = stage_config("prod", "model_timeout=5  daily_images_per_caller=7")
     assert (config.model_timeout, config.daily_images_per_caller) == (5, 7)
     assert config.retain_data
@@ -272,24 +272,24 @@ def test_overrides_win_over_the_stage_and_combine() -> None:
     ],
 )
 def test_a_wrong_override_is_answered_in_one_sentence(override: str, sentence: str) -> None:
-    """The sentences are those of cdk.json."""
+    """A wrong override gives the same sentence as a wrong value in cdk.json."""
     with pytest.raises(StageError, match=sentence):
         stage_config("dev", override)
 
 
 def test_overrides_must_be_text() -> None:
-    """A context value from cdk.json may be anything."""
+    """CDK's context may hold a value of any type."""
     with pytest.raises(StageError, match="config is of type dict"):
         load_stage(name="dev", stages=CONTEXT["stages"], overrides={"model_timeout": 5})
 
 
 def test_the_stages_for_development_production_and_this_machine_exist() -> None:
-    """`make synth`, `make deploy` and `make up` name them."""
+    """`make synth`, `make deploy` and `make up` use these three names."""
     assert set(STAGES) == {"dev", "prod", "local"}
 
 
 def test_the_local_stage_has_no_throttle_and_no_quota() -> None:
-    """Only `CONFIG` sets them."""
+    """On this machine only `CONFIG` sets limits."""
     local = stage_config("local")
     limits = (local.throttle_rate, local.throttle_burst, local.monthly_requests)
     assert limits == (None, None, None)
@@ -298,7 +298,7 @@ def test_the_local_stage_has_no_throttle_and_no_quota() -> None:
 
 
 def test_the_stages_in_the_cloud_bound_what_a_day_can_cost() -> None:
-    """An unlimited bill is a choice, never a default."""
+    """Only an operator can choose an unlimited bill; it is never a default."""
     for stage in ("dev", "prod"):
         config = stage_config(stage)
         assert config.daily_images is not None

@@ -1,4 +1,4 @@
-"""The bucket, the table and the queues, read from the synthesized template."""
+"""The template makes the bucket, the table, the queues and the secret as they should be."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ def denials(policy: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def test_every_retention_of_logs_that_a_stage_may_set_is_known_to_the_cdk() -> None:
-    """And none is listed that a stage may not set."""
+    """The list has no retention that a stage may not set."""
     assert tuple(RETENTION) == SETTINGS["log_retention_days"].choices
 
 
 def test_the_bucket_is_private(any_stage: Synthesized) -> None:
-    """No access list, no policy and no object can open it."""
+    """No access list, no policy and no object can open the bucket."""
     bucket = any_stage.one("AWS::S3::Bucket")
     assert bucket["PublicAccessBlockConfiguration"] == {
         "BlockPublicAcls": True,
@@ -41,14 +41,14 @@ def test_the_bucket_is_private(any_stage: Synthesized) -> None:
 
 
 def test_the_bucket_is_encrypted(any_stage: Synthesized) -> None:
-    """With S3's own keys, said explicitly."""
+    """The template names S3's own keys explicitly."""
     encryption = any_stage.one("AWS::S3::Bucket")["BucketEncryption"]
     (rule,) = encryption["ServerSideEncryptionConfiguration"]
     assert rule == {"ServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
 
 
 def test_the_bucket_policy_only_denies(any_stage: Synthesized) -> None:
-    """Nobody is let in by the bucket; rights come from roles and presigned URLs."""
+    """The policy lets nobody in; rights come from roles and presigned URLs."""
     statements = any_stage.one("AWS::S3::BucketPolicy")["PolicyDocument"]["Statement"]
     assert {statement["Effect"] for statement in statements} == {"Deny"}
 
@@ -63,7 +63,7 @@ def test_the_bucket_policy_only_denies(any_stage: Synthesized) -> None:
 def test_the_bucket_denies_plain_http_and_old_signatures(
     any_stage: Synthesized, condition: dict[str, Any]
 ) -> None:
-    """To everybody, for every action, on the bucket and all that is in it."""
+    """The denial holds for everybody, for every action, and for the bucket with everything in it."""
     (denial,) = [
         statement
         for statement in denials(any_stage.one("AWS::S3::BucketPolicy"))
@@ -76,7 +76,7 @@ def test_the_bucket_denies_plain_http_and_old_signatures(
 
 
 def test_images_expire_and_unfinished_uploads_are_removed(any_stage: Synthesized) -> None:
-    """After the stage's retention, and after a day."""
+    """Images expire after the stage's retention, and unfinished uploads after a day."""
     rules = any_stage.one("AWS::S3::Bucket")["LifecycleConfiguration"]["Rules"]
     assert {
         "Id": "expire-images",
@@ -94,7 +94,7 @@ def test_images_expire_and_unfinished_uploads_are_removed(any_stage: Synthesized
 def test_pages_may_download_from_the_configured_origins_alone(
     synthesized: Callable[..., Synthesized],
 ) -> None:
-    """And without origins there is no CORS rule at all."""
+    """Without origins there is no CORS rule at all."""
     stage = synthesized("dev", "cors_origins=https://a.example,https://b.example")
     (rule,) = stage.one("AWS::S3::Bucket")["CorsConfiguration"]["CorsRules"]
     assert rule["AllowedOrigins"] == ["https://a.example", "https://b.example"]
@@ -103,7 +103,7 @@ def test_pages_may_download_from_the_configured_origins_alone(
 
 
 def test_the_table_has_one_key_and_two_indexes(any_stage: Synthesized) -> None:
-    """A caller's history holds whole items; what is due holds keys only."""
+    """The index of a caller's history holds whole items, and the index of due records holds keys only."""
     table = any_stage.one("AWS::DynamoDB::Table")
     indexes = {index["IndexName"]: index for index in table["GlobalSecondaryIndexes"]}
     assert table["KeySchema"] == [{"AttributeName": "id", "KeyType": "HASH"}]
@@ -121,7 +121,7 @@ def test_the_table_has_one_key_and_two_indexes(any_stage: Synthesized) -> None:
 
 
 def test_the_table_is_paid_by_request_encrypted_recoverable_and_forgets(any_stage: Synthesized) -> None:
-    """Items go when `expires_at` has passed."""
+    """The table removes an item when its `expires_at` has passed."""
     table = any_stage.one("AWS::DynamoDB::Table")
     assert table["BillingMode"] == "PAY_PER_REQUEST"
     assert table["SSESpecification"] == {"SSEEnabled": True}
@@ -133,7 +133,7 @@ def test_the_table_is_paid_by_request_encrypted_recoverable_and_forgets(any_stag
 def test_production_keeps_its_data_and_development_does_not(
     prod: Synthesized, dev: Synthesized, type_: str
 ) -> None:
-    """Neither a deletion of the stack nor a replacement takes the data of prod along."""
+    """The data of prod stays if the stack is deleted or a resource is replaced."""
     (kept,), (dropped,) = prod.resources(type_), dev.resources(type_)
     assert (kept["DeletionPolicy"], kept["UpdateReplacePolicy"]) == ("Retain", "Retain")
     assert (dropped["DeletionPolicy"], dropped["UpdateReplacePolicy"]) == ("Delete", "Delete")
@@ -147,7 +147,7 @@ def test_the_table_of_production_cannot_be_deleted_by_mistake(prod: Synthesized,
 
 @pytest.mark.parametrize("queue", ["JobsQueue", "JobsDeadLetters"])
 def test_queues_are_encrypted_and_hidden_for_six_time_outs(any_stage: Synthesized, queue: str) -> None:
-    """A message that a worker holds is not given to another one."""
+    """So no second worker gets a message that a worker still holds."""
     properties = any_stage.one("AWS::SQS::Queue", named=queue)
     assert properties["SqsManagedSseEnabled"] is True
     assert properties["VisibilityTimeout"] == 6 * any_stage.config.function_timeout
@@ -155,7 +155,7 @@ def test_queues_are_encrypted_and_hidden_for_six_time_outs(any_stage: Synthesize
 
 @pytest.mark.parametrize("queue", ["JobsQueue", "JobsDeadLetters"])
 def test_queues_deny_plain_http(any_stage: Synthesized, queue: str) -> None:
-    """To everybody, for every action."""
+    """The denial holds for everybody and for every action."""
     logical_id = any_stage.logical_id("AWS::SQS::Queue", named=queue)
     (policy,) = [
         resource["Properties"]
@@ -169,7 +169,7 @@ def test_queues_deny_plain_http(any_stage: Synthesized, queue: str) -> None:
 
 
 def test_a_message_gets_fifty_deliveries_and_then_waits_two_weeks(any_stage: Synthesized) -> None:
-    """The dead-letter queue keeps longer than the queue, because a message's age goes with it."""
+    """The dead-letter queue keeps a message longer than the queue, because the message's age goes on."""
     queue = any_stage.one("AWS::SQS::Queue", named="JobsQueue")
     dead_letters = any_stage.one("AWS::SQS::Queue", named="JobsDeadLetters")
     target = any_stage.logical_id("AWS::SQS::Queue", named="JobsDeadLetters")
@@ -182,14 +182,14 @@ def test_a_message_gets_fifty_deliveries_and_then_waits_two_weeks(any_stage: Syn
 
 
 def test_the_webhook_secret_is_generated_in_the_form_that_receivers_expect(any_stage: Synthesized) -> None:
-    """64 letters and digits are base64 of 48 bytes, and no value is in the template."""
+    """The secret has 64 letters and digits, which are base64 of 48 bytes; its value is not in the template."""
     secret = any_stage.one("AWS::SecretsManager::Secret")
     assert secret["GenerateSecretString"] == {"ExcludePunctuation": True, "PasswordLength": 64}
     assert "SecretString" not in secret
 
 
 def test_without_webhooks_there_is_no_secret(synthesized: Callable[..., Synthesized]) -> None:
-    """Neither the resource nor the right to read it."""
+    """The template has neither the secret nor the right to read it."""
     stage = synthesized("dev", "webhooks=false")
     assert stage.resources("AWS::SecretsManager::Secret") == []
     assert "secretsmanager" not in json.dumps(stage.template["Resources"])

@@ -1,4 +1,4 @@
-"""Where a generated request is well formed by JSON Schema, and the service refuses it all the same."""
+"""Says when the service may refuse a generated request that is valid by JSON Schema."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ if TYPE_CHECKING:
 
 INTEGERS: Final = ("width", "height", "samples", "seed", "steps", "n")
 DEPENDS: Final = ("unknown_model", "unsupported_parameter", "idempotency_conflict")
-"""What depends on the deployment, on its models or on earlier requests."""
+"""The errors that depend on the deployment, on its models or on earlier requests."""
 
 
 def is_beyond_a_schema(case: schemathesis.Case[Any], answer: Any) -> bool:
-    """Tell whether a refusal rests on something that JSON Schema cannot say."""
+    """Say whether a request was refused for a reason that JSON Schema cannot express."""
     shown = json.dumps(answer)
     sent = case.body if isinstance(case.body, dict) else {}
     return (
         any(code in shown for code in DEPENDS)
-        # to JSON Schema 5.0 is an integer
+        # By JSON Schema 5.0 is an integer; the service refuses it.
         or any(isinstance(sent.get(name), float) for name in INTEGERS)
         or ("webhook_url" in sent and "webhook_url" in shown)
         or "next_cursor" in shown

@@ -1,4 +1,4 @@
-"""A canary: a prompt that nobody else uses, the service that it is sent to, and whatever is heard of it afterwards."""
+"""A canary: a prompt that nothing else uses, the service that it is sent to, and everything that may quote it."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SleepingContext(Context):
-    """Lambda's context for a service that only pretends to sleep: what it sleeps is gone all the same."""
+    """Lambda's context for a service that only pretends to sleep: the pretended seconds still count as used."""
 
     clock: FakeClock = field(default_factory=FakeClock)
 
     def get_remaining_time_in_millis(self) -> int:
-        """Return what is left."""
+        """Return the milliseconds that are left of the invocation."""
         began = FakeClock().time
         return self.milliseconds - int(1000 * (self.clock.time - began).total_seconds())
 
 
 class Broken:
-    """A port with a defect: every call raises an error that quotes the prompt."""
+    """A port with a defect, whose every call raises an error that quotes the prompt."""
 
     def __init__(self, prompt: str) -> None:
         self._prompt = prompt
@@ -49,7 +49,7 @@ class Broken:
 
 @dataclass(kw_only=True)
 class Canary:
-    """One prompt, the service that it is sent to, and whatever is heard of it."""
+    """One prompt, the service that it is sent to, and everything that may quote it."""
 
     prompt: str
     service: Wired
@@ -62,7 +62,7 @@ class Canary:
     caplog: pytest.LogCaptureFixture
 
     def ask(self, request: Mapping[str, Any], *, service: Wired | None = None) -> Answer:
-        """Send a request as the handler does, and make sure that it fails."""
+        """Send a request as the handler does, check that it fails, and return the reply."""
         app = create_app((service or self.service).services)
         with self.observer.publishing():
             answer = send(app, request, context=SleepingContext(clock=self.clock))
@@ -70,7 +70,7 @@ class Canary:
         return answer
 
     def work(self, *, service: Wired | None = None) -> int:
-        """Take the messages of the queue as the handler does, and return how many would come back."""
+        """Take the messages of the queue as the handler does, and return how many were not acknowledged."""
         back = 0
         for record in self.poller.drain():
             try:
@@ -83,18 +83,18 @@ class Canary:
         return back
 
     def accept(self, *, service: Wired | None = None) -> None:
-        """Have the prompt accepted for later."""
+        """Send the prompt in an asynchronous request, and check that it is accepted."""
         request = event("POST", "/text-to-image", asking(self.prompt), headers={"Prefer": "respond-async"})
         assert send(create_app((service or self.service).services), request).status == 202
 
     def broken(self, *ports: str) -> Wired:
-        """Return the service with defects."""
+        """Return the service with a defect in each of these ports."""
         return real_parts.rewired(
             self.service, lambda name, port: Broken(self.prompt) if name in ports else port
         )
 
     def assert_silence(self, *answers: Answer) -> None:
-        """Look for the prompt in answers, output, logs of every library, and in the bucket."""
+        """Assert that the prompt is in no reply, no output, no library's log, and nowhere in the bucket."""
         heard = self.capsys.readouterr()
         spoken = {
             "standard output": heard.out,

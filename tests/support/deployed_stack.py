@@ -1,4 +1,4 @@
-"""The deployed stack as its callers and its operator see it."""
+"""The deployed stack and its stand-in model, as callers and the operator see them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ class Stack:
 
     @property
     def ca_bundle(self) -> Path | None:
-        """What signs the emulator's certificate in strict mode."""
+        """The authority that signed the emulator's certificate in strict mode."""
         return Path(self.state.ca_bundle) if self.state.ca_bundle else None
 
     def client(self, *, api_key: str | None = None) -> httpx.Client:
@@ -36,7 +36,7 @@ class Stack:
         )
 
     def aws(self) -> dict[str, Any]:
-        """Return the keyword arguments of `boto3.client(service, **stack.aws())`, with the rights of the operator."""
+        """Return the arguments for `boto3.client(service, **stack.aws())`, which has the operator's rights."""
         return client_options(endpoint_url=self.state.aws_endpoint_url, ca_bundle=self.ca_bundle)
 
 
@@ -47,15 +47,15 @@ class StandIn:
     client: httpx.Client
 
     def set_rules(self, *rules: Mapping[str, Any]) -> None:
-        """Let these rules decide about the calls to come."""
+        """Set rules for the calls to come."""
         self.client.post("/_control/rules", json={"rules": list(rules)}).raise_for_status()
 
     def calls(self, *, prompt: str = "") -> dict[str, Any]:
-        """Return what the stand-in was asked since the last reset."""
+        """Return the call log since the last reset, for the calls whose prompt contains `prompt`."""
         answer = self.client.get("/_control/calls", params={"prompt": prompt}).raise_for_status()
         report: dict[str, Any] = answer.json()
         return report
 
     def reset(self) -> None:
-        """Forget rules and calls."""
+        """Drop the rules and the call log."""
         self.client.post("/_control/reset").raise_for_status()

@@ -1,4 +1,4 @@
-"""The variables that the functions need, as a deployment sets them."""
+"""The environment of the functions, as a deployment sets it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""API Gateway events as the REST API sends them, and answers as a client reads them."""
+"""API Gateway events as the REST API sends them, and replies as a client reads them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CREATE = surface.route_named("createGeneration")
 
 @dataclass(frozen=True)
 class Context:
-    """Lambda's context, as much of it as the handler reads."""
+    """The parts of Lambda's context that the handler reads."""
 
     function_name: str = "api"
     memory_limit_in_mb: int = 512
@@ -31,13 +31,13 @@ class Context:
     milliseconds: int = 80_000
 
     def get_remaining_time_in_millis(self) -> int:
-        """Return what is left."""
+        """Return the milliseconds that are left of the invocation."""
         return self.milliseconds
 
 
 @dataclass(frozen=True)
 class Answer:
-    """An answer: status, headers in lower case, and the body's text."""
+    """A reply: status, headers in lower case, and the body's text."""
 
     status: int
     headers: Mapping[str, str]
@@ -99,14 +99,14 @@ def event(
 
 
 def received(sent: Mapping[str, Any], *, route: Route = CREATE, context: Context | None = None) -> Request:
-    """Return an event as the routes see it."""
+    """Return the request that the routes get for an event."""
     return Request.from_event(sent, context or Context(), route=route)
 
 
 def send(
     app: APIGatewayRestResolver, request: Mapping[str, Any], *, context: Context | None = None
 ) -> Answer:
-    """Let the app answer an event."""
+    """Let the app serve an event, and return its reply."""
     raw = app.resolve(request, context or Context())  # type: ignore[arg-type]  # a context in miniature
     headers = {name.lower(): values[0] for name, values in raw["multiValueHeaders"].items()}
     return Answer(

@@ -1,4 +1,4 @@
-"""Small in-memory sides of the ports, with state that a test can read; no test patches anything."""
+"""In-memory fakes of the ports, with state that a test can read, so that no test has to patch anything."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def stable_image_answer(image: bytes | None = None, *, seed: int = 0) -> bytes:
 
 @dataclass
 class FakeClock:
-    """A clock that moves only when it is told to, or slept on."""
+    """A clock that moves only when a test sets it, or when somebody sleeps on it."""
 
     time: datetime = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
     slept: list[float] = field(default_factory=list)
@@ -71,14 +71,14 @@ class FakeClock:
         return self.time
 
     def sleep(self, seconds: float) -> None:
-        """Move on without waiting."""
+        """Move the clock on without waiting."""
         self.slept.append(seconds)
         self.time += timedelta(seconds=seconds)
 
 
 @dataclass
 class FakeRandomness:
-    """Randomness that counts, in threads too."""
+    """Randomness that only counts up; threads may share it."""
 
     drawn: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
@@ -92,7 +92,7 @@ class FakeRandomness:
         return f"{self._next():026d}"
 
     def fraction(self) -> float:
-        """Return the middle."""
+        """Return the middle of 0…1."""
         return 0.5
 
     def _next(self) -> int:
@@ -103,7 +103,7 @@ class FakeRandomness:
 
 @dataclass
 class FakeDeadline:
-    """So much time is left, counted down by a fake clock."""
+    """The time that is left, counted down by a fake clock."""
 
     clock: FakeClock
     seconds: float = 80.0
@@ -122,9 +122,9 @@ Answer = bytes | ImagegenError
 
 @dataclass
 class FakeRuntime:
-    """A model runtime that answers what a test scripted, one answer a call, the last one for ever.
+    """A model runtime that gives the scripted answers, one for each call, then always the last.
 
-    `before` happens while the model draws; `defect` is raised once the call has been made.
+    `before` is called while the model draws; `defect` is raised after the call was recorded.
     """
 
     answers: list[Answer] = field(default_factory=list)
@@ -133,7 +133,7 @@ class FakeRuntime:
     defect: BaseException | None = None
 
     def invoke(self, ref: ModelRef, body: bytes) -> bytes:
-        """Record the call and answer."""
+        """Record the call, and return the next answer."""
         request = json.loads(body)
         self.calls.append((ref.id, request))
         if self.before is not None:
@@ -155,7 +155,7 @@ class FakeRuntime:
 
 @dataclass
 class FakeImages:
-    """A bucket in memory; `failures` are raised first, one a call."""
+    """A bucket in memory; the first calls raise the `failures`, one each."""
 
     clock: FakeClock
     objects: dict[tuple[str, str], tuple[bytes, StoredImage]] = field(default_factory=dict)
@@ -168,13 +168,13 @@ class FakeImages:
         self.objects[name.owner, name.id] = (content, image)
 
     def find(self, name: ImageName) -> StoredImage | None:
-        """Return what is kept."""
+        """Return the stored image, or None."""
         self._fail()
         kept = self.objects.get((name.owner, name.id))
         return kept[1] if kept else None
 
     def read(self, name: ImageName) -> bytes | None:
-        """Return the bytes that are kept."""
+        """Return the bytes of an image, or None."""
         self._fail()
         kept = self.objects.get((name.owner, name.id))
         return kept[0] if kept else None
@@ -198,10 +198,11 @@ class FakeImages:
 
 @dataclass
 class FakeStore:
-    """A table in memory that keeps records as the real one does, as text.
+    """A table in memory that keeps records as text, as the real one does.
 
-    `failures` are raised before a write, one a call; so many `lost_answers` after one. While `index_lags`, the index of
-    due records stays as it was, as a real one may: it is eventually consistent.
+    The first writes raise the `failures`, one each, and write nothing. The next `lost_answers` writes are made, and
+    raise an error all the same. While `index_lags`, the index of due records stays as it was, as an eventually
+    consistent index may.
     """
 
     items: dict[str, str] = field(default_factory=dict)
@@ -211,12 +212,12 @@ class FakeStore:
     lost_answers: int = 0
 
     def get(self, id_: str) -> Generation | None:
-        """Return a record."""
+        """Return a record, or None."""
         item = self.items.get(id_)
         return from_json(item) if item else None
 
     def write(self, new: Generation, *, replacing: Generation | None) -> Generation:
-        """Write if `replacing` still stands."""
+        """Write `new` if `replacing` is still current, and return the version that is current afterwards."""
         if self.failures:
             raise self.failures.pop(0)
         stands = self.get(new.id)
@@ -237,7 +238,7 @@ class FakeStore:
         return new
 
     def of_owner(self, owner: str, *, limit: int, cursor: str | None) -> Page:
-        """Return a page; the cursor is the number of records to pass over."""
+        """Return a page; the cursor is the number of records to skip."""
         readable, unreadable = self._readable()
         mine = [one for one in readable if one.owner == owner and one.state != "deleted"]
         mine.sort(key=lambda one: one.created_at, reverse=True)
@@ -262,7 +263,7 @@ class FakeStore:
         return readable, tuple(unreadable)
 
     def due(self, now: datetime, *, limit: int) -> Sequence[str]:
-        """Return what is due by the index."""
+        """Return the ids of the records that are due by the index."""
         return [id_ for id_, due_at in self.index.items() if due_at is not None and due_at <= now][:limit]
 
     def all(self) -> Iterator[Generation]:
@@ -270,14 +271,14 @@ class FakeStore:
         return (from_json(item) for item in list(self.items.values()))
 
     def only(self) -> Generation:
-        """Return the one record that there is."""
+        """Return the only record of the table."""
         (record,) = self.all()
         return record
 
 
 @dataclass
 class FakeQuotas:
-    """Counters in memory; `limit` for each caller, none by default; `failures` are raised first, one a call."""
+    """Counters in memory, with an optional `limit` for each caller; the first calls raise the `failures`, one each."""
 
     limit: int | None = None
     switched_off: bool = False
@@ -285,7 +286,7 @@ class FakeQuotas:
     failures: list[ImagegenError] = field(default_factory=list)
 
     def take(self, owner: str, day: str) -> None:
-        """Count one image."""
+        """Take one quota unit."""
         self._fail()
         taken = self.taken.get((owner, day), 0)
         if self.limit is not None and taken >= self.limit:
@@ -293,12 +294,12 @@ class FakeQuotas:
         self.taken[owner, day] = taken + 1
 
     def give_back(self, owner: str, day: str) -> None:
-        """Take one back."""
+        """Give one quota unit back."""
         self._fail()
         self.taken[owner, day] -= 1
 
     def stopped(self) -> bool:
-        """Tell whether the kill switch is on."""
+        """Say whether the deployment is switched off."""
         return self.switched_off
 
     def _fail(self) -> None:
@@ -308,20 +309,20 @@ class FakeQuotas:
 
 @dataclass
 class FakeQueue:
-    """A queue in memory; `failures` are raised first, one a call."""
+    """A queue in memory; the first calls raise the `failures`, one each."""
 
     sent: list[str] = field(default_factory=list)
     postponed: list[tuple[str, int]] = field(default_factory=list)
     failures: list[Exception] = field(default_factory=list)
 
     def send(self, id_: str) -> None:
-        """Keep an id."""
+        """Record the id of a message."""
         if self.failures:
             raise self.failures.pop(0)
         self.sent.append(id_)
 
     def postpone(self, receipt: str, *, seconds: int) -> None:
-        """Keep what was postponed."""
+        """Record a postponed message, and the seconds."""
         if self.failures:
             raise self.failures.pop(0)
         self.postponed.append((receipt, seconds))
@@ -329,7 +330,7 @@ class FakeQueue:
 
 @dataclass
 class FakeWebhook:
-    """A receiver that answers what a test scripted, and otherwise accepts; `failures` are raised first."""
+    """A receiver that gives the scripted answers and then accepts; the first calls raise the `failures`."""
 
     answers: list[Delivery] = field(default_factory=list)
     failures: list[ImagegenError] = field(default_factory=list)
@@ -345,7 +346,7 @@ class FakeWebhook:
 
 @dataclass
 class FakeObserver:
-    """Keeps what it was told, as (what, detail)."""
+    """Keeps each event as a pair of its name and a detail."""
 
     events: list[tuple[str, str]] = field(default_factory=list)
 
@@ -366,7 +367,7 @@ class FakeObserver:
         self.events.append(("model_retried", f"{model} {code}"))
 
     def warned(self, what: str, *, id_: str = "", error: BaseException | None = None) -> None:  # noqa: ARG002 - the port's shape
-        """Note something surprising."""
+        """Note something unexpected that the code handled."""
         self.events.append(("warned", what))
 
     def defect(self, error: BaseException) -> None:
@@ -376,7 +377,7 @@ class FakeObserver:
 
 @dataclass
 class World:
-    """A whole service over fakes."""
+    """A whole service whose ports are fakes."""
 
     clock: FakeClock
     randomness: FakeRandomness
@@ -393,31 +394,31 @@ class World:
 
     @property
     def submitter(self) -> Submitter:
-        """Return the part that takes requests."""
+        """The part that accepts requests."""
         return self.service.submitter
 
     @property
     def history(self) -> History:
-        """Return the part that finds generations again."""
+        """The part that shows and deletes generations."""
         return self.service.history
 
     @property
     def jobs(self) -> Jobs:
-        """Return the part that the worker calls."""
+        """The part that the worker calls."""
         return self.service.jobs
 
     @property
     def ledger(self) -> Ledger:
-        """Return the records."""
+        """The ledger of the records."""
         return self.service.submitter.ledger
 
     @property
     def attempts(self) -> Attempts:
-        """Return what runs and ends attempts."""
+        """The part that runs and ends attempts."""
         return self.service.submitter.attempts
 
     def deadline(self, seconds: float = 80.0) -> FakeDeadline:
-        """Return a deadline so many seconds from now."""
+        """Return a deadline that is so many seconds away."""
         return FakeDeadline(self.clock, seconds)
 
 
@@ -432,7 +433,7 @@ def world(
     record_retention_days: int = 30,
     day: date = date(2026, 11, 25),
 ) -> World:
-    """Return a service over fakes; every model answers with an image unless `answers` are scripted."""
+    """Return a service whose ports are fakes; every model answers with an image unless `answers` are scripted."""
     clock = FakeClock(datetime(day.year, day.month, day.day, 12, 0, tzinfo=UTC))
     randomness, observer = FakeRandomness(), FakeObserver()
     runtime, images, store = FakeRuntime(list(answers)), FakeImages(clock), FakeStore()

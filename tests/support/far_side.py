@@ -1,4 +1,4 @@
-"""The far side of an AWS client without a socket: botocore signs, sends to here, parses, and retries as ever."""
+"""The far side of an AWS client without a socket: botocore signs, sends to this module, parses and retries as usual."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ REGION = "us-west-2"
 
 
 def new_session(region: str = REGION) -> boto3.session.Session:
-    """Return a session with credentials that open nothing, which reads environment and files anew."""
+    """Return a session that reads environment and files anew; its credentials give no access to anything."""
     return boto3.session.Session(
         aws_access_key_id="AKIDEXAMPLE",
         aws_secret_access_key="secret",
@@ -30,7 +30,7 @@ def new_session(region: str = REGION) -> boto3.session.Session:
 
 
 class Body(io.BytesIO):
-    """A body on a socket that is none; `during_read` happens before each read of at most `part` bytes."""
+    """A body on a pretended socket; `during_read` is called before each read of at most `part` bytes."""
 
     def __init__(
         self, content: bytes, *, part: int = 1 << 20, during_read: Callable[[], None] = lambda: None
@@ -43,7 +43,7 @@ class Body(io.BytesIO):
         self.fp = SimpleNamespace(raw=SimpleNamespace(_sock=connection))
 
     def read(self, size: int | None = -1, /) -> bytes:
-        """Return what has arrived."""
+        """Return at most `part` of the bytes that are left."""
         self._during_read()
         return super().read(self._part if size is None or size < 0 else min(size, self._part))
 
@@ -51,7 +51,7 @@ class Body(io.BytesIO):
 
 
 def failing(error: Exception) -> Body:
-    """Return a body whose reading is an error."""
+    """Return a body that raises an error when it is read."""
 
     def fail() -> None:
         raise error
@@ -62,7 +62,7 @@ def failing(error: Exception) -> Body:
 def answer(
     status: int = 200, body: bytes | Body = b"", headers: Mapping[str, str] | None = None
 ) -> AWSResponse:
-    """Return an answer as it arrives; the length is told unless the headers tell otherwise."""
+    """Return a response as it arrives; it states its true length unless the headers state another."""
     stream = body if isinstance(body, Body) else Body(body)
     told = {"content-length": str(len(stream.getvalue())), **(headers or {})}
     raw = urllib3.HTTPResponse(
@@ -77,25 +77,25 @@ def answer(
 
 
 def parsed(status: int, raw: urllib3.HTTPResponse) -> AWSResponse:
-    """Return what botocore makes of an answer of urllib3's."""
+    """Return botocore's form of a response of urllib3's."""
     headers: Any = raw.headers
     return AWSResponse("https://far.example", status, headers, raw)
 
 
 def json_answer(members: Mapping[str, Any], status: int = 200) -> AWSResponse:
-    """Return an answer of an AWS JSON service."""
+    """Return a response of an AWS JSON service."""
     return answer(status, json.dumps(members).encode())
 
 
 def refusal(code: str, status: int = 400, message: str = "", **members: Any) -> AWSResponse:
-    """Return a modelled error as the JSON services send it."""
+    """Return an error of the service model, as the JSON services send it."""
     text = json.dumps({"__type": f"com.amazonaws#{code}", "message": message, **members})
     return answer(status, text.encode(), {"x-amzn-errortype": code})
 
 
 @cache
 def session(region: str = REGION) -> boto3.session.Session:
-    """Return the session that most tests share, since loading the SDK's data takes its time."""
+    """Return the session that most tests share, because loading the SDK's data takes time."""
     return new_session(region)
 
 
@@ -103,17 +103,17 @@ Reply = AWSResponse | Exception | Callable[[AWSPreparedRequest], AWSResponse]
 
 
 class FarSide:
-    """Answers a client's requests from a script, and keeps the requests."""
+    """Responds to a client's requests from a script, and keeps the requests."""
 
     def __init__(self, client: BaseClient, *replies: Reply) -> None:
         self.requests: list[AWSPreparedRequest] = []
         self.bodies: list[bytes] = []
         self._replies = list(replies)
-        client.meta.events.register("before-send", self._send)  # type: ignore[arg-type]  # an answer replaces sending
+        client.meta.events.register("before-send", self._send)  # type: ignore[arg-type]  # a returned response replaces the sending
 
     @property
     def sent(self) -> list[dict[str, Any]]:
-        """The requests' bodies, which are JSON."""
+        """The JSON bodies of the requests."""
         return [json.loads(body) for body in self.bodies]
 
     def _send(self, request: AWSPreparedRequest, **_: Any) -> AWSResponse:

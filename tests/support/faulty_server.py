@@ -1,6 +1,6 @@
-"""A server on loopback that answers each request as a test says, byte by byte, and keeps what it was asked.
+"""A server on loopback that responds to each request as a test says, byte by byte, and keeps the requests.
 
-It speaks no service's protocol: a test scripts the bytes of an answer, or that there is none.
+It speaks no service's protocol: a test scripts the bytes of a response, or says that there is none.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ _PATIENCE = 60.0
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """What a client sent, and on which connection, counted from 1."""
+    """What a client sent, and the number of its connection, counted from 1."""
 
     head: str
     body: bytes
     connection: int
 
     def header(self, name: str) -> str:
-        """Return the value of a header, empty where it is absent."""
+        """Return the value of a header, or an empty text if it is absent."""
         for line in self.head.split("\r\n")[1:]:
             sent, _, value = line.partition(":")
             if sent.lower() == name.lower():
@@ -36,7 +36,7 @@ class Request:
 
 @dataclass(frozen=True, kw_only=True)
 class Reply:
-    """The bytes to send at once, those that follow one by one, and what happens to the connection afterwards."""
+    """The bytes to send at once, the bytes to send one by one after that, and what the connection does at the end."""
 
     content: bytes = b""
     drops: bytes = b""
@@ -47,24 +47,24 @@ class Reply:
 def whole(
     status: int = 200, body: bytes = b"", headers: Sequence[str] = (), *, length: int | None = None
 ) -> Reply:
-    """Return an answer of which everything arrives; `length` is told instead of the true one."""
+    """Return a response that arrives as a whole; with `length` it states that length instead of the true one."""
     told = len(body) if length is None else length
     lines = [f"HTTP/1.1 {status} Whatever", f"Content-Length: {told}", *headers, "", ""]
     return Reply(content="\r\n".join(lines).encode() + body)
 
 
 def cut(status: int = 200, body: bytes = b"") -> Reply:
-    """Return an answer whose connection is closed before its last byte."""
+    """Return a response whose connection is closed before its last byte."""
     return Reply(content=whole(status, body).content[:-1], ending="close")
 
 
 def stalled(status: int = 200, body: bytes = b"") -> Reply:
-    """Return an answer whose last byte never comes."""
+    """Return a response whose last byte never comes."""
     return Reply(content=whole(status, body).content[:-1], ending="hang")
 
 
 def dripping(body: bytes, *, pause: float) -> Reply:
-    """Return an answer whose body comes byte by byte."""
+    """Return a response whose body comes byte by byte."""
     return Reply(content=whole(200, length=len(body)).content, drops=body, pause=pause)
 
 
@@ -75,7 +75,7 @@ Script = Reply | Callable[[Request], Reply]
 
 
 class FaultyServer:
-    """Answers the first request with the first reply, and so on, the last one for ever; a context manager."""
+    """Responds to the n-th request with the n-th reply of the script, then always with the last; a context manager."""
 
     def __init__(self, *script: Script, tls: ssl.SSLContext | None = None) -> None:
         self.requests: list[Request] = []
@@ -91,7 +91,7 @@ class FaultyServer:
 
     @property
     def url(self) -> str:
-        """The endpoint to give to a client."""
+        """The URL to give to a client."""
         return f"{'https' if self._tls else 'http'}://localhost:{self.port}"
 
     def __enter__(self) -> Self:
@@ -133,7 +133,7 @@ class FaultyServer:
                     if not self._answer(connection, request):
                         return
         except (OSError, ValueError):
-            # the client went away, or did not like the certificate
+            # The client went away, or refused the certificate.
             return
 
     def _answer(self, connection: socket.socket, request: Request) -> bool:
@@ -169,7 +169,7 @@ def _end(connection: socket.socket) -> None:
     try:
         connection.shutdown(socket.SHUT_RDWR)
     except OSError:
-        # it is gone already
+        # It is closed already.
         return
     finally:
         connection.close()

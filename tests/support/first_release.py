@@ -1,4 +1,4 @@
-"""The record as the first release had it: the members that it wrote, and its reader, which refuses any other.
+"""The record as the first release had it: the members that it wrote, and its reader, which refuses any other member.
 
 `tests/data/records/first_release.json` was written by that release, one record in each state.
 """
@@ -17,7 +17,7 @@ RECORDS: Final[dict[str, dict[str, Any]]] = json.loads(
 
 @dataclass(kw_only=True)
 class Prompt:
-    """One prompt."""
+    """One prompt, as the first release stored it."""
 
     text: str
     weight: float = 1.0
@@ -25,7 +25,7 @@ class Prompt:
 
 @dataclass(kw_only=True)
 class TextToImage:
-    """The request's parameters."""
+    """The parameters of a task, as the first release stored them."""
 
     text_prompts: tuple[Prompt, ...]
     width: int = 1024
@@ -42,7 +42,7 @@ class TextToImage:
 
 @dataclass(kw_only=True)
 class GenerationRequest:
-    """The request."""
+    """The generation request, as the first release stored it."""
 
     image: TextToImage
     model: str | None = None
@@ -52,7 +52,7 @@ class GenerationRequest:
 
 @dataclass(kw_only=True)
 class StoredImage:
-    """The image."""
+    """The stored image, as the first release stored it."""
 
     model: str
     seed: int
@@ -65,7 +65,7 @@ class StoredImage:
 
 @dataclass(kw_only=True)
 class Generation:
-    """The record."""
+    """The generation, as the first release stored it."""
 
     id: str
     owner: str
@@ -90,7 +90,7 @@ class Generation:
 
 
 def from_json(text: str) -> Generation:
-    """Read a record as the first release did: a member that is missing or unknown is a TypeError or KeyError."""
+    """Read a record as the first release did; a missing or unknown member raises a TypeError or KeyError."""
     members: dict[str, Any] = json.loads(text)
     request, image, failure = members.pop("request"), members.pop("image"), members.pop("failure")
     ignored = members.pop("ignored")

@@ -1,4 +1,4 @@
-"""API Gateway in miniature, as a WSGI application in front of the app: keys, events, binary answers."""
+"""A small API Gateway in front of the app, as a WSGI application: it checks API keys, makes events, decodes bytes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Application = Callable[["WSGIEnvironment", "StartResponse"], Iterable[bytes]]
 
 
 def wsgi(create: Callable[[], APIGatewayRestResolver]) -> Application:
-    """Return an application that answers each request with a new app."""
+    """Return an application that serves each request with a new app."""
 
     def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         headers = _headers(environ)

@@ -1,4 +1,4 @@
-"""Reads `tests/data/hostile.json`: curated inputs that must be refused, each with its code."""
+"""Reads `tests/data/hostile.json`: chosen inputs that the service must refuse, each with its error code."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any, Final
 
 AT_ONCE: Final = 2.0
-"""Seconds of CPU. A scan that is not linear takes 3 and more for ten kilobytes; a busy machine doubles any figure."""
+"""Seconds of CPU. A scan that is not linear takes 3 or more for ten kilobytes; a busy machine doubles any time."""
 
 _DATA: Final = Path(__file__).parents[1] / "data" / "hostile.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostileInput:
-    """One input as an API Gateway proxy event has it, and the error it must end with.
+    """One input, as an API Gateway proxy event has it, and the error that it must end with.
 
     `field`, if any, is among the fields that the error names.
     """
@@ -29,7 +29,7 @@ class HostileInput:
 
 
 def hostile_inputs() -> list[HostileInput]:
-    """Return every curated input, with its body put together from its pieces."""
+    """Return every chosen input; each body is put together from its pieces."""
     return [
         HostileInput(
             name=entry["name"],

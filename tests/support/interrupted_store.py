@@ -1,4 +1,4 @@
-"""A store in whose calls something else happens: how tests let two processes race."""
+"""A store that lets something else happen inside its calls, so that tests can let two processes race."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.support.fakes import FakeStore, World
 
 @dataclass
 class Interrupted:
-    """A store between whose calls something else happens, once."""
+    """A store that calls `after_get` or `after_write` once, before the first such call returns."""
 
     store: FakeStore
     after_get: Callable[[], object] | None = None
@@ -21,7 +21,7 @@ class Interrupted:
         return getattr(self.store, name)
 
     def get(self, id_: str) -> Generation | None:
-        """Read, and let something happen before the answer arrives."""
+        """Read the record, and let something happen before the call returns."""
         found = self.store.get(id_)
         happens, self.after_get = self.after_get, None
         if happens is not None:
@@ -29,7 +29,7 @@ class Interrupted:
         return found
 
     def write(self, new: Generation, *, replacing: Generation | None) -> Generation:
-        """Write, and let something happen before the answer arrives."""
+        """Write the record, and let something happen before the call returns."""
         stands = self.store.write(new, replacing=replacing)
         happens, self.after_write = self.after_write, None
         if happens is not None:
@@ -43,7 +43,7 @@ def interrupted(
     after_get: Callable[[], object] | None = None,
     after_write: Callable[[], object] | None = None,
 ) -> World:
-    """Return the same world as one of its processes sees it, with something happening in between."""
+    """Return the same world for one of its processes, whose store lets something happen in between."""
     store = Interrupted(service.store, after_get=after_get, after_write=after_write)
     ledger = replace(service.ledger, store=store)  # type: ignore[arg-type]  # the rest is passed on
     attempts = replace(service.attempts, ledger=ledger)

@@ -1,4 +1,4 @@
-"""Every way for a prompt to be refused, or to make the model fail, with the prompt wherever something may quote it."""
+"""Every way in which a prompt is refused or the model fails, with the prompt wherever something may quote it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Rule = Mapping[str, Any]
 
 
 def asking(prompt: str, **others: Any) -> dict[str, Any]:
-    """Return a body that is valid, but for what is said otherwise."""
+    """Return a body with this prompt; it is valid unless `others` make it invalid."""
     return {"text_prompts": [{"text": prompt}], **others}
 
 
@@ -71,7 +71,7 @@ OTHER_REFUSALS: Final[Mapping[str, Callable[[str], dict[str, Any]]]] = {
 
 
 def model_failures(prompt: str) -> dict[str, Rule]:
-    """Return every way the model fails, with the prompt wherever the model can say something."""
+    """Return every way in which the model fails, with the prompt in each text that the model sends."""
     return {
         **{name: {"type": "error", "name": name, "message": f"Refused: {prompt}"} for name in STATUS_OF},
         **{

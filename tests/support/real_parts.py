@@ -1,4 +1,4 @@
-"""The deployed service in this process: its own settings and adapters over the emulator, and its ports to wrap."""
+"""The deployed service in this process: its settings and adapters use the emulator, and tests can wrap its ports."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from imagegen.generations.ports import Observer
 
 Wrap = Callable[[str, Any], Any]
-"""Takes a port's name, a field of `Ports`, and the port, and returns what to use."""
+"""Takes a port's name (a field of `Ports`) and the port, and returns the port to use instead."""
 
 PROCESSED_BY_NOW = 600
-"""Seconds that a received message stays invisible, longer than any test takes."""
+"""Seconds that a received message stays invisible. No test takes that long."""
 
 
 def function_name(stack: Stack, part: str) -> str:
@@ -41,7 +41,7 @@ def function_name(stack: Stack, part: str) -> str:
 
 
 def environment(stack: Stack) -> dict[str, str]:
-    """Return the environment of a deployed function, and where it would find AWS."""
+    """Return the environment of a deployed function, with the variables by which it finds the emulator."""
     found = boto3.client("lambda", **stack.aws()).get_function_configuration(
         FunctionName=function_name(stack, "Api")
     )
@@ -58,7 +58,7 @@ def environment(stack: Stack) -> dict[str, str]:
 
 
 def own_environment(stack: Stack) -> dict[str, str]:
-    """Return the same, but with a table and a queue that no deployed function looks at."""
+    """Return that environment with a new table and a new queue, which no deployed function uses."""
     name = f"own-{secrets.token_hex(4)}"
     dynamodb = boto3.client("dynamodb", **stack.aws())
     table = dynamodb.describe_table(TableName=stack.state.table)["Table"]
@@ -79,7 +79,7 @@ def own_environment(stack: Stack) -> dict[str, str]:
 
 @contextmanager
 def entered(variables: Mapping[str, str]) -> Iterator[None]:
-    """Let the SDK in this process find AWS where the functions do."""
+    """Let the SDK in this process find AWS at the same place as the functions."""
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("AWS_PROFILE", raising=False)
         for name, value in variables.items():
@@ -89,14 +89,14 @@ def entered(variables: Mapping[str, str]) -> Iterator[None]:
 
 @dataclass(frozen=True, kw_only=True)
 class Wired:
-    """The service as its handlers have it, with what it takes to make it again over other ports."""
+    """The service as the handlers have it, and the settings that it was made from."""
 
     service: Service
     settings: Settings
 
     @property
     def services(self) -> Services:
-        """Return what the api function's routes call."""
+        """The services that the routes of the api function call."""
         return Services(
             submitter=self.service.submitter,
             history=self.service.history,
@@ -109,7 +109,7 @@ class Wired:
 
     @property
     def worker(self) -> Worker:
-        """Return what the worker function calls."""
+        """The worker that the worker function calls."""
         return Worker(
             jobs=self.service.jobs,
             queue=self.service.ports.queue,
@@ -122,7 +122,7 @@ class Wired:
 def wired(
     variables: Mapping[str, str], *, observer: Observer, session: boto3.session.Session | None = None
 ) -> Wired:
-    """Wire the service as its handlers do; a session that is used again has read the SDK's data already."""
+    """Wire the service as its handlers do. A shared session saves the time of reading the SDK's data again."""
     settings = Settings.from_environment(variables)
     service = wire(settings, session=session or boto3.session.Session(), observer=observer)
     return Wired(service=service, settings=settings)
@@ -138,22 +138,22 @@ def rewired(whole: Wired, wrap: Wrap) -> Wired:
 
 @dataclass(frozen=True, kw_only=True)
 class ShiftedClock:
-    """The machine's clock, so much ahead (or, negative, behind); it sleeps no longer than others."""
+    """The machine's clock, moved ahead by a time, or back by a negative one; it sleeps as the inner clock does."""
 
     inner: Any
     ahead: timedelta
 
     def now(self) -> datetime:
-        """Return another time of day in UTC."""
+        """Return the moved time of day in UTC."""
         return datetime.now(UTC) + self.ahead
 
     def sleep(self, seconds: float) -> None:
-        """Wait."""
+        """Wait for so many seconds."""
         self.inner.sleep(seconds)
 
 
 def shifted(whole: Wired, *, seconds: float) -> Wired:
-    """Return the same service at another time: leases are over and records are due that are not yet."""
+    """Return the same service with its clock moved ahead, so that leases are over and records are due."""
     ahead = timedelta(seconds=seconds)
 
     def wrap(name: str, port: Any) -> Any:
@@ -164,13 +164,13 @@ def shifted(whole: Wired, *, seconds: float) -> Wired:
 
 @dataclass(frozen=True, kw_only=True)
 class Poller:
-    """What Lambda is to a queue: takes messages, hands them on as records of an event, and acknowledges them."""
+    """Does what Lambda does with a queue: takes messages, returns them as records of an event, acknowledges them."""
 
     client: SQSClient
     queue_url: str
 
     def receive(self) -> Sequence[dict[str, Any]]:
-        """Return up to ten messages as records, none when there is none."""
+        """Return up to ten messages as records, or an empty list."""
         answer = self.client.receive_message(
             QueueUrl=self.queue_url,
             MaxNumberOfMessages=10,
@@ -194,16 +194,16 @@ class Poller:
         ]
 
     def drain(self) -> Iterator[dict[str, Any]]:
-        """Yield records until the queue has no message to give."""
+        """Yield records until the queue returns no message."""
         while records := self.receive():
             yield from records
 
     def acknowledge(self, record: Mapping[str, Any]) -> None:
-        """Delete a message."""
+        """Delete the message of a record."""
         self.client.delete_message(QueueUrl=self.queue_url, ReceiptHandle=record["receiptHandle"])
 
     def give_back(self, record: Mapping[str, Any]) -> None:
-        """Let a message be received again at once, as after its visibility time-out."""
+        """Make a message visible again at once, as its visibility time-out would."""
         self.client.change_message_visibility(
             QueueUrl=self.queue_url, ReceiptHandle=record["receiptHandle"], VisibilityTimeout=0
         )

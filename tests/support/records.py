@@ -1,4 +1,4 @@
-"""Records that tests of the adapters share: one that waits, its next version, and one that has ended."""
+"""Records that the adapters' tests share: a queued one, its next version, and one that has ended."""
 
 from __future__ import annotations
 

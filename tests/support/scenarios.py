@@ -1,4 +1,4 @@
-"""A way to every error code through the app, on each of the routes that make images."""
+"""One way to each error code through the app, for each of the routes that make images."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ ROUTES = ("/text-to-image", "/images/generations", "/generation/stable-diffusion
 
 @dataclass(frozen=True)
 class CountingDown(Context):
-    """A context whose time runs by a fake clock."""
+    """A context that counts its time down by a fake clock."""
 
     deadline: FakeDeadline | None = None
 
     def get_remaining_time_in_millis(self) -> int:
-        """Return what the clock has left over."""
+        """Return the milliseconds that are left by the fake clock."""
         return int(self.deadline.remaining() * 1000) if self.deadline else 0
 
 
 def body_for(path: str, **members: Any) -> dict[str, Any]:
-    """Return a valid body of a route, with these members."""
+    """Return a valid body of a route, with these fields added or replaced."""
     valid = {"prompt": "Sri lanka tea plantation."} if path.startswith("/images") else TEA
     return {**valid, **members}
 
@@ -43,7 +43,7 @@ def post(service: World, path: str, body: Any = None, **more: Any) -> Answer:
 
 
 def model_fails(*answers: bytes | ImagegenError, **options: Any) -> Callable[[str], Answer]:
-    """Return a scenario in which the model answers these."""
+    """Return a scenario in which the model gives these answers."""
     return lambda path: post(world(answers=answers, **options), path)
 
 
@@ -100,7 +100,7 @@ SCENARIOS: Mapping[str, Callable[[str], Answer]] = {
     "unsupported_parameter": lambda path: post(
         world(models=[CORE]),
         path,
-        # Stability's body and OpenAI's have no `strict`; what is too long for the model is refused all the same.
+        # Stability's and OpenAI's bodies have no `strict`, but a model also refuses prompts that are too long for it.
         {"text_prompts": [{"text": "x" * 2000}] * 7} if "images" not in path else None,
     ),
     "unknown_model": lambda path: post(world(), path, body_for(path, model="stability.none-v1:0")),
@@ -133,5 +133,5 @@ CASES = [(path, code) for path in ROUTES for code in SCENARIOS if (code, path) n
 
 
 def kind_of(code: str) -> errors.ErrorKind:
-    """Return what is true of a code everywhere."""
+    """Return the error kind of a code."""
     return next(kind.kind for kind in error_types() if kind.kind.code == code)

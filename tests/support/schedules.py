@@ -1,17 +1,19 @@
-"""Every schedule of faults, explored over the real use case: an explicit-state model checker with in-memory ports.
+"""Explores every schedule of faults on the real use case: an explicit-state model checker with in-memory ports.
 
-A *delivery* is one call through a door (HTTP request, queue message, dead letter, sweep). It runs as real code up to
-its next call of a port, where it is suspended: it is no more than the list of answers that its ports have given, and is
-resumed by running it again over that list. So any number of deliveries interleave at every port call without threads,
-and a state (the stores, the suspended deliveries, what is left to happen) can be hashed.
+A *delivery* is one call of the use case from outside (HTTP request, queue message, dead letter, sweep). Its kind is its
+`door`. A delivery runs as real code up to its next call of a port, and is suspended there. All that is kept of it is
+the list of results that its ports have given. It is resumed by running it again with these results. So any number of
+deliveries interleave at every port call without threads, and a state (the stores, the suspended deliveries, what is
+left to happen) can be hashed.
 
-A *schedule* is one complete sequence of choices: which delivery goes on, and how its port answers (done; refused; done
-and the answer lost; done later; killed before it; for the model, every class of answer by what it costs). States that
-can only go on alike are explored once, and the schedules through them are counted exactly: `schedules` is the number
-of paths through the graph of `states`. Versions are compared by identity and times by what they are compared with, so
-merging loses nothing. More than two messages in the queue count as two.
+A *schedule* is one complete sequence of choices: which delivery goes on, and how its port call ends (done; refused;
+done but the response lost; done later; killed before it; for the model, every class of answer by what it costs). If the
+same can follow from two states, they are explored once. The schedules through them are still counted exactly:
+`schedules` is the number of paths through the graph of `states`. Merging two states loses nothing, because states are
+compared by exactly what the code compares: whether two versions are the same, and whether a time has passed. More than
+two messages in the queue count as two.
 
-The ground truth (`paid`) is kept by the model runtime itself and is never shown to the code.
+The model runtime itself counts how often it was really paid (`paid`), and the code under test never sees that number.
 """
 
 from __future__ import annotations
@@ -50,16 +52,16 @@ from tests.support.staged_ports import (
 )
 
 WAIT: Final = timedelta(seconds=4000)
-"""Longer than every lease and every time after which something is due."""
+"""A pause that is longer than every lease and every due time."""
 
 DOORS: Final = ("sync", "async", "work", "duplicate", "look", "delete", "bury", "sweep")
-"""Two ways to ask, a message and its duplicate, two ways to come back, the dead-letter queue, and the schedule."""
+"""Two requests for an image, a message and its duplicate, a look-up and a delete, a dead letter, and the sweep."""
 
 REFS: Final = tuple(resolve(model, region="us-west-2") for model in (SDXL, CORE))
 
 
 class Budget(NamedTuple):
-    """What may still happen."""
+    """How many deliveries may still begin, and how many faults may still happen."""
 
     launches: int
     faults: int
@@ -67,11 +69,11 @@ class Budget(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """What is explored: how many deliveries, how many faults, over which code.
+    """What is explored: how many deliveries, how many faults, and which code.
 
-    First `one_by_one` deliveries, each with so many faults of its own; time passes and what is late arrives between
-    them. From every state that is reached by that, `at_once` deliveries that interleave at every port call, with so
-    many faults in all; time passes and what is late arrives at any moment.
+    First come `one_by_one` deliveries, with up to `faults_in_each` faults each; between them, time may pass, and late
+    writes and images may arrive. From every state that is reached so, `at_once` deliveries interleave at every port
+    call, with up to `faults_in_all` faults together; the same may happen at any moment.
     """
 
     one_by_one: int = 0
@@ -98,11 +100,11 @@ SCENARIOS: Final[Mapping[str, Scenario]] = {
     "two at once, one fault": Scenario(at_once=2, faults_in_all=1, max_paid_attempts=2, webhook=True),
     "two at once after one": Scenario(one_by_one=1, at_once=2, faults_in_all=0),
 }
-"""What the suite explores, and what `make bench` has the figures of."""
+"""The scenarios that the test suite explores, and that `make bench` measures."""
 
 
 class Explorer:
-    """Walks through every schedule of a scenario; `count` says how many there are."""
+    """Walks through every schedule of a scenario; afterwards `schedules` says how many there are."""
 
     def __init__(self, scenario: Scenario) -> None:
         self.scenario = scenario
@@ -128,7 +130,7 @@ class Explorer:
         )
 
     def explore(self) -> float:
-        """Walk through everything, and return the seconds that it took.
+        """Walk through every schedule, and return the seconds that it took.
 
         Raises:
             Broken: an invariant does not hold in some schedule.
@@ -145,7 +147,7 @@ class Explorer:
     # -- one delivery after the other ------------------------------------------------------------------------------
 
     def _sequences(self, env: Env, deliveries: int) -> int:
-        """Return the number of schedules of so many deliveries from here on."""
+        """Return the number of schedules that so many more deliveries have from this state on."""
         if not deliveries:
             return self._count(env, (), Budget(self.scenario.at_once, self.scenario.faults_in_all))
         shape = _canonical(env, ())
@@ -163,7 +165,7 @@ class Explorer:
         return total
 
     def _followers(self, env: Env) -> list[tuple[str, Env, int]]:
-        """Return the different states after one more delivery, each with the number of ways that lead there."""
+        """Return the different states after one more delivery, each with the number of ways that lead to it."""
         ends: dict[Any, tuple[str, Env, int]] = {}
         budget = Budget(1, self.scenario.faults_in_each)
         ways_on = 0
@@ -230,7 +232,7 @@ class Explorer:
                 yield step, child, (*others[0], *running, *others[1]), left
 
     def _doors(self, env: Env) -> Iterator[tuple[str, Env]]:
-        """Yield the doors that somebody may come through, and the stores once the message is taken."""
+        """Yield each door that a delivery may use now, and the stores after its message was taken."""
         for door in self.scenario.doors:
             if door in {"work", "bury"}:
                 if env.messages:
@@ -268,7 +270,7 @@ class Explorer:
     def _step(
         self, env: Env, activity: Activity, outcome: str | None
     ) -> tuple[Env, tuple[Activity, ...], str]:
-        """Answer a delivery's pending call; a message's delivery that has ended is left to be acknowledged."""
+        """End a delivery's pending call in this way; a message's delivery that has ended waits to be acknowledged."""
         self.steps += 1
         if activity.pending == "end":
             return env, (), ""
@@ -322,7 +324,7 @@ class Explorer:
         return calls[door]()
 
     def _attempts(self, stage: Stage) -> Attempts:
-        # Not by `wiring.assemble`: a scenario puts classes of its own in the place of the real ones.
+        # `wiring.assemble` cannot be used here, because a scenario may replace the real classes by its own.
         caller = self.scenario.caller(
             refs=REFS, runtime=stage, clock=stage, randomness=stage, observer=stage, model_timeout=60
         )
@@ -344,7 +346,7 @@ class Explorer:
     # -- what must hold --------------------------------------------------------------------------------------------
 
     def _check(self, env: Env) -> None:
-        """Hold at every moment, also in the middle of a delivery."""
+        """Check what must hold at every moment, also in the middle of a delivery."""
         record = env.record
         if env.paid > self.scenario.max_paid_attempts:
             raise Broken(f"paid {env.paid} times")
@@ -370,7 +372,7 @@ class Explorer:
             raise Broken("a caller was shown an image that is not there")
 
     def _check_drained(self, env: Env) -> None:
-        """Let everything happen that happens by itself, without a fault: then nothing may be open or lost."""
+        """Let everything happen that happens by itself, without a fault; check that nothing is open or lost then."""
         key = _canonical(env, ())
         if key in self._drained:
             return
@@ -425,12 +427,12 @@ class Explorer:
 
 
 def _returned(env: Env, activity: Activity) -> Env:
-    """Return the stores after a delivery that was not acknowledged: its message comes back."""
+    """Return the stores after a delivery that was not acknowledged, so that its message comes back."""
     return env._replace(messages=env.messages + 1) if activity.door in {"work", "bury"} else env
 
 
 def _canonical(env: Env, activities: tuple[Activity, ...]) -> Any:
-    """Return what the future depends on: versions numbered as they appear, times by whether they have passed."""
+    """Return all that the future depends on: versions as numbers in order of appearance, times as passed or not."""
     names: dict[str, int] = {}
     now = env.now
 

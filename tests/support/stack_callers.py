@@ -1,4 +1,4 @@
-"""Around the deployed stack: callers without a history, waiting for what is asynchronous, and the functions' logs."""
+"""Helpers for the deployed stack: API keys of new callers, waiting for asynchronous work, and the functions' logs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 PATIENCE: Final = 300.0
-"""Seconds that anything asynchronous may take; no test waits for their end."""
+"""Seconds that asynchronous work may take. A passing test ends long before."""
 
 _NUMBERS: Final = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
 
@@ -38,7 +38,7 @@ def fresh_key(stack: Stack) -> str:
 
 
 def awaited(look: Callable[[], T | None], what: str) -> T:
-    """Look again and again until there is something, and return it."""
+    """Call `look` again and again until it returns something, and return that."""
     ends_at = time.monotonic() + PATIENCE
     while (found := look()) is None:
         assert time.monotonic() < ends_at, f"{what} did not happen within {PATIENCE:.0f} s"
@@ -47,7 +47,7 @@ def awaited(look: Callable[[], T | None], what: str) -> T:
 
 
 def polled(client: httpx.Client, id_: str) -> dict[str, Any]:
-    """Ask for a generation until it has ended, and return the last answer."""
+    """Look a generation up until it has ended, and return its last state."""
 
     def look() -> dict[str, Any] | None:
         generation: dict[str, Any] = client.get(f"/generations/{id_}").raise_for_status().json()
@@ -57,7 +57,7 @@ def polled(client: httpx.Client, id_: str) -> dict[str, Any]:
 
 
 def await_empty(sqs: SQSClient, queue_url: str) -> None:
-    """Wait until no message waits in a queue or is being taken."""
+    """Wait until a queue holds no message, neither waiting nor received."""
 
     def look() -> bool | None:
         found = sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=list(_NUMBERS))["Attributes"]

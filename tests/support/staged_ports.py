@@ -1,7 +1,7 @@
-"""Every port of the use case at once, for `tests/support/schedules.py`: each call ends in one of its possible ways.
+"""All ports of the use case in one object, for `tests/support/schedules.py`; each call ends in one of its ways.
 
-A delivery that has come to a call which is not answered yet is suspended there; it is resumed by replaying the answers
-that it has had so far.
+A delivery is suspended when it comes to a call that has no result yet. It is resumed by running it again with the
+results that it has had so far.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ FILTERED: Final = {
     "stable_image": b'{"finish_reasons": ["Filter reason: prompt"]}',
 }
 REMAINING: Final = (80.0, 66.0, 1.0)
-"""Seconds left of an invocation after so many pauses: a step is tried three times, the model twice."""
+"""Seconds that are left after 0, 1, and more pauses: enough to try a step three times, and the model twice."""
 
 MODEL_FAILURES: Final[dict[str, tuple[type[ImagegenError], bool]]] = {
     "throttled": (errors.ModelThrottled, False),
@@ -54,23 +54,23 @@ OUTCOMES: Final[dict[str, tuple[str, ...]]] = {
     "send": ("refused", "lost"),
     "deliver": ("again",),
 }
-"""How a port's call can end, apart from "done" and from the delivery being killed instead."""
+"""How a port's call can end, beside "done" and beside the delivery's being killed before it."""
 
 
 class Broken(AssertionError):
-    """An invariant does not hold; its text has the schedule that shows it."""
+    """An invariant does not hold; the text has the schedule that shows it."""
 
 
 class InjectedDefect(Exception):
-    """What a defect in an adapter raises."""
+    """The exception of an injected defect in an adapter."""
 
 
 class Suspended(BaseException):
-    """The delivery has come to a port call that is not answered yet."""
+    """The delivery has come to a port call that has no result yet."""
 
 
 class Env(NamedTuple):
-    """The stores, the queue, the clock and the ground truth."""
+    """The stores, the queue, the clock, and how often the model was really paid."""
 
     record: Generation | None = None
     image: StoredImage | None = None
@@ -81,11 +81,11 @@ class Env(NamedTuple):
     units: int = 0
     now: datetime = START
     deleted: bool = False
-    """Whether anybody deleted the generation: then its image may be gone."""
+    """Whether anybody deleted the generation; if so, its image may be gone."""
 
 
 class Entry(NamedTuple):
-    """One answer of a port, and the time that the delivery's next steps saw."""
+    """One result of a port call, and the time that the delivery's next steps saw."""
 
     raised: type[Exception] | None
     value: Any
@@ -104,7 +104,7 @@ class Activity(NamedTuple):
 
 @dataclass(slots=True)
 class Stage:
-    """Every port at once: replays a delivery's log, answers one call live, and suspends it at the next."""
+    """All ports in one: replays the log of a delivery, makes one more call, and suspends the delivery at the next."""
 
     env: Env
     activity: Activity
@@ -141,7 +141,7 @@ class Stage:
     # -- the table, also of counters -------------------------------------------------------------------------------
 
     def get(self, id_: str) -> Generation | None:  # noqa: ARG002 - there is one
-        """Return the record."""
+        """Return the record, or None."""
         found: Generation | None = self._call("get")
         return found
 
@@ -149,7 +149,7 @@ class Stage:
         return (errors.InternalError, None) if outcome == "error" else (None, self.env.record)
 
     def write(self, new: Generation, *, replacing: Generation | None) -> Generation:
-        """Write under the condition."""
+        """Write `new` if `replacing` is still current, and return the version that is current afterwards."""
         stands: Generation = self._call("write", new, replacing.version if replacing else None)
         return new if stands.version == new.version else stands
 
@@ -163,15 +163,15 @@ class Stage:
         return (None, self.env.record) if outcome == "done" else (errors.InternalError, None)
 
     def of_owner(self, owner: str, *, limit: int, cursor: str | None) -> Page:
-        """Nobody asks."""
+        """Raise an error, because no delivery calls this."""
         raise NotImplementedError
 
     def due(self, now: datetime, *, limit: int) -> Sequence[str]:  # noqa: ARG002 - the port's shape
-        """Name the record always; whether it is due, the use case has to look."""
+        """Return the id of the only record always; the use case has to check whether it is due."""
         return [ID]
 
     def take(self, owner: str, day: str) -> None:  # noqa: ARG002 - there is one
-        """Count."""
+        """Take one quota unit."""
         self._call("take")
 
     def _take(self, outcome: str) -> tuple[type[Exception] | None, Any]:
@@ -180,11 +180,11 @@ class Stage:
         return (None if outcome == "done" else errors.InternalError, None)
 
     def stopped(self) -> bool:
-        """Tell that the kill switch is off."""
+        """Say that the deployment is not switched off."""
         return False
 
     def give_back(self, owner: str, day: str) -> None:  # noqa: ARG002 - there is one
-        """Uncount."""
+        """Give one quota unit back."""
         self._call("give_back")
 
     def _give_back(self, outcome: str) -> tuple[type[Exception] | None, Any]:
@@ -195,7 +195,7 @@ class Stage:
     # -- the model -------------------------------------------------------------------------------------------------
 
     def invoke(self, ref: ModelRef, body: bytes) -> bytes:  # noqa: ARG002 - the port's shape
-        """Draw, for money."""
+        """Call the model, which may be paid."""
         answer: bytes = self._call("invoke", ref)
         return answer
 
@@ -212,7 +212,7 @@ class Stage:
     # -- the bucket ------------------------------------------------------------------------------------------------
 
     def put(self, name: ImageName, content: bytes, image: StoredImage) -> None:  # noqa: ARG002 - the port's shape
-        """Store."""
+        """Store the image."""
         self._call("put", image)
 
     def _put(self, outcome: str, image: StoredImage) -> tuple[type[Exception] | None, Any]:
@@ -225,7 +225,7 @@ class Stage:
         return (None if outcome == "done" else errors.StoreFailed, None)
 
     def find(self, name: ImageName) -> StoredImage | None:  # noqa: ARG002 - there is one
-        """Look."""
+        """Return the stored image, or None."""
         found: StoredImage | None = self._call("find")
         return found
 
@@ -233,7 +233,7 @@ class Stage:
         return (errors.InternalError, None) if outcome == "error" else (None, self.env.image)
 
     def delete(self, name: ImageName) -> None:  # noqa: ARG002 - there is one
-        """Remove."""
+        """Remove the image."""
         self._call("delete")
 
     def _delete(self, outcome: str) -> tuple[type[Exception] | None, Any]:
@@ -242,17 +242,17 @@ class Stage:
         return (None if outcome == "done" else errors.InternalError, None)
 
     def url(self, name: ImageName) -> SignedUrl:
-        """Nobody asks."""
+        """Raise an error, because no delivery calls this."""
         raise NotImplementedError
 
     def read(self, name: ImageName) -> bytes:
-        """Nobody asks."""
+        """Raise an error, because no delivery calls this."""
         raise NotImplementedError
 
     # -- the queue and the receiver --------------------------------------------------------------------------------
 
     def send(self, id_: str) -> None:  # noqa: ARG002 - there is one
-        """Send."""
+        """Send a message."""
         self._call("send")
 
     def _send(self, outcome: str) -> tuple[type[Exception] | None, Any]:
@@ -261,11 +261,11 @@ class Stage:
         return (None if outcome == "done" else errors.InternalError, None)
 
     def postpone(self, receipt: str, *, seconds: int) -> None:
-        """Nobody asks."""
+        """Raise an error, because no delivery calls this."""
         raise NotImplementedError
 
     def deliver(self, url: str, *, generation: Generation) -> Delivery:
-        """Call back; only of what has ended."""
+        """Send a call-back, and check that the generation has ended."""
         answer: Delivery = self._call("deliver", url, generation)
         return answer
 
@@ -274,14 +274,14 @@ class Stage:
             raise Broken("a webhook was called for something that had not ended")
         return None, "delivered" if outcome == "done" else "again"
 
-    # -- time, chance and what is observed -------------------------------------------------------------------------
+    # -- time, randomness and what is observed -------------------------------------------------------------------------
 
     def now(self) -> datetime:
-        """Return the time that this segment saw when it first ran."""
+        """Return the time that this part of the delivery saw when it first ran."""
         return self.time
 
     def sleep(self, seconds: float) -> None:  # noqa: ARG002 - the port's shape
-        """Use up the invocation's time."""
+        """Count a pause, which uses up the invocation's time."""
         self.pauses += 1
 
     def remaining(self) -> float:
@@ -289,41 +289,41 @@ class Stage:
         return REMAINING[min(self.pauses, len(REMAINING) - 1)]
 
     def seed(self) -> int:
-        """Return seven."""
+        """Return the seed 7."""
         return 7
 
     def token(self) -> str:
-        """Return a token that no other delivery draws."""
+        """Return a token that no other delivery gets."""
         self.tokens += 1
         return f"{self.activity.serial}.{self.tokens}"
 
     def fraction(self) -> float:
-        """Return the middle."""
+        """Return the middle of 0…1."""
         return 0.5
 
     def succeeded(self, id_: str, *, model: str, seconds: float, bytes_: int) -> None:
-        """Pass over it."""
+        """Ignore the event."""
 
     def failed(self, id_: str, error: ImagegenError) -> None:
-        """Pass over it."""
+        """Ignore the event."""
 
     def model_retired(self, model: str) -> None:
-        """Pass over it."""
+        """Ignore the event."""
 
     def model_retried(self, model: str, code: str) -> None:
-        """Pass over it."""
+        """Ignore the event."""
 
     def warned(self, what: str, *, id_: str = "", error: BaseException | None = None) -> None:
-        """Pass over it."""
+        """Ignore the event."""
 
     def defect(self, error: BaseException) -> None:
-        """Keep it: none but the injected ones may happen."""
+        """Keep every defect that was not injected, because none may happen."""
         if not isinstance(error, InjectedDefect):
             self.defects.append(error)
 
 
 def written(env: Env, new: Generation, replacing: str | None) -> Env:
-    """Return the stores after a conditional write has arrived."""
+    """Return the stores after a conditional write has arrived, whether its condition held or not."""
     stands = env.record
     if (stands.version if stands else None) != replacing:
         return env
@@ -333,7 +333,7 @@ def written(env: Env, new: Generation, replacing: str | None) -> Env:
 
 
 def _without_dead(env: Env) -> Env:
-    """Drop the late writes whose condition can never hold again, since no version comes back."""
+    """Drop the late writes whose condition can never hold again, because no version comes back."""
     current = env.record.version if env.record else None
     possible = {current, *(new.version for new, _ in env.late_writes)}
     alive = tuple(write for write in env.late_writes if write[1] in possible and write[0].version != current)

@@ -1,4 +1,4 @@
-"""Calls of the stand-in, as a client makes them."""
+"""Calls the stand-in as a client does."""
 
 import base64
 import io
@@ -60,37 +60,37 @@ def client_of(
 
 
 def invoke(client: "BedrockRuntimeClient", model: str, body: Any) -> Any:
-    """Return the parsed answer of a call."""
+    """Call a model, and return its parsed answer."""
     raw = body if isinstance(body, bytes | str) else json.dumps(body)
     return json.loads(client.invoke_model(modelId=model, body=raw)["body"].read())
 
 
 def refusal(client: "BedrockRuntimeClient", model: str, body: Any) -> Any:
-    """Return the error that a call ends in."""
+    """Call a model, and return the error that the call ends with."""
     with pytest.raises(ClientError) as caught:
         invoke(client, model, body)
     return caught.value
 
 
 def sdxl(**members: Any) -> dict[str, Any]:
-    """Return a minimal SDXL body with members."""
+    """Return a minimal SDXL body, with these fields added or replaced."""
     return {"text_prompts": TEXT, **members}
 
 
 def core(**members: Any) -> dict[str, Any]:
-    """Return a minimal body of the Stable Image family with members."""
+    """Return a minimal body of the Stable Image family, with these fields added or replaced."""
     return {"prompt": "Sri lanka tea plantation.", "seed": 7, **members}
 
 
 def picture(text: str) -> Image.Image:
-    """Return the picture behind a base64 text."""
+    """Return the picture that a base64 text holds."""
     image = Image.open(io.BytesIO(base64.b64decode(text, validate=True)))
     image.load()
     return image
 
 
 def eventually(true: Callable[[], bool]) -> None:
-    """Wait for something to become true, for at most two minutes."""
+    """Wait until `true` returns true, for at most two minutes."""
     deadline = time.monotonic() + 120
     while not true():
         assert time.monotonic() < deadline

@@ -1,4 +1,4 @@
-"""Synthesizes a stage for the tests of this folder: no bundling, no network, no account."""
+"""Synthesizes a stage for the tests in `tests/infrastructure/`, without bundling, network or account."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def stage_config(stage: str, overrides: str | None = None) -> StageConfig:
 
 
 def build(stage: str, *, code: Path, overrides: str | None = None, today: date = TODAY) -> ImagegenStack:
-    """Return the stack of a stage, around a directory that stands for the functions' code."""
+    """Return the stack of a stage; `code` is a directory that stands for the functions' code."""
     app = cdk.App(context=CONTEXT, outdir=tempfile.mkdtemp(prefix="cdk-", dir=code.parent))
     return ImagegenStack(
         app,
@@ -44,7 +44,7 @@ def build(stage: str, *, code: Path, overrides: str | None = None, today: date =
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Synthesized:
-    """A stage's CloudFormation template and how to find things in it."""
+    """A stage's CloudFormation template, with methods to find things in it."""
 
     config: StageConfig
     template: dict[str, Any]
@@ -79,7 +79,7 @@ class Synthesized:
         return str(found)
 
     def statements(self, function: str) -> list[Resource]:
-        """Return the statements of a function's role: Api or Worker."""
+        """Return the statements of the role of a function: Api or Worker."""
         policy = self.one("AWS::IAM::Policy", named=f"{function}RoleDefaultPolicy")
         statements: list[Resource] = policy["PolicyDocument"]["Statement"]
         return statements
@@ -97,5 +97,5 @@ def synthesize(stage: str, *, code: Path, overrides: str | None = None) -> Synth
 
 
 def as_list(value: Any) -> list[Any]:
-    """Return an IAM element that may be one value or a list of them as a list."""
+    """Return an IAM element as a list; it may be one value or a list of values."""
     return value if isinstance(value, list) else [value]

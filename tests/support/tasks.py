@@ -1,4 +1,4 @@
-"""What tests say of tasks and images in one word."""
+"""Short helpers for tasks and the names of images."""
 
 from __future__ import annotations
 
@@ -14,5 +14,5 @@ def text_to_image(request: GenerationRequest) -> TextToImage:
 
 
 def image_name(owner: str, id_: str) -> ImageName:
-    """Return the name of a PNG."""
+    """Return the image name of a PNG."""
     return ImageName(owner=owner, id=id_, content_type="image/png")

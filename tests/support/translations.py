@@ -1,4 +1,4 @@
-"""What a registered model is asked for: the translation of a request that differs from a plain one in a few fields."""
+"""Translates a plain request, with a few fields changed, for a registered model."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SD3: Final = ("stability.sd3-5-large-v1:0", "stability.sd3-large-v1:0")
 
 
 def prompts(*texts: tuple[str, float]) -> dict[str, Any]:
-    """Return texts and weights as the field of a request."""
+    """Return texts and weights as the field `text_prompts` of a request."""
     return {"text_prompts": tuple(Prompt(text=text, weight=weight) for text, weight in texts)}
 
 
@@ -23,6 +23,6 @@ DEFAULTS: Final[dict[str, Any]] = {**prompts(("A tea plantation", 1.0)), "seed":
 
 
 def translated(model_id: str, **given: Any) -> Translation:
-    """Return a request, with these fields instead of the plain ones, in the words of a model."""
+    """Return the plain request, with these fields replaced, translated for a model."""
     request = TextToImage(**{**DEFAULTS, **given})
     return REGISTRY[model_id].dialect.translators[TextToImage.kind].translate(request)

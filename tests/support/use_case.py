@@ -1,4 +1,4 @@
-"""What the tests of `generations/` do to a world: submit and work, let time pass, cut an attempt off, count."""
+"""Steps of the tests of `generations/`: submit, work, let time pass, cut an attempt off, count quota units."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ PAID: Final[list[ImagegenError]] = [
 
 
 def code(error: ImagegenError) -> str:
-    """Return a test's name."""
+    """Return the error's code, which names the test."""
     return error.kind.code
 
 
@@ -67,12 +67,12 @@ def work(service: World) -> None:
 
 
 def later(service: World, seconds: float = 86) -> None:
-    """Let time pass; by default, until a lease is over."""
+    """Move the clock on; by default, until after the end of a lease."""
     service.clock.time += timedelta(seconds=seconds)
 
 
 def cut_off(service: World, *, stored: bool = False, asynchronous: bool = False) -> Generation:
-    """Leave a generation behind whose attempt was killed after its call, before or after it stored the image."""
+    """Write the record of an attempt that was killed after its call, before or after it stored the image."""
     draft = service.ledger.draft(
         REQUEST, owner=OWNER, fingerprint="fingerprint", key=KEY, asynchronous=asynchronous
     )
@@ -86,7 +86,7 @@ def cut_off(service: World, *, stored: bool = False, asynchronous: bool = False)
 
 
 def store_late(service: World, record: Generation) -> None:
-    """Let an attempt's image arrive in the bucket."""
+    """Put an attempt's image into the bucket, as if it arrived late."""
     donor = world()
     made = submit(donor).generation
     assert made.image is not None
@@ -94,5 +94,5 @@ def store_late(service: World, record: Generation) -> None:
 
 
 def counted(service: World) -> int:
-    """Return the caller's quota units."""
+    """Return how many quota units are counted for the caller."""
     return sum(service.quotas.taken.values())
