@@ -1,4 +1,4 @@
-"""The adapters against the emulator's S3, DynamoDB and SQS: what they ask for is understood and does what it says."""
+"""The emulator's S3, DynamoDB and SQS understand the adapters' calls, and the calls have the right effect."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ DAY = "2026-11-25"
 
 @pytest.fixture
 def session(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> boto3.session.Session:
-    """A session like a function's own, with the operator's rights."""
+    """Return a session like a function's own, with the operator's rights."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", stack.state.aws_endpoint_url)
     monkeypatch.setenv("NO_PROXY", "*")
     if stack.ca_bundle:
@@ -48,18 +48,18 @@ def session(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> boto3.session.Sess
 
 @pytest.fixture
 def table(stack: Stack, session: boto3.session.Session) -> DynamoDbGenerations:
-    """The deployed table."""
+    """Return the adapter of the deployed table."""
     return DynamoDbGenerations(client=clients.dynamodb(session), table=stack.state.table)
 
 
 @pytest.fixture
 def owner() -> str:
-    """An owner that no other test has."""
+    """Return an owner that no other test has."""
     return f"owner-{secrets.token_hex(8)}"
 
 
 def record(owner: str, number: int = 0) -> Generation:
-    """Return a queued generation of its own, the later the higher its number."""
+    """Return a new queued generation; a higher number makes it later."""
     return replace(
         RECORD,
         id=f"gen_{SystemRandomness().token()}",
@@ -86,13 +86,13 @@ def quotas(
 
 @pytest.fixture
 def images(stack: Stack, session: boto3.session.Session) -> S3Images:
-    """The deployed bucket."""
+    """Return the adapter of the deployed bucket."""
     client = clients.s3(session, addressing_style="path")
     return S3Images(client=client, bucket=stack.state.bucket, url_ttl=60, clock=SystemClock())
 
 
 def test_of_two_versions_one_is_written(table: DynamoDbGenerations, owner: str) -> None:
-    """The other one learns what stands, and a repeated write recognises itself."""
+    """The loser gets the version that is current, and a repeated write recognises itself."""
     first = record(owner)
     second = replace(NEXT, id=first.id, owner=owner, version="second")
     third = replace(second, version="third")
@@ -105,7 +105,7 @@ def test_of_two_versions_one_is_written(table: DynamoDbGenerations, owner: str) 
 
 
 def test_a_history_is_read_page_by_page(table: DynamoDbGenerations, owner: str) -> None:
-    """Newest first, without those that are deleted, and the last page says that it is the last."""
+    """The pages are newest first and without deleted generations, and the last page says that it is the last."""
     written = [record(owner, number) for number in range(5)]
     for one in written:
         table.write(one, replacing=None)
@@ -120,7 +120,7 @@ def test_a_history_is_read_page_by_page(table: DynamoDbGenerations, owner: str) 
 
 
 def test_what_is_due_is_found(table: DynamoDbGenerations, owner: str) -> None:
-    """And what is not due yet, or not any more, is not."""
+    """The index does not return a record that is not due yet, or no longer due."""
     now = datetime(2001, 1, 1, tzinfo=UTC)
     due, later = (
         replace(record(owner), due_at=now),
@@ -137,7 +137,7 @@ def test_what_is_due_is_found(table: DynamoDbGenerations, owner: str) -> None:
 def test_a_counter_stops_at_its_limit_whoever_counts_at_once(
     stack: Stack, session: boto3.session.Session, owner: str
 ) -> None:
-    """Forty at a time, of which seven are let through."""
+    """Of forty calls, eight at a time, exactly seven are let through."""
     counter = quotas(stack, session, per_caller=7, overall=None)
 
     def take(_: int) -> bool:
@@ -152,7 +152,7 @@ def test_a_counter_stops_at_its_limit_whoever_counts_at_once(
 
 
 def test_a_counter_never_falls_below_zero(stack: Stack, session: boto3.session.Session, owner: str) -> None:
-    """What is given back too often is not there to be taken."""
+    """A unit that is given back too often does not raise the limit."""
     counter = quotas(stack, session, per_caller=1, overall=None)
     counter.give_back(owner, DAY)
     counter.take(owner, DAY)
@@ -166,7 +166,7 @@ def test_a_counter_never_falls_below_zero(stack: Stack, session: boto3.session.S
 def test_a_deployments_limit_leaves_the_callers_counter_alone(
     stack: Stack, session: boto3.session.Session, owner: str
 ) -> None:
-    """What was counted for a caller is given back when the deployment refuses."""
+    """The caller's unit is given back if the deployment's limit refuses the image."""
     day = f"2026-11-25 {owner}"
     quotas(stack, session, per_caller=None, overall=1).take(owner, day)
     with pytest.raises(errors.QuotaExceeded, match="deployment"):
@@ -175,7 +175,7 @@ def test_a_deployments_limit_leaves_the_callers_counter_alone(
 
 
 def test_a_counters_life_ends_by_itself(stack: Stack, session: boto3.session.Session, owner: str) -> None:
-    """In seconds, as the table's TTL reads them, and no later for a second count."""
+    """A counter expires after three days, in seconds for the table's TTL; a second count does not delay that."""
     counter = quotas(stack, session, per_caller=5, overall=None)
     counter.take(owner, DAY)
     counter.take(owner, DAY)
@@ -187,7 +187,7 @@ def test_a_counters_life_ends_by_itself(stack: Stack, session: boto3.session.Ses
 
 
 def test_an_image_makes_the_whole_round(images: S3Images, owner: str, anonymous: httpx.Client) -> None:
-    """Put, found, read, downloaded by its URL and removed; over plain HTTP and over TLS alike."""
+    """An image is put, found, read, downloaded by its URL and removed."""
     assert images.find(image_name(owner, "gen_1")) is None
     assert images.read(image_name(owner, "gen_1")) is None
     images.put(image_name(owner, "gen_1"), PNG, IMAGE)
@@ -205,7 +205,7 @@ def test_an_image_makes_the_whole_round(images: S3Images, owner: str, anonymous:
 
 @pytest.fixture
 def queue_url(session: boto3.session.Session, owner: str) -> Iterator[str]:
-    """A queue that no function listens to."""
+    """Yield a queue that no function listens to."""
     client = clients.sqs(session)
     url = client.create_queue(QueueName=owner, Attributes={"VisibilityTimeout": "300"})["QueueUrl"]
     yield url
@@ -213,7 +213,7 @@ def queue_url(session: boto3.session.Session, owner: str) -> Iterator[str]:
 
 
 def test_a_job_is_received_again_when_it_was_put_off(session: boto3.session.Session, queue_url: str) -> None:
-    """At once, if it is put off for no time; and its message is its id."""
+    """A message that is postponed by no time comes back at once, and its body is the id."""
     client = clients.sqs(session)
     queue = SqsJobs(client=client, queue_url=queue_url)
     queue.send("gen_1")
@@ -225,7 +225,7 @@ def test_a_job_is_received_again_when_it_was_put_off(session: boto3.session.Sess
 
 
 def test_what_is_not_there_is_the_deployments_fault(session: boto3.session.Session) -> None:
-    """A table or queue of another name."""
+    """A table or queue that does not exist is `misconfigured`."""
     with pytest.raises(errors.Misconfigured):
         DynamoDbGenerations(client=clients.dynamodb(session), table="no-such-table").get("gen_1")
     with pytest.raises(errors.Misconfigured):

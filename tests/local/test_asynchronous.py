@@ -1,4 +1,4 @@
-"""The asynchronous door of the deployed stack: queue, event source, sweeper, dead-letter queue and back."""
+"""Asynchronous requests work on the deployed stack: queue, event source, sweep and dead-letter queue."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.support.fakes import FakeObserver
 from tests.support.stack_callers import await_empty, awaited, logged, polled
 
 LONG_AGO = -600.0
-"""Seconds; a record that old is due, if it still waits."""
+"""Seconds. A queued record of that age is due."""
 
 
 @pytest.fixture(autouse=True)
@@ -31,7 +31,7 @@ def instant(stand_in: StandIn) -> None:
 
 @pytest.fixture
 def prompt() -> str:
-    """A prompt that nobody else uses."""
+    """Return a prompt that nothing else uses."""
     return f"tea plantation {secrets.token_hex(8)}"
 
 
@@ -40,12 +40,12 @@ class NoQueue:
     """A queue that loses every message."""
 
     def send(self, id_: str) -> None:
-        """Lose an id."""
+        """Lose the message."""
 
 
 @pytest.fixture
 def claim(stack: Stack) -> Iterator[Callable[..., str]]:
-    """Claim a generation on the stack's own table without a message, as a function that dies in between does."""
+    """Yield a function that claims a generation on the stack's table without a message, as if it died in between."""
     variables = real_parts.environment(stack)
     with real_parts.entered(variables):
         whole = real_parts.wired(variables, observer=FakeObserver())
@@ -69,7 +69,7 @@ def submit(api: httpx.Client, prompt: str) -> httpx.Response:
 
 
 def tick(stack: Stack) -> None:
-    """Invoke the worker as the schedule does every minute."""
+    """Invoke the worker with a tick, as the schedule does every minute."""
     event_ = json.dumps({"source": "aws.events", "detail-type": "Scheduled Event"}).encode()
     client = boto3.client("lambda", **stack.aws())
     answer = client.invoke(FunctionName=real_parts.function_name(stack, "Worker"), Payload=event_)
@@ -87,7 +87,7 @@ def await_refusal(stack: Stack, id_: str) -> None:
 
 
 def test_an_asynchronous_request_is_accepted_and_says_where_to_look(api: httpx.Client, prompt: str) -> None:
-    """202 with the headers of RFC 7240, and a body of three members."""
+    """The reply is a 202 with the headers of RFC 7240, and a body of three members."""
     answer = submit(api, prompt)
     assert answer.status_code == httpx.codes.ACCEPTED
     accepted = answer.json()
@@ -101,7 +101,7 @@ def test_an_asynchronous_request_is_accepted_and_says_where_to_look(api: httpx.C
 def test_the_worker_makes_the_image_that_was_accepted(
     api: httpx.Client, anonymous: httpx.Client, stand_in: StandIn, prompt: str
 ) -> None:
-    """Polling ends in success; the bytes behind the URL are those that the record describes, paid for once."""
+    """Polling ends with success, the URL leads to the bytes that the record describes, and one call is billed."""
     done = polled(api, submit(api, prompt).json()["id"])
     assert done["status"] == "succeeded"
     (artifact,) = done["artifacts"]
@@ -118,7 +118,7 @@ def test_a_lost_message_is_sent_again_by_the_sweeper(
     claim: Callable[..., str],
     prompt: str,
 ) -> None:
-    """The row was written, the message was not; the next tick after it is due brings it back."""
+    """The record was written and its message was not sent; the first tick after it is due sends the message."""
     id_ = claim(prompt, seconds=LONG_AGO)
     assert api.get(f"/generations/{id_}").json()["status"] == "queued"
     tick(stack)
@@ -129,7 +129,7 @@ def test_a_lost_message_is_sent_again_by_the_sweeper(
 def test_a_job_in_the_dead_letter_queue_is_marked_failed_and_unpaid(
     api: httpx.Client, stack: Stack, stand_in: StandIn, claim: Callable[..., str], prompt: str
 ) -> None:
-    """Its caller is told, and may repeat the request; the message is gone."""
+    """The caller sees the failure and may repeat the request, and the message is removed."""
     id_ = claim(prompt)
     sqs = boto3.client("sqs", **stack.aws())
     sqs.send_message(QueueUrl=stack.state.dlq_url, MessageBody=id_)
@@ -143,7 +143,7 @@ def test_a_job_in_the_dead_letter_queue_is_marked_failed_and_unpaid(
 def test_jobs_that_the_model_throttles_come_back_and_finish(
     api: httpx.Client, stack: Stack, stand_in: StandIn, prompt: str
 ) -> None:
-    """Their messages are not acknowledged while it lasts; afterwards each is paid for once."""
+    """Their messages are not acknowledged while the model throttles; afterwards each job is paid once."""
     stand_in.set_rules({"prompt": prompt, "action": {"type": "error", "name": "ThrottlingException"}})
     ids = [submit(api, prompt).json()["id"] for _ in range(3)]
     for id_ in ids:
@@ -157,7 +157,7 @@ def test_jobs_that_the_model_throttles_come_back_and_finish(
 def test_an_asynchronous_failure_is_shown_where_the_image_would_be(
     api: httpx.Client, stand_in: StandIn, prompt: str
 ) -> None:
-    """Looking succeeds, what is looked at has failed, and the model was called once."""
+    """The look-up itself succeeds and shows the failure, and the model was called once."""
     stand_in.set_rules({"prompt": prompt, "action": "filtered"})
     failed = polled(api, submit(api, prompt).json()["id"])
     assert (failed["status"], failed["error"]["code"]) == ("failed", "content_filtered")

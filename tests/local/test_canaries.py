@@ -1,7 +1,8 @@
-"""A prompt that nobody else uses is sent down every path that fails, and then looked for everywhere.
+"""No failure quotes a prompt: each test sends a prompt that nothing else uses, and then looks for it everywhere.
 
-In this process: the API and the worker with the deployed adapters over the emulator and a stand-in model whose error
-messages quote the prompt; what they log and count is captured. Over HTTP: the deployed functions and their logs.
+Most tests run the API and the worker in this process, with the deployed adapters over the emulator. Their stand-in
+model quotes the prompt in its error messages, and their logs and metrics are captured. The last test uses the deployed
+functions over HTTP, and reads their logs.
 """
 
 from __future__ import annotations
@@ -37,20 +38,20 @@ if TYPE_CHECKING:
 Create = Callable[..., Canary]
 
 NEVER_ENDING: Final = ("stall", "hang")
-"""Failures of the model that only its time-out ends."""
+"""The failures of the model that only end by the time-out of the call."""
 PORTS: Final = ("store", "images", "runtime", "queue", "quotas")
 
 
 @pytest.fixture(scope="module")
 def model() -> Iterator[Model]:
-    """A stand-in model that answers at once."""
+    """Yield a stand-in model that answers at once."""
     with Model(settings=ModelSettings(instant=True)) as far:
         yield far
 
 
 @pytest.fixture(scope="module")
 def variables(stack: Stack, model: Model) -> Iterator[Mapping[str, str]]:
-    """The functions' environment with a table, a queue and a bucket of these tests' own."""
+    """Yield the functions' environment, with a table, a queue and a bucket for these tests only."""
     bucket = f"canaries-{secrets.token_hex(4)}"
     boto3.client("s3", **stack.aws()).create_bucket(Bucket=bucket)
     own = {
@@ -67,19 +68,19 @@ def variables(stack: Stack, model: Model) -> Iterator[Mapping[str, str]]:
 
 @pytest.fixture(scope="module")
 def session() -> boto3.session.Session:
-    """One session for all the services that are wired."""
+    """Return the session that all wired services share."""
     return boto3.session.Session()
 
 
 @pytest.fixture(scope="module")
 def poller(stack: Stack, variables: Mapping[str, str]) -> Poller:
-    """What takes the messages of the tests' own queue."""
+    """Return the poller of these tests' own queue."""
     return real_parts.poller(stack, variables["QUEUE_URL"])
 
 
 @pytest.fixture(scope="module")
 def s3(stack: Stack) -> S3Client:
-    """The operator's client of S3."""
+    """Return the operator's client of S3."""
     client: S3Client = boto3.client("s3", **stack.aws())
     return client
 
@@ -95,14 +96,14 @@ def create(
     s3: S3Client,
     poller: Poller,
 ) -> Iterator[Create]:
-    """Make a canary, in a service whose settings may be wrong.
+    """Yield a function that makes a canary, in a service whose settings may be wrong.
 
-    To be called by a test, not by a fixture: what is written is captured anew when the test itself begins.
+    A test must call the function, and not a fixture, because the capture of output starts anew when the test begins.
     """
     model.reset()
 
     def create(**wrong: str) -> Canary:
-        # loggers live as long as the process, with the standard output they were made for: one for each test
+        # A logger lives as long as the process and keeps its first standard output, so each test needs its own.
         monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", secrets.token_hex(8))
         metrics = Metrics()
         metrics.clear_metrics()
@@ -132,7 +133,7 @@ def create(
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_a_refused_request_is_not_quoted(create: Create, name: str) -> None:
-    """Neither to the caller nor in the logs, whatever is wrong with it."""
+    """The prompt is neither in the reply nor in the logs, whatever is wrong with the request."""
     canary = create()
     answer = canary.ask(event("POST", "/text-to-image", REFUSED[name](canary.prompt)))
     assert 400 <= answer.status < 500
@@ -141,13 +142,13 @@ def test_a_refused_request_is_not_quoted(create: Create, name: str) -> None:
 
 @pytest.mark.parametrize("name", OTHER_REFUSALS)
 def test_a_prompt_in_the_wrong_place_is_not_quoted(create: Create, name: str) -> None:
-    """Headers, paths, queries, and the other two contracts."""
+    """The prompt may be in a header, a path, a query, or a body of the other two shapes."""
     canary = create()
     canary.assert_silence(canary.ask(OTHER_REFUSALS[name](canary.prompt)))
 
 
 def test_two_requests_of_one_key_are_not_quoted(create: Create, model: Model) -> None:
-    """The second differs from the first; both have the prompt."""
+    """The second request differs from the first one, and both have the prompt."""
     canary = create()
     model.configure({"action": "filtered"})
     headers = {"Idempotency-Key": secrets.token_hex(16)}
@@ -159,7 +160,7 @@ def test_two_requests_of_one_key_are_not_quoted(create: Create, model: Model) ->
 
 @pytest.mark.parametrize("name", MODEL_FAILURES)
 def test_a_prompt_that_the_model_fails_on_is_not_quoted(create: Create, model: Model, name: str) -> None:
-    """Bedrock's messages may quote the prompt, and so may its answers; none is passed on."""
+    """Bedrock's error messages and answers may quote the prompt; the service passes none of them on."""
     canary = create(MODEL_TIMEOUT="1" if name in NEVER_ENDING else "60")
     model.configure({"action": model_failures(canary.prompt)[name]})
     answer = canary.ask(event("POST", "/text-to-image", asking(canary.prompt)))
@@ -171,7 +172,7 @@ def test_a_prompt_that_the_model_fails_on_is_not_quoted(create: Create, model: M
 def test_a_queued_prompt_that_the_model_fails_on_is_not_quoted(
     create: Create, model: Model, name: str
 ) -> None:
-    """The worker logs no more than the API does."""
+    """The worker does not log the prompt either."""
     canary = create(MODEL_TIMEOUT="1" if name in NEVER_ENDING else "60")
     model.configure({"action": model_failures(canary.prompt)[name]})
     canary.accept()
@@ -182,7 +183,7 @@ def test_a_queued_prompt_that_the_model_fails_on_is_not_quoted(
 
 @pytest.mark.parametrize("name", ["BUCKET_NAME", "TABLE_NAME", "QUEUE_URL"])
 def test_a_prompt_is_not_quoted_where_the_stores_fail(create: Create, name: str) -> None:
-    """What is missing is named by its kind; the SDK's errors are not passed on."""
+    """The error names the kind of the missing resource, and the SDK's own error is not passed on."""
     missing = "http://127.0.0.1/000000000000/missing" if name == "QUEUE_URL" else "imagegen-missing"
     canary = create(**{name: missing})
     body = asking(canary.prompt)
@@ -195,7 +196,7 @@ def test_a_prompt_is_not_quoted_where_the_stores_fail(create: Create, name: str)
 
 @pytest.mark.parametrize("port", [port for port in PORTS if port != "queue"])
 def test_a_defect_on_the_way_is_not_quoted(create: Create, port: str) -> None:
-    """An error that nobody expected may say anything; its class and place are logged, its text is not."""
+    """The text of a defect may say anything, so only its class and its place are logged."""
     canary = create()
     answer = canary.ask(event("POST", "/text-to-image", asking(canary.prompt)), service=canary.broken(port))
     assert answer.status >= 500
@@ -203,14 +204,14 @@ def test_a_defect_on_the_way_is_not_quoted(create: Create, port: str) -> None:
 
 
 def test_a_defect_of_the_queue_is_not_quoted(create: Create) -> None:
-    """The record is there, and the caller hears of a defect."""
+    """The record was written before, and the reply says only that there was a defect."""
     canary = create()
     request = event("POST", "/text-to-image", asking(canary.prompt), headers={"Prefer": "respond-async"})
     canary.assert_silence(canary.ask(request, service=canary.broken("queue")))
 
 
 def test_a_job_that_is_buried_is_not_quoted(create: Create) -> None:
-    """The dead-letter queue's door says what failed, not what was asked."""
+    """The worker logs of a dead letter what failed, and not the request."""
     canary = create()
     canary.accept()
     for record in canary.poller.drain():
@@ -222,7 +223,7 @@ def test_a_job_that_is_buried_is_not_quoted(create: Create) -> None:
 
 
 def test_a_sweep_over_broken_records_is_not_quoted(create: Create) -> None:
-    """The schedule's door, where looking for the image fails."""
+    """The sweep looks for images and queues messages, and both fail with an error that quotes the prompt."""
     canary = create()
     canary.accept()
     late = real_parts.shifted(canary.broken("images", "queue"), seconds=7200)
@@ -232,7 +233,7 @@ def test_a_sweep_over_broken_records_is_not_quoted(create: Create) -> None:
 
 
 def test_a_message_carries_the_id_and_nothing_else(create: Create) -> None:
-    """Neither its body nor its attributes know the prompt; the record, which belongs to the caller, does."""
+    """The message's body and attributes do not hold the prompt. Only the record, which belongs to the caller, does."""
     canary = create()
     canary.accept()
     sent = list(canary.poller.drain())
@@ -242,7 +243,7 @@ def test_a_message_carries_the_id_and_nothing_else(create: Create) -> None:
 
 
 def test_an_image_says_nothing_of_its_prompt(create: Create) -> None:
-    """Neither its key nor its metadata, nor what is logged of a success."""
+    """The prompt is not in the object key, not in the metadata, and not in what is logged of a success."""
     canary = create()
     canary.accept()
     assert canary.work() == 0
@@ -257,7 +258,7 @@ def _record(canary: Canary, id_: str) -> str:
 
 
 def test_the_deployed_functions_log_no_prompt(api: httpx.Client, stack: Stack, stand_in: StandIn) -> None:
-    """Through both doors, with success, refusal, filter, a message that quotes, and an answer that is none."""
+    """Synchronous and asynchronous requests end in different ways, also with an answer that quotes the prompt."""
     prompt = f"kestrel{secrets.token_hex(12)}"
     rules = [
         {"prompt": f"{prompt} {name}", "action": action}
@@ -289,5 +290,5 @@ DEPLOYED_FAILURES: Final = ("ValidationException", "prompt filter", "a reason th
 
 
 def quoted(prompt: str, texts: Sequence[str]) -> list[str]:
-    """Return the texts that a prompt is in."""
+    """Return the texts that contain a prompt."""
     return [text for text in texts if prompt in text]

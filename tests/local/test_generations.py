@@ -1,4 +1,4 @@
-"""What callers can do with their generations afterwards, on the deployed stack: look, page, download, delete."""
+"""On the deployed stack, callers can look their generations up, page through them, download and delete them."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ def instant(stand_in: StandIn) -> None:
 
 @pytest.fixture
 def fresh_api(stack: Stack) -> Iterator[httpx.Client]:
-    """A caller without a history."""
+    """Yield a client of a caller without a history."""
     with stack.client(api_key=fresh_key(stack)) as client:
         yield client
 
 
 def make(api: httpx.Client, text: str = "tea") -> dict[str, Any]:
-    """Make an image and return the answer."""
+    """Make an image, and return the reply."""
     answer = api.post("/text-to-image", json={"text_prompts": [{"text": text}]})
     generation: dict[str, Any] = answer.raise_for_status().json()
     return generation
 
 
 def pages(api: httpx.Client, *, limit: int) -> Iterator[list[dict[str, Any]]]:
-    """Go through the history, page by page."""
+    """Yield the pages of the history."""
     cursor: dict[str, str] = {}
     while True:
         page = api.get("/generations", params={"limit": limit, **cursor}).raise_for_status().json()
@@ -46,7 +46,7 @@ def pages(api: httpx.Client, *, limit: int) -> Iterator[list[dict[str, Any]]]:
 
 
 def exists(stack: Stack, id_: str) -> bool:
-    """Tell whether an image is in the bucket."""
+    """Say whether an image is in the bucket."""
     keys = (
         boto3.client("s3", **stack.aws())
         .get_paginator("list_objects_v2")
@@ -56,7 +56,7 @@ def exists(stack: Stack, id_: str) -> bool:
 
 
 def test_a_history_of_25_comes_newest_first_in_pages_of_10(fresh_api: httpx.Client) -> None:
-    """Nothing is missing and nothing comes twice, also where a page ends."""
+    """No generation is missing or comes twice, also where a page ends."""
     made = [make(fresh_api, text=f"tea {number}")["id"] for number in range(25)]
     found = [[generation["id"] for generation in page] for page in pages(fresh_api, limit=10)]
     assert [len(page) for page in found] == [10, 10, 5]
@@ -64,14 +64,14 @@ def test_a_history_of_25_comes_newest_first_in_pages_of_10(fresh_api: httpx.Clie
 
 
 def test_a_page_that_ends_with_the_history_is_the_last(fresh_api: httpx.Client) -> None:
-    """No cursor leads to an empty page."""
+    """The last page has no cursor, so no cursor leads to an empty page."""
     made = [make(fresh_api)["id"] for _ in range(4)]
     found = [[generation["id"] for generation in page] for page in pages(fresh_api, limit=2)]
     assert found == [made[:1:-1], made[1::-1]]
 
 
 def test_failed_generations_are_in_the_history(fresh_api: httpx.Client, stand_in: StandIn) -> None:
-    """With the reason in place of the image."""
+    """The history shows the reason in place of the image."""
     stand_in.set_rules({"prompt": "blurred", "action": "filtered"})
     refused = fresh_api.post("/text-to-image", json={"text_prompts": [{"text": "blurred"}]})
     assert refused.status_code == httpx.codes.UNPROCESSABLE_ENTITY
@@ -80,13 +80,13 @@ def test_failed_generations_are_in_the_history(fresh_api: httpx.Client, stand_in
 
 
 def test_another_caller_sees_nothing_of_a_history(api: httpx.Client, fresh_api: httpx.Client) -> None:
-    """A history is its caller's own."""
+    """Each caller sees only its own history."""
     make(api)
     assert fresh_api.get("/generations").json() == {"generations": [], "next_cursor": None}
 
 
 def test_a_generation_shows_what_it_was_made_from(api: httpx.Client) -> None:
-    """The answer of the request, and the parameters as resolved, the drawn seed among them."""
+    """The look-up shows what the first reply had, and every parameter with its default and the chosen seed."""
     made = make(api, text="a lake")
     shown = api.get(f"/generations/{made['id']}").raise_for_status().json()
     assert shown["request"]["text_prompts"] == [{"text": "a lake", "weight": 1}]
@@ -98,7 +98,7 @@ def test_a_generation_shows_what_it_was_made_from(api: httpx.Client) -> None:
 
 
 def test_every_look_signs_a_url_that_works(api: httpx.Client, anonymous: httpx.Client) -> None:
-    """An old URL may be over; a new one is there for the asking, and it is the same image."""
+    """An old URL may have expired; every look-up gives a new one, and it leads to the same image."""
     made = make(api)
     looks = [api.get(f"/generations/{made['id']}").json()["artifacts"][0] for _ in range(2)]
     images = [anonymous.get(look["url"]).raise_for_status().content for look in looks]
@@ -107,7 +107,7 @@ def test_every_look_signs_a_url_that_works(api: httpx.Client, anonymous: httpx.C
 
 
 def test_the_image_route_leads_to_the_image(api: httpx.Client, anonymous: httpx.Client) -> None:
-    """302 to a presigned URL, which needs no key; nothing on the way may be cached."""
+    """The route redirects with 302 to a presigned URL, which needs no API key; the reply may not be cached."""
     made = make(api)
     answer = api.get(f"/generations/{made['id']}/image")
     assert answer.status_code == httpx.codes.FOUND
@@ -120,7 +120,7 @@ def test_the_image_route_leads_to_the_image(api: httpx.Client, anonymous: httpx.
 def test_a_client_that_follows_redirects_gets_the_image_with_its_key_in_the_headers(
     api: httpx.Client, stack: Stack
 ) -> None:
-    """S3 does not mind the API key that such a client sends along."""
+    """S3 accepts the API key that such a client sends along."""
     made = make(api)
     with stack.client(api_key=stack.state.api_key) as client:
         image = client.get(f"/generations/{made['id']}/image", follow_redirects=True).raise_for_status()
@@ -130,7 +130,7 @@ def test_a_client_that_follows_redirects_gets_the_image_with_its_key_in_the_head
 def test_a_deleted_generation_is_unknown_and_its_image_gone(
     fresh_api: httpx.Client, anonymous: httpx.Client, stack: Stack
 ) -> None:
-    """204 without a body; then 404 everywhere, an empty history, no object, and URLs that no longer work."""
+    """After the 204, each route says 404, the history is empty, the object is gone, and its URLs no longer work."""
     made = make(fresh_api)
     path = f"/generations/{made['id']}"
     assert exists(stack, made["id"])
@@ -149,7 +149,7 @@ def test_a_deleted_generation_is_unknown_and_its_image_gone(
 def test_a_foreign_generation_and_one_that_never_was_look_the_same(
     api: httpx.Client, other_api: httpx.Client
 ) -> None:
-    """Byte by byte, but for the request's own id; and nothing of a stranger's can be deleted."""
+    """The replies are equal but for the id of the request, and another caller's generation cannot be deleted."""
     foreign, unknown = make(api)["id"], f"gen_{'a' * 26}"
     answers = [
         [
@@ -169,7 +169,7 @@ def test_a_foreign_generation_and_one_that_never_was_look_the_same(
 
 
 def test_an_image_that_was_removed_by_hand_is_gone(api: httpx.Client, stack: Stack) -> None:
-    """As after its lifecycle: 410 rather than a URL that leads nowhere; the record is still listed."""
+    """The reply is 410, as after the image's retention, and no URL that leads nowhere; the record is still listed."""
     made = make(api)
     s3 = boto3.client("s3", **stack.aws())
     owned = s3.get_paginator("list_objects_v2").paginate(Bucket=stack.state.bucket, Prefix="images/")

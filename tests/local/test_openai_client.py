@@ -1,4 +1,4 @@
-"""The real `openai` package against the deployed stack: it makes images, and raises its own errors."""
+"""The real `openai` package works with the deployed stack: it makes images, and raises its own errors."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PROMPT = "Sri lanka tea plantation, seen by another client."
 
 @pytest.fixture(scope="module")
 def client(stack: Stack) -> Iterator[openai.OpenAI]:
-    """OpenAI's client as docs/api.md sets it up."""
+    """Yield OpenAI's client, set up as in docs/api.md."""
     transport = httpx2.Client(verify=trust(stack.ca_bundle), trust_env=False)
     with openai.OpenAI(
         base_url=stack.state.api_url,
@@ -36,13 +36,13 @@ def client(stack: Stack) -> Iterator[openai.OpenAI]:
 
 
 def size_of(png: bytes) -> tuple[int, int]:
-    """Return width and height of a picture."""
+    """Return the width and height of a picture."""
     with Image.open(io.BytesIO(png)) as picture:
         return picture.size
 
 
 def test_a_url_leads_to_the_picture(client: openai.OpenAI, anonymous: httpx.Client) -> None:
-    """Of the size that was asked for, without a key."""
+    """The URL needs no API key, and the picture has the size that was asked for."""
     answer = client.images.generate(prompt=PROMPT, size="1344x768", model="auto")
     assert answer.data is not None
     url = answer.data[0].url
@@ -51,7 +51,7 @@ def test_a_url_leads_to_the_picture(client: openai.OpenAI, anonymous: httpx.Clie
 
 
 def test_base64_is_the_picture(client: openai.OpenAI) -> None:
-    """Byte for byte, of the default size."""
+    """The reply holds the whole picture, in the default size."""
     answer = client.images.generate(prompt=PROMPT, response_format="b64_json", quality="hd", user="u-17")
     assert answer.data is not None
     encoded = answer.data[0].b64_json
@@ -60,7 +60,7 @@ def test_base64_is_the_picture(client: openai.OpenAI) -> None:
 
 
 def test_n_pictures_are_n_calls(client: openai.OpenAI, stand_in: StandIn) -> None:
-    """Each with a URL of its own."""
+    """Each picture has a URL of its own."""
     answer = client.images.generate(prompt=PROMPT, n=3, style="vivid")
     assert answer.data is not None
     assert len({image.url for image in answer.data}) == 3
@@ -73,7 +73,7 @@ def painted(stand_in: StandIn) -> int:
 
 
 def test_a_bad_size_raises_the_clients_own_error(client: openai.OpenAI) -> None:
-    """With the members that its users read."""
+    """The error has the members that callers of the client read."""
     with pytest.raises(openai.BadRequestError) as caught:
         client.images.generate(prompt=PROMPT, size="512x512")
     assert (caught.value.status_code, caught.value.param, caught.value.code) == (
@@ -85,7 +85,7 @@ def test_a_bad_size_raises_the_clients_own_error(client: openai.OpenAI) -> None:
 
 
 def test_a_key_makes_repeating_safe(client: openai.OpenAI, stand_in: StandIn) -> None:
-    """The second request is answered by the first one's picture, another with the key raises."""
+    """The second request gets the picture of the first, and another request with the same key raises an error."""
     key = {"Idempotency-Key": "an-order-of-another-client"}
     for _ in range(2):
         client.images.generate(prompt=PROMPT, extra_headers=key)
@@ -97,7 +97,7 @@ def test_a_key_makes_repeating_safe(client: openai.OpenAI, stand_in: StandIn) ->
 def test_what_may_have_been_paid_is_not_repeated_by_the_client(
     client: openai.OpenAI, stand_in: StandIn
 ) -> None:
-    """It would repeat a 5xx twice by itself."""
+    """By itself the client would repeat a 5xx twice."""
     stand_in.set_rules({"action": {"type": "error", "name": "InternalServerException"}})
     with pytest.raises(openai.InternalServerError):
         client.images.generate(prompt=PROMPT, model="stability.stable-image-core-v1:1")
@@ -105,7 +105,7 @@ def test_what_may_have_been_paid_is_not_repeated_by_the_client(
 
 
 def test_an_unknown_key_raises_the_clients_own_error(stack: Stack) -> None:
-    """The gateway refuses it."""
+    """The gateway refuses the API key, and the client raises its own class for that."""
     with (
         openai.OpenAI(
             base_url=stack.state.api_url,

@@ -1,4 +1,4 @@
-"""Daily limits on the emulator's table: counted by conditional writes before the model is called, in many threads.
+"""Daily limits hold on the emulator's table, also in many threads: each image is counted before the model is called.
 
 The `local` stage has no limits, so the service is wired in this process with limits of its own.
 """
@@ -29,14 +29,14 @@ REQUESTS: Final = 20
 
 @pytest.fixture(scope="module")
 def model() -> Iterator[Model]:
-    """A stand-in model that answers at once."""
+    """Yield a stand-in model that answers at once."""
     with Model(settings=ModelSettings(instant=True)) as far:
         yield far
 
 
 @pytest.fixture
 def limited(stack: Stack, model: Model) -> Iterator[Callable[..., Send]]:
-    """Wire the service with limits, over a table in which nothing is counted yet."""
+    """Yield a function that wires the service with limits, over a table in which nothing is counted yet."""
     model.reset()
     variables = {
         **real_parts.own_environment(stack),
@@ -62,7 +62,7 @@ def limited(stack: Stack, model: Model) -> Iterator[Callable[..., Send]]:
 def test_a_caller_gets_its_images_of_the_day_and_not_one_more(
     limited: Callable[..., Send], model: Model
 ) -> None:
-    """However many ask at once; the others hear when to come back, and cost nothing."""
+    """The limit holds however many ask at once; the other requests cost nothing, and are told when to come back."""
     ask = limited(DAILY_IMAGES_PER_CALLER=str(LIMIT))
     with ThreadPoolExecutor(REQUESTS) as pool:
         answers = list(pool.map(ask, [f"tea {number}" for number in range(REQUESTS)]))
@@ -74,13 +74,13 @@ def test_a_caller_gets_its_images_of_the_day_and_not_one_more(
 
 
 def test_one_caller_does_not_use_up_the_images_of_another(limited: Callable[..., Send]) -> None:
-    """Each has a counter."""
+    """Each caller has a counter of its own."""
     ask = limited(DAILY_IMAGES_PER_CALLER="1")
     assert [ask("tea", key=key).status for key in (KEY, KEY, OTHER_KEY)] == [200, 429, 200]
 
 
 def test_all_callers_share_the_images_of_the_deployment(limited: Callable[..., Send]) -> None:
-    """A caller that is refused for the others' sake keeps its own unit."""
+    """A caller that the deployment's limit refuses keeps its own quota unit."""
     ask = limited(DAILY_IMAGES="1", DAILY_IMAGES_PER_CALLER="1")
     assert [ask("tea", key=key).status for key in (KEY, OTHER_KEY)] == [200, 429]
     later = limited(DAILY_IMAGES="", DAILY_IMAGES_PER_CALLER="1")
@@ -88,13 +88,13 @@ def test_all_callers_share_the_images_of_the_deployment(limited: Callable[..., S
 
 
 def test_no_images_a_day_switches_the_model_off(limited: Callable[..., Send], model: Model) -> None:
-    """The kill switch."""
+    """With a limit of 0 the deployment is switched off."""
     assert limited(DAILY_IMAGES="0")("tea").status == 429
     assert model.calls(last=0)["calls"] == 0
 
 
 def test_what_the_model_refuses_unbilled_is_given_back(limited: Callable[..., Send], model: Model) -> None:
-    """A refusal and a retired model use nothing up; a filtered image was paid for, and does."""
+    """A refusal by the model uses no quota unit; a filtered image was paid, so it uses one."""
     model.configure({"prompt": "refused", "action": {"type": "error", "name": "ValidationException"}})
     model.configure({"prompt": "blurred", "action": "filtered"})
     ask = limited(DAILY_IMAGES_PER_CALLER="1")
@@ -102,7 +102,7 @@ def test_what_the_model_refuses_unbilled_is_given_back(limited: Callable[..., Se
 
 
 def test_a_repeated_request_is_answered_also_when_the_day_is_used_up(limited: Callable[..., Send]) -> None:
-    """Its image was counted when it was made."""
+    """The image was counted when it was made, so the repeated request takes no quota unit."""
     ask = limited(DAILY_IMAGES_PER_CALLER="1")
     key = secrets.token_hex(16)
     answers = [ask("tea", idempotency_key=key) for _ in range(2)]

@@ -1,4 +1,4 @@
-"""The document that the deployed stack serves, and what the stack answers to generated requests."""
+"""The deployed stack serves the committed document, and its replies to generated requests are as documented."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ CHECKS: Final = [
     response_schema_conformance,
 ]
 
-# Boundary cases are left to tests/api, which has them in process and by the thousand.
+# tests/api covers the boundary cases, by the thousand and in this process.
 config = schemathesis.Config.from_dict({"phases": {"coverage": {"enabled": False}}})
 schema = schemathesis.openapi.from_dict(document(), config=config)
 
 
 def test_the_stack_serves_the_document_without_a_key(anonymous: httpx.Client) -> None:
-    """The one that is committed."""
+    """The document is the committed one."""
     answer = anonymous.get("/openapi.json").raise_for_status()
     assert answer.headers["content-type"] == "application/json"
     assert answer.json() == document()
@@ -44,7 +44,7 @@ def test_the_stack_serves_the_document_without_a_key(anonymous: httpx.Client) ->
 @schema.parametrize()
 @settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 def test_every_answer_of_the_stack_is_as_documented(case: schemathesis.Case[Any], stack: Stack) -> None:
-    """Statuses, types, headers and members, through API Gateway."""
+    """Statuses, media types, headers and members are as documented, also through API Gateway."""
     verify = str(stack.ca_bundle) if stack.ca_bundle else True
     headers = {"x-api-key": stack.state.api_key}
     response = case.call(base_url=stack.state.api_url, headers=headers, verify=verify)

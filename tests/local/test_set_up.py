@@ -1,4 +1,4 @@
-"""What the set-up says when the machine lacks something: one sentence, no traceback, exit status 1."""
+"""If the machine lacks something, the set-up says so in one sentence, without a traceback, with exit status 1."""
 
 import os
 import shutil
@@ -40,7 +40,7 @@ PLAIN_TOOLS = ("sh", "dirname", "uname")
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """A checkout in which nothing is installed."""
+    """Return a checkout in which nothing is installed."""
     root = tmp_path / "checkout"
     for name in FILES:
         (root / name).parent.mkdir(parents=True, exist_ok=True)
@@ -50,7 +50,7 @@ def checkout(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def programs(tmp_path: Path) -> Path:
-    """A folder for PATH with the shell's own tools, the Python of the tests and nothing else."""
+    """Return a folder for PATH that has only the shell's own tools and the Python of the tests."""
     folder = tmp_path / "programs"
     folder.mkdir()
     for name in PLAIN_TOOLS:
@@ -62,7 +62,7 @@ def programs(tmp_path: Path) -> Path:
 
 
 def pretend(programs: Path, name: str, script: str) -> None:
-    """Put a program of that name on PATH."""
+    """Put a shell script of that name on PATH."""
     (programs / name).unlink(missing_ok=True)
     (programs / name).write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
     (programs / name).chmod(0o755)
@@ -82,45 +82,45 @@ def set_up(checkout: Path, programs: Path, **variables: str) -> "subprocess.Comp
 
 
 def sentence(done: "subprocess.CompletedProcess[str]") -> str:
-    """Return the one line on standard error of a run that failed."""
+    """Check that a run failed with one line on standard error, and return that line."""
     assert done.returncode == 1, done.stdout
     assert done.stderr.count("\n") == 1, done.stderr
     return done.stderr
 
 
 def test_a_python_that_is_too_old_is_named_with_its_version(checkout: Path, programs: Path) -> None:
-    """The reader learns what is there and what is needed."""
+    """The sentence names the version that is there and the version that is needed."""
     pretend(programs, "python3", 'case "$2" in *print*) echo 3.9.2;; *) exit 1;; esac')
     assert "Python 3.11 or newer is needed, but python3 is 3.9.2" in sentence(set_up(checkout, programs))
 
 
 def test_no_python_at_all_is_one_sentence(checkout: Path, programs: Path) -> None:
-    """Nothing of ours can run without one, but the shell can say so."""
+    """Without Python none of our code can run, so the shell script says it."""
     (programs / "python3").unlink()
     assert "there is no python3 on PATH" in sentence(set_up(checkout, programs))
 
 
 def test_a_python_that_does_not_run_is_passed_over(checkout: Path, programs: Path) -> None:
-    """A shim on PATH stands for a version that is not installed; the next name is tried."""
+    """A shim on PATH may stand for a version that is not installed; then the set-up tries the next name."""
     pretend(programs, "python3", "echo 'command not found' >&2; exit 127")
     (programs / "python3.11").symlink_to(os.path.realpath(sys.executable))
     assert "Node.js" in sentence(set_up(checkout, programs))
 
 
 def test_a_python_without_venv_names_the_package(checkout: Path, programs: Path) -> None:
-    """Debian ships the module apart."""
+    """Debian has the module in a package of its own, which the sentence names."""
     pretend(programs, "python3", 'case "$2" in *ensurepip*) exit 1;; *print*) echo 3.12.1;; esac')
     assert "python3-venv" in sentence(set_up(checkout, programs))
 
 
 def test_a_missing_node_is_one_sentence(checkout: Path, programs: Path) -> None:
-    """It is said before anything is downloaded."""
+    """The sentence comes before anything is downloaded."""
     assert "Node.js 20 or newer is needed" in sentence(set_up(checkout, programs))
     assert not (checkout / ".venv").exists()
 
 
 def test_a_node_that_is_too_old_is_named_with_its_version(checkout: Path, programs: Path) -> None:
-    """The reader learns what is there and what is needed."""
+    """The sentence names the version that is there and the version that is needed."""
     pretend(programs, "node", "echo v18.19.0")
     assert "but node is 18.19.0" in sentence(set_up(checkout, programs))
 
@@ -128,7 +128,7 @@ def test_a_node_that_is_too_old_is_named_with_its_version(checkout: Path, progra
 def test_an_unreachable_registry_is_one_sentence_and_the_next_run_goes_on(
     checkout: Path, programs: Path
 ) -> None:
-    """The tool and its own last words are in it; nothing counts as installed."""
+    """The sentence names the tool and quotes its last words, and nothing counts as installed."""
     pretend(programs, "node", "echo v20.0.0")
     cut_off = {
         "PIP_INDEX_URL": f"{NOWHERE}/simple",
@@ -145,7 +145,7 @@ def test_an_unreachable_registry_is_one_sentence_and_the_next_run_goes_on(
 
 
 def test_a_stamped_checkout_is_left_alone(checkout: Path, programs: Path) -> None:
-    """A second run does no needless work; a changed lock is work."""
+    """A second run does nothing; after a change of a list of packages it installs again."""
     pretend(programs, "node", "echo v20.0.0")
     subprocess.run([programs / "python3", "-c", STAMP_ALL], cwd=checkout, check=True)  # noqa: S603 - this Python
     done = set_up(checkout, programs)
@@ -155,7 +155,7 @@ def test_a_stamped_checkout_is_left_alone(checkout: Path, programs: Path) -> Non
 
 
 def test_an_environment_whose_python_is_gone_is_not_whole(tmp_path: Path) -> None:
-    """Its link leads nowhere after an upgrade, however fresh its stamp is."""
+    """After an upgrade of Python its link leads nowhere, although its stamp is fresh."""
     step = replace(steps()[0], target=tmp_path)
     program = tmp_path / step.program
     program.parent.mkdir()
@@ -167,7 +167,7 @@ def test_an_environment_whose_python_is_gone_is_not_whole(tmp_path: Path) -> Non
 
 
 def test_the_index_that_pip_is_configured_with_is_given_to_uv() -> None:
-    """A machine may reach its mirror through pip.conf alone; what overrides what is as in pip."""
+    """A machine may name its mirror only in pip.conf. Settings override each other as in pip."""
     listed = (
         "global.index-url='https://one.example/simple'\n:env:.index-url='https://two.example/simple?a=b'\n"
     )
@@ -187,12 +187,12 @@ def test_the_index_that_pip_is_configured_with_is_given_to_uv() -> None:
     ],
 )
 def test_the_words_of_each_tool_for_no_network_are_known(said: str) -> None:
-    """pip, uv and npm each say it their own way."""
+    """pip, uv and npm each have their own words for it."""
     assert names_unreachable_registry(said)
 
 
 def test_a_wrong_hash_is_not_mistaken_for_an_unreachable_registry() -> None:
-    """The network works; what it brought is wrong."""
+    """The registry was reached, but the package that it sent is wrong."""
     assert not names_unreachable_registry(
         "ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE."
     )

@@ -1,4 +1,4 @@
-"""Stability's route of the deployed stack: API Gateway passes bytes on as bytes."""
+"""Stability's route works on the deployed stack, and API Gateway passes bytes on as bytes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LIGHTHOUSE: Final[dict[str, Any]] = {
 
 
 def test_png_is_answered_as_bytes(api: httpx.Client) -> None:
-    """With the headers that say what JSON would."""
+    """The headers say what the JSON body would say."""
     answer = api.post(ROUTE, json=LIGHTHOUSE, headers={"Accept": "image/png"}).raise_for_status()
     assert answer.headers["content-type"] == "image/png"
     assert (answer.headers["finish-reason"], answer.headers["seed"]) == ("SUCCESS", "3407")
@@ -32,7 +32,7 @@ def test_png_is_answered_as_bytes(api: httpx.Client) -> None:
 
 
 def test_json_has_the_same_picture_in_base64(api: httpx.Client) -> None:
-    """The stand-in paints the same for the same request."""
+    """The stand-in paints the same picture for the same request."""
     answer = api.post(ROUTE, json=LIGHTHOUSE, headers={"Accept": "application/json"}).raise_for_status()
     png = api.post(ROUTE, json=LIGHTHOUSE, headers={"Accept": "image/png"}).raise_for_status().content
     (artifact,) = answer.json()["artifacts"]
@@ -40,7 +40,7 @@ def test_json_has_the_same_picture_in_base64(api: httpx.Client) -> None:
 
 
 def test_a_body_that_is_not_utf8_is_refused_through_the_gateway(api: httpx.Client) -> None:
-    """Taken as text, it would have its bytes replaced on the way, and an image made of what is left."""
+    """If the gateway read the body as text, it would replace the bytes, and the service would make another image."""
     body = b'{"text_prompts": [{"text": "caf\xe9"}]}'
     for content_type in ("application/json", "application/json; charset=utf-8"):
         answer = api.post("/text-to-image", content=body, headers={"Content-Type": content_type})
@@ -48,14 +48,14 @@ def test_a_body_that_is_not_utf8_is_refused_through_the_gateway(api: httpx.Clien
 
 
 def test_an_error_is_json_even_where_bytes_are_accepted(api: httpx.Client) -> None:
-    """In Stability's words."""
+    """The error is in Stability's shape."""
     answer = api.post(ROUTE, json={**LIGHTHOUSE, "width": 512}, headers={"Accept": "image/png"})
     assert answer.status_code == 400
     assert answer.json()["name"] == "invalid_sdxl_v1_dimensions"
 
 
 def test_the_engines_of_the_list_are_taken(api: httpx.Client) -> None:
-    """Also those with a colon in their id."""
+    """An id with a colon is taken as well."""
     engines = [engine["id"] for engine in api.get("/engines/list").raise_for_status().json()]
     model = next(engine for engine in engines if ":" in engine)
     answer = api.post(f"/generation/{model}/text-to-image", json={"text_prompts": [{"text": "tea"}]})

@@ -1,6 +1,6 @@
-"""Every fault of the wire between the service and its stores: which code it becomes, and how many requests it takes.
+"""Each fault of the wire between the service and its stores has its error code and its number of requests.
 
-A server that answers byte by byte stands for S3, DynamoDB and SQS; the clients are the deployed ones.
+A server that responds byte by byte stands for S3, DynamoDB and SQS; the clients are the deployed ones.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ XML = b"<?xml version='1.0'?><Error><Code>%b</Code><Message>no</Message></Error>
 
 @pytest.fixture(autouse=True)
 def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is on loopback is asked directly, whatever this machine's proxy."""
+    """Let clients reach loopback directly, whatever proxy this machine has."""
     monkeypatch.setenv("NO_PROXY", "*")
 
 
@@ -48,18 +48,18 @@ FOUND = [
 
 
 def bucket() -> S3Images:
-    """Return the deployed adapter, in path style as an emulator needs it."""
+    """Return the deployed adapter of S3, with the path style that an emulator needs."""
     client = clients.s3(session(), addressing_style="path")
     return S3Images(client=client, bucket="pictures", url_ttl=60, clock=SystemClock())
 
 
 def table() -> DynamoDbGenerations:
-    """Return the deployed adapter."""
+    """Return the deployed adapter of the table."""
     return DynamoDbGenerations(client=clients.dynamodb(session()), table="generations")
 
 
 def counters() -> DynamoDbQuotas:
-    """Return the deployed adapter; only the caller's images are limited."""
+    """Return the deployed adapter of the counters; only the caller's images are limited."""
     return DynamoDbQuotas(
         client=clients.dynamodb(session()),
         once=lambda: clients.dynamodb(session(), attempts=1),
@@ -72,29 +72,29 @@ def counters() -> DynamoDbQuotas:
 
 
 def queue() -> SqsJobs:
-    """Return the deployed adapter."""
+    """Return the deployed adapter of the queue."""
     return SqsJobs(client=clients.sqs(session()), queue_url="http://localhost/000000000000/jobs")
 
 
 def failed_condition(item: Any) -> Reply:
-    """Return the refusal of a conditional write over an item."""
+    """Return the refusal of a conditional write, which holds the item that is there."""
     members = {"__type": "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException", "Item": item}
     return whole(400, json.dumps(members).encode())
 
 
 def refused_over_itself(request: Request) -> Reply:
-    """Return what a table says to a write that it has made already."""
+    """Return the refusal of a repeated write that the table has made already."""
     return failed_condition(json.loads(request.body)["Item"])
 
 
 def refused_over_its_count(request: Request) -> Reply:
-    """Return what a table says to a count that it has made already."""
+    """Return the refusal of a repeated count that the table has made already."""
     stamp = json.loads(request.body)["ExpressionAttributeValues"][":stamp"]
     return failed_condition({"images": {"N": "5"}, "stamp": stamp})
 
 
 def throttled(code: str) -> Reply:
-    """Return a throttle of the JSON services."""
+    """Return the error by which a JSON service throttles."""
     return whole(400, json.dumps({"__type": f"com.amazonaws#{code}", "message": "slow down"}).encode())
 
 
@@ -110,13 +110,13 @@ def write() -> str:
 
 
 def count() -> str:
-    """Count an image."""
+    """Take a quota unit."""
     counters().take("alice", "2026-11-25")
     return "counted"
 
 
 def give_back() -> str:
-    """Take a counted image back."""
+    """Give a quota unit back."""
     counters().give_back("alice", "2026-11-25")
     return "given back"
 
@@ -128,7 +128,7 @@ def send() -> str:
 
 
 def postpone() -> str:
-    """Put a job off."""
+    """Postpone a job."""
     queue().postpone("receipt", seconds=1)
     return "postponed"
 
@@ -158,7 +158,7 @@ SLOW_DOWN = whole(503, XML % b"SlowDown")
 DENIED = whole(403, XML % b"AccessDenied")
 OK = whole(200, b"{}")
 
-# operation, the far side's answers (the last one for ever), what comes of it, requests
+# The operation, the far side's responses (the last is repeated), the outcome, and the number of requests.
 STORE_ENDINGS: list[tuple[str, list[Script], str, int]] = [
     ("put", [CLOSED, whole()], "stored", 2),
     ("put", [SLOW_DOWN, whole()], "stored", 2),
@@ -171,7 +171,7 @@ STORE_ENDINGS: list[tuple[str, list[Script], str, int]] = [
     ("find", [whole(404)], "None", 1),
     ("find", [whole(403)], "None", 1),
     ("find", [whole(200, headers=["Content-Type: text/html"])], "None", 1),
-    ("find", [whole(400)], "internal_error", 2),  # the SDK asks for the bucket's region
+    ("find", [whole(400)], "internal_error", 2),  # the SDK sends one more request for the bucket's region
     ("find", [whole(503), whole(404)], "None", 2),
     ("find", [CLOSED], "internal_error", 3),
     ("find", [whole(503)], "internal_error", 3),
@@ -206,7 +206,7 @@ STORE_ENDINGS: list[tuple[str, list[Script], str, int]] = [
     ("count", [failed_condition({"stamp": {"S": "other"}})], "quota_exceeded", 1),
     ("count", [throttled("ThrottlingException")], "internal_error", 3),
     ("give back", [OK], "given back", 1),
-    ("give back", [CLOSED], "internal_error", 1),  # a unit too many counted is better than one too few
+    ("give back", [CLOSED], "internal_error", 1),  # not repeated: better a count too high than too low
     ("give back", [throttled("ThrottlingException")], "internal_error", 1),
     ("send", [OK], "sent", 1),
     ("send", [CLOSED, OK], "sent", 2),
@@ -219,7 +219,7 @@ STORE_ENDINGS: list[tuple[str, list[Script], str, int]] = [
 
 
 def outcome(operation: str) -> str:
-    """Return what comes of an operation: its result, or its error's code."""
+    """Return the result of an operation, or the code of its error."""
     try:
         return OPERATIONS[operation]()
     except ImagegenError as exc:
@@ -230,7 +230,7 @@ def outcome(operation: str) -> str:
 def test_a_fault_of_a_store_has_its_code_and_its_number_of_requests(
     operation: str, script: list[Script], expected: str, requests: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What another request can help is sent three times at most, and what was done already is recognised."""
+    """A request is sent three times at most, if repeating can help; a write that was made already is recognised."""
     with FaultyServer(*script) as server:
         monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
         assert outcome(operation) == expected
@@ -238,7 +238,7 @@ def test_a_fault_of_a_store_has_its_code_and_its_number_of_requests(
 
 
 def test_a_silent_store_is_asked_again_after_five_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The first request was lost, the second one counts."""
+    """The first request gets no response, so the SDK sends a second one, which succeeds."""
     with FaultyServer(HANGING, OK) as server:
         monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
         began = time.monotonic()

@@ -1,4 +1,4 @@
-"""Many duplicates of many requests at once, through both doors, with redeliveries: each key is paid for once."""
+"""Each idempotency key is paid once, however many duplicates and redeliveries come at the same time."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ DUPLICATES: Final = 20
 REDELIVERIES: Final = 3
 AT_ONCE: Final = 20
 AT_ONCE_OVER_HTTP: Final = 8
-"""Each takes an environment of the emulated function, which takes seconds to start."""
+"""Each request needs its own environment of the emulated function, which takes seconds to start."""
 ALLOWED: Final = {200, 202, 409}
-"""The image, where it will be, or that somebody else is at it."""
+"""The reply has the image, or the place where it will be, or says that another request is making it."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Duplicate:
-    """One of the requests for a key; every other one is asynchronous."""
+    """One of the requests with a key; half of them are asynchronous."""
 
     key: str
     prompt: str
@@ -57,12 +57,12 @@ class Duplicate:
 
     @property
     def body(self) -> dict[str, Any]:
-        """The body, the same for every duplicate of a key."""
+        """The body, which every duplicate of a key has."""
         return {"text_prompts": [{"text": self.prompt}]}
 
 
 def storm(keys: int, *, name: str) -> Sequence[Duplicate]:
-    """Return the duplicates of every key, those of one key next to each other, so that they are sent at once."""
+    """Return the duplicates of every key; those of one key are neighbours, so that they are sent at the same time."""
     return [
         Duplicate(key=f"{name}-{number:016d}", prompt=f"({name} {number})", asynchronous=duplicate % 2 == 0)
         for number in range(keys)
@@ -72,7 +72,7 @@ def storm(keys: int, *, name: str) -> Sequence[Duplicate]:
 
 @dataclass(frozen=True, kw_only=True)
 class Storm:
-    """What is left of a storm: the answers, what the model billed for each prompt, and where the service was."""
+    """What is known after a storm: the statuses, the billed calls of each prompt, the images, and the quota units."""
 
     service: Wired
     statuses: Counter[int]
@@ -82,14 +82,14 @@ class Storm:
 
 
 class ThreadedApps:
-    """The service's API for many threads: a resolver holds one request, so each thread has its own."""
+    """The service's API for many threads: an app holds one request at a time, so each thread has its own app."""
 
     def __init__(self, service: Wired) -> None:
         self._service = service
         self._own = local()
 
     def send(self, duplicate: Duplicate) -> int:
-        """Send a request and return the answer's status."""
+        """Send a request, and return the status of the reply."""
         app: APIGatewayRestResolver | None = getattr(self._own, "app", None)
         if app is None:
             app = self._own.app = create_app(self._service.services)
@@ -98,7 +98,7 @@ class ThreadedApps:
 
 
 def redeliver(service: Wired, records: Sequence[dict[str, Any]]) -> None:
-    """Take every message several times, by several workers at once, as SQS may deliver it."""
+    """Let several workers take every message several times at once, as SQS may deliver it."""
     deliveries = [*records] * REDELIVERIES
     random.Random(200).shuffle(deliveries)  # noqa: S311 - an order, not a secret
 
@@ -111,7 +111,7 @@ def redeliver(service: Wired, records: Sequence[dict[str, Any]]) -> None:
 
 
 def billed(report: dict[str, Any], *, name: str) -> Counter[str]:
-    """Return how often each prompt of a storm was billed, by the stand-in's call log."""
+    """Return how often each prompt of a storm was billed, according to the stand-in's call log."""
     return Counter(
         {prompt: sums["billed"] for prompt, sums in report["prompts"].items() if f"({name} " in prompt}
     )
@@ -119,10 +119,10 @@ def billed(report: dict[str, Any], *, name: str) -> Counter[str]:
 
 @pytest.fixture(scope="module")
 def in_process(stack: Stack) -> Iterator[Storm]:
-    """A storm on the API and worker code in this process, over the emulator's table, bucket and queue.
+    """Run a storm on the API and the worker in this process, over the emulator's table, bucket and queue.
 
-    4,000 requests would keep the emulated gateway busy for minutes; the same code with the same adapters runs in
-    twenty threads instead, and every conditional write is the emulated DynamoDB's.
+    4,000 requests would keep the emulated gateway busy for minutes. So the same code with the same adapters runs in
+    twenty threads here; the emulated DynamoDB still decides every conditional write.
     """
     with Model(settings=ModelSettings(instant=True, latency=0.05)) as model:
         variables = {
@@ -151,7 +151,7 @@ def in_process(stack: Stack) -> Iterator[Storm]:
 
 
 def counted(stack: Stack, table: str, owner: str) -> int:
-    """Return the images that were counted for a caller, over all days."""
+    """Return the quota units that are counted for a caller, over all days."""
     items = boto3.client("dynamodb", **stack.aws()).scan(
         TableName=table,
         FilterExpression="begins_with(id, :counter)",
@@ -161,29 +161,29 @@ def counted(stack: Stack, table: str, owner: str) -> int:
 
 
 def test_4000_duplicates_and_redeliveries_of_200_keys_are_200_paid_calls(in_process: Storm) -> None:
-    """Twenty of each key at once, through both doors; each message is taken three times at once, and again later."""
+    """Twenty requests of each key come at once, and each message is taken three times at once, and again later."""
     assert sum(in_process.statuses.values()) == KEYS * DUPLICATES
     assert len(in_process.billed) == KEYS
     assert set(in_process.billed.values()) == {1}
 
 
 def test_every_duplicate_is_answered_as_one(in_process: Storm) -> None:
-    """With the image, where it will be, or that it is being made; never with an error of the service."""
+    """Each reply has the image, or the place where it will be, or says that it is being made; none is a failure."""
     assert set(in_process.statuses) == ALLOWED
 
 
 def test_the_caller_has_200_images_afterwards(in_process: Storm) -> None:
-    """One generation for each key, and all of them succeeded."""
+    """Each key has one generation, and all of them succeeded."""
     assert len(set(in_process.ids)) == KEYS
 
 
 def test_duplicates_give_their_unit_of_the_quota_back(in_process: Storm) -> None:
-    """What was counted while they raced is what was made."""
+    """After the race, exactly the images that were made are counted."""
     assert in_process.counted == KEYS
 
 
 def test_400_duplicates_of_20_keys_over_http_are_20_paid_calls(stack: Stack, stand_in: StandIn) -> None:
-    """Through gateway, functions, queue and event source as deployed; each 202 sends the message once more."""
+    """The requests go through the deployed gateway, functions and queue; each 202 has its message sent once more."""
     stand_in.client.post("/_control/rules", json={"instant": True, "latency": 0.05}).raise_for_status()
     sqs = boto3.client("sqs", **stack.aws())
     redeliver = partial(sqs.send_message, QueueUrl=stack.state.queue_url)

@@ -1,4 +1,4 @@
-"""The variables of `make up`, the files that depend on them, and the certificates of the strict mode."""
+"""The variables of `make up` are read and checked, and its certificates, fingerprints and state file are right."""
 
 import datetime as dt
 import ssl
@@ -17,7 +17,7 @@ NOW = dt.datetime(2026, 11, 25, tzinfo=dt.UTC)
 
 
 def test_without_variables_the_documented_ports_and_folder_hold() -> None:
-    """A plain `make up`."""
+    """A plain `make up` uses them."""
     plain = from_environment({})
     assert plain.aws_endpoint_url == "http://127.0.0.1:4566"
     assert plain.bedrock_endpoint_url == "http://127.0.0.1:4580"
@@ -25,7 +25,7 @@ def test_without_variables_the_documented_ports_and_folder_hold() -> None:
 
 
 def test_the_variables_combine() -> None:
-    """Each does its own part."""
+    """Each variable has its effect, whatever the others are."""
     given = from_environment(
         {"PORT_OFFSET": "100", "STRICT": "1", "BEDROCK_URL": "http://127.0.0.1:9000/", "CONFIG": " a=1  b=2 "}
     )
@@ -36,7 +36,7 @@ def test_the_variables_combine() -> None:
 
 @pytest.mark.parametrize("offset", ["-1", "1.5", "60956", "1e3", "x"])
 def test_an_offset_that_leaves_the_port_range_is_refused(offset: str) -> None:
-    """The sentence has the range."""
+    """The error names the range."""
     with pytest.raises(LocalError, match="from 0 to 60955"):
         from_environment({"PORT_OFFSET": offset})
 
@@ -56,20 +56,20 @@ def test_an_offset_that_leaves_the_port_range_is_refused(offset: str) -> None:
     ],
 )
 def test_an_address_that_is_none_is_refused(url: str) -> None:
-    """The sentence shows what one looks like, and no password."""
+    """The error says what an address looks like, and shows no password."""
     with pytest.raises(LocalError, match="BEDROCK_URL must be an http or https address") as refused:
         from_environment({"BEDROCK_URL": url})
     assert "secret" not in str(refused.value)
 
 
 def test_the_runtime_has_one_variable_and_not_two() -> None:
-    """What both set would be whichever came last."""
+    """If both `BEDROCK_URL` and `CONFIG` could set it, the last one would win unseen."""
     with pytest.raises(LocalError, match="BEDROCK_URL"):
         from_environment({"CONFIG": "model_timeout=5 bedrock_endpoint_url=http://127.0.0.1:9000"})
 
 
 def test_certificates_are_kept_until_a_week_before_they_end(tmp_path: Path) -> None:
-    """A second `up` must not change what clients trust."""
+    """A second `make up` must not change the authority that clients trust."""
     first = certificates.ensure(tmp_path / "tls", now=NOW).authority.read_bytes()
     assert (
         certificates.ensure(tmp_path / "tls", now=NOW + dt.timedelta(days=80)).authority.read_bytes() == first
@@ -80,7 +80,7 @@ def test_certificates_are_kept_until_a_week_before_they_end(tmp_path: Path) -> N
 
 
 def test_the_certificate_names_every_host_and_its_key_is_private(tmp_path: Path) -> None:
-    """Clients reach the emulator by address, by localhost and by the API's own name."""
+    """Clients reach the emulator by its address, by localhost and by the API's own name."""
     files = certificates.ensure(tmp_path / "tls", now=NOW)
     leaf = x509.load_pem_x509_certificate(files.certificate.read_bytes())
     names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
@@ -90,7 +90,7 @@ def test_the_certificate_names_every_host_and_its_key_is_private(tmp_path: Path)
 
 
 def test_the_authority_may_sign_servers_and_no_other_authority(tmp_path: Path) -> None:
-    """Its certificate says so; the emulator sends both, its own first."""
+    """The authority's certificate says so; the file for the emulator has both certificates, its own first."""
     files = certificates.ensure(tmp_path / "tls", now=NOW)
     leaf, authority = x509.load_pem_x509_certificates(files.certificate.read_bytes())
     constraints = authority.extensions.get_extension_for_class(x509.BasicConstraints).value
@@ -101,7 +101,7 @@ def test_the_authority_may_sign_servers_and_no_other_authority(tmp_path: Path) -
 
 
 def test_a_client_trusts_the_authority_alone(tmp_path: Path) -> None:
-    """Whatever else this machine trusts cannot stand for the emulator."""
+    """The client does not trust the other authorities that this machine trusts."""
     files = certificates.ensure(tmp_path / "tls", now=NOW)
     context = certificates.trust(files.authority)
     assert context.verify_mode is ssl.CERT_REQUIRED
@@ -109,7 +109,7 @@ def test_a_client_trusts_the_authority_alone(tmp_path: Path) -> None:
 
 
 def test_a_fingerprint_follows_names_and_contents_but_not_compiled_python(tmp_path: Path) -> None:
-    """Only what would change the deployment changes it."""
+    """The fingerprint changes only with files that change the deployment."""
     (tmp_path / "stacks" / "__pycache__").mkdir(parents=True)
     (tmp_path / "stacks" / "a.py").write_text("1", encoding="utf-8")
     first = digest_of(["stacks", "absent"], root=tmp_path)
@@ -122,7 +122,7 @@ def test_a_fingerprint_follows_names_and_contents_but_not_compiled_python(tmp_pa
 
 
 def test_the_state_survives_its_file(tmp_path: Path) -> None:
-    """What is written is what is read, and a file that is there already is replaced."""
+    """The state that is read equals the state that was written, and an older file is replaced."""
     members = {name: name for name in State.__dataclass_fields__} | {"web_url": None, "ca_bundle": None}
     state = State(**members)  # type: ignore[arg-type]  # every member is a string or None
     state.write(tmp_path)

@@ -1,4 +1,4 @@
-"""Call-backs over real TLS: what a receiver gets, and how little it can do to who sends them."""
+"""Over real TLS, a receiver gets call-backs that it can verify, and only its status influences the service."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ PUBLIC = "93.184.216.34"
 
 @pytest.fixture(scope="module")
 def issued(tmp_path_factory: pytest.TempPathFactory) -> certificates.Certificates:
-    """A certificate for the receiver's name, by an authority that only these tests trust."""
+    """Return a certificate for the receiver's name, by an authority that only these tests trust."""
     return certificates.ensure(tmp_path_factory.mktemp("certificates"), now=datetime.now(UTC))
 
 
 @pytest.fixture
 def receiver(issued: certificates.Certificates) -> Callable[..., FaultyServer]:
-    """Make receivers that speak TLS."""
+    """Return a function that makes receivers which speak TLS."""
 
     def make(*script: Reply) -> FaultyServer:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -44,7 +44,7 @@ def receiver(issued: certificates.Certificates) -> Callable[..., FaultyServer]:
 
 
 def callbacks(server: FaultyServer, *, authority: Path | None, patience: float = 60) -> SignedCallbacks:
-    """Return call-backs to a public address behind which the server stands."""
+    """Return a sender of call-backs for which the server has a public address."""
     return SignedCallbacks(
         secret=lambda: SECRET,
         clock=SystemClock(),
@@ -58,14 +58,14 @@ def callbacks(server: FaultyServer, *, authority: Path | None, patience: float =
 
 
 def webhook_headers(request: Request) -> dict[str, str]:
-    """Return what a receiver verifies."""
+    """Return the headers that a receiver verifies."""
     return {name: request.header(name) for name in ("webhook-id", "webhook-timestamp", "webhook-signature")}
 
 
 def test_a_receiver_can_verify_what_it_gets(
     receiver: Callable[..., FaultyServer], issued: certificates.Certificates
 ) -> None:
-    """With the specification's own package; it is told the id and how it ended, and no prompt."""
+    """The specification's own package verifies it; it holds the id and how the generation ended, but no prompt."""
     with receiver(whole(204)) as server:
         sender = callbacks(server, authority=issued.authority)
         assert sender.deliver(f"https://{HOST}:{server.port}/done?for=me", generation=ENDED) == "delivered"
@@ -83,7 +83,7 @@ def test_a_receiver_can_verify_what_it_gets(
 def test_a_failed_generation_is_told_with_its_code(
     receiver: Callable[..., FaultyServer], issued: certificates.Certificates
 ) -> None:
-    """And not with its sentence."""
+    """The call-back has the error's code, but not its sentence."""
     failure = Failure(code="content_filtered", detail="The content filter stopped it.", paid=True)
     with receiver(whole(200)) as server:
         sender = callbacks(server, authority=issued.authority)
@@ -100,7 +100,7 @@ def test_a_failed_generation_is_told_with_its_code(
 def test_a_call_back_that_is_repeated_is_the_same_message(
     receiver: Callable[..., FaultyServer], issued: certificates.Certificates
 ) -> None:
-    """So that a receiver can drop the second."""
+    """The second call-back has the same id, so a receiver can drop it."""
     with receiver(whole(500), whole(200)) as server:
         sender = callbacks(server, authority=issued.authority)
         answers = [sender.deliver(f"https://{HOST}/", generation=ENDED) for _ in range(2)]
@@ -151,20 +151,20 @@ def test_only_the_status_of_an_answer_counts(
     reply: Reply,
     delivery: str,
 ) -> None:
-    """One request is sent whatever comes, nothing else is read, and nobody waits for a receiver that is slow."""
+    """One request is sent whatever the response is, only the status is read, and a slow receiver is given up."""
     is_slow = reply == HANGING or reply.drops
     with receiver(reply) as server:
         began = time.monotonic()
         sender = callbacks(server, authority=issued.authority, patience=3 if is_slow else 60)
         assert sender.deliver(f"https://{HOST}/", generation=ENDED) == delivery
-        assert time.monotonic() - began < 60  # the dripping line would take 100 s, the silence for ever
+        assert time.monotonic() - began < 60  # a dripping line would take 100 s, and silence would never end
     assert len(server.requests) == 1
 
 
 def test_a_receiver_of_another_name_gets_nothing(
     receiver: Callable[..., FaultyServer], issued: certificates.Certificates
 ) -> None:
-    """The certificate is for the name in the URL or the connection is closed."""
+    """If the certificate is not for the name in the URL, the connection is closed."""
     with receiver(whole(200)) as server:
         sender = callbacks(server, authority=issued.authority)
         assert sender.deliver("https://other.example/", generation=ENDED) == "again"
@@ -172,7 +172,7 @@ def test_a_receiver_of_another_name_gets_nothing(
 
 
 def test_a_receiver_that_nobody_vouches_for_gets_nothing(receiver: Callable[..., FaultyServer]) -> None:
-    """By default the machine's own roots decide."""
+    """By default the machine's own root certificates decide whom to trust."""
     with receiver(whole(200)) as server:
         sender = callbacks(server, authority=None)
         assert sender.deliver(f"https://{HOST}/", generation=ENDED) == "again"
@@ -180,7 +180,7 @@ def test_a_receiver_that_nobody_vouches_for_gets_nothing(receiver: Callable[...,
 
 
 def test_a_receiver_that_speaks_no_tls_gets_nothing(issued: certificates.Certificates) -> None:
-    """Its port answers, its handshake does not."""
+    """Its port accepts the connection, but the TLS handshake fails."""
     with FaultyServer(whole(200)) as server:
         sender = callbacks(server, authority=issued.authority, patience=3)
         assert sender.deliver(f"https://{HOST}/", generation=ENDED) == "again"

@@ -1,6 +1,7 @@
-"""Every fault of the wire, on real sockets: which code it becomes, what it costs, and how many requests were sent.
+"""Each fault of the wire has its error code, counts as paid or unbilled, and has its number of requests.
 
-The stand-in model and a server that answers byte by byte are the far sides; the clients are the deployed ones.
+The stand-in model and a server that responds byte by byte stand for AWS, on real sockets; the clients are the deployed
+ones.
 """
 
 from __future__ import annotations
@@ -52,39 +53,39 @@ HTML = b"<html><body><h1>Sorry</h1></body></html>"
 
 @pytest.fixture(autouse=True)
 def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is on loopback is asked directly, whatever this machine's proxy."""
+    """Let clients reach loopback directly, whatever proxy this machine has."""
     monkeypatch.setenv("NO_PROXY", "*")
 
 
 @pytest.fixture(scope="module")
 def stand_in() -> Iterator[StandIn]:
-    """A stand-in model of its own, which answers at once."""
+    """Yield a stand-in model for these tests only, which answers at once."""
     with StandIn(settings=Settings(instant=True)) as far:
         yield far
 
 
 @pytest.fixture
 def model(stand_in: StandIn, monkeypatch: pytest.MonkeyPatch) -> StandIn:
-    """The stand-in without rules and calls of other tests, where the clients look for Bedrock."""
+    """Return the stand-in without rules and calls of other tests, and let the clients find it as Bedrock."""
     stand_in.reset()
     monkeypatch.setenv("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", stand_in.url)
     return stand_in
 
 
 PATIENT, HASTY = 60.0, 1.0
-"""Seconds that a call may take: more than any answer needs, and for answers that never come."""
+"""Seconds that a call may take: more than any answer needs, and few for answers that never come."""
 
 
 def runtime(*, model_timeout: float = PATIENT, clock: Clock | None = None) -> BedrockRuntime:
-    """Return the deployed adapter."""
+    """Return the deployed adapter of Bedrock's runtime."""
     client = clients.bedrock_runtime(session(), region="us-west-2", model_timeout=model_timeout)
     return BedrockRuntime({"us-west-2": client}, model_timeout=model_timeout, clock=clock or SystemClock())
 
 
 def service(*, streams: bool = False, ends: str = "") -> World:
-    """Return the whole use case over fakes, but for the model, which is called over the wire.
+    """Return the whole use case over fakes, except the model, which is called over the wire.
 
-    Only a call that is to end as `model_timeout` is given up early.
+    Only a call that must end as `model_timeout` has a short time-out.
     """
     made = world(models=(CORE,))
     made.attempts.caller.runtime = runtime(model_timeout=HASTY if ends == "model_timeout" else PATIENT)
@@ -102,7 +103,7 @@ class Ending:
 
 
 def ending(made: World, *, calls: Callable[[], int]) -> Ending:
-    """Submit a generation that fails, and compare what is raised with what is recorded."""
+    """Submit a generation that fails, check that the error and the record agree, and return how it ended."""
     with pytest.raises(ImagegenError) as raised:
         made.submitter.submit(
             REQUEST,
@@ -123,17 +124,17 @@ def ending(made: World, *, calls: Callable[[], int]) -> Ending:
 
 
 def arrived(model: StandIn, expected: int) -> int:
-    """Return the number of calls, once those that were expected have arrived: one that was given up may be late."""
+    """Wait for the expected calls, since one that was given up may arrive late, and return the number of calls."""
     eventually(lambda: int(model.calls()["calls"]) >= expected)
     return int(model.calls()["calls"])
 
 
 def error(name: str, **options: Any) -> dict[str, Any]:
-    """Return the rule that answers with a modelled error."""
+    """Return the action that answers with an error of the service model."""
     return {"type": "error", "name": name, **options}
 
 
-# The fakes' clock leaves a second for retries, which draw 0.1, 0.2, 0.4 and 0.8 s from the fakes: four calls fit.
+# The fake clock leaves a second for retries. The fakes choose pauses of 0.1, 0.2, 0.4 and 0.8 s, so four calls fit.
 ENDINGS = [
     (error("ThrottlingException"), Ending("model_throttled", paid=False, calls=4)),
     (error("ServiceQuotaExceededException"), Ending("model_throttled", paid=False, calls=4)),
@@ -196,7 +197,7 @@ STREAM_ENDINGS = [
 
 
 def named(value: Any) -> str | None:
-    """Return a name for a row of the tables."""
+    """Return the test id of a row's action."""
     return "-".join(map(str, value.values())) if isinstance(value, dict) else ""
 
 
@@ -204,7 +205,7 @@ def named(value: Any) -> str | None:
 def test_a_fault_of_the_model_has_its_code_its_price_and_its_number_of_calls(
     model: StandIn, action: dict[str, Any], expected: Ending
 ) -> None:
-    """What counts as paid is called once; what is unbilled and will pass is tried again while there is time."""
+    """A call that counts as paid is not repeated; an unbilled one that may work later is, while there is time."""
     model.configure({"action": action, "model": CORE})
     made = service(ends=expected.code)
     assert ending(made, calls=lambda: arrived(model, expected.calls)) == expected
@@ -214,7 +215,7 @@ def test_a_fault_of_the_model_has_its_code_its_price_and_its_number_of_calls(
 def test_a_fault_of_a_stream_has_its_code_its_price_and_its_number_of_calls(
     model: StandIn, action: dict[str, Any], expected: Ending
 ) -> None:
-    """An error event is unbilled only before the first chunk."""
+    """An error event of a stream is unbilled only before the first chunk."""
     model.configure({"action": action, "model": CORE})
     made = service(streams=True, ends=expected.code)
     assert ending(made, calls=lambda: arrived(model, expected.calls)) == expected
@@ -222,7 +223,7 @@ def test_a_fault_of_a_stream_has_its_code_its_price_and_its_number_of_calls(
 
 @pytest.mark.parametrize("streams", [False, True], ids=["whole", "streamed"])
 def test_a_model_that_is_busy_twice_draws_at_the_third_call(model: StandIn, streams: bool) -> None:  # noqa: FBT001 - a column of the table
-    """One of three calls is billed."""
+    """Only one of the three calls is billed."""
     model.configure({"action": error("ThrottlingException"), "times": 2})
     made = service(streams=streams)
     done = made.submitter.submit(
@@ -233,7 +234,7 @@ def test_a_model_that_is_busy_twice_draws_at_the_third_call(model: StandIn, stre
 
 
 def test_a_model_that_nobody_listens_for_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The connection is refused, so nothing was sent."""
+    """The connection is refused, so no request was sent and nothing is paid."""
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
     monkeypatch.setenv("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", f"http://127.0.0.1:{port}")
@@ -241,7 +242,7 @@ def test_a_model_that_nobody_listens_for_is_unavailable(monkeypatch: pytest.Monk
 
 
 def refused(code: str, status: int) -> Reply:
-    """Return an error of the door in front of every AWS service."""
+    """Return an error of AWS's front end, which stands before every service."""
     body = json.dumps({"message": "The security token included in the request is expired"}).encode()
     return whole(status, body, [f"x-amzn-errortype: {code}"])
 
@@ -284,17 +285,17 @@ def refused(code: str, status: int) -> Reply:
 def test_whatever_else_answers_has_a_code_and_a_price(
     reply: Reply, expected: Ending, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nothing of the SDK's escapes, and nobody waits longer than the model may take."""
+    """No exception of the SDK escapes, and no call takes longer than the model may take."""
     with FaultyServer(reply) as server:
         monkeypatch.setenv("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", server.url)
         made = service(ends=expected.code)
         began = time.monotonic()
         assert ending(made, calls=lambda: len(server.requests)) == expected
-        assert time.monotonic() - began < 60  # the dripping body would take 100 s, the silence for ever
+        assert time.monotonic() - began < 60  # a dripping body would take 100 s, and silence would never end
 
 
 def test_a_connection_is_used_again_but_not_after_it_was_idle(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The function may have been frozen since, and the far side may have gone."""
+    """The function may have been frozen in between, and the far side may have closed the connection."""
     clock = FakeClock()
     with FaultyServer(whole(200, b"x" * 100_000)) as server:
         monkeypatch.setenv("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", server.url)
@@ -306,7 +307,7 @@ def test_a_connection_is_used_again_but_not_after_it_was_idle(monkeypatch: pytes
 
 
 def test_a_connection_whose_answer_was_given_up_is_not_used_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The rest of that answer would be taken for the next."""
+    """Otherwise the rest of that answer would be read as the next answer."""
     with FaultyServer(stalled(200, b"{}"), whole(200, b"{}")) as server:
         monkeypatch.setenv("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", server.url)
         adapter = runtime(model_timeout=HASTY)
@@ -317,7 +318,7 @@ def test_a_connection_whose_answer_was_given_up_is_not_used_again(monkeypatch: p
 
 
 def test_the_same_holds_over_tls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Where the socket is another one: what is whole is read, what stalls is given up."""
+    """TLS has another kind of socket; a whole answer is still read, and a stalled one is still given up."""
     issued = certificates.ensure(tmp_path, now=datetime.now(UTC))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(issued.certificate, issued.key)
@@ -336,7 +337,7 @@ def test_the_same_holds_over_tls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 def test_an_image_that_cannot_be_stored_is_paid_and_tried_until_the_deadline(
     model: StandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The model is not called again for it."""
+    """Only the put is repeated; the model is not called again."""
     denied = whole(403, b"<?xml version='1.0'?><Error><Code>AccessDenied</Code></Error>")
     with FaultyServer(denied) as server:
         monkeypatch.setenv("AWS_ENDPOINT_URL_S3", server.url)

@@ -1,4 +1,4 @@
-"""A stand-in for these tests alone, and clients of it."""
+"""Fixtures: a stand-in for these tests only, and clients of it."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -16,27 +16,27 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="module")
 def running() -> Iterator[StandIn]:
-    """A stand-in with SDXL alive, which paints once a size."""
+    """Yield a stand-in in which SDXL is alive, and which paints one picture for each size."""
     with StandIn(settings=Settings(alive=frozenset({SDXL}), instant=True)) as stand_in:
         yield stand_in
 
 
 @pytest.fixture
 def bedrock(running: StandIn) -> StandIn:
-    """The running stand-in, without rules and calls."""
+    """Return the running stand-in, without rules and calls."""
     running.reset()
     return running
 
 
 @pytest.fixture(scope="module")
 def client(running: StandIn) -> Iterator["BedrockRuntimeClient"]:
-    """A client of the running stand-in."""
+    """Yield a client of the running stand-in."""
     with closing(client_of(running)) as client:
         yield client
 
 
 @pytest.fixture(scope="module")
 def hasty(running: StandIn) -> Iterator["BedrockRuntimeClient"]:
-    """A client that waits a second for an answer."""
+    """Yield a client that waits one second for an answer."""
     with closing(client_of(running, read_timeout=1)) as client:
         yield client

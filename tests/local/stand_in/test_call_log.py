@@ -1,4 +1,4 @@
-"""What the stand-in tells about the calls that it has seen."""
+"""The call log of the stand-in counts and shows the calls that it has seen."""
 
 import json
 import socket
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def test_the_call_log_counts_by_model_prompt_and_outcome(
     bedrock: StandIn, client: "BedrockRuntimeClient"
 ) -> None:
-    """What a test needs in order to say: once for each prompt."""
+    """With these counts a test can check that each prompt was paid once."""
     bedrock.configure(
         {"prompt": "two", "times": 1, "action": {"type": "error", "name": "ThrottlingException"}}
     )
@@ -35,7 +35,7 @@ def test_the_call_log_counts_by_model_prompt_and_outcome(
 
 
 def test_the_call_log_shows_the_last_bodies(bedrock: StandIn, client: "BedrockRuntimeClient") -> None:
-    """As sent, with the identifier and the base model."""
+    """Each body is as it was sent, beside the identifier that was called."""
     for seed in (1, 2, 3):
         invoke(client, f"us.{CORE}", core(seed=seed))
     report = httpx.get(f"{bedrock.url}/_control/calls", params={"last": 2}, trust_env=False).json()
@@ -47,7 +47,7 @@ def test_the_call_log_shows_the_last_bodies(bedrock: StandIn, client: "BedrockRu
 def test_the_call_log_answers_for_the_prompts_that_contain_a_word(
     bedrock: StandIn, client: "BedrockRuntimeClient"
 ) -> None:
-    """A service may add words to the prompt that it was given."""
+    """A part of the prompt is enough, because the service may add words to the prompt."""
     invoke(client, CORE, core(prompt="canary-17, photographic style"))
     invoke(client, CORE, core(prompt="another"))
     report = httpx.get(
@@ -59,7 +59,7 @@ def test_the_call_log_answers_for_the_prompts_that_contain_a_word(
 
 
 def test_a_call_is_in_the_call_log_before_it_is_answered(bedrock: StandIn) -> None:
-    """A caller that dies meanwhile has made it all the same."""
+    """The call counts even if its caller dies before the answer."""
     bedrock.configure({"action": "hang"})
     body = json.dumps(core()).encode()
     with socket.create_connection(("127.0.0.1", bedrock.port)) as caller:
@@ -74,7 +74,7 @@ def test_a_call_is_in_the_call_log_before_it_is_answered(bedrock: StandIn) -> No
 
 
 def test_a_reset_forgets_rules_settings_and_calls(bedrock: StandIn, client: "BedrockRuntimeClient") -> None:
-    """Back to the start of the stand-in."""
+    """After a reset the stand-in is as it was at its start."""
     bedrock.configure({"latency": 5, "retired": [CORE], "rules": [{"action": "failed"}]})
     refusal(client, CORE, core())
     state = httpx.post(f"{bedrock.url}/_control/reset", trust_env=False).json()

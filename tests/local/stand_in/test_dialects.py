@@ -1,4 +1,4 @@
-"""What the stand-in accepts, refuses and answers in either dialect."""
+"""In both dialects the stand-in accepts, refuses and answers what the vendor documents."""
 
 import json
 from contextlib import closing
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 def test_the_vendor_pages_example_is_answered(bedrock: StandIn, client: "BedrockRuntimeClient") -> None:
-    """The body of the vendor's own code example makes a picture of the default size."""
+    """The body of the vendor's own code example gives a picture of the default size."""
     answer = invoke(client, SDXL, SEED_DOCUMENT_BODY)
 
     assert answer["result"] == "success"
@@ -40,7 +40,7 @@ def test_the_vendor_pages_example_is_answered(bedrock: StandIn, client: "Bedrock
 
 @pytest.mark.usefixtures("bedrock")
 def test_a_seed_of_zero_is_drawn_by_the_model(client: "BedrockRuntimeClient") -> None:
-    """The answer names the seed that was used, not 0."""
+    """The answer names the seed that was used, which is not 0."""
     assert invoke(client, SDXL, SEED_DOCUMENT_BODY)["artifacts"][0]["seed"] > 0
 
 
@@ -49,7 +49,7 @@ def test_a_seed_of_zero_is_drawn_by_the_model(client: "BedrockRuntimeClient") ->
 def test_sdxl_paints_the_size_that_was_asked_for(
     client: "BedrockRuntimeClient", width: int, height: int
 ) -> None:
-    """Each pair of the vendor's page comes back in pixels."""
+    """For each pair of the vendor's page, the picture has these pixels."""
     answer = invoke(client, SDXL, sdxl(width=width, height=height))
 
     assert picture(answer["artifacts"][0]["base64"]).size == (width, height)
@@ -80,7 +80,7 @@ def test_sdxl_paints_the_size_that_was_asked_for(
 def test_sdxl_accepts_what_is_within_its_limits(
     client: "BedrockRuntimeClient", members: dict[str, Any]
 ) -> None:
-    """Every bound and every enum value of the vendor's page."""
+    """The values are every bound and every enum value of the vendor's page."""
     assert invoke(client, SDXL, sdxl(**members))["result"] == "success"
 
 
@@ -131,7 +131,7 @@ def test_sdxl_accepts_what_is_within_its_limits(
 def test_sdxl_refuses_what_is_beyond(
     bedrock: StandIn, client: "BedrockRuntimeClient", members: dict[str, Any]
 ) -> None:
-    """A step over each bound, a wrong type and an unknown member are refused, and cost nothing."""
+    """A value beyond a bound, a wrong type and an unknown field are refused, and are not billed."""
     error = refusal(client, SDXL, sdxl(**members))
 
     assert isinstance(error, client.exceptions.ValidationException)
@@ -144,20 +144,20 @@ def test_sdxl_refuses_what_is_beyond(
     "body", [b"", b"{", b"[]", b'"a"', b"null", b'{"text_prompts":[{"text":"a"}],"cfg_scale":NaN}']
 )
 def test_a_body_that_is_no_json_object_is_refused(client: "BedrockRuntimeClient", body: bytes) -> None:
-    """Broken JSON, other values, and numbers that JSON does not have."""
+    """The bodies are broken JSON, other JSON values, and a number that JSON does not have."""
     assert "Malformed input request" in refusal(client, SDXL, body).response["Error"]["Message"]
 
 
 @pytest.mark.usefixtures("bedrock")
 def test_text_prompts_are_required(client: "BedrockRuntimeClient") -> None:
-    """A body without a prompt is refused by name."""
+    """A body without a prompt is refused, and the error names the field."""
     assert "text_prompts" in refusal(client, SDXL, {"seed": 1}).response["Error"]["Message"]
 
 
 @pytest.mark.usefixtures("bedrock")
 @pytest.mark.parametrize("model", FAMILY)
 def test_the_family_answers_in_parallel_lists(client: "BedrockRuntimeClient", model: str) -> None:
-    """Seeds, finish reasons and images, one each."""
+    """The answer has a list of seeds, one of finish reasons and one of images, with one entry each."""
     answer = invoke(client, model, core())
 
     assert (answer["seeds"], answer["finish_reasons"], len(answer["images"])) == ([7], [None], 1)
@@ -169,7 +169,7 @@ def test_the_family_answers_in_parallel_lists(client: "BedrockRuntimeClient", mo
 def test_the_family_paints_the_ratio_that_was_asked_for(
     client: "BedrockRuntimeClient", ratio: str, pixels: tuple[int, int]
 ) -> None:
-    """The pixels are the stand-in's own choice, about the ratio."""
+    """The stand-in itself chooses the pixels, near the ratio."""
     answer = invoke(client, CORE, core(aspect_ratio=ratio))
 
     assert picture(answer["images"][0]).size == pixels
@@ -193,7 +193,7 @@ def test_the_family_paints_the_ratio_that_was_asked_for(
 def test_the_family_accepts_what_is_within_its_limits(
     client: "BedrockRuntimeClient", model: str, members: dict[str, Any]
 ) -> None:
-    """Every bound, at the edge."""
+    """The values are exactly at the bounds."""
     assert invoke(client, model, core(**members))["finish_reasons"] == [None]
 
 
@@ -208,7 +208,7 @@ def test_the_family_accepts_what_is_within_its_limits(
 def test_the_family_writes_the_format_that_was_asked_for(
     client: "BedrockRuntimeClient", model: str, output_format: str, name: str
 ) -> None:
-    """PNG and JPEG everywhere, WebP for SD3.5 only."""
+    """Every model writes PNG and JPEG, and only SD3.5 writes WebP."""
     answer = invoke(client, model, core(output_format=output_format))
 
     assert str(picture(answer["images"][0]).format).lower() == name
@@ -242,7 +242,7 @@ def test_the_family_writes_the_format_that_was_asked_for(
 def test_the_family_refuses_what_is_beyond(
     bedrock: StandIn, client: "BedrockRuntimeClient", model: str, members: dict[str, Any]
 ) -> None:
-    """A step over each bound and a wrong type are refused, and cost nothing."""
+    """A value beyond a bound and a wrong type are refused, and are not billed."""
     error = refusal(client, model, core(**members))
 
     assert isinstance(error, client.exceptions.ValidationException)
@@ -260,14 +260,14 @@ def test_the_family_refuses_what_is_beyond(
 def test_an_unknown_field_is_refused_in_json_within_the_message(
     client: "BedrockRuntimeClient", model: str, key: str
 ) -> None:
-    """The family's message is itself JSON with a `detail`; Core has no `mode`."""
+    """The family's error message is itself JSON with a `detail`; `mode` is unknown to Core only."""
     message = refusal(client, model, core(**{key: "text-to-image"})).response["Error"]["Message"]
 
     assert json.loads(message) == {"detail": f"Invalid field {key}"}
 
 
 def test_the_same_request_gives_the_same_answer_and_another_seed_another() -> None:
-    """Over the wire, and in two stand-ins."""
+    """The answers are the same from two different stand-ins."""
     answers = []
     for _ in range(2):
         with StandIn() as stand_in, closing(client_of(stand_in)) as client:

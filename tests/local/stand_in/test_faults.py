@@ -1,4 +1,4 @@
-"""What a fault rule does to a call, as its caller sees it."""
+"""Each action of a rule has its effect on a call, as the caller sees it."""
 
 import base64
 import json
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 def test_every_modelled_error_is_known(client: "BedrockRuntimeClient") -> None:
-    """The stand-in's table is the service model's, names and statuses."""
+    """The stand-in's table has the names and the statuses of botocore's service model."""
     operation = client.meta.service_model.operation_model("InvokeModelWithResponseStream")
     modelled = {shape.name: shape.metadata["error"]["httpStatusCode"] for shape in operation.error_shapes}
 
@@ -45,7 +45,7 @@ def test_every_modelled_error_is_known(client: "BedrockRuntimeClient") -> None:
 def test_a_modelled_error_arrives_as_its_class(
     bedrock: StandIn, client: "BedrockRuntimeClient", name: str
 ) -> None:
-    """The client raises the exception by name, with the modelled status."""
+    """The client raises the exception of that name, with the status of the service model."""
     bedrock.configure({"action": {"type": "error", "name": name, "message": "So it is."}})
     error = refusal(client, CORE, core())
 
@@ -70,7 +70,7 @@ def test_a_modelled_error_arrives_as_its_class(
 def test_an_error_after_which_one_must_count_the_call_as_paid_is_billed(
     bedrock: StandIn, client: "BedrockRuntimeClient", name: str, billed: int
 ) -> None:
-    """The call log errs on the side of whoever pays."""
+    """The call log counts a call as billed whenever it may be paid."""
     bedrock.configure({"action": {"type": "error", "name": name}})
     refusal(client, CORE, core())
 
@@ -81,7 +81,7 @@ def test_an_error_after_which_one_must_count_the_call_as_paid_is_billed(
 def test_a_bare_status_comes_with_a_page_of_html(
     bedrock: StandIn, client: "BedrockRuntimeClient", status: int
 ) -> None:
-    """What a proxy before the service answers: no error type, no JSON."""
+    """A proxy in front of the service answers so: without an error type and without JSON."""
     bedrock.configure({"action": {"type": "status", "status": status}})
     error = refusal(client, CORE, core())
 
@@ -95,7 +95,7 @@ def test_a_bare_status_comes_with_a_page_of_html(
 def test_a_living_model_can_be_told_to_be_gone(
     bedrock: StandIn, client: "BedrockRuntimeClient", action: str, words: str
 ) -> None:
-    """Both answers of a model that is not there are a 404."""
+    """A retired model and a legacy model both answer 404."""
     bedrock.configure({"action": action})
     error = refusal(client, CORE, core())
 
@@ -104,7 +104,7 @@ def test_a_living_model_can_be_told_to_be_gone(
 
 
 def test_a_rate_limit_throttles_what_is_over_it(bedrock: StandIn, client: "BedrockRuntimeClient") -> None:
-    """Two calls fit the bucket, the third is refused and costs nothing."""
+    """Two calls are let through; the third is refused and not billed."""
     bedrock.configure({"action": {"type": "rate_limit", "per_second": 0.001, "burst": 2}})
     invoke(client, CORE, core())
     invoke(client, CORE, core())
@@ -116,7 +116,7 @@ def test_a_rate_limit_throttles_what_is_over_it(bedrock: StandIn, client: "Bedro
 
 
 def test_a_rate_limit_lets_calls_through_again(bedrock: StandIn, client: "BedrockRuntimeClient") -> None:
-    """Tokens come back at the rate."""
+    """After a while at this rate, the next call is let through."""
     bedrock.configure({"action": {"type": "rate_limit", "per_second": 0.4, "burst": 1}})
     invoke(client, CORE, core())
     refusal(client, CORE, core())
@@ -126,7 +126,7 @@ def test_a_rate_limit_lets_calls_through_again(bedrock: StandIn, client: "Bedroc
 
 
 def test_latency_delays_the_answer(bedrock: StandIn, client: "BedrockRuntimeClient") -> None:
-    """And the answer is a good one."""
+    """The answer itself is a good one."""
     bedrock.configure({"action": {"type": "latency", "seconds": 0.4}})
     began = time.monotonic()
     invoke(client, CORE, core())
@@ -135,7 +135,7 @@ def test_latency_delays_the_answer(bedrock: StandIn, client: "BedrockRuntimeClie
 
 
 def test_the_model_takes_the_time_that_is_set(bedrock: StandIn, client: "BedrockRuntimeClient") -> None:
-    """The setting holds for pictures, not for refusals."""
+    """The setting `latency` delays pictures, but not refusals."""
     bedrock.configure({"latency": 1})
     header = "x-amzn-bedrock-invocation-latency"
     began = time.monotonic()
@@ -149,7 +149,7 @@ def test_the_model_takes_the_time_that_is_set(bedrock: StandIn, client: "Bedrock
 
 
 def test_a_hanging_call_ends_in_the_clients_time_out(bedrock: StandIn, hasty: "BedrockRuntimeClient") -> None:
-    """Nothing is ever answered; the stand-in notices that the client has gone."""
+    """The stand-in never answers, and it notices that the client has gone."""
     bedrock.configure({"action": "hang"})
     with pytest.raises(ReadTimeoutError):
         hasty.invoke_model(modelId=CORE, body=json.dumps(core()))
@@ -159,7 +159,7 @@ def test_a_hanging_call_ends_in_the_clients_time_out(bedrock: StandIn, hasty: "B
 
 
 def test_a_closed_connection_is_one(bedrock: StandIn, client: "BedrockRuntimeClient") -> None:
-    """Not a byte of an answer."""
+    """The client gets no byte of an answer."""
     bedrock.configure({"action": "close"})
     with pytest.raises(ConnectionClosedError):
         client.invoke_model(modelId=CORE, body=json.dumps(core()))
@@ -168,7 +168,7 @@ def test_a_closed_connection_is_one(bedrock: StandIn, client: "BedrockRuntimeCli
 
 
 def test_a_cut_body_fails_while_it_is_read(bedrock: StandIn, client: "BedrockRuntimeClient") -> None:
-    """The call itself succeeds, as it does on a real network."""
+    """The call itself succeeds, as on a real network; only reading the body fails."""
     bedrock.configure({"action": "cut"})
     body = client.invoke_model(modelId=CORE, body=json.dumps(core()))["body"]
 
@@ -178,7 +178,7 @@ def test_a_cut_body_fails_while_it_is_read(bedrock: StandIn, client: "BedrockRun
 
 
 def test_a_stalled_body_times_out_while_it_is_read(bedrock: StandIn, hasty: "BedrockRuntimeClient") -> None:
-    """Half of the answer, then silence."""
+    """Half of the answer arrives, and then nothing more."""
     bedrock.configure({"action": "stall"})
     body = hasty.invoke_model(modelId=CORE, body=json.dumps(core()))["body"]
 
@@ -188,7 +188,7 @@ def test_a_stalled_body_times_out_while_it_is_read(bedrock: StandIn, hasty: "Bed
 
 
 def test_a_filtered_picture_of_sdxl_is_blurred(bedrock: StandIn, client: "BedrockRuntimeClient") -> None:
-    """A real picture under another finish reason."""
+    """The answer has a blurred picture of the usual size, and another finish reason."""
     plain = invoke(client, SDXL, sdxl())["artifacts"][0]
     bedrock.configure({"action": "filtered"})
     filtered = invoke(client, SDXL, sdxl(seed=9))["artifacts"][0]
@@ -203,7 +203,7 @@ def test_a_filtered_picture_of_sdxl_is_blurred(bedrock: StandIn, client: "Bedroc
 def test_a_filtered_answer_of_the_family_has_no_images(
     bedrock: StandIn, client: "BedrockRuntimeClient", reason: str
 ) -> None:
-    """The reason alone."""
+    """The answer has only the finish reason."""
     bedrock.configure({"action": {"type": "filtered", "reason": reason}})
 
     assert invoke(client, CORE, core()) == {"finish_reasons": [f"Filter reason: {reason}"]}
@@ -212,7 +212,7 @@ def test_a_filtered_answer_of_the_family_has_no_images(
 def test_a_prompt_filter_of_sdxl_answers_an_error_result(
     bedrock: StandIn, client: "BedrockRuntimeClient"
 ) -> None:
-    """Under status 200, without artifacts."""
+    """The status is 200, and the result has no artifacts."""
     bedrock.configure({"action": {"type": "prompt_filter", "message": "No."}})
     answer = invoke(client, SDXL, sdxl())
 
@@ -223,7 +223,7 @@ def test_a_prompt_filter_of_sdxl_answers_an_error_result(
 def test_a_prompt_filter_of_the_family_gives_its_reason(
     bedrock: StandIn, client: "BedrockRuntimeClient"
 ) -> None:
-    """The same action, in the other dialect."""
+    """The same action gives a finish reason in this dialect."""
     bedrock.configure({"action": "prompt_filter"})
 
     assert invoke(client, CORE, core()) == {"finish_reasons": ["Filter reason: prompt"]}
@@ -232,7 +232,7 @@ def test_a_prompt_filter_of_the_family_gives_its_reason(
 def test_a_failed_inference_says_so_in_either_dialect(
     bedrock: StandIn, client: "BedrockRuntimeClient"
 ) -> None:
-    """Status 200, no picture."""
+    """The status is 200, and the answer has no picture."""
     bedrock.configure({"action": "failed"})
 
     assert invoke(client, SDXL, sdxl(seed=3))["artifacts"] == [
@@ -242,7 +242,7 @@ def test_a_failed_inference_says_so_in_either_dialect(
 
 
 def test_an_empty_answer_has_nothing_in_its_lists(bedrock: StandIn, client: "BedrockRuntimeClient") -> None:
-    """A success without a picture."""
+    """The answer is a success without a picture."""
     bedrock.configure({"action": "empty"})
 
     assert invoke(client, SDXL, sdxl()) == {"result": "success", "artifacts": []}
@@ -250,7 +250,7 @@ def test_an_empty_answer_has_nothing_in_its_lists(bedrock: StandIn, client: "Bed
 
 
 def test_a_seed_may_be_echoed_as_zero(bedrock: StandIn, client: "BedrockRuntimeClient") -> None:
-    """Seen of the real model; the picture is a good one."""
+    """The real model was seen to do so; the picture is a good one."""
     bedrock.configure({"action": "zero_seed"})
 
     assert invoke(client, SDXL, sdxl(seed=5))["artifacts"][0]["seed"] == 0
@@ -259,7 +259,7 @@ def test_a_seed_may_be_echoed_as_zero(bedrock: StandIn, client: "BedrockRuntimeC
 
 
 def test_malformed_json_does_not_parse(bedrock: StandIn, client: "BedrockRuntimeClient") -> None:
-    """The transport is complete, the document is not."""
+    """The body arrives whole, but its JSON is incomplete."""
     bedrock.configure({"action": "malformed"})
     body = client.invoke_model(modelId=CORE, body=json.dumps(core()))["body"].read()
 
@@ -270,14 +270,14 @@ def test_malformed_json_does_not_parse(bedrock: StandIn, client: "BedrockRuntime
 def test_a_malformed_answer_can_be_given_word_for_word(
     bedrock: StandIn, client: "BedrockRuntimeClient"
 ) -> None:
-    """For documents of another shape."""
+    """A test can send any document in this way."""
     bedrock.configure({"action": {"type": "malformed", "body": '{"artifacts": null}'}})
 
     assert invoke(client, CORE, core()) == {"artifacts": None}
 
 
 def test_bad_base64_does_not_decode(bedrock: StandIn, client: "BedrockRuntimeClient") -> None:
-    """One letter outside the alphabet, which a lenient decoder would drop."""
+    """One character is outside the alphabet, and a lenient decoder would drop it."""
     bedrock.configure({"action": "bad_base64"})
     text = invoke(client, CORE, core())["images"][0]
 
@@ -289,21 +289,21 @@ def test_bad_base64_does_not_decode(bedrock: StandIn, client: "BedrockRuntimeCli
 def test_a_picture_may_be_no_png(
     bedrock: StandIn, client: "BedrockRuntimeClient", content: str, begins: bytes
 ) -> None:
-    """Good base64 of something else."""
+    """The base64 is good, but it holds something else."""
     bedrock.configure({"action": {"type": "not_png", "content": content}})
 
     assert base64.b64decode(invoke(client, CORE, core())["images"][0]).startswith(begins)
 
 
 def test_a_picture_may_have_the_wrong_size(bedrock: StandIn, client: "BedrockRuntimeClient") -> None:
-    """A good PNG of other pixels."""
+    """The picture is a good PNG of another size."""
     bedrock.configure({"action": {"type": "wrong_size", "width": 64, "height": 128}})
 
     assert picture(invoke(client, SDXL, sdxl())["artifacts"][0]["base64"]).size == (64, 128)
 
 
 def test_a_png_may_be_truncated(bedrock: StandIn, client: "BedrockRuntimeClient") -> None:
-    """Signature and header are right, the rest is missing."""
+    """The PNG's signature and header are right, but its end is missing."""
     bedrock.configure({"action": "truncated_png"})
     raw = base64.b64decode(invoke(client, CORE, core())["images"][0])
 
@@ -313,7 +313,7 @@ def test_a_png_may_be_truncated(bedrock: StandIn, client: "BedrockRuntimeClient"
 
 
 def test_every_action_is_used_in_this_folder() -> None:
-    """An action without a test is one nobody can rely on."""
+    """Nobody can rely on an action that has no test."""
     source = "".join(path.read_text(encoding="utf-8") for path in Path(__file__).parent.glob("test_*.py"))
 
     assert [name for name in ACTIONS if f'"{name}"' not in source] == []

@@ -1,4 +1,4 @@
-"""Which model answers under which identifier, and which is retired."""
+"""Each identifier means its model, and a retired model answers that it is retired."""
 
 from contextlib import closing
 from typing import TYPE_CHECKING
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @pytest.mark.parametrize("model", RETIRED)
 def test_a_retired_model_answers_that_it_is(model: str) -> None:
-    """By default nothing that Bedrock has retired draws, SDXL 1.0 included."""
+    """By default no model that Bedrock has retired makes a picture, and SDXL 1.0 is one of them."""
     with StandIn() as stand_in, closing(client_of(stand_in)) as client:
         error = refusal(client, model, sdxl())
 
@@ -39,7 +39,7 @@ def test_a_retired_model_answers_that_it_is(model: str) -> None:
 def test_a_control_request_revives_and_retires_models(
     bedrock: StandIn, client: "BedrockRuntimeClient"
 ) -> None:
-    """Lifecycle is a setting, and a reset takes it back."""
+    """The lists of living and retired models are settings, and a reset undoes the changes."""
     bedrock.configure({"alive": ["stability.sd3-large-v1:0"], "retired": [CORE, SDXL]})
 
     assert invoke(client, "stability.sd3-large-v1:0", core())["finish_reasons"] == [None]
@@ -50,7 +50,7 @@ def test_a_control_request_revives_and_retires_models(
 
 
 def test_a_model_that_is_named_alive_leaves_the_retired_and_the_other_way_round(bedrock: StandIn) -> None:
-    """The settings never say both of one model."""
+    """No model is in both lists."""
     bedrock.configure({"retired": [SDXL, CORE]})
     bedrock.configure({"alive": [CORE]})
     settings = bedrock.runtime.settings
@@ -63,7 +63,7 @@ def test_a_model_that_is_named_alive_leaves_the_retired_and_the_other_way_round(
     "model", ["stability.stable-image-core-v9:1", "no.such-model", "us.no.such-model", "sdxl"]
 )
 def test_an_unknown_identifier_is_refused(client: "BedrockRuntimeClient", model: str) -> None:
-    """The real message, as a validation error."""
+    """The error is a ValidationException with Bedrock's own message."""
     error = refusal(client, model, core())
 
     assert isinstance(error, client.exceptions.ValidationException)
@@ -85,14 +85,14 @@ def test_an_unknown_identifier_is_refused(client: "BedrockRuntimeClient", model:
 def test_profiles_and_arns_mean_the_model_behind_them(
     bedrock: StandIn, client: "BedrockRuntimeClient", model: str
 ) -> None:
-    """Slashes and colons survive the path; an ARN of one's own speaks the dialect of the body."""
+    """Slashes and colons in the path are kept; for an ARN of one's own, the body decides the dialect."""
     assert invoke(client, model, core())["finish_reasons"] == [None]
     assert bedrock.calls()["last"][0]["model"] == CORE
 
 
 @pytest.mark.parametrize("model", [PROVISIONED, "arn:aws:sagemaker:us-west-2:123456789012:endpoint/sdxl-1-0"])
 def test_ones_own_capacity_speaks_sdxl_when_the_body_does(model: str) -> None:
-    """A compatible endpoint of one's own outlives the model's retirement."""
+    """A compatible endpoint of one's own still works after the model has been retired."""
     with StandIn(settings=Settings(instant=True)) as stand_in, closing(client_of(stand_in)) as client:
         answer = invoke(client, model, sdxl())
 
@@ -100,7 +100,7 @@ def test_ones_own_capacity_speaks_sdxl_when_the_body_does(model: str) -> None:
 
 
 def test_an_alias_gives_an_arn_its_model(bedrock: StandIn, client: "BedrockRuntimeClient") -> None:
-    """A control request says what is behind an ARN."""
+    """A control request says which model an ARN means."""
     bedrock.configure({"aliases": {PROVISIONED: SD35}})
     invoke(client, PROVISIONED, core(output_format="webp"))
 

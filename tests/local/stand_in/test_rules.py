@@ -1,4 +1,4 @@
-"""Which calls a rule meets, and which rules are refused."""
+"""A rule acts on the calls that it describes, and a rule that cannot be used is refused."""
 
 import json
 import time
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def test_a_rule_meets_the_nth_call(bedrock: StandIn, client: "BedrockRuntimeClient") -> None:
-    """The second and the fourth of four."""
+    """The rule names the second and the fourth call, and acts on these two only."""
     bedrock.configure({"call": [2, 4], "action": "failed"})
     outcomes = [invoke(client, CORE, core())["finish_reasons"][0] for _ in range(4)]
 
@@ -24,7 +24,7 @@ def test_a_rule_meets_the_nth_call(bedrock: StandIn, client: "BedrockRuntimeClie
 
 
 def test_a_rule_ends_after_its_times(bedrock: StandIn, client: "BedrockRuntimeClient") -> None:
-    """Once, then never again; its counts are shown."""
+    """The rule acts on one call only, and the control route shows its counts."""
     bedrock.configure({"times": 1, "action": "failed"})
     outcomes = [invoke(client, CORE, core())["finish_reasons"][0] for _ in range(3)]
     rules = httpx.get(f"{bedrock.url}/_control/rules", trust_env=False).json()["rules"]
@@ -34,7 +34,7 @@ def test_a_rule_ends_after_its_times(bedrock: StandIn, client: "BedrockRuntimeCl
 
 
 def test_a_rule_meets_a_prompt(bedrock: StandIn, client: "BedrockRuntimeClient") -> None:
-    """In either dialect, by a part of it."""
+    """The rule compares a part of the prompt, in both dialects."""
     bedrock.configure({"prompt": "poison", "action": "failed"})
 
     assert invoke(client, CORE, core(prompt="a poisoned cup"))["finish_reasons"] == ["Inference error"]
@@ -49,7 +49,7 @@ def test_a_rule_meets_a_prompt(bedrock: StandIn, client: "BedrockRuntimeClient")
 def test_a_rule_meets_a_model_under_each_of_its_names(
     bedrock: StandIn, client: "BedrockRuntimeClient", model: str
 ) -> None:
-    """By the base model's id; the others go on."""
+    """The rule names the base model, and other models are not affected."""
     bedrock.configure({"model": CORE, "action": "failed"})
 
     assert invoke(client, model, core())["finish_reasons"] == ["Inference error"]
@@ -59,7 +59,7 @@ def test_a_rule_meets_a_model_under_each_of_its_names(
 def test_a_rule_that_names_no_model_leaves_the_retired_alone(
     bedrock: StandIn, client: "BedrockRuntimeClient"
 ) -> None:
-    """Otherwise a fault would meet the first, dead model of a list, and never the one that draws."""
+    """Otherwise a fault would hit the retired first model of a list, and never the model that makes the image."""
     bedrock.configure(
         {"retired": [SDXL], "rules": [{"action": {"type": "error", "name": "ThrottlingException"}}]}
     )
@@ -71,7 +71,7 @@ def test_a_rule_that_names_no_model_leaves_the_retired_alone(
 def test_a_rule_with_a_probability_draws_the_same_each_time(
     bedrock: StandIn, client: "BedrockRuntimeClient"
 ) -> None:
-    """The seed decides which of the calls are met; about half of them are."""
+    """The seed decides on which calls the rule acts, here on about half of them."""
     runs = []
     for _ in range(2):
         bedrock.reset()
@@ -85,7 +85,7 @@ def test_a_rule_with_a_probability_draws_the_same_each_time(
 def test_the_first_rule_that_fires_decides_and_waits_add_up(
     bedrock: StandIn, client: "BedrockRuntimeClient"
 ) -> None:
-    """A latency goes before what follows it."""
+    """Both latencies come first, then the error; the last rule is not reached."""
     bedrock.configure(
         [
             {"action": {"type": "latency", "seconds": 0.2}},
@@ -104,7 +104,7 @@ def test_the_first_rule_that_fires_decides_and_waits_add_up(
 def test_deleting_the_rules_ends_them_and_keeps_the_calls(
     bedrock: StandIn, client: "BedrockRuntimeClient"
 ) -> None:
-    """Settings and counts stay."""
+    """The call log still counts the calls from before."""
     httpx.post(f"{bedrock.url}/_control/rules", json={"action": "failed", "times": 5}, trust_env=False)
     invoke(client, CORE, core())
     state = httpx.delete(f"{bedrock.url}/_control/rules", trust_env=False).json()
@@ -142,7 +142,7 @@ def test_deleting_the_rules_ends_them_and_keeps_the_calls(
     ids=lambda value: json.dumps(value)[:40],
 )
 def test_a_rule_that_is_none_is_refused_with_a_sentence(bedrock: StandIn, rule: Any, words: str) -> None:
-    """A typing error in a test must not pass for a rule that never fires."""
+    """Otherwise a misspelled rule would be taken for a rule that never fires."""
     answer = httpx.post(f"{bedrock.url}/_control/rules", json=rule, trust_env=False)
 
     assert answer.status_code == 400
@@ -150,7 +150,7 @@ def test_a_rule_that_is_none_is_refused_with_a_sentence(bedrock: StandIn, rule: 
 
 
 def test_rules_are_taken_all_or_none(bedrock: StandIn) -> None:
-    """The second is bad, so the first is not in force."""
+    """The second rule is refused, so the first one is not added either."""
     with pytest.raises(RuleError):
         bedrock.configure([{"action": "hang"}, {"action": "explode"}])
 

@@ -1,4 +1,4 @@
-"""The streaming operation, decoded by the client that checks its sums."""
+"""The streaming operation works with botocore's client, which decodes the events and checks their checksums."""
 
 import json
 from contextlib import closing
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def test_a_stream_is_assembled_into_the_same_answer(bedrock: StandIn, client: "BedrockRuntimeClient") -> None:
-    """The client checks the sums and decodes every event."""
+    """The chunks of the stream together are the body of the plain call."""
     whole = client.invoke_model(modelId=CORE, body=json.dumps(core()))["body"].read()
     stream = client.invoke_model_with_response_stream(modelId=CORE, body=json.dumps(core()))
     with closing(stream["body"]) as events:
@@ -32,7 +32,7 @@ def test_a_stream_is_assembled_into_the_same_answer(bedrock: StandIn, client: "B
 
 
 def test_a_stream_is_refused_like_a_call(bedrock: StandIn, client: "BedrockRuntimeClient") -> None:
-    """An error before the stream begins is an ordinary one; a rule may say that the model does not stream."""
+    """An error before the stream begins is an ordinary error, so a rule can say that the model does not stream."""
     message = "The model is unsupported for streaming."
     bedrock.configure(
         {"stream": True, "action": {"type": "error", "name": "ValidationException", "message": message}}
@@ -47,7 +47,7 @@ def test_a_stream_is_refused_like_a_call(bedrock: StandIn, client: "BedrockRunti
 def test_a_stream_fails_in_its_middle_by_name(
     bedrock: StandIn, client: "BedrockRuntimeClient", name: str
 ) -> None:
-    """Two chunks arrive, then the error event."""
+    """Two chunks arrive, and then the error event with its name."""
     bedrock.configure({"action": {"type": "stream_error", "name": name, "message": "So it is.", "after": 2}})
     stream = client.invoke_model_with_response_stream(modelId=CORE, body=json.dumps(core()))["body"]
     received: list[Any] = []
@@ -60,14 +60,14 @@ def test_a_stream_fails_in_its_middle_by_name(
 
 
 def test_the_stream_errors_are_the_service_models(client: "BedrockRuntimeClient") -> None:
-    """Every error event of the response stream can be asked for."""
+    """A rule can ask for every error event that the service model has."""
     members = client.meta.service_model.shape_for("ResponseStream").members  # type: ignore[attr-defined]
 
     assert set(members) - {"chunk"} == set(STREAM_ERRORS)
 
 
 def test_a_stream_may_be_cut(bedrock: StandIn, client: "BedrockRuntimeClient") -> None:
-    """The connection ends within the events."""
+    """The connection ends in the middle of the events."""
     bedrock.configure({"action": "cut"})
     stream = client.invoke_model_with_response_stream(modelId=CORE, body=json.dumps(core()))["body"]
 

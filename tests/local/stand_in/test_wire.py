@@ -1,4 +1,4 @@
-"""Headers, connections, TLS, the process and its end."""
+"""The stand-in's headers, connections and TLS are right, and its process starts and ends cleanly."""
 
 import datetime as dt
 import http.client
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 def test_every_answer_has_a_request_id_and_a_success_its_latency(
     bedrock: StandIn, client: "BedrockRuntimeClient"
 ) -> None:
-    """As the service's own headers do."""
+    """The headers are those of Bedrock's own runtime."""
     answer = client.invoke_model(modelId=CORE, body=json.dumps(core()))
     answer["body"].read()
     good = answer["ResponseMetadata"]
@@ -45,7 +45,7 @@ def test_every_answer_has_a_request_id_and_a_success_its_latency(
 
 
 def test_one_connection_serves_many_calls(bedrock: StandIn) -> None:
-    """Connections are kept alive, also after an error."""
+    """A connection stays open after each call, also after an error."""
     connection = http.client.HTTPConnection("127.0.0.1", bedrock.port)
     statuses = []
     for body in (b"{}", json.dumps(core()), b"[]", json.dumps(core())):
@@ -59,7 +59,7 @@ def test_one_connection_serves_many_calls(bedrock: StandIn) -> None:
 
 
 def test_more_than_two_hundred_connections_are_held_at_once(bedrock: StandIn) -> None:
-    """All of 220 hanging calls are under way, and a reset ends them all."""
+    """All 220 hanging calls are under way at the same time, and a reset ends them all."""
     bedrock.configure({"action": "hang"})
     body = json.dumps(core()).encode()
     request = b"POST /model/%b/invoke HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%b" % (
@@ -85,12 +85,12 @@ def test_more_than_two_hundred_connections_are_held_at_once(bedrock: StandIn) ->
     ("method", "path"), [("GET", "/"), ("POST", "/model/x/converse"), ("DELETE", "/_control/calls")]
 )
 def test_an_unknown_route_answers_404(bedrock: StandIn, method: str, path: str) -> None:
-    """Nothing but the two operations and the control routes."""
+    """The stand-in has only the two operations and the control routes."""
     assert httpx.request(method, bedrock.url + path, trust_env=False).status_code == 404
 
 
 def test_the_stand_in_speaks_tls_when_it_has_a_certificate(tmp_path: Path) -> None:
-    """The client verifies it, for the mode in which everything is https."""
+    """The client verifies the certificate; the strict mode needs this, because it uses only https."""
     files = certificates.ensure(tmp_path, now=dt.datetime.now(dt.UTC))
     with (
         StandIn(settings=Settings(instant=True), cert=files.certificate, key=files.key) as stand_in,
@@ -103,7 +103,7 @@ def test_the_stand_in_speaks_tls_when_it_has_a_certificate(tmp_path: Path) -> No
 
 
 def test_the_process_says_when_it_is_ready_and_ends_on_a_signal() -> None:
-    """One line with the address, a health route, exit status 0."""
+    """The process prints one line with its address, serves the health route, and ends with exit status 0."""
     command = [sys.executable, "-m", "local.bedrock", "--port", "0", "--instant", "--alive", SDXL]
     with subprocess.Popen(command, cwd=CHECKOUT, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603
         assert process.stdout is not None
@@ -120,7 +120,7 @@ def test_the_process_says_when_it_is_ready_and_ends_on_a_signal() -> None:
 
 
 def test_a_taken_port_is_one_sentence(bedrock: StandIn) -> None:
-    """No traceback, exit status 1."""
+    """The process prints no traceback, and its exit status is 1."""
     command = [sys.executable, "-m", "local.bedrock", "--port", str(bedrock.port)]
     result = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=False)  # noqa: S603
 
@@ -130,7 +130,7 @@ def test_a_taken_port_is_one_sentence(bedrock: StandIn) -> None:
 
 
 def test_a_stopped_stand_in_no_longer_listens() -> None:
-    """The port is free at once, with a hanging call still open."""
+    """The port is free at once, although a hanging call was still open."""
     stand_in = StandIn(settings=Settings(instant=True)).start()
     stand_in.configure({"action": "hang"})
     port = stand_in.port
@@ -146,7 +146,7 @@ def test_a_stopped_stand_in_no_longer_listens() -> None:
 
 
 def test_stopping_ends_idle_connections_too() -> None:
-    """A client that keeps its connection learns of the end at once."""
+    """A client with an open connection sees the end at once."""
     stand_in = StandIn(settings=Settings(instant=True)).start()
     with socket.create_connection(("127.0.0.1", stand_in.port), timeout=60) as idle:
         idle.sendall(b"GET /_control/health HTTP/1.1\r\nHost: x\r\n\r\n")
