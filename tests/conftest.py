@@ -43,6 +43,7 @@ settings.register_profile("explore", deadline=None, suppress_health_check=[Healt
 settings.load_profile("suite")
 
 
+@pytest.hookimpl(optionalhook=True)  # for `-p no:xdist`
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
     """Run the tests of one group in one process, one after the other, whatever `--dist` says."""
     config.option.loadscopereorder = False  # in the order of `pytest_collection_modifyitems`

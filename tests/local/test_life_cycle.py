@@ -106,6 +106,22 @@ def own_ports(instance: Instance) -> tuple[int, int]:
     return instance.emulator_port, instance.stand_in_port
 
 
+def test_up_recovers_from_an_up_that_was_killed_while_deploying(instance: Instance) -> None:
+    """The next `up` finishes half a deployment, or makes it again, whatever is left of it."""
+    if instance.running():
+        kill_emulator(instance)
+    with instance.start_command("up") as interrupted:
+        assert interrupted.stdout is not None
+        said = list(itertools.takewhile(lambda line: "deploying" not in line, interrupted.stdout))
+        assert interrupted.poll() is None, said
+        time.sleep(2)
+        interrupted.kill()
+        interrupted.communicate()
+    state = instance.up()
+    with Stack(state=state).client() as client:
+        assert client.get("/health").status_code == httpx.codes.OK
+
+
 def test_state_json_has_the_documented_members_and_only_its_owner_can_read_it(service: Instance) -> None:
     """Scripts read the file by name, and it holds keys."""
     path = state_file(service.folder)
@@ -145,46 +161,6 @@ def test_up_again_is_fast_and_keeps_keys_and_data(service: Instance) -> None:
     assert "deploying" not in again.stdout
     assert emulator_pid(service) == emulator
     assert get_object(service, "images/kept-by-up") == b"kept"
-
-
-def test_up_with_another_config_redeploys_in_place(service: Instance) -> None:
-    """The override reaches the function; keys and data stay, and the next plain up takes it back."""
-    before = service.state()
-    put_object(service, "images/kept-by-config")
-    assert service.up(CONFIG=f"{CONFIG} model_timeout=7") == before
-    assert api_variables(service)["MODEL_TIMEOUT"] == "7"
-    assert get_object(service, "images/kept-by-config") == b"kept"
-
-
-def test_bedrock_url_takes_the_place_of_the_stand_in(instance: Instance) -> None:
-    """The functions get the operator's address, and the stand-in is not left running."""
-    url = f"http://127.0.0.1:{instance.stand_in_port + 1}"
-    assert instance.up(BEDROCK_URL=url).bedrock_url == url
-    assert api_variables(instance)["AWS_ENDPOINT_URL_BEDROCK_RUNTIME"] == url
-    assert not ports.is_listening(instance.stand_in_port)
-
-
-def test_up_recovers_from_a_killed_emulator(running_instance: Instance) -> None:
-    """Everything the emulator held is gone, so it is all deployed again."""
-    kill_emulator(running_instance)
-    state = running_instance.up()
-    with Stack(state=state).client() as client:
-        assert client.get("/health").status_code == httpx.codes.OK
-
-
-def test_up_recovers_from_an_up_that_was_killed_while_deploying(running_instance: Instance) -> None:
-    """Half a deployment is finished or made again, whatever it left."""
-    kill_emulator(running_instance)
-    with running_instance.start_command("up") as interrupted:
-        assert interrupted.stdout is not None
-        said = list(itertools.takewhile(lambda line: "deploying" not in line, interrupted.stdout))
-        assert interrupted.poll() is None, said
-        time.sleep(2)
-        interrupted.kill()
-        interrupted.communicate()
-    state = running_instance.up()
-    with Stack(state=state).client() as client:
-        assert client.get("/health").status_code == httpx.codes.OK
 
 
 def test_a_config_that_cannot_be_used_is_one_sentence_and_changes_nothing(service: Instance) -> None:
@@ -247,14 +223,49 @@ def test_status_says_where_the_service_listens(running_instance: Instance) -> No
     assert running_instance.state().api_url in done.stdout
 
 
-def test_down_leaves_no_process_port_or_file_and_can_be_repeated(service: Instance) -> None:
+def test_up_with_another_config_redeploys_in_place(service: Instance) -> None:
+    """The override reaches the function, and keys and data stay."""
+    before = service.state()
+    put_object(service, "images/kept-by-config")
+    assert service.up(CONFIG=f"{CONFIG} model_timeout=7") == before
+    assert api_variables(service)["MODEL_TIMEOUT"] == "7"
+    assert get_object(service, "images/kept-by-config") == b"kept"
+
+
+@pytest.fixture(scope="module")
+def another_model_url(instance: Instance) -> str:
+    """The same instance, up again with BEDROCK_URL and without CONFIG, after its emulator was killed."""
+    if not instance.running():
+        instance.up()
+    url = f"http://127.0.0.1:{instance.stand_in_port + 1}"
+    kill_emulator(instance)
+    instance.up(BEDROCK_URL=url)
+    return url
+
+
+@pytest.mark.usefixtures("another_model_url")
+def test_up_recovers_from_a_killed_emulator(instance: Instance) -> None:
+    """Everything that the emulator held is gone, so `up` deploys it all again, with the variables of now."""
+    with Stack(state=instance.state()).client() as client:
+        assert client.get("/health").status_code == httpx.codes.OK
+    assert api_variables(instance)["MODEL_TIMEOUT"] != "7"
+
+
+def test_bedrock_url_takes_the_place_of_the_stand_in(instance: Instance, another_model_url: str) -> None:
+    """The functions get the operator's address, and the stand-in is not left running."""
+    assert instance.state().bedrock_url == another_model_url
+    assert api_variables(instance)["AWS_ENDPOINT_URL_BEDROCK_RUNTIME"] == another_model_url
+    assert not ports.is_listening(instance.stand_in_port)
+
+
+def test_down_leaves_no_process_port_or_file_and_can_be_repeated(running_instance: Instance) -> None:
     """Nothing listens any more, and a second time there is nothing to do."""
-    service.down()
-    assert not any(ports.is_listening(port) for port in own_ports(service))
-    assert service.running() == []
-    assert not service.folder.exists()
-    assert "nothing was running" in service.run("down").stdout
-    assert service.run("status").returncode == 1
+    running_instance.down()
+    assert not any(ports.is_listening(port) for port in own_ports(running_instance))
+    assert running_instance.running() == []
+    assert not running_instance.folder.exists()
+    assert "nothing was running" in running_instance.run("down").stdout
+    assert running_instance.run("status").returncode == 1
 
 
 def test_down_after_a_crash_ends_what_the_crash_left(instance: Instance) -> None:
