@@ -1,5 +1,6 @@
 """Starts the emulator of AWS, and waits until it is ready."""
 
+import subprocess
 import sys
 import time
 
@@ -61,8 +62,10 @@ def service(variables: Variables, certificates: Certificates | None) -> Service:
     )
 
 
-def start(wanted: Service, variables: Variables, certificates: Certificates | None) -> None:
-    """Start the emulator and wait until it replies.
+def start(
+    wanted: Service, variables: Variables, certificates: Certificates | None
+) -> "subprocess.Popen[bytes]":
+    """Start the emulator, wait until it replies, and return its process.
 
     Raises:
         LocalError: its port is taken, or it does not start.
@@ -75,7 +78,7 @@ def start(wanted: Service, variables: Variables, certificates: Certificates | No
     with httpx.Client(verify=verify, trust_env=False, timeout=5) as client:
         while time.monotonic() < deadline and process.poll() is None:
             if _is_healthy(client, variables):
-                return
+                return process
             time.sleep(0.1)
     print(processes.log_tail(wanted.log), file=sys.stderr)
     raise LocalError(f"The emulator did not start; {wanted.log} ends as shown above.")

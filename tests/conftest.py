@@ -16,9 +16,14 @@ if TYPE_CHECKING:
 
 DEPLOYED_STACK: Final = "deployed stack"
 WITHOUT_STACK: Final = (
+    "test_adapters.py",
+    "test_canaries.py",
+    "test_kills.py",
     "test_life_cycle.py",  # starts and stops an instance of its own
+    "test_quotas.py",
     "test_set_up.py",
     "test_store_faults.py",
+    "test_storm.py",
     "test_variables.py",
     "test_webhook_delivery.py",
     "test_wire_faults.py",
@@ -30,9 +35,11 @@ LONGEST: Final = (
     DEPLOYED_STACK,
     "tests/local/test_life_cycle.py",
     "tests/api/test_schemathesis.py",
+    "tests/local/test_kills.py",
+    "tests/local/test_storm.py",
+    "tests/infrastructure/test_bundling.py",
     "templates",
     "tests/infrastructure/test_app.py",
-    "tests/infrastructure/test_bundling.py",
 )
 
 # The same examples in every run, however slow the machine is: a test fails because of a change, not by chance.

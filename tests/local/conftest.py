@@ -6,7 +6,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.support import bare_emulator
 from tests.support import local_instances as instances
+from tests.support.bare_emulator import Emulator
 from tests.support.deployed_stack import Stack, StandIn
 from tests.support.local_instances import Instance
 
@@ -27,6 +29,15 @@ def create_instance() -> Iterator[Callable[[str], Instance]]:
     instances.remove_abandoned()
     yield instances.create
     instances.remove_own()
+
+
+@pytest.fixture(scope="module")
+def emulator(
+    create_instance: Callable[[str], Instance], request: pytest.FixtureRequest
+) -> Iterator[Emulator]:
+    """Start an emulator for the tests of one module, in a second and without the stack."""
+    with bare_emulator.running(create_instance(request.path.stem)) as started:
+        yield started
 
 
 @pytest.fixture(scope="session")

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
 
 import boto3
+import httpx
 import pytest
 
 from imagegen import errors
@@ -19,13 +19,11 @@ from imagegen.adapters.s3 import S3Images
 from imagegen.adapters.sqs import SqsJobs
 from imagegen.adapters.system import SystemClock, SystemRandomness
 from imagegen.generations.generation import Generation, StoredImage
-from tests.support.deployed_stack import Stack
+from local.certificates import trust
+from tests.support.bare_emulator import Emulator
 from tests.support.fakes import CORE, png
 from tests.support.records import NEXT, RECORD
 from tests.support.tasks import image_name
-
-if TYPE_CHECKING:
-    import httpx
 
 PNG = png(64, 64)
 IMAGE = StoredImage(
@@ -35,21 +33,33 @@ DAY = "2026-11-25"
 
 
 @pytest.fixture
-def session(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> boto3.session.Session:
+def session(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> boto3.session.Session:
     """Return a session like a function's own, with the operator's rights."""
-    monkeypatch.setenv("AWS_ENDPOINT_URL", stack.state.aws_endpoint_url)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", emulator.endpoint_url)
     monkeypatch.setenv("NO_PROXY", "*")
-    if stack.ca_bundle:
-        monkeypatch.setenv("AWS_CA_BUNDLE", str(stack.ca_bundle))
+    if emulator.ca_bundle:
+        monkeypatch.setenv("AWS_CA_BUNDLE", str(emulator.ca_bundle))
     return boto3.session.Session(
         aws_access_key_id="test", aws_secret_access_key="test", region_name="us-east-1"
     )
 
 
+@pytest.fixture(scope="module")
+def table_name(emulator: Emulator) -> str:
+    """Return a table as the stack has it."""
+    return emulator.create_table()
+
+
+@pytest.fixture(scope="module")
+def bucket_name(emulator: Emulator) -> str:
+    """Return a bucket."""
+    return emulator.create_bucket()
+
+
 @pytest.fixture
-def table(stack: Stack, session: boto3.session.Session) -> DynamoDbGenerations:
-    """Return the adapter of the deployed table."""
-    return DynamoDbGenerations(client=clients.dynamodb(session), table=stack.state.table)
+def table(table_name: str, session: boto3.session.Session) -> DynamoDbGenerations:
+    """Return the adapter of the table."""
+    return DynamoDbGenerations(client=clients.dynamodb(session), table=table_name)
 
 
 @pytest.fixture
@@ -70,13 +80,13 @@ def record(owner: str, number: int = 0) -> Generation:
 
 
 def quotas(
-    stack: Stack, session: boto3.session.Session, *, per_caller: int | None, overall: int | None
+    table_name: str, session: boto3.session.Session, *, per_caller: int | None, overall: int | None
 ) -> DynamoDbQuotas:
-    """Return counters in the deployed table."""
+    """Return counters in the table."""
     return DynamoDbQuotas(
         client=clients.dynamodb(session),
         once=lambda: clients.dynamodb(session, attempts=1),
-        table=stack.state.table,
+        table=table_name,
         per_caller=per_caller,
         overall=overall,
         clock=SystemClock(),
@@ -85,10 +95,10 @@ def quotas(
 
 
 @pytest.fixture
-def images(stack: Stack, session: boto3.session.Session) -> S3Images:
-    """Return the adapter of the deployed bucket."""
+def images(bucket_name: str, session: boto3.session.Session) -> S3Images:
+    """Return the adapter of the bucket."""
     client = clients.s3(session, addressing_style="path")
-    return S3Images(client=client, bucket=stack.state.bucket, url_ttl=60, clock=SystemClock())
+    return S3Images(client=client, bucket=bucket_name, url_ttl=60, clock=SystemClock())
 
 
 def test_of_two_versions_one_is_written(table: DynamoDbGenerations, owner: str) -> None:
@@ -135,10 +145,10 @@ def test_what_is_due_is_found(table: DynamoDbGenerations, owner: str) -> None:
 
 
 def test_a_counter_stops_at_its_limit_whoever_counts_at_once(
-    stack: Stack, session: boto3.session.Session, owner: str
+    table_name: str, session: boto3.session.Session, owner: str
 ) -> None:
     """Of forty calls, eight at a time, exactly seven are let through."""
-    counter = quotas(stack, session, per_caller=7, overall=None)
+    counter = quotas(table_name, session, per_caller=7, overall=None)
 
     def take(_: int) -> bool:
         try:
@@ -151,9 +161,11 @@ def test_a_counter_stops_at_its_limit_whoever_counts_at_once(
         assert sum(pool.map(take, range(40))) == 7
 
 
-def test_a_counter_never_falls_below_zero(stack: Stack, session: boto3.session.Session, owner: str) -> None:
+def test_a_counter_never_falls_below_zero(
+    table_name: str, session: boto3.session.Session, owner: str
+) -> None:
     """A unit that is given back too often does not raise the limit."""
-    counter = quotas(stack, session, per_caller=1, overall=None)
+    counter = quotas(table_name, session, per_caller=1, overall=None)
     counter.give_back(owner, DAY)
     counter.take(owner, DAY)
     counter.give_back(owner, DAY)
@@ -164,29 +176,36 @@ def test_a_counter_never_falls_below_zero(stack: Stack, session: boto3.session.S
 
 
 def test_a_deployments_limit_leaves_the_callers_counter_alone(
-    stack: Stack, session: boto3.session.Session, owner: str
+    table_name: str, session: boto3.session.Session, owner: str
 ) -> None:
     """The caller's unit is given back if the deployment's limit refuses the image."""
     day = f"2026-11-25 {owner}"
-    quotas(stack, session, per_caller=None, overall=1).take(owner, day)
+    quotas(table_name, session, per_caller=None, overall=1).take(owner, day)
     with pytest.raises(errors.QuotaExceeded, match="deployment"):
-        quotas(stack, session, per_caller=1, overall=1).take(owner, day)
-    quotas(stack, session, per_caller=1, overall=None).take(owner, day)
+        quotas(table_name, session, per_caller=1, overall=1).take(owner, day)
+    quotas(table_name, session, per_caller=1, overall=None).take(owner, day)
 
 
-def test_a_counters_life_ends_by_itself(stack: Stack, session: boto3.session.Session, owner: str) -> None:
+def test_a_counters_life_ends_by_itself(table_name: str, session: boto3.session.Session, owner: str) -> None:
     """A counter expires after three days, in seconds for the table's TTL; a second count does not delay that."""
-    counter = quotas(stack, session, per_caller=5, overall=None)
+    counter = quotas(table_name, session, per_caller=5, overall=None)
     counter.take(owner, DAY)
     counter.take(owner, DAY)
     key = {"id": {"S": f"quota#{owner}#{DAY}"}}
-    item = clients.dynamodb(session).get_item(TableName=stack.state.table, Key=key)["Item"]
+    item = clients.dynamodb(session).get_item(TableName=table_name, Key=key)["Item"]
     left = int(item["expires_at"]["N"]) - datetime.now(UTC).timestamp()
     assert 3 * 86_400 - 60 < left <= 3 * 86_400
     assert item["images"] == {"N": "2"}
 
 
-def test_an_image_makes_the_whole_round(images: S3Images, owner: str, anonymous: httpx.Client) -> None:
+@pytest.fixture
+def download(emulator: Emulator) -> Iterator[httpx.Client]:
+    """Yield a client that knows nothing but URLs."""
+    with httpx.Client(verify=trust(emulator.ca_bundle), trust_env=False, timeout=120) as client:
+        yield client
+
+
+def test_an_image_makes_the_whole_round(images: S3Images, owner: str, download: httpx.Client) -> None:
     """An image is put, found, read, downloaded by its URL and removed."""
     assert images.find(image_name(owner, "gen_1")) is None
     assert images.read(image_name(owner, "gen_1")) is None
@@ -194,13 +213,13 @@ def test_an_image_makes_the_whole_round(images: S3Images, owner: str, anonymous:
     images.put(image_name(owner, "gen_1"), PNG, IMAGE)
     assert images.find(image_name(owner, "gen_1")) == IMAGE
     assert images.read(image_name(owner, "gen_1")) == PNG
-    downloaded = anonymous.get(images.url(image_name(owner, "gen_1")).url)
+    downloaded = download.get(images.url(image_name(owner, "gen_1")).url)
     assert (downloaded.status_code, downloaded.content) == (200, PNG)
     assert downloaded.headers["content-type"] == "image/png"
     images.delete(image_name(owner, "gen_1"))
     images.delete(image_name(owner, "gen_1"))
     assert images.find(image_name(owner, "gen_1")) is None
-    assert anonymous.get(images.url(image_name(owner, "gen_1")).url).status_code == 404
+    assert download.get(images.url(image_name(owner, "gen_1")).url).status_code == 404
 
 
 @pytest.fixture

@@ -1,8 +1,7 @@
 """No failure quotes a prompt: each test sends a prompt that nothing else uses, and then looks for it everywhere.
 
 Most tests run the API and the worker in this process, with the deployed adapters over the emulator. Their stand-in
-model quotes the prompt in its error messages, and their logs and metrics are captured. The last test uses the deployed
-functions over HTTP, and reads their logs.
+model quotes the prompt in its error messages, and their logs and metrics are captured.
 """
 
 from __future__ import annotations
@@ -10,7 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import secrets
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -23,16 +22,14 @@ from imagegen.adapters.telemetry import PowertoolsObserver, create_logger
 from local.bedrock.settings import Settings as ModelSettings
 from local.bedrock.stand_in import StandIn as Model
 from tests.support import real_parts
+from tests.support.bare_emulator import Emulator
 from tests.support.canary import Canary
-from tests.support.deployed_stack import Stack, StandIn
 from tests.support.events import event
 from tests.support.fakes import CORE, FakeClock, FakeDeadline
 from tests.support.quoting import MODEL_FAILURES, OTHER_REFUSALS, REFUSED, asking, model_failures
 from tests.support.real_parts import Poller, ShiftedClock
-from tests.support.stack_callers import awaited, logged, polled
 
 if TYPE_CHECKING:
-    import httpx
     from mypy_boto3_s3 import S3Client
 
 Create = Callable[..., Canary]
@@ -50,14 +47,11 @@ def model() -> Iterator[Model]:
 
 
 @pytest.fixture(scope="module")
-def variables(stack: Stack, model: Model) -> Iterator[Mapping[str, str]]:
+def variables(emulator: Emulator, model: Model) -> Iterator[Mapping[str, str]]:
     """Yield the functions' environment, with a table, a queue and a bucket for these tests only."""
-    bucket = f"canaries-{secrets.token_hex(4)}"
-    boto3.client("s3", **stack.aws()).create_bucket(Bucket=bucket)
     own = {
-        **real_parts.own_environment(stack),
+        **real_parts.own_environment(emulator),
         "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": model.url,
-        "BUCKET_NAME": bucket,
         "MODELS": CORE,
         "MODEL_TIMEOUT": "60",
         "POWERTOOLS_LOG_LEVEL": "DEBUG",
@@ -73,15 +67,15 @@ def session() -> boto3.session.Session:
 
 
 @pytest.fixture(scope="module")
-def poller(stack: Stack, variables: Mapping[str, str]) -> Poller:
+def poller(emulator: Emulator, variables: Mapping[str, str]) -> Poller:
     """Return the poller of these tests' own queue."""
-    return real_parts.poller(stack, variables["QUEUE_URL"])
+    return real_parts.poller(emulator, variables["QUEUE_URL"])
 
 
 @pytest.fixture(scope="module")
-def s3(stack: Stack) -> S3Client:
+def s3(emulator: Emulator) -> S3Client:
     """Return the operator's client of S3."""
-    client: S3Client = boto3.client("s3", **stack.aws())
+    client: S3Client = boto3.client("s3", **emulator.aws())
     return client
 
 
@@ -255,40 +249,3 @@ def test_an_image_says_nothing_of_its_prompt(create: Create) -> None:
 
 def _record(canary: Canary, id_: str) -> str:
     return str(canary.service.service.submitter.ledger.get(id_))
-
-
-def test_the_deployed_functions_log_no_prompt(api: httpx.Client, stack: Stack, stand_in: StandIn) -> None:
-    """Synchronous and asynchronous requests end in different ways, also with an answer that quotes the prompt."""
-    prompt = f"kestrel{secrets.token_hex(12)}"
-    rules = [
-        {"prompt": f"{prompt} {name}", "action": action}
-        for name, action in model_failures(prompt).items()
-        if name in DEPLOYED_FAILURES
-    ]
-    stand_in.client.post("/_control/rules", json={"instant": True, "rules": rules}).raise_for_status()
-    refused = [api.post("/text-to-image", json=asking(prompt, seed=prompt))]
-    refused += [api.post("/text-to-image", json=asking(f"{prompt} {name}")) for name in DEPLOYED_FAILURES]
-    queued = [
-        api.post("/text-to-image", json=asking(text), headers={"Prefer": "respond-async"}).json()["id"]
-        for text in (prompt, *(f"{prompt} {name}" for name in DEPLOYED_FAILURES))
-    ]
-    ended = [polled(api, id_) for id_ in queued]
-
-    def look() -> list[str] | None:
-        lines = logged(stack)
-        return lines if all(any(id_ in line for line in lines) for id_ in queued) else None
-
-    lines = awaited(look, "a line about each job")
-    assert [generation["status"] for generation in ended] == ["succeeded", *["failed"] * 3]
-    assert {answer.is_error for answer in refused} == {True}
-    assert quoted(prompt, lines) == []
-    assert quoted(prompt, [f"{answer.text} {answer.headers}" for answer in refused]) == []
-    assert quoted(prompt, [json.dumps(generation.get("error")) for generation in ended]) == []
-
-
-DEPLOYED_FAILURES: Final = ("ValidationException", "prompt filter", "a reason that quotes")
-
-
-def quoted(prompt: str, texts: Sequence[str]) -> list[str]:
-    """Return the texts that contain a prompt."""
-    return [text for text in texts if prompt in text]

@@ -21,7 +21,7 @@ from imagegen.http.app import create_app
 from local.bedrock.settings import Settings as ModelSettings
 from local.bedrock.stand_in import StandIn as Model
 from tests.support import real_parts
-from tests.support.deployed_stack import Stack
+from tests.support.bare_emulator import Emulator
 from tests.support.events import event, received, send
 from tests.support.fakes import CORE, FakeClock, FakeDeadline, FakeObserver
 from tests.support.mortal_workers import KILLED, Errand, Mortals, Point
@@ -222,17 +222,17 @@ def model() -> Iterator[Model]:
 
 
 @pytest.fixture(scope="module")
-def cases(stack: Stack, model: Model) -> Sequence[Case]:
+def cases(emulator: Emulator, model: Model) -> Sequence[Case]:
     """Every case, after its deaths and its recovery."""
     variables = {
-        **real_parts.own_environment(stack),
+        **real_parts.own_environment(emulator),
         "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": model.url,
         "MODELS": CORE,
     }
     workers, requests = worker_cases(), request_cases()
     with real_parts.entered(variables), Mortals(variables) as mortals:
         calm = real_parts.wired(variables, observer=FakeObserver())
-        poller = real_parts.poller(stack, variables["QUEUE_URL"])
+        poller = real_parts.poller(emulator, variables["QUEUE_URL"])
         Fates(calm=calm, mortals=mortals, poller=poller).run(workers, requests)
         service = calm.service
         everything = [*workers, *requests]

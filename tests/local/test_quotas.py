@@ -17,7 +17,7 @@ from imagegen.http.app import create_app
 from local.bedrock.settings import Settings as ModelSettings
 from local.bedrock.stand_in import StandIn as Model
 from tests.support import real_parts
-from tests.support.deployed_stack import Stack
+from tests.support.bare_emulator import Emulator
 from tests.support.events import KEY, OTHER_KEY, Answer, event, send
 from tests.support.fakes import CORE, FakeObserver
 
@@ -35,11 +35,11 @@ def model() -> Iterator[Model]:
 
 
 @pytest.fixture
-def limited(stack: Stack, model: Model) -> Iterator[Callable[..., Send]]:
+def limited(emulator: Emulator, model: Model) -> Iterator[Callable[..., Send]]:
     """Yield a function that wires the service with limits, over a table in which nothing is counted yet."""
     model.reset()
     variables = {
-        **real_parts.own_environment(stack),
+        **real_parts.own_environment(emulator),
         "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": model.url,
         "MODELS": CORE,
     }

@@ -8,12 +8,10 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
 from threading import local
 from typing import TYPE_CHECKING, Any, Final
 
 import boto3
-import httpx
 import pytest
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
@@ -22,52 +20,18 @@ from imagegen.worker import NotAcknowledged
 from local.bedrock.settings import Settings as ModelSettings
 from local.bedrock.stand_in import StandIn as Model
 from tests.support import real_parts
-from tests.support.deployed_stack import Stack, StandIn
+from tests.support.bare_emulator import Emulator
 from tests.support.events import event, received, send
 from tests.support.fakes import CORE, FakeClock, FakeDeadline, FakeObserver
 from tests.support.real_parts import Wired
-from tests.support.stack_callers import polled
+from tests.support.storm import ALLOWED, DUPLICATES, Duplicate, billed, storm
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.event_handler import APIGatewayRestResolver
 
 KEYS: Final = 200
-KEYS_OVER_HTTP: Final = 20
-DUPLICATES: Final = 20
 REDELIVERIES: Final = 3
 AT_ONCE: Final = 20
-AT_ONCE_OVER_HTTP: Final = 8
-"""Each request needs its own environment of the emulated function, which takes seconds to start."""
-ALLOWED: Final = {200, 202, 409}
-"""The reply has the image, or the place where it will be, or says that another request is making it."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Duplicate:
-    """One of the requests with a key; half of them are asynchronous."""
-
-    key: str
-    prompt: str
-    asynchronous: bool
-
-    @property
-    def headers(self) -> dict[str, str]:
-        """The headers of the request."""
-        return {"Idempotency-Key": self.key, **({"Prefer": "respond-async"} if self.asynchronous else {})}
-
-    @property
-    def body(self) -> dict[str, Any]:
-        """The body, which every duplicate of a key has."""
-        return {"text_prompts": [{"text": self.prompt}]}
-
-
-def storm(keys: int, *, name: str) -> Sequence[Duplicate]:
-    """Return the duplicates of every key; those of one key are neighbours, so that they are sent at the same time."""
-    return [
-        Duplicate(key=f"{name}-{number:016d}", prompt=f"({name} {number})", asynchronous=duplicate % 2 == 0)
-        for number in range(keys)
-        for duplicate in range(DUPLICATES)
-    ]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,15 +74,8 @@ def redeliver(service: Wired, records: Sequence[dict[str, Any]]) -> None:
         list(pool.map(take, deliveries))
 
 
-def billed(report: dict[str, Any], *, name: str) -> Counter[str]:
-    """Return how often each prompt of a storm was billed, according to the stand-in's call log."""
-    return Counter(
-        {prompt: sums["billed"] for prompt, sums in report["prompts"].items() if f"({name} " in prompt}
-    )
-
-
 @pytest.fixture(scope="module")
-def in_process(stack: Stack) -> Iterator[Storm]:
+def in_process(emulator: Emulator) -> Iterator[Storm]:
     """Run a storm on the API and the worker in this process, over the emulator's table, bucket and queue.
 
     4,000 requests would keep the emulated gateway busy for minutes. So the same code with the same adapters runs in
@@ -126,14 +83,14 @@ def in_process(stack: Stack) -> Iterator[Storm]:
     """
     with Model(settings=ModelSettings(instant=True, latency=0.05)) as model:
         variables = {
-            **real_parts.own_environment(stack),
+            **real_parts.own_environment(emulator),
             "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": model.url,
             "MODELS": CORE,
             "DAILY_IMAGES_PER_CALLER": "100000",
         }
         with real_parts.entered(variables):
             service = real_parts.wired(variables, observer=FakeObserver())
-            apps, poller = ThreadedApps(service), real_parts.poller(stack, variables["QUEUE_URL"])
+            apps, poller = ThreadedApps(service), real_parts.poller(emulator, variables["QUEUE_URL"])
             with ThreadPoolExecutor(AT_ONCE) as pool:
                 statuses = Counter(pool.map(apps.send, storm(KEYS, name="in-process")))
             records = list(poller.drain())
@@ -146,13 +103,13 @@ def in_process(stack: Stack) -> Iterator[Storm]:
                 statuses=statuses,
                 billed=billed(model.calls(last=0), name="in-process"),
                 ids=[record.id for record in page.generations if record.state == "succeeded"],
-                counted=counted(stack, variables["TABLE_NAME"], owner),
+                counted=counted(emulator, variables["TABLE_NAME"], owner),
             )
 
 
-def counted(stack: Stack, table: str, owner: str) -> int:
+def counted(emulator: Emulator, table: str, owner: str) -> int:
     """Return the quota units that are counted for a caller, over all days."""
-    items = boto3.client("dynamodb", **stack.aws()).scan(
+    items = boto3.client("dynamodb", **emulator.aws()).scan(
         TableName=table,
         FilterExpression="begins_with(id, :counter)",
         ExpressionAttributeValues={":counter": {"S": f"quota#{owner}#"}},
@@ -180,27 +137,3 @@ def test_the_caller_has_200_images_afterwards(in_process: Storm) -> None:
 def test_duplicates_give_their_unit_of_the_quota_back(in_process: Storm) -> None:
     """After the race, exactly the images that were made are counted."""
     assert in_process.counted == KEYS
-
-
-def test_400_duplicates_of_20_keys_over_http_are_20_paid_calls(stack: Stack, stand_in: StandIn) -> None:
-    """The requests go through the deployed gateway, functions and queue; each 202 has its message sent once more."""
-    stand_in.client.post("/_control/rules", json={"instant": True, "latency": 0.05}).raise_for_status()
-    sqs = boto3.client("sqs", **stack.aws())
-    redeliver = partial(sqs.send_message, QueueUrl=stack.state.queue_url)
-    with stack.client(api_key=stack.state.api_key) as client, ThreadPoolExecutor(AT_ONCE_OVER_HTTP) as pool:
-
-        def post(duplicate: Duplicate) -> httpx.Response:
-            answer = client.post("/text-to-image", json=duplicate.body, headers=duplicate.headers)
-            if answer.status_code == httpx.codes.ACCEPTED:
-                redeliver(MessageBody=answer.json()["id"])
-            return answer
-
-        answers = list(pool.map(post, storm(KEYS_OVER_HTTP, name="over-http")))
-        ids = {answer.json()["id"] for answer in answers if answer.status_code != httpx.codes.CONFLICT}
-        behind_them = post(Duplicate(key="behind-all-others", prompt="(behind)", asynchronous=True))
-        ended = [polled(client, id_)["status"] for id_ in (*ids, behind_them.json()["id"])]
-    assert {answer.status_code for answer in answers} <= ALLOWED
-    assert Counter(ended) == {"succeeded": KEYS_OVER_HTTP + 1}
-    assert billed(stand_in.calls(), name="over-http") == {
-        f"(over-http {number})": 1 for number in range(KEYS_OVER_HTTP)
-    }

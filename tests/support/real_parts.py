@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
@@ -19,9 +18,13 @@ from imagegen.settings import Settings
 from imagegen.wiring import Service, assemble, wire
 from imagegen.worker import Worker
 from local.emulator import CREDENTIALS
+from tests.support.bare_emulator import Emulator
 from tests.support.deployed_stack import Stack
+from tests.support.environment import ENVIRONMENT
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from mypy_boto3_sqs import SQSClient
 
     from imagegen.generations.ports import Observer
@@ -45,36 +48,34 @@ def environment(stack: Stack) -> dict[str, str]:
     found = boto3.client("lambda", **stack.aws()).get_function_configuration(
         FunctionName=function_name(stack, "Api")
     )
-    trust = {"AWS_CA_BUNDLE": str(stack.ca_bundle)} if stack.ca_bundle else {}
+    return {**found["Environment"]["Variables"], **_where(stack.state.aws_endpoint_url, stack.ca_bundle)}
+
+
+def own_environment(emulator: Emulator) -> dict[str, str]:
+    """Return the environment of a function over a new table, bucket and queue."""
     return {
-        **found["Environment"]["Variables"],
+        **ENVIRONMENT,
+        "BUCKET_NAME": emulator.create_bucket(),
+        "TABLE_NAME": emulator.create_table(),
+        "QUEUE_URL": emulator.create_queue(),
+        "S3_ADDRESSING_STYLE": "path",
+        "POWERTOOLS_SERVICE_NAME": "imagegen",
+        "POWERTOOLS_METRICS_NAMESPACE": "imagegen",
+        **_where(emulator.endpoint_url, emulator.ca_bundle),
+    }
+
+
+def _where(endpoint_url: str, ca_bundle: Path | None) -> dict[str, str]:
+    """Return the variables by which the SDK finds the emulator."""
+    trust = {"AWS_CA_BUNDLE": str(ca_bundle)} if ca_bundle else {}
+    return {
         **CREDENTIALS,
         **trust,
-        "AWS_ENDPOINT_URL": stack.state.aws_endpoint_url,
+        "AWS_ENDPOINT_URL": endpoint_url,
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         "NO_PROXY": "*",
     }
-
-
-def own_environment(stack: Stack) -> dict[str, str]:
-    """Return that environment with a new table and a new queue, which no deployed function uses."""
-    name = f"own-{secrets.token_hex(4)}"
-    dynamodb = boto3.client("dynamodb", **stack.aws())
-    table = dynamodb.describe_table(TableName=stack.state.table)["Table"]
-    indexes: Any = [
-        {member: index[member] for member in ("IndexName", "KeySchema", "Projection")}
-        for index in table["GlobalSecondaryIndexes"]
-    ]
-    dynamodb.create_table(
-        TableName=name,
-        KeySchema=table["KeySchema"],
-        AttributeDefinitions=table["AttributeDefinitions"],
-        GlobalSecondaryIndexes=indexes,
-        BillingMode="PAY_PER_REQUEST",
-    )
-    queue = boto3.client("sqs", **stack.aws()).create_queue(QueueName=name)
-    return {**environment(stack), "TABLE_NAME": name, "QUEUE_URL": queue["QueueUrl"]}
 
 
 @contextmanager
@@ -209,6 +210,6 @@ class Poller:
         )
 
 
-def poller(stack: Stack, queue_url: str) -> Poller:
+def poller(emulator: Emulator, queue_url: str) -> Poller:
     """Return a poller of a queue on the emulator."""
-    return Poller(client=boto3.client("sqs", **stack.aws()), queue_url=queue_url)
+    return Poller(client=boto3.client("sqs", **emulator.aws()), queue_url=queue_url)
