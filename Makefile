@@ -31,11 +31,11 @@ quick: set-up ## unit, api and architecture tests without the slow ones, in unde
 test: set-up ## the whole test suite
 	@$(TESTS)
 
-check: set-up ## lint, format check and types, then the whole test suite
+check: set-up ## lint, format check and types, then the whole test suite with every case of its longest tests
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
 	@.venv/bin/mypy
-	@$(TESTS)
+	@THOROUGH=1 $(TESTS)
 
 up: set-up ## start and deploy the local service (BEDROCK_URL, PORT_OFFSET, CONFIG, STRICT: docs/local.md)
 	@$(PYTHON) -m local up

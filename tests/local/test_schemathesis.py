@@ -15,6 +15,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from apidoc.document import document
+from tests.support.depth import at_depth
 
 if TYPE_CHECKING:
     import httpx
@@ -42,7 +43,12 @@ def test_the_stack_serves_the_document_without_a_key(anonymous: httpx.Client) ->
 
 
 @schema.parametrize()
-@settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(
+    max_examples=at_depth(thorough=25, usual=5),
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=list(HealthCheck),
+)
 def test_every_answer_of_the_stack_is_as_documented(case: schemathesis.Case[Any], stack: Stack) -> None:
     """Statuses, media types, headers and members are as documented, also through API Gateway."""
     verify = str(stack.ca_bundle) if stack.ca_bundle else True

@@ -11,15 +11,16 @@ import boto3
 import httpx
 
 from tests.support.deployed_stack import Stack, StandIn
+from tests.support.depth import at_depth
 from tests.support.stack_callers import polled
 from tests.support.storm import ALLOWED, Duplicate, billed, storm
 
-KEYS: Final = 20
+KEYS: Final = at_depth(thorough=20, usual=8)
 AT_ONCE: Final = 8
 """Each request needs its own environment of the emulated function, which takes seconds to start."""
 
 
-def test_400_duplicates_of_20_keys_over_http_are_20_paid_calls(stack: Stack, stand_in: StandIn) -> None:
+def test_duplicates_over_http_are_one_paid_call_for_each_key(stack: Stack, stand_in: StandIn) -> None:
     """The requests go through the deployed gateway, functions and queue; each 202 has its message sent once more."""
     stand_in.client.post("/_control/rules", json={"instant": True, "latency": 0.05}).raise_for_status()
     sqs = boto3.client("sqs", **stack.aws())

@@ -18,6 +18,7 @@ from local.painter.painting import CAPTION, caption_height
 from local.painter.places import LANDS, place_of
 from local.painter.scenes import SCENES
 from local.painter.styles import STYLES, style_of
+from tests.support.depth import at_depth
 
 CHECKOUT = Path(__file__).parents[2]
 TEA = PictureRequest(
@@ -117,7 +118,7 @@ def test_a_png_is_as_large_as_a_real_one(word: str) -> None:
     assert 1_000_000 <= len(file_of(asked(word))) <= 2_000_000
 
 
-@pytest.mark.parametrize("style", STYLE_PRESETS)
+@pytest.mark.parametrize("style", at_depth(thorough=STYLE_PRESETS, usual=STYLE_PRESETS[::3]))
 def test_a_style_keeps_the_file_in_that_range(style: str) -> None:
     """Flat styles have grain as well, so no style makes a file smaller than 1 MB or larger than 2 MB."""
     assert 1_000_000 <= len(file_of(asked("a city at night", style=style))) <= 2_000_000
@@ -157,7 +158,7 @@ def test_a_preset_wins_over_the_words() -> None:
     assert style_of("a village, pixel art style", "origami") == "origami"
 
 
-@pytest.mark.parametrize("size", SIZES, ids=str)
+@pytest.mark.parametrize("size", at_depth(thorough=SIZES, usual=SIZES[::3]), ids=str)
 def test_the_caption_stands_in_a_dark_bar_at_the_bottom(size: tuple[int, int]) -> None:
     """At every size, the caption has light letters on a dark bar, and starts on the left."""
     picture = np.asarray(picture_of(asked("a bright day", size=size)).convert("L"))

@@ -21,18 +21,21 @@ from imagegen.generations.ledger import Ledger
 from imagegen.generations.model_caller import ModelCaller, ModelImage
 from imagegen.generations.ports import Deadline
 from imagegen.generations.submit import Submitter
-from tests.support.schedules import SCENARIOS, Explorer, Scenario
+from tests.support.depth import at_depth
+from tests.support.schedules import SCENARIOS, SHORTER_SCENARIOS, Explorer, Scenario
 from tests.support.staged_ports import Broken
 
 pytestmark = pytest.mark.slow
 
+EXPLORED = at_depth(thorough=SCENARIOS, usual=SHORTER_SCENARIOS)
 
-@pytest.mark.parametrize("name", SCENARIOS)
+
+@pytest.mark.parametrize("name", EXPLORED)
 def test_no_schedule_pays_too_often_or_loses_an_image(name: str) -> None:
     """Only allowed calls are paid, everything ends, and exactly the successful records have an image."""
-    explorer = Explorer(SCENARIOS[name])
+    explorer = Explorer(EXPLORED[name])
     explorer.explore()
-    assert explorer.schedules >= 1_000_000
+    assert explorer.schedules >= at_depth(thorough=1_000_000, usual=100_000)
     assert len(explorer.answers) >= 16
 
 
