@@ -1,6 +1,6 @@
 # Every target first installs what it needs into the checkout, so a fresh clone can start with `make demo`.
 .DEFAULT_GOAL := help
-.PHONY: help set-up demo quick test check up down status synth deploy destroy bench openapi lock clean
+.PHONY: help set-up demo quick test check up down status synth deploy destroy key keys revoke rotate bench openapi lock clean
 
 # What runs on Node.js here is pinned and tested with 20; its banner would stand in the output of every test process.
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
@@ -56,6 +56,18 @@ deploy: set-up ## deploy STAGE (dev) into the AWS account of your credentials
 
 destroy: set-up ## remove STAGE (dev) from that account
 	@$(CDK) destroy --all -c stage=$(STAGE)
+
+key: set-up ## make an API key of STAGE for NAME; DAYS= until it expires, DAILY_IMAGES= in place of the stage's limit
+	@$(PYTHON) -m operating --stage "$(STAGE)" key --name "$(NAME)" --days "$(DAYS)" --daily-images "$(DAILY_IMAGES)"
+
+keys: set-up ## list the API keys of STAGE
+	@$(PYTHON) -m operating --stage "$(STAGE)" keys
+
+revoke: set-up ## refuse the API key with the id KEY from now on
+	@$(PYTHON) -m operating --stage "$(STAGE)" revoke --key "$(KEY)"
+
+rotate: set-up ## give the API key with the id KEY a new secret; the old one is accepted for GRACE (24) hours more
+	@$(PYTHON) -m operating --stage "$(STAGE)" rotate --key "$(KEY)" --grace "$(or $(GRACE),24)"
 
 bench: set-up ## measure the local service and print the table
 	@PYTHONPATH=lambda $(PYTHON) -m benchmarks

@@ -28,7 +28,7 @@ is paid at most once."""
 
 # The gateway does not know which shape a path has:
 # see docs/decisions/0010-the-gateway-replies-in-the-contracts-words.md.
-_FROM_GATEWAY: Final = frozenset({401, 403, 413, 429, 500, 504})
+_FROM_GATEWAY: Final = frozenset({400, 401, 403, 413, 429, 500, 504})
 """Statuses that the gateway sends by itself, always as a problem."""
 _EXPANDED: Final = 5
 """Down to this level, each member of the document has a line of its own."""
@@ -48,7 +48,7 @@ def document() -> dict[str, Any]:
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": BASE_PATH}],
-        "security": [{"ApiKey": []}],
+        "security": [{"ApiKey": []}, {"BearerKey": []}],
         "paths": {
             path: {operation.route.method.lower(): _operation(operation) for operation in operations}
             for path, operations in groupby(_by_path(), key=lambda operation: operation.route.path)
@@ -59,9 +59,14 @@ def document() -> dict[str, Any]:
                     "type": "apiKey",
                     "in": "header",
                     "name": "x-api-key",
-                    "description": "A key of the deployment's usage plan. A deployment with `api_auth` `iam` takes AWS "
-                    "signatures instead.",
-                }
+                    "description": "An API key of the deployment. A deployment with `api_auth` `iam` takes AWS "
+                    "signatures instead, and one with `cognito` tokens of a user pool.",
+                },
+                "BearerKey": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "The same API key as a bearer token.",
+                },
             },
             "headers": {
                 name: {"description": description, "schema": schema}

@@ -1,4 +1,4 @@
-"""Adds to the emulated API Gateway what the stack does not have: a second API key, and an address for all clients."""
+"""Gives the emulated API Gateway an address that every client can reach."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 DOMAIN = "127.0.0.1"
 BASE_PATH = "v1"
-OTHER_KEY = "imagegen-local-other"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,22 +24,6 @@ class Gateway:
     client: "APIGatewayClient"
     endpoint_url: str
     api_id: str
-    usage_plan_id: str
-
-    def api_key(self, key_id: str) -> str:
-        """Read the value that API Gateway gave to the stack's own key."""
-        return self.client.get_api_key(apiKey=key_id, includeValue=True)["value"]
-
-    def other_api_key(self) -> str:
-        """Return a second key on the same usage plan, to try what one caller sees of another."""
-        named = self.client.get_api_keys(nameQuery=OTHER_KEY, includeValues=True)["items"]
-        key = named[0] if named else self.client.create_api_key(name=OTHER_KEY, enabled=True)
-        members = self.client.get_usage_plan_keys(usagePlanId=self.usage_plan_id)["items"]
-        if key["id"] not in {member["id"] for member in members}:
-            self.client.create_usage_plan_key(
-                usagePlanId=self.usage_plan_id, keyId=key["id"], keyType="API_KEY"
-            )
-        return self.client.get_api_key(apiKey=key["id"], includeValue=True)["value"]
 
     def address(self) -> str:
         """Map the API to a path of 127.0.0.1 and return that base URL, which ends in the base path."""
@@ -70,5 +53,4 @@ def connect(*, endpoint_url: str, ca_bundle: Path | None, outputs: Mapping[str, 
         client=boto3.client("apigateway", **options),
         endpoint_url=endpoint_url,
         api_id=outputs["ApiId"],
-        usage_plan_id=outputs["UsagePlanId"],
     )

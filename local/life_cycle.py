@@ -6,13 +6,16 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+import boto3
 import httpx
 
-from local import certificates, emulator, gateway, processes, stand_in, state
+from imagegen.adapters.key_table import DynamoDbKeys
+from local import certificates, emulator, gateway, keys, processes, stand_in, state
+from local.aws import client_options
 from local.certificates import Certificates
 from local.deployment import ROLE as DEPLOYMENT
 from local.deployment import STACK, Deployment
@@ -90,10 +93,11 @@ def _describe(variables: Variables, deployment: Deployment, files: Certificates 
     outputs = deployment.outputs()
     authority = files.authority if files else None
     api = gateway.connect(endpoint_url=variables.aws_endpoint_url, ca_bundle=authority, outputs=outputs)
+    api_key, other_api_key = _keys(variables, outputs, authority)
     return State(
         api_url=api.address(),
-        api_key=api.api_key(outputs["ApiKeyId"]),
-        other_api_key=api.other_api_key(),
+        api_key=api_key,
+        other_api_key=other_api_key,
         aws_endpoint_url=variables.aws_endpoint_url,
         bedrock_url=variables.bedrock_endpoint_url,
         bucket=outputs["BucketName"],
@@ -103,6 +107,16 @@ def _describe(variables: Variables, deployment: Deployment, files: Certificates 
         stack=STACK,
         ca_bundle=str(authority) if authority else None,
     )
+
+
+def _keys(variables: Variables, outputs: Mapping[str, str], authority: Path | None) -> tuple[str, str]:
+    """Return the keys of the two callers; with another `api_auth` than `key` there are none."""
+    if "KeyTableName" not in outputs:
+        return "", ""
+    options = client_options(endpoint_url=variables.aws_endpoint_url, ca_bundle=authority)
+    table = DynamoDbKeys(client=boto3.client("dynamodb", **options), table=outputs["KeyTableName"])
+    first, second = keys.ensure(table, folder=variables.folder)
+    return first, second
 
 
 def _wait_until_ready(ready: State, *, log: Path) -> None:
@@ -120,7 +134,10 @@ def _wait_until_ready(ready: State, *, log: Path) -> None:
             except httpx.TransportError as error:
                 problem = f"{type(error).__name__}: {error}"
             else:
-                if health.is_success and response.status_code in (httpx.codes.OK, httpx.codes.NOT_FOUND):
+                # Without a key, the gateway's refusal is all that can be seen from here.
+                refused = (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN)
+                expected = (httpx.codes.OK,) if ready.api_key else refused
+                if health.is_success and response.status_code in expected:
                     return
                 problem = f"health replies {health.status_code}, and a caller with a key gets {response.status_code}"
             if time.monotonic() > deadline:

@@ -12,7 +12,7 @@ class State:
     """Everything that a client of the local service needs. The file has `ca_bundle` only in strict mode."""
 
     api_url: str
-    api_key: str
+    api_key: str  # empty where `api_auth` is another than `key`
     other_api_key: str
     aws_endpoint_url: str
     bedrock_url: str

@@ -1,10 +1,10 @@
-"""The two Lambda functions, their environment, and the events that invoke the worker."""
+"""The Lambda functions, their environment, and the events that invoke the worker."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from aws_cdk import Duration
+from aws_cdk import Aws, Duration, Fn
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
@@ -23,6 +23,8 @@ from stacks.webhook_secret import WebhookSecret
 SERVICE = "imagegen"
 DEAD_LETTER_CONCURRENCY = 2  # the least that Lambda accepts for an event source
 SWEEPER_CONCURRENCY = 1
+AUTHORIZER_SECONDS = 10
+AUTHORIZER_MEMORY_MB = 256
 
 
 class Function(Construct):
@@ -39,6 +41,8 @@ class Function(Construct):
         description: str,
         environment: Mapping[str, str],
         reserved_concurrency: int | None = None,
+        timeout: int | None = None,
+        memory_mb: int | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
         log_group = LogGroup(self, "Logs", config=config)
@@ -58,8 +62,8 @@ class Function(Construct):
             architecture=lambda_.Architecture.ARM_64,
             code=code,
             handler=handler,
-            timeout=Duration.seconds(config.function_timeout),
-            memory_size=config.memory_mb,
+            timeout=Duration.seconds(timeout or config.function_timeout),
+            memory_size=memory_mb or config.memory_mb,
             environment=dict(environment),
             reserved_concurrent_executions=reserved_concurrency,
             role=self.role,
@@ -92,6 +96,31 @@ class ApiFunction(Function):
             handler="imagegen.api_handler.lambda_handler",
             description="Serves the HTTP API of imagegen.",
             environment=environment,
+        )
+
+
+class AuthorizerFunction(Function):
+    """Tells API Gateway whether a request carries a good key. Every request waits for it, so it is small."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        config: StageConfig,
+        code: lambda_.Code,
+        environment: Mapping[str, str],
+    ) -> None:
+        super().__init__(
+            scope,
+            construct_id,
+            config=config,
+            code=code,
+            handler="imagegen.authorizer_handler.lambda_handler",
+            description="Checks the API keys of imagegen.",
+            environment=environment,
+            timeout=AUTHORIZER_SECONDS,
+            memory_mb=AUTHORIZER_MEMORY_MB,
         )
 
 
@@ -163,7 +192,7 @@ def environment(
     queue: GenerationQueue,
     webhook_secret: WebhookSecret | None,
 ) -> dict[str, str]:
-    """Return the environment of both functions: every field of `imagegen.settings.Settings`, in capitals."""
+    """Return the environment of api function and worker: every field of `imagegen.settings.Settings`, in capitals."""
     variables = {
         "BUCKET_NAME": bucket.bucket.bucket_name,
         "TABLE_NAME": table.table.table_name,
@@ -180,6 +209,8 @@ def environment(
         "DAILY_IMAGES_PER_CALLER": _or_empty(config.daily_images_per_caller),
         "DAILY_IMAGES": _or_empty(config.daily_images),
         "WEBHOOK_SECRET_ARN": webhook_secret.arn if webhook_secret else "",
+        # The random part of the stack's id. Owners are hashed with it, so nobody can guess one from a name.
+        "OWNER_SALT": Fn.select(2, Fn.split("/", Aws.STACK_ID)),
         "POWERTOOLS_SERVICE_NAME": SERVICE,
         "POWERTOOLS_METRICS_NAMESPACE": SERVICE,
         "POWERTOOLS_LOG_LEVEL": config.log_level,

@@ -66,12 +66,7 @@ _PROBLEMS = (
     _problem(_TYPES.DEFAULT_5_XX, errors.OutcomeUnknown, _MAYBE_CARRIED_OUT),
     _problem(_TYPES.INTEGRATION_FAILURE, errors.OutcomeUnknown, _MAYBE_CARRIED_OUT),
     _problem(_TYPES.INTEGRATION_TIMEOUT, errors.ModelTimeout, _STILL_RUNNING),
-    _problem(
-        _TYPES.QUOTA_EXCEEDED,
-        errors.QuotaExceeded,
-        "This key has used up its requests of the month.",
-        ONE_DAY,
-    ),
+    _problem(_TYPES.QUOTA_EXCEEDED, errors.QuotaExceeded, "This account has used up its requests.", ONE_DAY),
     _problem(_TYPES.REQUEST_TOO_LARGE, errors.PayloadTooLarge, "The body is larger than 10 MB."),
     _problem(_TYPES.RESOURCE_NOT_FOUND, errors.NotFound, "There is nothing at this path."),
     _problem(_TYPES.THROTTLED, errors.RateLimited, "Requests arrive faster than the throttle allows.", 1),
@@ -88,7 +83,7 @@ def _problems(authentication: Authentication) -> tuple[GatewayProblem, ...]:
     refused = authentication.refused
     return (
         *_PROBLEMS,
-        _problem(_TYPES.ACCESS_DENIED, errors.Forbidden, refused),
+        _problem(_TYPES.ACCESS_DENIED, authentication.denied, refused),
         _problem(_TYPES.EXPIRED_TOKEN, errors.Forbidden, refused),
         _problem(_TYPES.INVALID_API_KEY, errors.Forbidden, refused),
         _problem(_TYPES.INVALID_SIGNATURE, errors.Forbidden, refused),
@@ -96,7 +91,9 @@ def _problems(authentication: Authentication) -> tuple[GatewayProblem, ...]:
         _problem(
             _TYPES.MISSING_AUTHENTICATION_TOKEN, authentication.unmatched, authentication.unmatched_detail
         ),
-        _problem(_TYPES.UNAUTHORIZED, errors.Unauthorized, refused),
+        _problem(
+            _TYPES.UNAUTHORIZED, authentication.unauthorized, authentication.unauthorized_detail or refused
+        ),
     )
 
 
@@ -114,6 +111,9 @@ def add_gateway_responses(
         if problem.error.kind.paid != "no":
             # Without this header OpenAI's clients repeat every 5xx by themselves, and pay again.
             headers["X-Should-Retry"] = "'false'"
+        if problem.error is errors.Unauthorized:
+            # RFC 9110 §11.6.1: a 401 names a scheme by which the client can prove who it is.
+            headers["WWW-Authenticate"] = f"'{authentication.challenge}'"
         if problem.retry_after is not None:
             headers["Retry-After"] = f"'{problem.retry_after}'"
         api.add_gateway_response(

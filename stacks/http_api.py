@@ -31,16 +31,16 @@ ACCESS_LOG_FIELDS = {
     "integration_ms": "$context.integration.latency",
     "integration_status": "$context.integration.integrationStatus",
     "source_ip": "$context.identity.sourceIp",
-    "api_key_id": "$context.identity.apiKeyId",
+    "key_id": "$context.authorizer.keyId",
+    "subject": "$context.authorizer.claims.sub",
+    "authorizer_ms": "$context.authorizer.latency",
+    "authorizer_error": "$context.authorizer.error",
     "user_arn": "$context.identity.userArn",
 }
 
 
 class HttpApi(Construct):
     """A regional REST API: one greedy path that needs authentication, two open ones, its own errors as problems."""
-
-    caller_key: apigateway.IApiKey | None = None
-    usage_plan: apigateway.UsagePlan | None = None
 
     def __init__(
         self,
@@ -50,18 +50,19 @@ class HttpApi(Construct):
         config: StageConfig,
         authentication: Authentication,
         handler: lambda_.IFunction,
+        code: lambda_.Code,
     ) -> None:
         super().__init__(scope, construct_id)
         self._config = config
         self._authentication = authentication
+        make = authentication.authorizer
+        self._authorizer = make(self, config, code) if make else None
         self.api = self._rest_api()
         add_gateway_responses(self.api, authentication=authentication, cors_origins=config.cors_origins)
         integration = apigateway.LambdaIntegration(handler, allow_test_invoke=False)
         self._protected_path("{proxy+}", integration)
         for path in OPEN_PATHS:
             self._open_path(path, integration)
-        if authentication.needs_key:
-            self._api_key_and_plan()
 
     @property
     def url(self) -> str:
@@ -77,7 +78,6 @@ class HttpApi(Construct):
             rest_api_name=f"imagegen-{self._config.name}",
             description="Text to image on Amazon Bedrock.",
             endpoint_configuration=apigateway.EndpointConfiguration(types=[apigateway.EndpointType.REGIONAL]),
-            api_key_source_type=apigateway.ApiKeySourceType.HEADER,
             # Stability's route replies to `Accept: image/png` with bytes. JSON is listed because API Gateway would
             # replace bytes that are not UTF-8 in a text; passed on as bytes, the function refuses them.
             binary_media_types=["image/png", "application/json"],
@@ -106,18 +106,15 @@ class HttpApi(Construct):
         resource.add_method(
             "ANY",
             integration,
-            api_key_required=authentication.needs_key,
             authorization_type=authentication.authorization,
-            authorizer=authentication.authorizer(self) if authentication.authorizer else None,
+            authorizer=self._authorizer,
         )
         self._preflight(resource)
 
     def _open_path(self, path: str, integration: apigateway.Integration) -> None:
         # ANY, because API Gateway would reply to any other method with 404. The function replies with 405.
         resource = self.api.root.add_resource(path)
-        resource.add_method(
-            "ANY", integration, api_key_required=False, authorization_type=apigateway.AuthorizationType.NONE
-        )
+        resource.add_method("ANY", integration, authorization_type=apigateway.AuthorizationType.NONE)
         self._preflight(resource)
 
     def _preflight(self, resource: apigateway.Resource) -> None:
@@ -131,30 +128,3 @@ class HttpApi(Construct):
             expose_headers=list(EXPOSED_HEADERS),
             max_age=Duration.hours(1),
         )
-
-    def _api_key_and_plan(self) -> None:
-        config = self._config
-        # API Gateway generates the value; `aws apigateway get-api-key --include-value` shows it.
-        self.caller_key = self.api.add_api_key(
-            "Key", description=f"The first caller of imagegen-{config.name}."
-        )
-        self.usage_plan = self.api.add_usage_plan(
-            "Plan",
-            description="The limits of each key of imagegen.",
-            api_stages=[apigateway.UsagePlanPerApiStage(api=self.api, stage=self.api.deployment_stage)],
-            throttle=_throttle(config),
-            quota=_quota(config),
-        )
-        self.usage_plan.add_api_key(self.caller_key)
-
-
-def _throttle(config: StageConfig) -> apigateway.ThrottleSettings | None:
-    if config.throttle_rate is None:
-        return None
-    return apigateway.ThrottleSettings(rate_limit=config.throttle_rate, burst_limit=config.throttle_burst)
-
-
-def _quota(config: StageConfig) -> apigateway.QuotaSettings | None:
-    if config.monthly_requests is None:
-        return None
-    return apigateway.QuotaSettings(limit=config.monthly_requests, period=apigateway.Period.MONTH)

@@ -48,7 +48,9 @@ class ImagegenStack(Stack):
             self, "Worker", config=config, code=code, environment=variables, concurrency=concurrency
         )
         callers = AUTHENTICATION[config.api_auth]
-        http_api = HttpApi(self, "Http", config=config, authentication=callers, handler=api.function)
+        http_api = HttpApi(
+            self, "Http", config=config, authentication=callers, handler=api.function, code=code
+        )
 
         # Exact statements instead of CDK's grants: see docs/decisions/0014-rights-are-written-out.md.
         for function in (api, worker):
@@ -68,9 +70,6 @@ class ImagegenStack(Stack):
     ) -> None:
         self._output("ApiId", http_api.api.rest_api_id)
         self._output("ApiUrl", http_api.url)
-        if http_api.caller_key and http_api.usage_plan:
-            self._output("ApiKeyId", http_api.caller_key.key_id)
-            self._output("UsagePlanId", http_api.usage_plan.usage_plan_id)
         self._output("BucketName", bucket.bucket.bucket_name)
         self._output("TableName", table.table.table_name)
         self._output("QueueUrl", queue.queue.queue_url)

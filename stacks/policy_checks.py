@@ -13,7 +13,6 @@ from aws_cdk import Acknowledgment, App, Stack, Validations
 from cdk_nag import AwsSolutionsChecks, ServerlessChecks
 
 from imagegen.http import surface
-from stacks.authentication import AUTHENTICATION
 from stacks.bundling import RUNTIME_VERSION
 from stacks.stage import StageConfig
 
@@ -135,10 +134,15 @@ _WITH_WEBHOOKS = Accepted(
     id="AwsSolutions-SMG4",
     reason="Receivers hold the same secret, so the operator rotates it in agreement with them.",
 )
-_WITH_KEYS = Accepted(
-    path="Http/RestApi/Default/{proxy+}/ANY/Resource",
-    id="AwsSolutions-APIG4",
-    reason="The method requires an API key of the usage plan, which this rule does not count.",
+_WITH_KEYS = (
+    Accepted(path="Http/Authorizer/Function/Resource", id="AwsSolutions-L1", reason=_RUNTIME),
+    Accepted(path="Http/Authorizer/Function/Resource", id="Serverless-LambdaLatestVersion", reason=_RUNTIME),
+    Accepted(path="Http/Authorizer/Function/Resource", id="Serverless-LambdaTracing", reason=_TRACING),
+    Accepted(
+        path="Http/Authorizer/Function/Resource",
+        id="Serverless-LambdaDLQ",
+        reason="The gateway invokes it synchronously; there is no event to keep.",
+    ),
 )
 _WITHOUT_THROTTLE = Accepted(
     path="Http/RestApi/DeploymentStage.v1/Resource",
@@ -152,7 +156,7 @@ def accepted_findings(config: StageConfig) -> tuple[Accepted, ...]:
     return (
         *_ALWAYS,
         *((_WITH_WEBHOOKS,) if config.webhooks else ()),
-        *((_WITH_KEYS,) if AUTHENTICATION[config.api_auth].needs_key else ()),
+        *(_WITH_KEYS if config.api_auth == "key" else ()),
         *((_WITHOUT_THROTTLE,) if config.throttle_rate is None else ()),
     )
 

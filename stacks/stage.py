@@ -92,13 +92,20 @@ CorsOrigins = Annotated[
 EndpointUrl = Annotated[
     str, Field(pattern=rf"^{_HOST}/?$", description="an http or https URL without a path")
 ]
+UserPoolArn = Annotated[
+    str,
+    Field(
+        pattern=r"^arn:aws[a-z-]*:cognito-idp:[a-z0-9-]+:[0-9]{12}:userpool/[A-Za-z0-9_-]+$",
+        description="the ARN of a Cognito user pool",
+    ),
+]
 RetentionDays = Annotated[int, Ge(1), Le(3650)]
 # The retention periods that CloudWatch Logs accepts.
 LogRetentionDays = Annotated[
     Literal[1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 3653],
     BeforeValidator(_exactly_whole),
 ]
-ApiAuth = Literal["api_key", "iam"]
+ApiAuth = Literal["key", "iam", "cognito"]
 Platform = Literal["aarch64-manylinux2014", "host"]
 
 
@@ -119,14 +126,14 @@ class StageConfig(BaseModel):
     cors_origins: CorsOrigins = ()
     throttle_rate: Annotated[float, Ge(0.1), Le(10_000)] | None = 5
     throttle_burst: Annotated[int, Ge(1), Le(5_000)] | None = 10
-    monthly_requests: Annotated[int, Ge(1), Le(1_000_000_000)] | None = 100_000
     daily_images_per_caller: settings.DailyImagesPerCaller | None = 100
     daily_images: settings.DailyImages | None = 500
     max_paid_attempts: settings.MaxPaidAttempts = 1
     worker_concurrency: Annotated[int, Ge(2), Le(1000)] | None = None
     reserve_concurrency: bool = True
     retain_data: bool = False
-    api_auth: ApiAuth = "api_key"
+    api_auth: ApiAuth = "key"
+    user_pool_arn: UserPoolArn | None = None
     webhooks: bool = True
     bundle_platform: Platform = "aarch64-manylinux2014"
     s3_addressing_style: settings.S3AddressingStyle = "virtual"
@@ -173,6 +180,12 @@ class StageConfig(BaseModel):
     def _check_throttle_is_whole(self) -> Self:
         if (self.throttle_rate is None) != (self.throttle_burst is None):
             raise StageError("throttle_rate and throttle_burst must both be numbers or both be null.")
+        return self
+
+    @model_validator(mode="after")
+    def _check_user_pool(self) -> Self:
+        if (self.user_pool_arn is not None) != (self.api_auth == "cognito"):
+            raise StageError("user_pool_arn must be set if api_auth is cognito, and only then.")
         return self
 
 

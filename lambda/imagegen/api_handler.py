@@ -36,6 +36,7 @@ app = create_app(
         models=service.models,
         cors_origins=settings.cors_origins,
         webhooks=bool(settings.webhook_secret_arn),
+        owner_salt=settings.owner_salt,
         observer=observer,
         clock=service.ports.clock,
     )

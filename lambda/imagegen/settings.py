@@ -49,9 +49,10 @@ _DIGITS: Final = re.compile(r"[0-9]{1,10}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What the environment tells the two functions; each field is a variable of the same name in capitals.
+    """What the environment tells api function and worker; each field is a variable of the same name in capitals.
 
     `model_timeout`, `function_timeout` and `url_ttl` are seconds. A daily limit of None means unlimited, 0 refuses all.
+    `owner_salt` makes the owners of this deployment unlike those of any other.
     """
 
     bucket_name: NotEmpty
@@ -69,6 +70,7 @@ class Settings:
     daily_images_per_caller: DailyImagesPerCaller | None
     daily_images: DailyImages | None
     webhook_secret_arn: str
+    owner_salt: NotEmpty
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:
@@ -77,19 +79,23 @@ class Settings:
         Raises:
             Misconfigured: variables are missing or have a value that is not allowed; the sentence names all of them.
         """
-        values: dict[str, Any] = {}
-        wrong = []
-        for field, type_ in get_type_hints(cls, include_extras=True).items():
-            name = field.upper()
-            try:
-                values[field] = _read(SettingType.of(type_), environment[name])
-            except KeyError:
-                wrong.append(f"{name} is missing")
-            except ValueError as exc:
-                wrong.append(f"{name} {exc}")
-        if wrong:
-            raise Misconfigured(f"The environment cannot be used: {'; '.join(wrong)}.")
-        return cls(**values)
+        return cls(**_values(cls, environment))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuthorizerSettings:
+    """What the environment tells the authorizer function."""
+
+    key_table_name: NotEmpty
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> AuthorizerSettings:
+        """Read the settings.
+
+        Raises:
+            Misconfigured: the variable is missing or empty.
+        """
+        return cls(**_values(cls, environment))
 
 
 class SettingType(NamedTuple):
@@ -141,6 +147,22 @@ class SettingType(NamedTuple):
         if self.choices:
             return f"one of {', '.join(map(str, self.choices))}"
         return f"{_NUMBERS[self.bare]} from {self.low} to {self.high}"
+
+
+def _values(settings: type, environment: Mapping[str, str]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    wrong = []
+    for field, type_ in get_type_hints(settings, include_extras=True).items():
+        name = field.upper()
+        try:
+            values[field] = _read(SettingType.of(type_), environment[name])
+        except KeyError:
+            wrong.append(f"{name} is missing")
+        except ValueError as exc:
+            wrong.append(f"{name} {exc}")
+    if wrong:
+        raise Misconfigured(f"The environment cannot be used: {'; '.join(wrong)}.")
+    return values
 
 
 def _read(type_: SettingType, text: str) -> Any:

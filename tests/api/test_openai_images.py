@@ -93,11 +93,11 @@ def test_a_quota_lets_through_what_it_allows() -> None:
 class BrokenQuotas(FakeQuotas):
     """Counters with a defect: they count one image, and fail for the next."""
 
-    def take(self, owner: str, day: str) -> None:
+    def take(self, owner: str, day: str, *, own_limit: int | None = None) -> None:
         """Count the first image."""
         if self.taken:
             raise RuntimeError("a defect")
-        super().take(owner, day)
+        super().take(owner, day, own_limit=own_limit)
 
 
 def test_a_defect_in_one_image_does_not_lose_the_others() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-OURS = {"apidoc", "benchmarks", "imagegen", "local", "stacks", "tests", "tools"}
+OURS = {"apidoc", "benchmarks", "imagegen", "local", "operating", "stacks", "tests", "tools"}
 # a room, and which modules of ours it may import; a name that ends in a dot allows everything below it
 ROOMS = {
     "tools": ("tools.",),
@@ -79,14 +79,21 @@ def test_the_tools_need_the_standard_library_alone() -> None:
 
 
 def test_the_service_starts_its_stand_in_as_a_process() -> None:
-    """`make up` imports neither the stand-in nor the painter nor the functions."""
+    """`make up` imports neither the stand-in nor the painter, and of the functions only what makes API keys."""
     found = imported_of_ours((ROOT / "local").glob("*.py"))
 
     assert not {
         (path, name)
         for path, name in found
         if name.startswith(("local.bedrock", "local.painter", "imagegen"))
+        and not name.startswith(("imagegen.keys.", "imagegen.adapters.key_table."))
     }
+
+
+def test_the_local_service_needs_no_operators_command() -> None:
+    """The commands know the local service, for `STAGE=local`; it does not know them."""
+    found = imported_of_ours((ROOT / "local").rglob("*.py"))
+    assert not [pair for pair in found if pair[1].startswith("operating")]
 
 
 def test_a_deployment_knows_nothing_of_the_local_service() -> None:

@@ -107,10 +107,10 @@ def test_every_answer_has_its_request_id_and_every_error_an_example(operation: O
 
 @pytest.mark.parametrize("operation", DESCRIBED, ids=OPERATION_NAMES)
 def test_exactly_the_open_paths_need_no_key(operation: Operation) -> None:
-    """All other paths need `x-api-key`."""
+    """All other paths need an API key, in either spelling."""
     is_open = operation.route.path in surface.OPEN_PATHS
     assert (described(operation).get("security") == []) is is_open
-    assert document()["security"] == [{"ApiKey": []}]
+    assert document()["security"] == [{"ApiKey": []}, {"BearerKey": []}]
     assert document()["components"]["securitySchemes"]["ApiKey"]["name"] == "x-api-key"
 
 

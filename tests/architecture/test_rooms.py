@@ -19,12 +19,12 @@ ROOT = Path(__file__).parents[2] / "lambda"
 
 FLOORS = (
     ("errors",),
-    ("contracts", "settings"),
+    ("contracts", "keys", "settings"),
     ("models",),
     ("generations",),
     ("adapters", "http", "worker"),
     ("wiring",),
-    ("api_handler", "worker_handler"),
+    ("api_handler", "authorizer_handler", "worker_handler"),
 )
 """The rooms of `lambda/imagegen`, lowest floor first. A room is a folder, or a module of its own."""
 
@@ -33,14 +33,16 @@ HANDLERS = FLOORS[-1]
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "settings": {"errors"},
+    "keys": set(),
     "contracts": {"errors"},
     "models": {"contracts", "errors"},
     "generations": {"models", "contracts", "errors"},
-    "adapters": {"generations", "models", "contracts", "errors"},
+    "adapters": {"generations", "keys", "models", "contracts", "errors"},
     "http": {"generations", "models", "contracts", "errors"},
     "worker": {"generations", "errors"},
     "wiring": {"adapters", "generations", "models", "settings", "errors"},
     "api_handler": {"adapters", "http", "settings", "wiring"},
+    "authorizer_handler": {"adapters", "keys", "settings"},
     "worker_handler": {"adapters", "generations", "settings", "wiring", "worker"},
 }
 """Which other rooms each room may import."""
@@ -54,10 +56,10 @@ MODULE_RULES = (
     (r"generations(\.\w+)?", "boto3|botocore|pydantic|aws_lambda_powertools"),
     (r"adapters\.\w+", r"adapters\.\w+"),
     (r"http\.compat\.\w+", r"http\.compat\.\w+"),
-    ("(?!adapters|api_handler|worker_handler|wiring).*", "boto3|botocore|urllib3"),
+    ("(?!adapters|api_handler|authorizer_handler|worker_handler|wiring).*", "boto3|botocore|urllib3"),
     ("(?!adapters).*", "http|random|secrets|socket|ssl|subprocess|time"),
     ("(?!adapters|http.app|http.reply|worker|api_handler).*", "aws_lambda_powertools"),
-    ("(?!api_handler|worker_handler).*", "os"),
+    ("(?!api_handler|authorizer_handler|worker_handler).*", "os"),
 )
 """Imports that a module must not have, whatever its room may. Only adapters use time, chance and sockets."""
 
@@ -140,7 +142,7 @@ def test_a_room_imports_what_it_may() -> None:
 
 def test_the_house_has_these_numbers() -> None:
     """Whoever adds a room, a floor or an import between rooms changes these numbers."""
-    assert (len(MAY_IMPORT), len(FLOORS), len(arrows())) == (11, 7, 31)
+    assert (len(MAY_IMPORT), len(FLOORS), len(arrows())) == (13, 7, 35)
 
 
 @pytest.mark.parametrize(("modules", "forbidden"), MODULE_RULES)
@@ -174,6 +176,8 @@ def test_nothing_in_the_functions_imports_what_describes_or_deploys_them(module:
 def test_only_http_makes_headers(module: str) -> None:
     """An error carries facts such as `retry_after`; only `http` knows the headers for them."""
     texts = {node.value for node in ast.walk(tree_of(module)) if isinstance(node, ast.Constant)}
+    if module == "keys.authorizer":
+        texts -= {"Allow"}  # an effect in a policy
     assert texts & {*surface.EXPOSED_HEADERS, *surface.UNEXPOSED_HEADERS} == set()
 
 
@@ -241,10 +245,21 @@ def test_the_worker_starts_without_the_http_layer() -> None:
     assert (done.stdout, done.stderr) == ("[]\n", "")
 
 
-@pytest.mark.parametrize("handler", HANDLERS)
+def test_the_authorizer_starts_without_what_it_does_not_need() -> None:
+    """Every request of a cold deployment waits for it, so it loads no pydantic, no Powertools and no `http/`."""
+    done = run(
+        "import imagegen.authorizer_handler\n"
+        "heavy = ('pydantic', 'aws_lambda_powertools', 'imagegen.http', 'imagegen.generations')\n"
+        "print(sorted(name for name in sys.modules if name.startswith(heavy)))",
+        {"KEY_TABLE_NAME": "keys", "AWS_DEFAULT_REGION": "us-east-1"},
+    )
+    assert (done.stdout, done.stderr) == ("[]\n", "")
+
+
+@pytest.mark.parametrize("handler", [name for name in HANDLERS if name != "authorizer_handler"])
 def test_a_handler_that_is_not_configured_says_so_when_it_is_imported(handler: str) -> None:
     """The error names every missing variable, so that one deployment repairs all of them."""
     done = run(f"import imagegen.{handler}")
     assert done.returncode == 1
     assert "misconfigured: The environment cannot be used: BUCKET_NAME is missing; " in done.stderr
-    assert "WEBHOOK_SECRET_ARN is missing." in done.stderr
+    assert "OWNER_SALT is missing." in done.stderr

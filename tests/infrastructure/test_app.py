@@ -95,8 +95,9 @@ def test_synth_needs_no_account(assembly: Path) -> None:
 def test_a_null_in_cdk_json_stays_unlimited_on_its_way_to_the_template(assembly: Path) -> None:
     """CDK's context drops nulls, so the app reads them from the file."""
     resources = template(assembly)["Resources"].values()
-    (plan,) = [each["Properties"] for each in resources if each["Type"] == "AWS::ApiGateway::UsagePlan"]
-    assert {"Throttle", "Quota"}.isdisjoint(plan)
+    (stage,) = [each["Properties"] for each in resources if each["Type"] == "AWS::ApiGateway::Stage"]
+    (settings,) = stage["MethodSettings"]
+    assert {"ThrottlingRateLimit", "ThrottlingBurstLimit"}.isdisjoint(settings)
 
 
 def test_every_recommended_check_is_in_the_report(assembly: Path) -> None:

@@ -165,7 +165,7 @@ def test_the_roles_have_no_managed_policies_and_only_lambda_assumes_them(
 @pytest.mark.parametrize(("name", "index"), [("Api", "by_owner"), ("Worker", "by_due")])
 def test_each_function_queries_its_own_index(any_stage: Synthesized, name: str, index: str) -> None:
     """The api function reads the history, and the worker reads the due records."""
-    table = {"Fn::GetAtt": [any_stage.logical_id("AWS::DynamoDB::Table"), "Arn"]}
+    table = {"Fn::GetAtt": [any_stage.logical_id("AWS::DynamoDB::Table", named="Generations"), "Arn"]}
     assert statement(any_stage, name, "dynamodb:Query")["Resource"] == {
         "Fn::Join": ["", [table, f"/index/{index}"]]
     }

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tests.support.synthesis import Synthesized
 
 EXPECTED = {
-    "ACCESS_DENIED": (403, "forbidden"),
+    "ACCESS_DENIED": (401, "unauthorized"),
     "API_CONFIGURATION_ERROR": (500, "misconfigured"),
     "AUTHORIZER_CONFIGURATION_ERROR": (500, "misconfigured"),
     "AUTHORIZER_FAILURE": (500, "misconfigured"),
@@ -33,10 +33,11 @@ EXPECTED = {
     "REQUEST_TOO_LARGE": (413, "payload_too_large"),
     "RESOURCE_NOT_FOUND": (404, "not_found"),
     "THROTTLED": (429, "rate_limited"),
-    "UNAUTHORIZED": (401, "unauthorized"),
+    "UNAUTHORIZED": (400, "invalid_parameter"),
     "UNSUPPORTED_MEDIA_TYPE": (415, "unsupported_media_type"),
     "WAF_FILTERED": (403, "forbidden"),
 }
+POOL = "arn:aws:cognito-idp:us-east-1:111122223333:userpool/us-east-1_Callers"
 MEMBERS = {"type", "title", "status", "code", "detail", "request_id", "retryable"}
 
 
@@ -129,6 +130,30 @@ def test_with_iam_an_unsigned_request_is_refused_not_unknown(
     problem = body(responses(synthesized("dev", "api_auth=iam"))["MISSING_AUTHENTICATION_TOKEN"])
     assert (problem["status"], problem["code"]) == (403, "forbidden")
     assert "signature" in problem["detail"]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "denied", "unauthorized", "challenge"),
+    [
+        (None, 401, 400, "'Bearer'"),
+        ("api_auth=iam", 403, 401, "'AWS4-HMAC-SHA256'"),
+        (f"api_auth=cognito user_pool_arn={POOL}", 403, 401, "'Bearer'"),
+    ],
+)
+def test_a_refused_caller_gets_the_status_of_its_kind_of_authentication(
+    synthesized: Callable[..., Synthesized],
+    overrides: str | None,
+    denied: int,
+    unauthorized: int,
+    challenge: str,
+) -> None:
+    """A wrong key is a 401 and two keys are a 400; every 401 says how a caller proves who it is."""
+    found = responses(synthesized("dev", overrides))
+    assert body(found["ACCESS_DENIED"])["status"] == denied
+    assert body(found["UNAUTHORIZED"])["status"] == unauthorized
+    for response in found.values():
+        is_401 = response["StatusCode"] == "401"
+        assert headers(response).get("WWW-Authenticate") == (challenge if is_401 else None)
 
 
 def test_the_responses_are_deployed_with_the_api(any_stage: Synthesized) -> None:

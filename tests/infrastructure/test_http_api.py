@@ -12,6 +12,7 @@ from imagegen.http.app import create_app
 from stacks.authentication import AUTHENTICATION
 from tests.support.events import event, send
 from tests.support.fakes import world
+from tests.support.synthesis import as_list
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from tests.support.synthesis import Synthesized
 
 ONE_ORIGIN = "cors_origins=https://app.example.com"
+POOL = "arn:aws:cognito-idp:us-east-1:111122223333:userpool/us-east-1_Callers"
+COGNITO = f"api_auth=cognito user_pool_arn={POOL}"
 TWO_ORIGINS = "cors_origins=https://a.example,https://b.example"
 
 
@@ -44,33 +47,81 @@ def settings(stage: Synthesized) -> dict[str, Any]:
     return dict(found)
 
 
-def test_the_api_is_regional_and_takes_keys_from_the_header(any_stage: Synthesized) -> None:
+def test_the_api_is_regional(any_stage: Synthesized) -> None:
     """It also passes PNG bytes through unchanged."""
     rest_api = any_stage.one("AWS::ApiGateway::RestApi")
     assert rest_api["EndpointConfiguration"] == {"Types": ["REGIONAL"]}
-    assert rest_api["ApiKeySourceType"] == "HEADER"
     assert rest_api["BinaryMediaTypes"] == ["image/png", "application/json"]
 
 
-def test_every_path_needs_a_key_but_health_and_the_document(dev: Synthesized) -> None:
-    """The API has exactly three methods; two of them need no API key."""
-    needs = {name: method["ApiKeyRequired"] for name, method in methods(dev).items()}
-    assert needs == {
-        ("{proxy+}", "ANY"): True,
-        ("health", "ANY"): False,
-        ("openapi.json", "ANY"): False,
+def kinds(stage: Synthesized) -> dict[tuple[str, str], str]:
+    """Return how each method checks who calls."""
+    return {name: str(method["AuthorizationType"]) for name, method in methods(stage).items()}
+
+
+@pytest.mark.parametrize(
+    ("overrides", "kind"),
+    [
+        (None, "CUSTOM"),
+        ("api_auth=iam", "AWS_IAM"),
+        (COGNITO, "COGNITO_USER_POOLS"),
+    ],
+)
+def test_every_path_is_checked_but_health_and_the_document(
+    synthesized: Callable[..., Synthesized], overrides: str | None, kind: str
+) -> None:
+    """The API has exactly three methods; two of them are open."""
+    stage = synthesized("dev", overrides)
+    assert kinds(stage) == {
+        ("{proxy+}", "ANY"): kind,
+        ("health", "ANY"): "NONE",
+        ("openapi.json", "ANY"): "NONE",
     }
-
-
-def test_with_iam_a_signature_takes_the_place_of_the_key(synthesized: Callable[..., Synthesized]) -> None:
-    """Then there is no API key, no usage plan, and no output for them."""
-    stage = synthesized("dev", "api_auth=iam")
-    method = methods(stage)["{proxy+}", "ANY"]
-    assert (method["AuthorizationType"], method["ApiKeyRequired"]) == ("AWS_IAM", False)
-    assert methods(stage)["health", "ANY"]["AuthorizationType"] == "NONE"
     assert stage.resources("AWS::ApiGateway::ApiKey") == []
     assert stage.resources("AWS::ApiGateway::UsagePlan") == []
-    assert {"ApiKeyId", "UsagePlanId"}.isdisjoint(stage.outputs)
+
+
+def test_the_authorizer_is_asked_about_every_request(any_stage: Synthesized) -> None:
+    """The gateway keeps no decision: its cache would want both headers of a request."""
+    authorizer = any_stage.one("AWS::ApiGateway::Authorizer")
+    assert (authorizer["Type"], authorizer["AuthorizerResultTtlInSeconds"]) == ("REQUEST", 0)
+    assert not authorizer.get("IdentitySource")
+    function = any_stage.logical_id("AWS::Lambda::Function", named="HttpAuthorizer")
+    assert function in json.dumps(authorizer["AuthorizerUri"])
+
+
+@pytest.mark.parametrize(("overrides", "tables"), [(None, 1), ("api_auth=iam", 0), (COGNITO, 0)])
+def test_only_keys_need_a_table_and_a_function(
+    synthesized: Callable[..., Synthesized], overrides: str | None, tables: int
+) -> None:
+    """With another kind of authentication neither is deployed."""
+    stage = synthesized("dev", overrides)
+    assert [name for name in stage.outputs if name == "KeyTableName"] == ["KeyTableName"] * tables
+    handlers = [each["Properties"]["Handler"] for each in stage.resources("AWS::Lambda::Function")]
+    assert handlers.count("imagegen.authorizer_handler.lambda_handler") == tables
+
+
+def test_a_pool_is_the_one_of_the_setting(synthesized: Callable[..., Synthesized]) -> None:
+    """Tokens of any other pool are refused."""
+    assert synthesized("dev", COGNITO).one("AWS::ApiGateway::Authorizer")["ProviderARNs"] == [POOL]
+
+
+def test_the_authorizer_may_only_read_keys(any_stage: Synthesized) -> None:
+    """It may write its own log and get single items of the key table."""
+    policy = any_stage.one("AWS::IAM::Policy", named="HttpAuthorizer")
+    rights = {tuple(as_list(each["Action"])) for each in policy["PolicyDocument"]["Statement"]}
+    assert rights == {("dynamodb:GetItem",), ("logs:CreateLogStream", "logs:PutLogEvents")}
+
+
+def test_keys_survive_where_data_does(any_stage: Synthesized) -> None:
+    """Keys of a stage that retains its data are retained as well, and can be restored."""
+    (table,) = [
+        each
+        for name, each in any_stage.template["Resources"].items()
+        if each["Type"] == "AWS::DynamoDB::Table" and "Keys" in name
+    ]
+    assert table["DeletionPolicy"] == ("Retain" if any_stage.config.retain_data else "Delete")
+    assert table["Properties"]["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
 
 
 def test_every_method_is_answered_by_the_api_function(dev: Synthesized) -> None:
@@ -81,38 +132,17 @@ def test_every_method_is_answered_by_the_api_function(dev: Synthesized) -> None:
         assert function in json.dumps(method["Integration"]["Uri"])
 
 
-def test_no_template_holds_the_value_of_a_key(any_stage: Synthesized) -> None:
-    """API Gateway chooses the value, and only API Gateway can show it."""
-    assert "Value" not in any_stage.one("AWS::ApiGateway::ApiKey")
-
-
-def test_the_key_belongs_to_the_plan_and_the_plan_to_the_stage(any_stage: Synthesized) -> None:
-    """API Gateway would refuse an API key outside a usage plan."""
-    plan_key = any_stage.one("AWS::ApiGateway::UsagePlanKey")
-    (covered,) = any_stage.one("AWS::ApiGateway::UsagePlan")["ApiStages"]
-    assert plan_key["KeyId"] == {"Ref": any_stage.logical_id("AWS::ApiGateway::ApiKey")}
-    assert plan_key["UsagePlanId"] == {"Ref": any_stage.logical_id("AWS::ApiGateway::UsagePlan")}
-    assert covered["Stage"] == {"Ref": any_stage.logical_id("AWS::ApiGateway::Stage")}
-
-
 @pytest.mark.parametrize("name", ["dev", "prod"])
-def test_stage_and_plan_throttle_and_the_plan_has_a_quota(
-    synthesized: Callable[..., Synthesized], name: str
-) -> None:
-    """The gateway's stage limits all callers together, and the plan limits each API key."""
+def test_the_stage_throttles(synthesized: Callable[..., Synthesized], name: str) -> None:
+    """The gateway's stage limits all callers together."""
     stage = synthesized(name, None)
-    plan = stage.one("AWS::ApiGateway::UsagePlan")
     rate, burst = stage.config.throttle_rate, stage.config.throttle_burst
     assert settings(stage)["ThrottlingRateLimit"] == rate
     assert settings(stage)["ThrottlingBurstLimit"] == burst
-    assert plan["Throttle"] == {"RateLimit": rate, "BurstLimit": burst}
-    assert plan["Quota"] == {"Limit": stage.config.monthly_requests, "Period": "MONTH"}
 
 
 def test_without_limits_nothing_is_throttled(local: Synthesized) -> None:
     """The local stage has no limits; only `CONFIG` sets them."""
-    plan = local.one("AWS::ApiGateway::UsagePlan")
-    assert {"Throttle", "Quota"}.isdisjoint(plan)
     assert {"ThrottlingRateLimit", "ThrottlingBurstLimit"}.isdisjoint(settings(local))
 
 
@@ -124,7 +154,7 @@ def test_bodies_are_never_logged_by_the_gateway(any_stage: Synthesized) -> None:
 
 
 def test_every_request_is_logged_without_its_query_or_its_key(any_stage: Synthesized) -> None:
-    """Each request is one line of JSON. It may hold the id of the API key, but never its value."""
+    """Each request is one line of JSON. It holds the id of the API key, and never the key."""
     setting = any_stage.one("AWS::ApiGateway::Stage")["AccessLogSetting"]
     logged = json.loads(setting["Format"])
     group = any_stage.logical_id("AWS::Logs::LogGroup", named="HttpAccessLogs")
@@ -145,13 +175,12 @@ def test_the_outputs_are_these(any_stage: Synthesized) -> None:
     """Operators and the local service read the outputs by name."""
     assert set(any_stage.outputs) == {
         "ApiId",
-        "ApiKeyId",
         "ApiUrl",
         "BucketName",
         "DeadLetterQueueUrl",
+        "KeyTableName",
         "QueueUrl",
         "TableName",
-        "UsagePlanId",
         "WebhookSecretArn",
     }
 
@@ -167,7 +196,7 @@ def test_a_preflight_needs_no_key_and_allows_the_configured_origin(
         name.removeprefix("method.response.header."): value.strip("'")
         for name, value in answer["ResponseParameters"].items()
     }
-    assert method["ApiKeyRequired"] is False
+    assert method["AuthorizationType"] == "NONE"
     assert method["Integration"]["Type"] == "MOCK"
     assert told["Access-Control-Allow-Origin"] == "https://app.example.com"
     assert listed(told["Access-Control-Allow-Methods"]) == {"get", "post", "delete", "options"}

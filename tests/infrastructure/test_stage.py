@@ -32,8 +32,6 @@ ALLOWED: list[tuple[str, Any]] = [
     ("throttle_rate", 10_000),
     ("throttle_burst", 1),
     ("throttle_burst", 5_000),
-    ("monthly_requests", None),
-    ("monthly_requests", 1),
     ("daily_images_per_caller", None),
     ("daily_images_per_caller", 0),
     ("daily_images_per_caller", 1_000_000),
@@ -47,6 +45,7 @@ ALLOWED: list[tuple[str, Any]] = [
     ("reserve_concurrency", False),
     ("retain_data", True),
     ("api_auth", "iam"),
+    ("user_pool_arn", None),
     ("webhooks", False),
     ("bundle_platform", "host"),
     ("s3_addressing_style", "path"),
@@ -92,8 +91,6 @@ REFUSED: list[tuple[str, Any]] = [
     ("throttle_burst", 0),
     ("throttle_burst", 5_001),
     ("throttle_burst", 1.5),
-    ("monthly_requests", 0),
-    ("monthly_requests", 1_000_000_001),
     ("daily_images_per_caller", -1),
     ("daily_images_per_caller", 1_000_001),
     ("daily_images", -1),
@@ -105,6 +102,8 @@ REFUSED: list[tuple[str, Any]] = [
     ("reserve_concurrency", "yes"),
     ("retain_data", 1),
     ("api_auth", "none"),
+    ("user_pool_arn", "us-east-1_Callers"),
+    ("user_pool_arn", ""),
     ("webhooks", "true"),
     ("bundle_platform", "x86_64-manylinux2014"),
     ("s3_addressing_style", "auto"),
@@ -291,8 +290,8 @@ def test_the_stages_for_development_production_and_this_machine_exist() -> None:
 def test_the_local_stage_has_no_throttle_and_no_quota() -> None:
     """On this machine only `CONFIG` sets limits."""
     local = stage_config("local")
-    limits = (local.throttle_rate, local.throttle_burst, local.monthly_requests)
-    assert limits == (None, None, None)
+    limits = (local.throttle_rate, local.throttle_burst)
+    assert limits == (None, None)
     assert (local.daily_images_per_caller, local.daily_images) == (None, None)
     assert (local.bundle_platform, local.s3_addressing_style, local.retain_data) == ("host", "path", False)
 
@@ -304,3 +303,14 @@ def test_the_stages_in_the_cloud_bound_what_a_day_can_cost() -> None:
         assert config.daily_images is not None
         assert config.daily_images_per_caller is not None
         assert config.max_paid_attempts == 1
+
+
+POOL = "arn:aws:cognito-idp:us-east-1:111122223333:userpool/us-east-1_Callers"
+
+
+@pytest.mark.parametrize("override", ["api_auth=cognito", f"user_pool_arn={POOL}"])
+def test_a_user_pool_and_its_kind_of_authentication_go_together(override: str) -> None:
+    """One without the other is a mistake, which the error names."""
+    with pytest.raises(StageError, match="user_pool_arn must be set if api_auth is cognito, and only then"):
+        stage_config("dev", override)
+    assert stage_config("dev", f"api_auth=cognito user_pool_arn={POOL}").user_pool_arn == POOL

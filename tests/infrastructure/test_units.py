@@ -104,7 +104,7 @@ def test_pages_may_download_from_the_configured_origins_alone(
 
 def test_the_table_has_one_key_and_two_indexes(any_stage: Synthesized) -> None:
     """The index of a caller's history holds whole items, and the index of due records holds keys only."""
-    table = any_stage.one("AWS::DynamoDB::Table")
+    table = any_stage.one("AWS::DynamoDB::Table", named="Generations")
     indexes = {index["IndexName"]: index for index in table["GlobalSecondaryIndexes"]}
     assert table["KeySchema"] == [{"AttributeName": "id", "KeyType": "HASH"}]
     assert indexes["by_owner"]["KeySchema"] == [
@@ -122,7 +122,7 @@ def test_the_table_has_one_key_and_two_indexes(any_stage: Synthesized) -> None:
 
 def test_the_table_is_paid_by_request_encrypted_recoverable_and_forgets(any_stage: Synthesized) -> None:
     """The table removes an item when its `expires_at` has passed."""
-    table = any_stage.one("AWS::DynamoDB::Table")
+    table = any_stage.one("AWS::DynamoDB::Table", named="Generations")
     assert table["BillingMode"] == "PAY_PER_REQUEST"
     assert table["SSESpecification"] == {"SSEEnabled": True}
     assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
@@ -134,15 +134,17 @@ def test_production_keeps_its_data_and_development_does_not(
     prod: Synthesized, dev: Synthesized, type_: str
 ) -> None:
     """The data of prod stays if the stack is deleted or a resource is replaced."""
-    (kept,), (dropped,) = prod.resources(type_), dev.resources(type_)
-    assert (kept["DeletionPolicy"], kept["UpdateReplacePolicy"]) == ("Retain", "Retain")
-    assert (dropped["DeletionPolicy"], dropped["UpdateReplacePolicy"]) == ("Delete", "Delete")
+    for kept, dropped in zip(prod.resources(type_), dev.resources(type_), strict=True):
+        assert (kept["DeletionPolicy"], kept["UpdateReplacePolicy"]) == ("Retain", "Retain")
+        assert (dropped["DeletionPolicy"], dropped["UpdateReplacePolicy"]) == ("Delete", "Delete")
 
 
 def test_the_table_of_production_cannot_be_deleted_by_mistake(prod: Synthesized, dev: Synthesized) -> None:
     """Deletion protection follows `retain_data`."""
-    assert prod.one("AWS::DynamoDB::Table")["DeletionProtectionEnabled"] is True
-    assert dev.one("AWS::DynamoDB::Table").get("DeletionProtectionEnabled", False) is False
+    assert prod.one("AWS::DynamoDB::Table", named="Generations")["DeletionProtectionEnabled"] is True
+    assert (
+        dev.one("AWS::DynamoDB::Table", named="Generations").get("DeletionProtectionEnabled", False) is False
+    )
 
 
 @pytest.mark.parametrize("queue", ["JobsQueue", "JobsDeadLetters"])

@@ -45,7 +45,7 @@ def stack(create_instance: Callable[[str], Instance]) -> Iterator[Stack]:
     """Deploy the whole stack to an emulator of its own; STRICT=1 and CONFIG hold for it as for `make up`."""
     instance = create_instance("stack")
     try:
-        yield Stack(state=instance.up())
+        yield Stack(state=instance.up(), folder=instance.folder)
     finally:
         instance.down()
 

@@ -17,7 +17,7 @@ from tests.support import real_parts
 from tests.support.deployed_stack import Stack, StandIn
 from tests.support.events import event, send
 from tests.support.fakes import FakeObserver
-from tests.support.stack_callers import await_empty, awaited, logged, polled
+from tests.support.stack_callers import await_empty, awaited, id_of, logged, polled
 
 LONG_AGO = -600.0
 """Seconds. A queued record of that age is due."""
@@ -55,7 +55,7 @@ def claim(stack: Stack) -> Iterator[Callable[..., str]]:
             app = create_app(real_parts.shifted(silent, seconds=seconds).services)
             body = {"text_prompts": [{"text": prompt}]}
             headers = {"Prefer": "respond-async"}
-            request = event("POST", "/text-to-image", body, key=stack.state.api_key, headers=headers)
+            request = event("POST", "/text-to-image", body, key=id_of(stack.state.api_key), headers=headers)
             id_: str = send(app, request).json["id"]
             return id_
 

@@ -10,13 +10,18 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import boto3
 import httpx
 import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 
 from local import ports, processes
+from local.emulator import CREDENTIALS, REGION
 from local.state import file as state_file
 from tests.support.deployed_stack import Stack
 from tests.support.local_instances import CONFIG, ENVIRON, STRICT, Instance
@@ -61,9 +66,14 @@ def running_instance(instance: Instance) -> Instance:
     return instance
 
 
+def stack_of(instance: Instance) -> Stack:
+    """Return the stack that the instance has deployed."""
+    return Stack(state=instance.state(), folder=instance.folder)
+
+
 def api_variables(instance: Instance) -> dict[str, str]:
     """Return the environment of the deployed api function."""
-    functions = boto3.client("lambda", **Stack(state=instance.state()).aws())
+    functions = boto3.client("lambda", **stack_of(instance).aws())
     names = [function["FunctionName"] for function in functions.list_functions()["Functions"]]
     name = next(name for name in names if "Api" in name)
     variables: dict[str, str] = functions.get_function_configuration(FunctionName=name)["Environment"][
@@ -74,13 +84,13 @@ def api_variables(instance: Instance) -> dict[str, str]:
 
 def put_object(instance: Instance, key: str) -> None:
     """Store an object in the image bucket, to see whether it is still there later."""
-    stack = Stack(state=instance.state())
+    stack = stack_of(instance)
     boto3.client("s3", **stack.aws()).put_object(Bucket=stack.state.bucket, Key=key, Body=b"kept")
 
 
 def get_object(instance: Instance, key: str) -> bytes:
     """Read it back."""
-    stack = Stack(state=instance.state())
+    stack = stack_of(instance)
     body: bytes = (
         boto3.client("s3", **stack.aws()).get_object(Bucket=stack.state.bucket, Key=key)["Body"].read()
     )
@@ -118,7 +128,7 @@ def test_up_recovers_from_an_up_that_was_killed_while_deploying(instance: Instan
         interrupted.kill()
         interrupted.communicate()
     state = instance.up()
-    with Stack(state=state).client() as client:
+    with Stack(state=state, folder=instance.folder).client() as client:
         assert client.get("/health").status_code == httpx.codes.OK
 
 
@@ -132,7 +142,7 @@ def test_state_json_has_the_documented_members_and_only_its_owner_can_read_it(se
 
 def test_the_api_url_ends_in_the_stage_and_works_without_name_tricks(running_instance: Instance) -> None:
     """curl, browsers and Python reach the same address."""
-    stack = Stack(state=running_instance.state())
+    stack = stack_of(running_instance)
     assert stack.state.api_url == f"{stack.state.aws_endpoint_url}/v1"
     with stack.client() as client:
         assert client.get("/health").status_code == httpx.codes.OK
@@ -140,14 +150,14 @@ def test_the_api_url_ends_in_the_stage_and_works_without_name_tricks(running_ins
 
 def test_both_keys_are_accepted_and_differ_and_none_is_refused(running_instance: Instance) -> None:
     """Two callers can be told apart, and a third stays outside."""
-    stack = Stack(state=running_instance.state())
+    stack = stack_of(running_instance)
     keys = (stack.state.api_key, stack.state.other_api_key, None)
     answers = []
     for key in keys:
         with stack.client(api_key=key) as client:
             answers.append(client.get("/generations", params={"limit": 1}).status_code)
-    assert answers == [answers[0], answers[0], httpx.codes.FORBIDDEN]
-    assert answers[0] != httpx.codes.FORBIDDEN
+    assert answers == [answers[0], answers[0], httpx.codes.UNAUTHORIZED]
+    assert answers[0] == httpx.codes.OK
     assert stack.state.api_key != stack.state.other_api_key
 
 
@@ -223,32 +233,96 @@ def test_status_says_where_the_service_listens(running_instance: Instance) -> No
     assert running_instance.state().api_url in done.stdout
 
 
-def test_up_with_another_config_redeploys_in_place(service: Instance) -> None:
-    """The override reaches the function, and keys and data stay."""
-    before = service.state()
-    put_object(service, "images/kept-by-config")
-    assert service.up(CONFIG=f"{CONFIG} model_timeout=7") == before
-    assert api_variables(service)["MODEL_TIMEOUT"] == "7"
-    assert get_object(service, "images/kept-by-config") == b"kept"
+@dataclass(frozen=True, kw_only=True)
+class Pool:
+    """A user pool on the emulator, and a token of one of its users."""
+
+    arn: str
+    token: str
+
+
+def create_pool(stack: Stack) -> Pool:
+    """Make a user pool with one user who has signed in."""
+    cognito = boto3.client("cognito-idp", **stack.aws())
+    pool = cognito.create_user_pool(PoolName="callers")["UserPool"]
+    flows = ["ALLOW_ADMIN_USER_PASSWORD_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"]
+    client = cognito.create_user_pool_client(
+        UserPoolId=pool["Id"], ClientName="page", ExplicitAuthFlows=flows
+    )["UserPoolClient"]
+    cognito.admin_create_user(UserPoolId=pool["Id"], Username="alice", MessageAction="SUPPRESS")
+    secret = "Passw0rd!x"
+    cognito.admin_set_user_password(UserPoolId=pool["Id"], Username="alice", Password=secret, Permanent=True)
+    signed_in = cognito.admin_initiate_auth(
+        UserPoolId=pool["Id"],
+        ClientId=client["ClientId"],
+        AuthFlow="ADMIN_USER_PASSWORD_AUTH",
+        AuthParameters={"USERNAME": "alice", "PASSWORD": secret},
+    )
+    return Pool(arn=pool["Arn"], token=signed_in["AuthenticationResult"]["IdToken"])
+
+
+@pytest.fixture(scope="module")
+def pool(instance: Instance) -> Pool:
+    """The pool of the same instance, which was up with keys and is up with tokens and another time-out now."""
+    instance.up()
+    put_object(instance, "images/kept-by-config")
+    made = create_pool(stack_of(instance))
+    instance.up(CONFIG=f"{CONFIG} model_timeout=7 api_auth=cognito user_pool_arn={made.arn}")
+    return made
+
+
+@pytest.mark.usefixtures("pool")
+def test_up_with_another_config_redeploys_in_place(instance: Instance) -> None:
+    """The override reaches the function, and the data stay."""
+    assert api_variables(instance)["MODEL_TIMEOUT"] == "7"
+    assert get_object(instance, "images/kept-by-config") == b"kept"
+
+
+def test_with_cognito_a_token_of_the_pool_is_let_in(instance: Instance, pool: Pool) -> None:
+    """Nothing else is; there are no API keys then."""
+    stack = stack_of(instance)
+    assert (stack.state.api_key, stack.state.other_api_key) == ("", "")
+    with stack.client() as client:
+
+        def status(token: str) -> int:
+            return client.get("/generations", headers={"Authorization": token}).status_code
+
+        sent = (pool.token, f"Bearer {pool.token}", f"{pool.token[:-4]}AAAA", "Bearer x.y.z", "")
+        assert [status(token) for token in sent] == [200, 200, 401, 401, 401]
 
 
 @pytest.fixture(scope="module")
 def another_model_url(instance: Instance) -> str:
-    """The same instance, up again with BEDROCK_URL and without CONFIG, after its emulator was killed."""
+    """The same instance, up again with BEDROCK_URL and with signatures, after its emulator was killed."""
     if not instance.running():
         instance.up()
     url = f"http://127.0.0.1:{instance.stand_in_port + 1}"
     kill_emulator(instance)
-    instance.up(BEDROCK_URL=url)
+    instance.up(BEDROCK_URL=url, CONFIG=f"{CONFIG} api_auth=iam")
     return url
 
 
 @pytest.mark.usefixtures("another_model_url")
 def test_up_recovers_from_a_killed_emulator(instance: Instance) -> None:
     """Everything that the emulator held is gone, so `up` deploys it all again, with the variables of now."""
-    with Stack(state=instance.state()).client() as client:
+    with stack_of(instance).client() as client:
         assert client.get("/health").status_code == httpx.codes.OK
     assert api_variables(instance)["MODEL_TIMEOUT"] != "7"
+
+
+@pytest.mark.usefixtures("another_model_url")
+def test_with_iam_a_signed_request_is_let_in(instance: Instance) -> None:
+    """Whoever signs nothing is told that a signature is missing."""
+    stack = stack_of(instance)
+    request = AWSRequest(method="GET", url=f"{stack.state.api_url}/generations")
+    credentials = Credentials(CREDENTIALS["AWS_ACCESS_KEY_ID"], CREDENTIALS["AWS_SECRET_ACCESS_KEY"])
+    SigV4Auth(credentials, "execute-api", REGION).add_auth(request)
+    with stack.client() as client:
+        signed = client.get("/generations", headers=dict(request.headers))
+        unsigned = client.get("/generations")
+    assert (signed.status_code, signed.json()) == (200, {"generations": [], "next_cursor": None})
+    assert (unsigned.status_code, unsigned.json()["code"]) == (403, "forbidden")
+    assert "signature" in unsigned.json()["detail"]
 
 
 def test_bedrock_url_takes_the_place_of_the_stand_in(instance: Instance, another_model_url: str) -> None:

@@ -19,6 +19,7 @@ class Stack:
     """The stack on the emulator: every member of `state.json`, and clients for it."""
 
     state: State
+    folder: Path
 
     @property
     def ca_bundle(self) -> Path | None:

@@ -18,4 +18,5 @@ ENVIRONMENT = {
     "DAILY_IMAGES_PER_CALLER": "",
     "DAILY_IMAGES": "",
     "WEBHOOK_SECRET_ARN": "",
+    "OWNER_SALT": "salt-of-this-deployment",
 }

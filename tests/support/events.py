@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING, Any
 from imagegen.http import surface
 from imagegen.http.request import Request
 from imagegen.http.surface import Route
+from tests.support.environment import ENVIRONMENT
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.event_handler import APIGatewayRestResolver
 
-KEY = "key-of-alice-0123456789"
-OTHER_KEY = "key-of-bob-0123456789ab"
+KEY = "alicealice22"
+OTHER_KEY = "bobbobbobb33"
+"""Ids of two keys, which the authorizer has accepted."""
+SALT = ENVIRONMENT["OWNER_SALT"]
 CREATE = surface.route_named("createGeneration")
 
 
@@ -55,6 +58,11 @@ class Answer:
         return json.loads(self.body)
 
 
+def authorized(key: str, **limits: int) -> dict[str, str]:
+    """Return what the gateway passes on of the authorizer's decision about the key with this id."""
+    return {"principalId": key, "keyId": key, "limits": json.dumps(limits)}
+
+
 def event(
     method: str,
     path: str,
@@ -70,7 +78,7 @@ def event(
     if body is not None:
         sent["Content-Type"] = ["application/json"]
     if key is not None:
-        sent["x-api-key"] = [key]
+        sent["x-api-key"] = [f"ig_{key}and-its-secret"]
     for name, value in (headers or {}).items():
         sent[name] = [value] if isinstance(value, str) else list(value)
     asked = {
@@ -92,6 +100,7 @@ def event(
             "httpMethod": method,
             "path": surface.BASE_PATH + path,
             "identity": {"sourceIp": "127.0.0.1"},
+            **({"authorizer": authorized(key)} if key is not None else {}),
         },
         "body": body if body is None or isinstance(body, str) else json.dumps(body),
         "isBase64Encoded": base64_encoded,
@@ -100,7 +109,7 @@ def event(
 
 def received(sent: Mapping[str, Any], *, route: Route = CREATE, context: Context | None = None) -> Request:
     """Return the request that the routes get for an event."""
-    return Request.from_event(sent, context or Context(), route=route)
+    return Request.from_event(sent, context or Context(), route=route, owner_salt=SALT)
 
 
 def send(

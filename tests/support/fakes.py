@@ -27,6 +27,7 @@ from imagegen.http.app import Services
 from imagegen.models.registry import ModelRef, resolve
 from imagegen.wiring import Service, assemble
 from imagegen.worker import Worker
+from tests.support.environment import ENVIRONMENT
 
 SDXL = "stability.stable-diffusion-xl-v1"
 CORE = "stability.stable-image-core-v1:1"
@@ -285,11 +286,12 @@ class FakeQuotas:
     taken: dict[tuple[str, str], int] = field(default_factory=dict)
     failures: list[ImagegenError] = field(default_factory=list)
 
-    def take(self, owner: str, day: str) -> None:
+    def take(self, owner: str, day: str, *, own_limit: int | None = None) -> None:
         """Take one quota unit."""
         self._fail()
         taken = self.taken.get((owner, day), 0)
-        if self.limit is not None and taken >= self.limit:
+        limit = self.limit if own_limit is None else own_limit
+        if limit is not None and taken >= limit:
             raise QuotaExceeded("The caller's images of today are used up.", retry_after=43_200)
         self.taken[owner, day] = taken + 1
 
@@ -462,6 +464,7 @@ def world(
         models=service.models,
         cors_origins=cors_origins,
         webhooks=webhooks,
+        owner_salt=ENVIRONMENT["OWNER_SALT"],
         observer=observer,
         clock=clock,
     )

@@ -9,10 +9,10 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl
 
-from imagegen.errors import Forbidden
+from imagegen.errors import Unauthorized
 from imagegen.http.serialize import problem
 from imagegen.http.surface import BASE_PATH, HEADERS_ON_EVERY_REPLY, OPEN_PATHS
-from tests.support.events import KEY, OTHER_KEY, Context, event
+from tests.support.events import KEY, OTHER_KEY, Context, authorized, event
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
@@ -65,15 +65,16 @@ def _event(environ: WSGIEnvironment, path: str, headers: dict[str, str]) -> dict
         query.setdefault(name, []).append(value)
     is_binary = headers.get("Content-Type") == BINARY
     made = event(environ["REQUEST_METHOD"], path, key=None, headers=headers, query=query)
+    made["requestContext"]["authorizer"] = authorized(headers.get("X-Api-Key", ""))
     text = base64.b64encode(body).decode() if is_binary else body.decode("utf-8", "replace")
     return {**made, "body": text or None, "isBase64Encoded": is_binary}
 
 
 def _refused(start_response: StartResponse) -> Iterable[bytes]:
-    members = problem(Forbidden("The key is missing or unknown."), request_id="req-1")
+    members = problem(Unauthorized("The key is missing or unknown."), request_id="req-1")
     values = {"X-Request-Id": "req-1"}
     common = [(name, values[name]) for name in HEADERS_ON_EVERY_REPLY]
-    start_response(_status(403), [("Content-Type", "application/problem+json"), *common])
+    start_response(_status(401), [("Content-Type", "application/problem+json"), *common])
     return [json.dumps(members).encode()]
 
 

@@ -104,6 +104,7 @@ class Wired:
             models=self.service.models,
             cors_origins=self.settings.cors_origins,
             webhooks=bool(self.settings.webhook_secret_arn),
+            owner_salt=self.settings.owner_salt,
             observer=self.service.ports.observer,
             clock=self.service.ports.clock,
         )

@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import boto3
 
+from imagegen.adapters.key_table import DynamoDbKeys
+from imagegen.keys.api_key import ApiKey
+from operating.keys import Keys
 from tests.support.deployed_stack import Stack
 
 if TYPE_CHECKING:
@@ -23,18 +26,24 @@ PATIENCE: Final = 300.0
 _NUMBERS: Final = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
 
 
+def keys_of(stack: Stack) -> Keys:
+    """Return the API keys of the stack, as the operator's commands have them."""
+    described = boto3.client("cloudformation", **stack.aws()).describe_stacks(StackName=stack.state.stack)
+    outputs = {each["OutputKey"]: each["OutputValue"] for each in described["Stacks"][0]["Outputs"]}
+    client = boto3.client("dynamodb", **stack.aws())
+    return Keys(table=DynamoDbKeys(client=client, table=outputs["KeyTableName"]))
+
+
 def fresh_key(stack: Stack) -> str:
-    """Make another API key on the stack's usage plan, and return its value."""
-    gateway = boto3.client("apigateway", **stack.aws())
-    plan = next(
-        plan["id"]
-        for plan in gateway.get_usage_plans()["items"]
-        if gateway.get_usage_plan_keys(usagePlanId=plan["id"])["items"]
-    )
-    key = gateway.create_api_key(name=f"test-{secrets.token_hex(4)}", enabled=True)
-    gateway.create_usage_plan_key(usagePlanId=plan, keyId=key["id"], keyType="API_KEY")
-    value: str = gateway.get_api_key(apiKey=key["id"], includeValue=True)["value"]
-    return value
+    """Make another API key, and return it."""
+    return keys_of(stack).create(name=f"test-{secrets.token_hex(4)}").text
+
+
+def id_of(key: str | None) -> str:
+    """Return the id of an API key."""
+    parsed = ApiKey.parse(key or "")
+    assert parsed is not None
+    return parsed.id
 
 
 def awaited(look: Callable[[], T | None], what: str) -> T:

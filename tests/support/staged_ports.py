@@ -170,7 +170,7 @@ class Stage:
         """Return the id of the only record always; the use case has to check whether it is due."""
         return [ID]
 
-    def take(self, owner: str, day: str) -> None:  # noqa: ARG002 - there is one
+    def take(self, owner: str, day: str, *, own_limit: int | None = None) -> None:  # noqa: ARG002 - there is one
         """Take one quota unit."""
         self._call("take")
 

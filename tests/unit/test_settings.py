@@ -35,6 +35,7 @@ def test_an_environment_is_read_whole() -> None:
         daily_images_per_caller=None,
         daily_images=None,
         webhook_secret_arn="",
+        owner_salt="salt-of-this-deployment",
     )
 
 
@@ -112,5 +113,6 @@ def test_everything_that_is_wrong_is_named_at_once() -> None:
         "DEAD_LETTER_QUEUE_ARN is missing; MODELS is empty; MODEL_TIMEOUT is missing; "
         "FUNCTION_TIMEOUT is missing; URL_TTL must be a whole number from 60 to 3600; S3_ADDRESSING_STYLE is missing; "
         "RECORD_RETENTION_DAYS is missing; MAX_PAID_ATTEMPTS is missing; "
-        "DAILY_IMAGES_PER_CALLER is missing; DAILY_IMAGES is missing; WEBHOOK_SECRET_ARN is missing."
+        "DAILY_IMAGES_PER_CALLER is missing; DAILY_IMAGES is missing; WEBHOOK_SECRET_ARN is missing; "
+        "OWNER_SALT is missing."
     )

@@ -166,30 +166,35 @@ class DynamoDbQuotas:
         self._clock = clock
         self._randomness = randomness
 
-    def take(self, owner: str, day: str) -> None:
+    def take(self, owner: str, day: str, *, own_limit: int | None = None) -> None:
         """Take one quota unit. If the counter does not respond, refuse: an unbounded bill is worse than an error.
+
+        `own_limit` takes the place of the limit for each caller.
 
         Raises:
             QuotaExceeded: the caller's or the deployment's limit is reached; nothing stays counted.
         """
         if self.stopped():
             raise self._exceeded("deployment", "It is switched off until its operator raises its limit of 0.")
+        per_caller = self._per_caller if own_limit is None else own_limit
         # The caller's limit comes first, because a caller who has reached it must not use up the deployment's.
-        if not self._count(owner, day, self._per_caller):
+        if not self._count(owner, day, per_caller):
             raise self._exceeded("caller")
         try:
             counted = self._count("", day, self._overall)
         except ImagegenError:
-            self._uncount(owner, day, self._per_caller)
+            self._uncount(owner, day)
             raise
         if not counted:
-            self._uncount(owner, day, self._per_caller)
+            self._uncount(owner, day)
             raise self._exceeded("deployment")
 
     def give_back(self, owner: str, day: str) -> None:
         """Give one quota unit back; no counter falls below zero."""
-        self._uncount(owner, day, self._per_caller)
-        self._uncount("", day, self._overall)
+        # Whether the caller's key had a limit of its own is not known any more. A counter that is absent refuses.
+        self._uncount(owner, day)
+        if self._overall is not None:
+            self._uncount("", day)
 
     def stopped(self) -> bool:
         """Say whether the deployment's limit is 0, which switches it off."""
@@ -205,10 +210,9 @@ class DynamoDbQuotas:
         condition = "attribute_not_exists(images) OR images < :bound"
         return self._add(self._client, owner, day, 1, condition, bound=limit)
 
-    def _uncount(self, owner: str, day: str, limit: int | None) -> None:
+    def _uncount(self, owner: str, day: str) -> None:
         # A second request for one unit could give two back, and allow an image too many. So it is sent only once.
-        if limit is not None:
-            self._add(self._once(), owner, day, -1, "images > :bound", bound=0)
+        self._add(self._once(), owner, day, -1, "images > :bound", bound=0)
 
     def _add(
         self, client: DynamoDBClient, owner: str, day: str, number: int, condition: str, *, bound: int

@@ -29,6 +29,7 @@ def submit_batch(
     owner: str,
     key: str | None,
     deadline: Deadline,
+    own_daily_limit: int | None = None,
 ) -> tuple[Submission, ...]:
     """Return the generations that succeeded, at least one, in a stable order.
 
@@ -50,6 +51,7 @@ def submit_batch(
             fingerprint=batch_fingerprint,
             key=own_key,
             asynchronous=False,
+            own_daily_limit=own_daily_limit,
             deadline=deadline,
         )
         if submission.replayed:

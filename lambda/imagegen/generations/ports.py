@@ -91,8 +91,8 @@ class GenerationStore(Protocol):
 class Quotas(Protocol):
     """Daily image counters; days are UTC dates."""
 
-    def take(self, owner: str, day: str) -> None:
-        """Take one quota unit, of the caller and of the deployment.
+    def take(self, owner: str, day: str, *, own_limit: int | None = None) -> None:
+        """Take one quota unit, of the caller and of the deployment; `own_limit` overrides the limit for each caller.
 
         Raises:
             QuotaExceeded: a limit is reached; nothing stays counted.

@@ -48,10 +48,12 @@ class Submitter:
         key: str | None,
         asynchronous: bool,
         deadline: Deadline,
+        own_daily_limit: int | None = None,
     ) -> Submission:
         """Make the image, or queue it, or return what the same idempotency key made before.
 
-        `fingerprint` is of the caller's own request. A synchronous generation comes back succeeded.
+        `fingerprint` is of the caller's own request. A synchronous generation comes back succeeded. `own_daily_limit`
+        takes the place of the deployment's limit for each caller, in images a day.
 
         Raises:
             ImagegenError: the generation failed, now or when the key was first used; or another request of the
@@ -68,7 +70,7 @@ class Submitter:
         # Before the quota: a request that no model can serve must not cost a unit.
         self.attempts.caller.check(request)
         try:
-            self.quotas.take(owner, draft.quota_day)
+            self.quotas.take(owner, draft.quota_day, own_limit=own_daily_limit)
         except errors.QuotaExceeded:
             # A duplicate of this request may have taken the last unit. Then this one is a replay, not one too many.
             standing = self.ledger.get(draft.id) if key else None

@@ -52,6 +52,7 @@ class Services:
     models: Sequence[ModelRef]
     cors_origins: Sequence[str]
     webhooks: bool
+    owner_salt: str
     observer: Observer
     clock: Clock
 
@@ -88,6 +89,7 @@ class _App:
             cors=_cors(services.cors_origins), strip_prefixes=[surface.BASE_PATH], debug=False
         )
         self._observer = services.observer
+        self._owner_salt = services.owner_salt
         # With `*` alone, every page gets the same CORS headers.
         self._varies = any(origin != "*" for origin in services.cors_origins)
         self._routes = routes
@@ -122,9 +124,10 @@ class _App:
         event, context = self.resolver.current_event.raw_event, self.resolver.lambda_context
         problem = self._shapes[route.shape].problem
         try:
-            request = Request.from_event(event, context, route=route)
+            request = Request.from_event(event, context, route=route, owner_salt=self._owner_salt)
         except Exception as exc:  # noqa: BLE001 - even a defect in reading the event gets a problem for its reply
-            request, make = Request.from_event({}, context, route=route), _raising(exc)
+            request = Request.from_event({}, context, route=route, owner_salt=self._owner_salt)
+            make = _raising(exc)
         try:
             outgoing = make(request)
         except ImagegenError as exc:
@@ -177,6 +180,7 @@ class OwnRoutes:
             fingerprint=fingerprint(generation_request),
             key=key,
             asynchronous=asynchronous,
+            own_daily_limit=request.daily_limit,
             deadline=request.deadline,
         )
         return self._submitted(submission)

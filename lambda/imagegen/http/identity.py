@@ -1,70 +1,75 @@
-"""Derives the owner of a generation from the principal that the gateway verified, never from an unchecked header."""
+"""Derives the owner of a generation from the principal that the gateway verified, and from nothing else."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 from base64 import b32encode
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from imagegen.errors import Unauthorized
-
-Headers = Mapping[str, Sequence[str]]
-"""The values of each header by its name in lower case."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PrincipalKind:
     """One way in which the gateway says who the caller is.
 
-    `find` returns the principal, or None if the gateway says it in another way. Kinds with the same `prefix` give the
-    same principal the same owner.
+    `find` returns the principal, or None if the gateway says it in another way.
     """
 
     prefix: str
-    find: Callable[[Mapping[str, Any], Headers], str | None]
+    find: Callable[[Mapping[str, Any]], str | None]
 
 
-def owner_of(context: Mapping[str, Any], headers: Headers) -> str:
+def owner_of(context: Mapping[str, Any], *, salt: str) -> str:
     """Return the owner (26 letters and digits) of what a request makes, by the event's `requestContext`.
 
-    See the API Gateway developer guide, "$context variables".
+    The salt is the deployment's own. It keeps a stranger who sees an owner in a URL from finding out by trying whose
+    it is. See the API Gateway developer guide, "$context variables".
 
     Raises:
-        Unauthorized: there is no verified principal, or more than one key to choose from.
+        Unauthorized: there is no verified principal.
     """
     for kind in PRINCIPALS:
-        principal = kind.find(context, headers)
+        principal = kind.find(context)
         if principal:
-            # The prefix keeps an API key from ever being taken for an ARN of the same text.
-            digest = hashlib.sha256(f"{kind.prefix}:{principal}".encode()).digest()
+            # The prefix keeps the id of a key from ever being taken for an ARN of the same text.
+            digest = hashlib.sha256(f"{salt}:{kind.prefix}:{principal}".encode()).digest()
             # 26 characters of base32 are 130 bits, too many for two owners to meet by chance.
             return b32encode(digest).decode().lower()[:26]
-    raise Unauthorized("The request needs one API key in the x-api-key header.")
+    raise Unauthorized("The request needs an API key, as x-api-key or as a bearer token.")
 
 
-def _signer(context: Mapping[str, Any], _: Headers) -> str | None:
+def own_daily_limit(context: Mapping[str, Any]) -> int | None:
+    """Return the images a day that the caller's key allows by itself, or None if it has no limit of its own."""
+    limits: dict[str, int] = json.loads((context.get("authorizer") or {}).get("limits") or "{}")
+    return limits.get("daily_images_per_caller")
+
+
+def _signer(context: Mapping[str, Any]) -> str | None:
     """Return the ARN whose signature the gateway checked; of an assumed role, without the session."""
     # Whoever assumes a role chooses the session's name. So all sessions of a role are one owner.
     arn = (context.get("identity") or {}).get("userArn") or ""
     return str(arn.rpartition("/")[0] if ":assumed-role/" in arn else arn)
 
 
-def _checked_key(context: Mapping[str, Any], _: Headers) -> str | None:
-    return (context.get("identity") or {}).get("apiKey")
+def _key(context: Mapping[str, Any]) -> str | None:
+    """Return the id of the key that the authorizer accepted; a rotated key keeps its id."""
+    return (context.get("authorizer") or {}).get("keyId")
 
 
-def _sent_key(_: Mapping[str, Any], headers: Headers) -> str | None:
-    # Some gateways check the key and pass the header on, but do not name the key in the event. With two keys in the
-    # header, nobody could say which one was checked.
-    keys = set(headers.get("x-api-key") or ())
-    return keys.pop() if len(keys) == 1 else None
+def _subject(context: Mapping[str, Any]) -> str | None:
+    """Return the user of the pool whose token the gateway checked."""
+    claims = (context.get("authorizer") or {}).get("claims") or {}
+    # A token that a machine got for itself names no user, but its client.
+    return claims.get("sub") or claims.get("client_id")
 
 
 PRINCIPALS: Final = (
     PrincipalKind(prefix="iam", find=_signer),
-    PrincipalKind(prefix="key", find=_checked_key),
-    PrincipalKind(prefix="key", find=_sent_key),
+    PrincipalKind(prefix="key", find=_key),
+    PrincipalKind(prefix="cognito", find=_subject),
 )
-"""The first kind that finds a principal decides, so what the gateway reports comes before the caller's header."""
+"""The first kind that finds a principal decides. A deployment has one kind, and clients can set none of them."""

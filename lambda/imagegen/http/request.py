@@ -9,14 +9,14 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 from imagegen.errors import InvalidJson, UnsupportedMediaType, invalid, no_such_generation
 from imagegen.generations.generation import ID_PATTERN
 from imagegen.generations.retry import InvocationDeadline
 from imagegen.http import strict_json
-from imagegen.http.identity import owner_of
+from imagegen.http.identity import own_daily_limit, owner_of
 from imagegen.http.surface import BASE_PATH, Route
 
 DEFAULT_LIMIT: Final = 20
@@ -64,9 +64,12 @@ class Request:
     is_base64: bool
     gateway: Mapping[str, Any]
     deadline: InvocationDeadline
+    owner_salt: str = field(repr=False)
 
     @classmethod
-    def from_event(cls, event: Mapping[str, Any], context: InvocationContext, *, route: Route) -> Request:
+    def from_event(
+        cls, event: Mapping[str, Any], context: InvocationContext, *, route: Route, owner_salt: str
+    ) -> Request:
         """Return the request that a REST API's proxy event carries."""
         # API Gateway sends null for what a request does not have. See its developer guide, "Input format of a Lambda
         # function for proxy integration".
@@ -82,6 +85,7 @@ class Request:
             is_base64=bool(event.get("isBase64Encoded")),
             gateway=gateway,
             deadline=InvocationDeadline(remaining_milliseconds=context.get_remaining_time_in_millis),
+            owner_salt=owner_salt,
         )
 
     def header(self, name: str) -> tuple[str, ...]:
@@ -95,7 +99,12 @@ class Request:
         Raises:
             Unauthorized: the gateway verified nobody.
         """
-        return owner_of(self.gateway, self.headers)
+        return owner_of(self.gateway, salt=self.owner_salt)
+
+    @property
+    def daily_limit(self) -> int | None:
+        """The images a day that the caller's own key allows, or None if the deployment's limit holds."""
+        return own_daily_limit(self.gateway)
 
     @property
     def idempotency_key(self) -> str | None:

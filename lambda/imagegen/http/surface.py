@@ -80,7 +80,7 @@ OPEN_PATHS: Final = tuple(dict.fromkeys(route.path for route in ROUTES if not ro
 
 METHODS: Final = tuple(dict.fromkeys(route.method for route in ROUTES))
 
-SENT_HEADERS: Final = ("Content-Type", "Idempotency-Key", "Prefer", "X-Api-Key")
+SENT_HEADERS: Final = ("Authorization", "Content-Type", "Idempotency-Key", "Prefer", "X-Api-Key")
 """Headers that a page may send: those that mean something to this API."""
 
 HEADERS_ON_EVERY_REPLY: Final = ("X-Request-Id",)

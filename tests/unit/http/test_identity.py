@@ -1,4 +1,4 @@
-"""The owner of a generation comes from the principal that the gateway verified."""
+"""The owner of a generation comes from the principal that the gateway verified, and from nothing else."""
 
 from __future__ import annotations
 
@@ -7,15 +7,31 @@ from typing import Any
 import pytest
 
 from imagegen.errors import Unauthorized
-from tests.support.events import KEY, OTHER_KEY, event, received
+from imagegen.http import identity
+from tests.support.events import KEY, OTHER_KEY, SALT, authorized, event, received
 
 ARN = "arn:aws:iam::123456789012:user/alice"
+SUBJECT = "5f2c1f0e-7a0b-4a3e-9d64-0c1d2e3f4a5b"
 
 
-def signed(**identity: str) -> dict[str, Any]:
-    """Return an event without an API key, with this identity as the gateway reports it."""
+def signed(arn: str = ARN) -> dict[str, Any]:
+    """Return an event whose AWS signature the gateway has checked."""
     sent = event("GET", "/generations", key=None)
-    sent["requestContext"]["identity"] |= identity
+    sent["requestContext"]["identity"] |= {"userArn": arn}
+    return sent
+
+
+def with_key(key: str = KEY, **limits: int) -> dict[str, Any]:
+    """Return an event whose API key the authorizer has accepted."""
+    sent = event("GET", "/generations", key=None)
+    sent["requestContext"]["authorizer"] = authorized(key, **limits)
+    return sent
+
+
+def with_token(**claims: str) -> dict[str, Any]:
+    """Return an event whose token of a user pool the gateway has checked."""
+    sent = event("GET", "/generations", key=None)
+    sent["requestContext"]["authorizer"] = {"claims": claims or {"sub": SUBJECT}}
     return sent
 
 
@@ -25,25 +41,27 @@ def owner_of(sent: dict[str, Any]) -> str:
 
 
 def test_the_same_key_is_the_same_owner_and_another_key_another() -> None:
-    """The owner depends on nothing but the API key, and does not contain it."""
-    owner = owner_of(event("GET", "/generations"))
+    """The owner depends on the id of the key alone, and does not contain it."""
+    owner = owner_of(with_key())
     assert owner == owner_of(event("POST", "/text-to-image", {"other": "request"}))
-    assert owner != owner_of(event("GET", "/generations", key=OTHER_KEY))
+    assert owner != owner_of(with_key(OTHER_KEY))
     assert KEY not in owner
     assert len(owner) == 26
     assert owner.isalnum()
 
 
-def test_the_key_that_the_gateway_reports_and_the_one_in_the_header_are_the_same_owner() -> None:
-    """Some gateways report the API key that they checked, others only pass the header on."""
-    assert owner_of(signed(apiKey=KEY)) == owner_of(event("GET", "/generations"))
+@pytest.mark.parametrize("sent", [signed(), with_key(), with_token()], ids=["signature", "key", "token"])
+def test_two_deployments_have_no_owner_in_common(sent: dict[str, Any]) -> None:
+    """Whoever sees an owner in a URL cannot find out by trying names which principal it is."""
+    owners = {identity.owner_of(sent["requestContext"], salt=salt) for salt in (SALT, "another")}
+    assert len(owners) == 2
 
 
 def test_the_sessions_of_a_role_are_one_owner() -> None:
     """Whoever assumes a role chooses the session's name, so that name must not decide the owner."""
     role = "arn:aws:sts::123456789012:assumed-role/painters"
-    owners = {owner_of(signed(userArn=f"{role}/{session}")) for session in ("alice", "bob")}
-    other = owner_of(signed(userArn="arn:aws:sts::123456789012:assumed-role/others/alice"))
+    owners = {owner_of(signed(f"{role}/{session}")) for session in ("alice", "bob")}
+    other = owner_of(signed("arn:aws:sts::123456789012:assumed-role/others/alice"))
     assert len(owners) == 1
     assert other not in owners
 
@@ -51,24 +69,22 @@ def test_the_sessions_of_a_role_are_one_owner() -> None:
 def test_the_users_of_an_account_are_owners_of_their_own() -> None:
     """A user's whole ARN counts, with its path; only the session name of a role is cut off."""
     users = ("arn:aws:iam::123456789012:user/team/alice", "arn:aws:iam::123456789012:user/team/bob")
-    assert len({owner_of(signed(userArn=user)) for user in users}) == 2
+    assert len({owner_of(signed(user)) for user in users}) == 2
 
 
-def test_a_header_with_a_single_value_serves_where_the_list_is_absent() -> None:
-    """Some programs that invoke the function send only one of the two forms."""
-    sent = event("GET", "/generations")
-    owner = owner_of(sent)
-    del sent["multiValueHeaders"]
-    assert owner_of(sent) == owner
+def test_a_users_token_and_a_machines_token_name_their_owners() -> None:
+    """A token that a client got for itself has no subject of its own, but the client's id."""
+    owners = {owner_of(with_token()), owner_of(with_token(client_id="4k1"))}
+    assert len(owners) == 2
+    assert owner_of(with_token(sub=SUBJECT, client_id="4k1")) == owner_of(with_token())
 
 
 def test_the_kinds_of_principal_do_not_collide() -> None:
-    """An API key that looks like a user's ARN gives another owner than that user."""
-    owners = {owner_of(signed(userArn=ARN)), owner_of(signed(apiKey=ARN))}
-    assert len(owners) == 2
+    """A key and a subject that look like a user's ARN give other owners than that user."""
+    assert len({owner_of(signed()), owner_of(with_key(ARN)), owner_of(with_token(sub=ARN))}) == 3
 
 
-@pytest.mark.parametrize("sent", [signed(userArn=ARN), signed(apiKey=KEY)])
+@pytest.mark.parametrize("sent", [signed(), with_key(), with_token()], ids=["signature", "key", "token"])
 def test_no_header_changes_a_verified_principal(sent: dict[str, Any]) -> None:
     """No header lets a caller pass for another."""
     owner = owner_of(sent)
@@ -78,32 +94,21 @@ def test_no_header_changes_a_verified_principal(sent: dict[str, Any]) -> None:
     assert owner_of(sent) == owner
 
 
-def test_a_signature_comes_before_a_key() -> None:
-    """If the gateway verified a signature and an API key, the signature decides the owner."""
-    assert owner_of(signed(userArn=ARN, apiKey=KEY)) == owner_of(signed(userArn=ARN))
-
-
-def test_claims_that_no_authorizer_verified_are_nobody() -> None:
-    """This deployment has no authorizer, so the service does not believe claims in its place."""
-    sent = event("GET", "/generations", key=None)
-    sent["requestContext"]["authorizer"] = {"claims": {"sub": "alice"}}
+def test_a_key_in_a_header_alone_is_nobody() -> None:
+    """Only the gateway says who calls: a header that nobody checked names no owner."""
+    sent = event(
+        "GET", "/generations", key=None, headers={"x-api-key": KEY, "Authorization": f"Bearer {KEY}"}
+    )
+    sent["requestContext"]["identity"]["apiKey"] = KEY
     with pytest.raises(Unauthorized):
         owner_of(sent)
 
 
-def test_the_headers_case_does_not_matter() -> None:
-    """Header names have no case."""
-    sent = event("GET", "/generations", key=None, headers={"X-API-Key": KEY})
-    assert owner_of(sent) == owner_of(event("GET", "/generations"))
-
-
-@pytest.mark.parametrize(
-    "keys", [[], [""], [KEY, OTHER_KEY], ["", KEY]], ids=["none", "empty", "two", "empty and one"]
-)
-def test_a_request_without_one_clear_principal_is_refused(keys: list[str]) -> None:
-    """The service does not guess among several API keys, and an empty one does not count."""
+@pytest.mark.parametrize("authorizer", [None, {}, {"keyId": ""}, {"claims": None}, {"claims": {}}])
+def test_an_authorizer_that_names_nobody_is_nobody(authorizer: dict[str, Any] | None) -> None:
+    """An empty principal does not count."""
     sent = event("GET", "/generations", key=None)
-    sent["multiValueHeaders"]["x-api-key"] = keys
+    sent["requestContext"]["authorizer"] = authorizer
     with pytest.raises(Unauthorized):
         owner_of(sent)
 
@@ -112,3 +117,11 @@ def test_an_event_without_any_context_is_refused() -> None:
     """An event whose members are null is refused like one without a principal."""
     with pytest.raises(Unauthorized):
         owner_of({"requestContext": None, "multiValueHeaders": None})
+
+
+def test_a_key_may_have_a_daily_limit_of_its_own() -> None:
+    """The authorizer passes the limits of a key on; without one, the deployment's limit holds."""
+    assert received(with_key(daily_images_per_caller=3)).daily_limit == 3
+    assert received(with_key(daily_images_per_caller=0)).daily_limit == 0
+    assert received(with_key()).daily_limit is None
+    assert received(signed()).daily_limit is None

@@ -199,6 +199,7 @@ class OpenAI:
             images=wanted.images,
             owner=owner,
             key=key,
+            own_daily_limit=request.daily_limit,
             deadline=request.deadline,
         )
         images = [self._reply_image(one, in_base64=wanted.in_base64) for one in made]

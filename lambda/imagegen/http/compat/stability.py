@@ -101,6 +101,7 @@ class Stability:
             fingerprint=fingerprint(generation_request),
             key=key,
             asynchronous=False,
+            own_daily_limit=request.daily_limit,
             deadline=request.deadline,
         )
         png, image = read_inline(self.history, submission.generation)

@@ -1,0 +1,122 @@
+"""The operator's commands: `python -m operating key|keys|revoke|rotate`; `make key` and its like run it."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from imagegen.adapters.key_table import DynamoDbKeys
+from imagegen.keys.stored_key import LIMITS, StoredKey
+from imagegen.settings import DailyImagesPerCaller, SettingType
+from operating import stage
+from operating.keys import Keys
+from tools.failures import LocalError
+
+ENVIRON: Mapping[str, str] = os.environ  # noqa: TID251 - where the operator's variables are
+MAX_DAYS = 3_650
+MAX_GRACE_HOURS = 24 * 30
+
+
+def main() -> int:
+    """Run one command; print one sentence and return 1 for a failure that the operator can put right."""
+    parser = argparse.ArgumentParser(prog="python -m operating", description="The API keys of a stage.")
+    parser.add_argument("--stage", default="dev", help="the deployed stage, or local (dev)")
+    commands = parser.add_subparsers(dest="command", required=True)
+    create = commands.add_parser("key", help="make a key and print it, once")
+    create.add_argument("--name", default="", help="whose key it is")
+    create.add_argument("--days", default="", help="after how many days it expires; without, it never does")
+    create.add_argument("--daily-images", default="", help="images a day, in place of the stage's limit")
+    commands.add_parser("keys", help="list the keys")
+    revoke = commands.add_parser("revoke", help="refuse a key from now on")
+    revoke.add_argument("--key", default="", help="its id, from the list")
+    rotate = commands.add_parser("rotate", help="give a key a new secret and print it, once")
+    rotate.add_argument("--key", default="", help="its id, from the list")
+    rotate.add_argument("--grace", default="24", help="for how many hours the old one is accepted (24)")
+    arguments = parser.parse_args()
+    try:
+        return _run(arguments)
+    except LocalError as error:
+        print(error, file=sys.stderr)
+    except (BotoCoreError, ClientError) as error:
+        print(f"AWS refused: {error}", file=sys.stderr)
+    return 1
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    match arguments.command:
+        case "key":
+            days = _number("DAYS", arguments.days, low=1, high=MAX_DAYS)
+            images = SettingType.of(DailyImagesPerCaller)
+            limit = _number("DAILY_IMAGES", arguments.daily_images, low=images.low, high=images.high)
+            made = _keys(arguments).create(
+                name=arguments.name,
+                expires_in=timedelta(days=days) if days is not None else None,
+                limits={LIMITS[0]: limit} if limit is not None else None,
+            )
+            print(f"The key {made.id} of {arguments.name}. It is shown only now:\n{made.text}")
+        case "keys":
+            print(_table(_keys(arguments).list(), now=datetime.now(tz=UTC)))
+        case "revoke":
+            _keys(arguments).revoke(_id(arguments.key))
+            print(f"The key {arguments.key} is revoked. It is refused everywhere within a minute.")
+        case _:
+            grace = _number("GRACE", arguments.grace, low=0, high=MAX_GRACE_HOURS)
+            made = _keys(arguments).rotate(_id(arguments.key), grace=timedelta(hours=grace or 0))
+            print(
+                f"The key {made.id} has a new secret. The old one is accepted for {grace or 0} hours more. "
+                f"The new one is shown only now:\n{made.text}"
+            )
+    return 0
+
+
+def _keys(arguments: argparse.Namespace) -> Keys:
+    client, table = stage.key_table(arguments.stage, environ=ENVIRON)
+    return Keys(table=DynamoDbKeys(client=client, table=table))
+
+
+def _id(text: str) -> str:
+    if not text:
+        raise LocalError(
+            "KEY is missing: give the id of a key, which `make keys` lists, such as KEY=abcdefghij23."
+        )
+    return text
+
+
+def _number(name: str, text: str, *, low: int, high: int) -> int | None:
+    if not text:
+        return None
+    if not re.fullmatch(r"[0-9]{1,9}", text) or not low <= int(text) <= high:
+        raise LocalError(f"{name} must be a whole number from {low} to {high}, not {text!r}.")
+    return int(text)
+
+
+def _table(keys: Sequence[StoredKey], *, now: datetime) -> str:
+    if not keys:
+        return "There are no keys yet: `make key NAME=alice` makes one."
+    rows = [("id", "name", "state", "created", "expires", "limits"), *(_row(key, now=now) for key in keys)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _row(key: StoredKey, *, now: datetime) -> tuple[str, ...]:
+    limits = " ".join(f"{name}={number}" for name, number in sorted(key.limits.items()))
+    state = key.state(now)
+    if state == "active" and key.previous_until is not None and now < key.previous_until:
+        state = f"active; the old secret until {_minute(key.previous_until)}"
+    expires = _minute(key.expires_at) if key.expires_at else "never"
+    return key.id, key.name, state, _minute(key.created_at), expires, limits or "those of the stage"
+
+
+def _minute(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M}Z"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,60 @@
+"""Finds what a stage has deployed, in the operator's account or on this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.exceptions import ClientError
+
+from local.aws import client_options
+from local.state import State
+from local.variables import from_environment
+from tools.failures import LocalError
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+LOCAL = "local"
+DEFAULT_REGION = "us-east-1"
+
+
+def key_table(stage: str, *, environ: Mapping[str, str]) -> tuple[DynamoDBClient, str]:
+    """Return a client for the table of a stage's keys, and the name of the table.
+
+    Raises:
+        LocalError: the stage is not deployed here, or its callers have no keys.
+    """
+    options = _options(stage, environ)
+    outputs = _outputs(stage, options)
+    table = outputs.get("KeyTableName")
+    if table is None:
+        raise LocalError(f"The callers of the stage {stage} have no keys: its api_auth is not key.")
+    client: DynamoDBClient = boto3.client("dynamodb", **options)
+    return client, table
+
+
+def _options(stage: str, environ: Mapping[str, str]) -> dict[str, Any]:
+    if stage != LOCAL:
+        # The region that `make deploy` takes without one, so that both find the same stack.
+        return {} if boto3.session.Session().region_name else {"region_name": DEFAULT_REGION}
+    state = State.read(from_environment(environ).folder)
+    if state is None:
+        raise LocalError("The local service does not run: `make up` starts it.")
+    authority = Path(state.ca_bundle) if state.ca_bundle else None
+    return client_options(endpoint_url=state.aws_endpoint_url, ca_bundle=authority)
+
+
+def _outputs(stage: str, options: Mapping[str, Any]) -> dict[str, str]:
+    name = f"imagegen-{stage}"
+    try:
+        stacks = boto3.client("cloudformation", **options).describe_stacks(StackName=name)["Stacks"]
+    except ClientError as error:
+        if "does not exist" in error.response["Error"]["Message"]:
+            raise LocalError(
+                f"There is no stack {name} in this account and region: `make deploy STAGE={stage}`."
+            ) from error
+        raise
+    return {output["OutputKey"]: output["OutputValue"] for output in stacks[0].get("Outputs", [])}

@@ -1,0 +1,35 @@
+"""The table of the callers' API keys. It holds a digest of each key, never a key."""
+
+from __future__ import annotations
+
+from aws_cdk import RemovalPolicy
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_iam as iam
+from constructs import Construct
+
+from stacks.stage import StageConfig
+
+
+class KeyTable(Construct):
+    """An item for each key. The functions of the service read it; only the operator's commands write it."""
+
+    def __init__(self, scope: Construct, construct_id: str, *, config: StageConfig) -> None:
+        super().__init__(scope, construct_id)
+        self.table = dynamodb.Table(
+            self,
+            "Table",
+            partition_key=dynamodb.Attribute(name="id", type=dynamodb.AttributeType.STRING),
+            billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
+            encryption=dynamodb.TableEncryption.AWS_MANAGED,
+            point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
+                point_in_time_recovery_enabled=True
+            ),
+            deletion_protection=config.retain_data,
+            removal_policy=RemovalPolicy.RETAIN if config.retain_data else RemovalPolicy.DESTROY,
+        )
+
+    def read(self) -> iam.PolicyStatement:
+        """Return the right to read single items."""
+        return iam.PolicyStatement(
+            sid="ReadKeys", actions=["dynamodb:GetItem"], resources=[self.table.table_arn]
+        )
