@@ -23,12 +23,12 @@ _DESCRIPTION: Final = """\
 Text to image under the contract of Amazon Bedrock's Diffusion 1.0 (SDXL 1.0), served by whichever model is alive.
 
 Every failure is one `application/problem+json` body with a stable `code`; the two routes for OpenAI's and Stability's
-clients write errors in the shapes of those APIs. A request that names an `Idempotency-Key` can be repeated safely: it
-is paid at most once."""
+clients write errors in the shapes of those APIs. `HEAD` is served wherever `GET` is. A request that names an
+`Idempotency-Key` can be repeated safely: it is paid at most once."""
 
 # The gateway does not know which shape a path has:
 # see docs/decisions/0010-the-gateway-replies-in-the-contracts-words.md.
-_FROM_GATEWAY: Final = frozenset({400, 401, 403, 413, 429, 500, 504})
+_FROM_GATEWAY: Final = frozenset({400, 401, 403, 429, 500, 502, 504})
 """Statuses that the gateway sends by itself, always as a problem."""
 _EXPANDED: Final = 5
 """Down to this level, each member of the document has a line of its own."""
@@ -164,6 +164,7 @@ def _error(status: int, kinds: Sequence[type[ImagegenError]], operation: Operati
     headers = dict.fromkeys(
         [
             *surface.HEADERS_ON_EVERY_REPLY,
+            *surface.HEADERS_ON_EVERY_ERROR,
             *(name for kind in kinds for name in ERROR_HEADERS.get(kind, ())),
             *(name for kind in kinds if route.max_body and kind in ENDINGS for name in RECORDED),
             *SHAPES[route.shape].headers,

@@ -22,7 +22,7 @@ HEADERS: Final[Mapping[str, tuple[str, dict[str, Any]]]] = {
     "Finish-Reason": ("In a reply of bytes: why the model stopped.", {"type": "string", "const": "SUCCESS"}),
     "Seed": ("In a reply of bytes: the seed that made the image.", {"type": "integer"}),
     "X-Should-Retry": (
-        "Whether OpenAI's clients should repeat the request.",
+        "Whether a client should repeat the request by itself: true only if that is free, helps, and is soon.",
         {"type": "string", "enum": ["true", "false"]},
     ),
 }
@@ -33,6 +33,8 @@ ERROR_HEADERS: Final[Mapping[type[ImagegenError], tuple[str, ...]]] = {
     errors.QuotaExceeded: ("Retry-After",),
     errors.ModelThrottled: ("Retry-After",),
     errors.ModelUnavailable: ("Retry-After",),
+    # The gateway's own, if the function failed or was throttled.
+    errors.OutcomeUnknown: ("Retry-After",),
 }
 """The headers that follow from an error's facts, wherever it appears."""
 

@@ -80,9 +80,21 @@ _GATEWAY: Final[Errors] = (
     errors.QuotaExceeded,
     errors.InternalError,
     errors.Misconfigured,
-    # Whatever the route: the gateway sends it after 29 seconds.
+    # Whatever the route: the gateway sends the one if the function crashed, the other after 29 seconds.
+    errors.OutcomeUnknown,
     errors.ModelTimeout,
 )
+_OWN: Final[Errors] = (errors.UnknownParameter, *_GATEWAY)
+_OPEN: Final[Errors] = (
+    errors.UnknownParameter,
+    errors.MethodNotAllowed,
+    errors.RateLimited,
+    errors.InternalError,
+    errors.OutcomeUnknown,
+    errors.ModelTimeout,
+)
+"""No key is needed, so the gateway refuses nobody for a missing one."""
+
 ENDINGS: Final[Errors] = (
     # The model itself may refuse what the contract allows.
     errors.InvalidParameter,
@@ -149,7 +161,7 @@ DESCRIBED: Final[tuple[Operation, ...]] = (
         description="Newest first; failed generations are listed as well.",
         parameters=(parameters.LIMIT, parameters.CURSOR),
         successes=(Success(status=200, description="One page.", body=serialize.HistoryBody),),
-        errors=(errors.InvalidParameter, *_GATEWAY),
+        errors=(errors.InvalidParameter, *_OWN),
     ),
     Operation(
         name="showGeneration",
@@ -163,7 +175,7 @@ DESCRIBED: Final[tuple[Operation, ...]] = (
                 body=serialize.GenerationDetailBody,
             ),
         ),
-        errors=(errors.NotFound, errors.Gone, *_GATEWAY),
+        errors=(errors.NotFound, errors.Gone, *_OWN),
     ),
     Operation(
         name="redirectToImage",
@@ -172,7 +184,7 @@ DESCRIBED: Final[tuple[Operation, ...]] = (
         successes=(
             Success(status=302, description="A redirect to a fresh presigned URL.", headers=("Location",)),
         ),
-        errors=(errors.NotFound, errors.InProgress, errors.Gone, *_GATEWAY),
+        errors=(errors.NotFound, errors.InProgress, errors.Gone, *_OWN),
     ),
     Operation(
         name="deleteGeneration",
@@ -180,7 +192,7 @@ DESCRIBED: Final[tuple[Operation, ...]] = (
         description="Removes the image and the record; the id is unknown afterwards.",
         parameters=(parameters.ID,),
         successes=(Success(status=204, description="The generation is removed."),),
-        errors=(errors.NotFound, errors.InProgress, *_GATEWAY),
+        errors=(errors.NotFound, errors.InProgress, *_OWN),
     ),
     Operation(
         name="listModels",
@@ -192,20 +204,19 @@ DESCRIBED: Final[tuple[Operation, ...]] = (
                 body=serialize.ModelsBody,
             ),
         ),
-        errors=_GATEWAY,
+        errors=_OWN,
     ),
     Operation(
         name="showHealth",
         summary="Say that the service runs",
-        # No key is needed, so the gateway refuses nobody for a missing one.
         successes=(Success(status=200, description="The service runs.", body=serialize.HealthBody),),
-        errors=(errors.MethodNotAllowed, errors.RateLimited, errors.InternalError, errors.ModelTimeout),
+        errors=_OPEN,
     ),
     Operation(
         name="showOpenApi",
         summary="Describe this API",
         successes=(Success(status=200, description="This document.", body=OpenApiBody),),
-        errors=(errors.MethodNotAllowed, errors.RateLimited, errors.InternalError, errors.ModelTimeout),
+        errors=_OPEN,
     ),
     Operation(
         name="createOpenAIImages",

@@ -11,7 +11,7 @@ from pydantic import BaseModel, TypeAdapter
 from apidoc.operations import DESCRIBED, OpenApiBody, Operation
 from apidoc.shapes import SHAPES
 from imagegen.errors import error_types
-from imagegen.http import serialize
+from imagegen.http import problems, serialize
 
 REF: Final = "#/components/schemas/"
 
@@ -20,9 +20,9 @@ def schemas() -> dict[str, Any]:
     """Return every schema by its title."""
     replies = {success.body for operation in DESCRIBED for success in operation.successes if success.body}
     requests = {operation.request for operation in DESCRIBED if operation.request}
-    problems = {shape.error_body for shape in SHAPES.values()}
+    failures = {shape.error_body for shape in SHAPES.values()}
     # A set has no fixed order, and the document must come out the same each time.
-    bodies = sorted({*replies, *requests, *problems}, key=lambda body: body.__name__)
+    bodies = sorted({*replies, *requests, *failures}, key=lambda body: body.__name__)
     _, generated = TypeAdapter.json_schemas(
         [(body, "validation", TypeAdapter(body)) for body in bodies], ref_template=REF + "{model}"
     )
@@ -30,9 +30,10 @@ def schemas() -> dict[str, Any]:
     for operation in DESCRIBED:
         if operation.request is not None and operation.without:
             by_title[request_title(operation)] = _narrowed(by_title[title_of(operation.request)], operation)
-    # The TypedDict says only `str`, because the codes are the error classes themselves.
-    code = by_title[title_of(serialize.ProblemBody)]["properties"]["code"]
-    code["enum"] = [kind.kind.code for kind in error_types()]
+    # The TypedDicts say only `str`, because the codes are the error classes themselves.
+    for body in (serialize.ProblemBody, problems.ProblemReplyBody, problems.ErrorMembersBody):
+        code = by_title[title_of(body)]["properties"]["code"]
+        code["enum"] = [kind.kind.code for kind in error_types()]
     return dict(sorted(by_title.items()))
 
 

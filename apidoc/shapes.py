@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from imagegen.errors import ImagegenError
-from imagegen.http import reply, serialize
+from imagegen.http import problems, reply
 from imagegen.http.compat import openai, stability
 from imagegen.http.surface import OWN_SHAPE
 
@@ -27,13 +27,11 @@ class DescribedShape:
 
 SHAPES: Final[Mapping[str, DescribedShape]] = {
     OWN_SHAPE: DescribedShape(
-        error_body=serialize.ProblemBody,
-        example=lambda error: serialize.problem(error, request_id=_REQUEST_ID),
+        error_body=problems.ProblemReplyBody,
+        example=lambda error: problems.problem_reply(error, request_id=_REQUEST_ID),
         content_type=reply.PROBLEM,
     ),
-    "openai": DescribedShape(
-        error_body=openai.OpenAIErrorBody, example=openai.problem, headers=("X-Should-Retry",)
-    ),
+    "openai": DescribedShape(error_body=openai.OpenAIErrorBody, example=openai.problem),
     "stability": DescribedShape(
         error_body=stability.StabilityErrorBody,
         example=lambda error: stability.problem(error, request_id=_REQUEST_ID),

@@ -1,7 +1,8 @@
 """The replies of API Gateway itself, with the same body as the functions' errors.
 
 Every type sets its status code, so that `status` in the body is the status that is sent. See the API Gateway developer
-guide, "Gateway response types", and `docs/decisions/0010-the-gateway-replies-in-the-contracts-words.md`.
+guide, "Gateway response types", and `docs/decisions/0010-the-gateway-replies-in-the-contracts-words.md`. One template
+serves every path, so the body has the members of every shape.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 from aws_cdk import aws_apigateway as apigateway
 
 from imagegen import errors
-from imagegen.http import serialize, surface
+from imagegen.http import problems, surface
 from stacks.authentication import Authentication
 
 EXPOSED_HEADERS = tuple(sorted(name.lower() for name in surface.EXPOSED_HEADERS))
@@ -25,6 +26,10 @@ _CONFIGURATION = "The service is misconfigured; its operator finds the reason un
 _MAYBE_CARRIED_OUT = (
     "The service sent no reply; the request may have been carried out. Repeat it with the same "
     f"Idempotency-Key, or look for it in {surface.spoken('listGenerations')}."
+)
+_NO_REPLY = (
+    "The function failed, or it was running too often at once. The request may have been carried out. Repeat it with "
+    f"the same Idempotency-Key, or look for it in {surface.spoken('listGenerations')}."
 )
 _STILL_RUNNING = (
     "The image takes longer than a connection may last and is still being made. Repeat the request with the "
@@ -41,9 +46,18 @@ class GatewayProblem:
     detail: str
     retry_after: int | None = None
 
+    @property
+    def failure(self) -> errors.ImagegenError:
+        """The error with its facts."""
+        return self.error(self.detail, retry_after=self.retry_after)
+
     def body(self) -> str:
         """Return the body's template; API Gateway fills in the request id."""
-        return json.dumps(serialize.problem(self.error(self.detail), request_id="$context.requestId"))
+        return json.dumps(problems.gateway_reply(self.failure, request_id="$context.requestId"))
+
+    def should_retry(self) -> str:
+        """Return the value of `X-Should-Retry`."""
+        return "true" if problems.should_retry(self.failure) else "false"
 
 
 def _problem(
@@ -64,9 +78,11 @@ _PROBLEMS = (
     _problem(_TYPES.BAD_REQUEST_PARAMETERS, errors.InvalidParameter, _NOT_WELL_FORMED),
     _problem(_TYPES.DEFAULT_4_XX, errors.InvalidParameter, _NOT_WELL_FORMED),
     _problem(_TYPES.DEFAULT_5_XX, errors.OutcomeUnknown, _MAYBE_CARRIED_OUT),
-    _problem(_TYPES.INTEGRATION_FAILURE, errors.OutcomeUnknown, _MAYBE_CARRIED_OUT),
+    # Lambda's own throttle ends here as well: there API Gateway cannot tell it from a crash.
+    _problem(_TYPES.INTEGRATION_FAILURE, errors.OutcomeUnknown, _NO_REPLY, 10),
     _problem(_TYPES.INTEGRATION_TIMEOUT, errors.ModelTimeout, _STILL_RUNNING),
     _problem(_TYPES.QUOTA_EXCEEDED, errors.QuotaExceeded, "This account has used up its requests.", ONE_DAY),
+    # API Gateway does not use this one ("not supported" in "Gateway response types"): it has a body of its own.
     _problem(_TYPES.REQUEST_TOO_LARGE, errors.PayloadTooLarge, "The body is larger than 10 MB."),
     _problem(_TYPES.RESOURCE_NOT_FOUND, errors.NotFound, "There is nothing at this path."),
     _problem(_TYPES.THROTTLED, errors.RateLimited, "Requests arrive faster than the throttle allows.", 1),
@@ -106,11 +122,10 @@ def add_gateway_responses(
         headers = {
             "Content-Type": "'application/problem+json'",
             **{name: _ON_EVERY_REPLY[name] for name in surface.HEADERS_ON_EVERY_REPLY},
+            # Without this header OpenAI's clients repeat every 429 and 5xx by themselves, and may pay again.
+            "X-Should-Retry": f"'{problem.should_retry()}'",
             **_cors_headers(cors_origins),
         }
-        if problem.error.kind.paid != "no":
-            # Without this header OpenAI's clients repeat every 5xx by themselves, and pay again.
-            headers["X-Should-Retry"] = "'false'"
         if problem.error is errors.Unauthorized:
             # RFC 9110 §11.6.1: a 401 names a scheme by which the client can prove who it is.
             headers["WWW-Authenticate"] = f"'{authentication.challenge}'"

@@ -26,6 +26,8 @@ ACCESS_LOG_FIELDS = {
     "path": "$context.path",
     "status": "$context.status",
     "error_type": "$context.error.responseType",
+    "error_message": "$context.error.message",
+    "integration_error": "$context.integration.error",
     "response_bytes": "$context.responseLength",
     "latency_ms": "$context.responseLatency",
     "integration_ms": "$context.integration.latency",

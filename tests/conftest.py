@@ -20,6 +20,7 @@ WITHOUT_STACK: Final = (
     "test_canaries.py",
     "test_kills.py",
     "test_life_cycle.py",  # starts and stops an instance of its own
+    "test_openai_errors.py",
     "test_quotas.py",
     "test_set_up.py",
     "test_store_faults.py",

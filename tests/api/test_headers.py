@@ -19,6 +19,7 @@ READABLE = {
     "Allow",
     "Finish-Reason",
     "Seed",
+    "X-Should-Retry",
 }
 ASKED = [
     ("POST", "/text-to-image", TEA, 200),

@@ -14,7 +14,7 @@ from tests.support.events import event, send
 from tests.support.fakes import FakeClock, world
 from tests.support.scenarios import CASES, ROUTES, SCENARIOS, TEA, kind_of, post
 
-MEMBERS = {"type", "title", "status", "code", "detail", "request_id", "retryable"}
+MEMBERS = {"type", "title", "status", "code", "detail", "request_id", "retryable", "message", "error"}
 
 
 def test_every_code_has_a_scenario() -> None:
@@ -33,6 +33,10 @@ def test_each_code_is_one_complete_problem(code: str) -> None:
     assert problem["type"] == f"urn:imagegen:problem:{code}"
     assert (problem["code"], problem["title"], problem["retryable"]) == (code, kind.title, kind.retryable)
     assert problem["request_id"] == answer.headers["x-request-id"] == "req-1"
+    assert problem["message"] == problem["error"]["message"]
+    assert problem["message"].startswith(problem["detail"])
+    assert set(problem["error"]) == {"message", "type", "param", "code"}
+    assert problem["error"]["code"] == code
     assert len(answer.body) <= 4096
     assert "plantation" not in answer.body
 
@@ -49,7 +53,6 @@ def test_each_code_is_told_in_the_shape_of_the_api_that_was_called(path: str, co
         assert set(answer.json) == {"error"}
         assert set(answer.json["error"]) == {"message", "type", "param", "code"}
         assert answer.json["error"]["code"] == code
-        assert answer.headers["x-should-retry"] == ("true" if kind_of(code).retryable else "false")
     else:
         assert set(answer.json) == {"id", "name", "message"}
         assert answer.json["id"] == "req-1"
@@ -72,12 +75,37 @@ def test_another_method_is_told_which_there_are(path: str) -> None:
 def test_a_method_is_compared_with_every_method_of_its_path() -> None:
     """The path has two routes, and `Allow` names the methods of both."""
     answer = send(create_app(world().services), event("POST", "/generations/gen_" + "a" * 26))
-    assert (answer.status, answer.headers["allow"]) == (405, "DELETE, GET")
+    assert (answer.status, answer.headers["allow"]) == (405, "DELETE, GET, HEAD")
+
+
+@pytest.mark.parametrize(("path", "code"), CASES)
+def test_every_error_says_whether_to_repeat_the_request(path: str, code: str) -> None:
+    """In every shape: true if the repeat is free and helps, and `Retry-After` is absent or at most a minute."""
+    answer = SCENARIOS[code](path)
+    soon = int(answer.headers.get("retry-after", "0")) <= 60
+    assert answer.headers["x-should-retry"] == ("true" if kind_of(code).retryable and soon else "false")
+    # The day of the quota ends hours later.
+    assert soon == (code != "quota_exceeded")
+
+
+def test_the_fields_at_fault_are_told_to_the_clients_of_other_apis() -> None:
+    """`message` and `error.message` have the fields of `errors`; `error.param` is the first one."""
+    problem = post(world(), "/text-to-image", {**TEA, "steps": 1, "seed": -1}).json
+    assert problem["detail"] == "2 parameters are not valid."
+    assert [found["field"] for found in problem["errors"]] == ["seed", "steps"]
+    assert "seed must be" in problem["message"]
+    assert "steps must be" in problem["message"]
+    assert problem["error"] == {
+        "message": problem["message"],
+        "type": "invalid_request_error",
+        "param": "seed",
+        "code": "invalid_parameter",
+    }
 
 
 @pytest.mark.parametrize("path", ["/", "/v2", "/text-to-images", "/generations/a/b", "/.well-known/x", "/v1"])
 def test_a_path_that_does_not_exist_is_not_found(path: str) -> None:
-    """The base path in front makes no difference."""
+    """The base path of a custom domain name in front makes no difference."""
     app = create_app(world().services)
     for asked in (path, f"/v1{path}"):
         answer = send(app, event("GET", asked))

@@ -22,7 +22,7 @@ ROOMS = {
         "imagegen.settings.",
         "imagegen.models.registry.",
         "imagegen.http.surface",
-        "imagegen.http.serialize",
+        "imagegen.http.problems",
     ),
 }
 

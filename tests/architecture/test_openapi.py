@@ -106,6 +106,23 @@ def test_every_answer_has_its_request_id_and_every_error_an_example(operation: O
 
 
 @pytest.mark.parametrize("operation", DESCRIBED, ids=OPERATION_NAMES)
+def test_the_query_parameters_are_those_of_the_route_table(operation: Operation) -> None:
+    """Our own routes refuse every other one, which is an error of the document as well."""
+    parameters = described(operation).get("parameters", [])
+    asked = [parameter["name"] for parameter in parameters if parameter["in"] == "query"]
+    assert asked == list(operation.route.query)
+    if operation.route.shape == surface.OWN_SHAPE:
+        assert "`unknown_parameter`" in described(operation)["responses"]["400"]["description"]
+
+
+@pytest.mark.parametrize("operation", DESCRIBED, ids=OPERATION_NAMES)
+def test_every_error_says_whether_to_repeat_the_request(operation: Operation) -> None:
+    """The header is documented on each error, and on nothing else."""
+    for status, answer in described(operation)["responses"].items():
+        assert ("X-Should-Retry" in answer["headers"]) == (int(status) >= 400)
+
+
+@pytest.mark.parametrize("operation", DESCRIBED, ids=OPERATION_NAMES)
 def test_exactly_the_open_paths_need_no_key(operation: Operation) -> None:
     """All other paths need an API key, in either spelling."""
     is_open = operation.route.path in surface.OPEN_PATHS

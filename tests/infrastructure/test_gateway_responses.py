@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from imagegen.errors import error_types
+from imagegen.errors import ImagegenError, error_types
+from imagegen.http.compat import stability
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,7 +39,9 @@ EXPECTED = {
     "WAF_FILTERED": (403, "forbidden"),
 }
 POOL = "arn:aws:cognito-idp:us-east-1:111122223333:userpool/us-east-1_Callers"
-MEMBERS = {"type", "title", "status", "code", "detail", "request_id", "retryable"}
+OURS = {"type", "title", "status", "code", "detail", "request_id", "retryable"}
+THEIRS = {"message", "error", "id", "name"}
+"""Members for the clients of other APIs: a template serves every path."""
 
 
 def responses(stage: Synthesized) -> dict[str, dict[str, Any]]:
@@ -50,6 +53,11 @@ def responses(stage: Synthesized) -> dict[str, dict[str, Any]]:
 def body(response: dict[str, Any]) -> dict[str, Any]:
     """Return the body that a gateway response's template describes."""
     return dict(json.loads(response["ResponseTemplates"]["application/json"]))
+
+
+def kind_error(problem: dict[str, Any]) -> ImagegenError:
+    """Return an error of the code of a problem."""
+    return next(error for error in error_types() if error.kind.code == problem["code"])("One sentence.")
 
 
 def headers(response: dict[str, Any]) -> dict[str, str]:
@@ -70,26 +78,43 @@ def test_a_gateway_response_is_a_complete_problem(dev: Synthesized, type_: str) 
     response = responses(dev)[type_]
     problem = body(response)
     kinds = {error.kind.code: error.kind for error in error_types()}
-    assert set(problem) == MEMBERS
+    assert set(problem) == OURS | THEIRS
     assert str(problem["status"]) == response["StatusCode"]
     assert problem["request_id"] == "$context.requestId"
     assert problem["title"] == kinds[problem["code"]].title
     assert problem["retryable"] is kinds[problem["code"]].retryable
+    assert problem["message"] == problem["error"]["message"] == problem["detail"]
+    assert (problem["error"]["code"], problem["id"]) == (problem["code"], "$context.requestId")
+    assert problem["name"] == stability.problem(kind_error(problem), request_id="")["name"]
+    # The real id of a request has 36 characters.
+    assert len(response["ResponseTemplates"]["application/json"]) + 2 * (36 - 18) <= 4_096
     assert headers(response)["Content-Type"] == "'application/problem+json'"
     assert headers(response)["X-Request-Id"] == "context.requestId"
 
 
-@pytest.mark.parametrize(("type_", "seconds"), [("THROTTLED", "'1'"), ("QUOTA_EXCEEDED", "'86400'")])
+@pytest.mark.parametrize(
+    ("type_", "seconds"),
+    [("THROTTLED", "'1'"), ("QUOTA_EXCEEDED", "'86400'"), ("INTEGRATION_FAILURE", "'10'")],
+)
 def test_a_refusal_that_passes_says_when_to_come_back(dev: Synthesized, type_: str, seconds: str) -> None:
-    """It says a second for a throttle, and a day for the monthly quota."""
+    """It says a second for a throttle, a day for the monthly quota, and ten seconds for a busy function."""
     assert headers(responses(dev)[type_])["Retry-After"] == seconds
 
 
 @pytest.mark.parametrize("type_", EXPECTED)
-def test_what_may_have_been_paid_is_not_repeated_by_a_client_of_its_own(dev: Synthesized, type_: str) -> None:
-    """OpenAI's clients repeat every 5xx, unless `X-Should-Retry` says that they must not."""
-    maybe_paid = type_ in {"DEFAULT_5XX", "INTEGRATION_FAILURE", "INTEGRATION_TIMEOUT"}
-    assert headers(responses(dev)[type_]).get("X-Should-Retry") == ("'false'" if maybe_paid else None)
+def test_only_a_throttled_request_is_repeated_by_a_client_of_its_own(dev: Synthesized, type_: str) -> None:
+    """By themselves OpenAI's clients would repeat every 429 and 5xx; the monthly quota takes a day to pass."""
+    expected = "'true'" if type_ == "THROTTLED" else "'false'"
+    assert headers(responses(dev)[type_])["X-Should-Retry"] == expected
+
+
+def test_a_function_that_sent_nothing_may_have_failed_or_been_throttled(dev: Synthesized) -> None:
+    """API Gateway has one type for both, and the reply says both, and how to repeat the request safely."""
+    detail = body(responses(dev)["INTEGRATION_FAILURE"])["detail"]
+    assert "failed, or it was running too often at once" in detail
+    assert "may have been carried out" in detail
+    assert "Idempotency-Key" in detail
+    assert "GET /v1/generations" in detail
 
 
 def test_a_time_out_says_that_the_image_is_still_made(dev: Synthesized) -> None:

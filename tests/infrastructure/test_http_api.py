@@ -160,6 +160,9 @@ def test_every_request_is_logged_without_its_query_or_its_key(any_stage: Synthes
     group = any_stage.logical_id("AWS::Logs::LogGroup", named="HttpAccessLogs")
     assert logged["request_id"] == "$context.requestId"
     assert {"$context.path", "$context.status", "$context.httpMethod"} <= set(logged.values())
+    # These two tell a function that crashed from one that was throttled.
+    assert logged["integration_error"] == "$context.integration.error"
+    assert logged["error_message"] == "$context.error.message"
     assert "$context.identity.apiKey" not in logged.values()
     assert not any("querystring" in value.lower() or "requestOverride" in value for value in logged.values())
     assert {"Ref": group} in setting["DestinationArn"]["Fn::Join"][1]
@@ -199,7 +202,13 @@ def test_a_preflight_needs_no_key_and_allows_the_configured_origin(
     assert method["AuthorizationType"] == "NONE"
     assert method["Integration"]["Type"] == "MOCK"
     assert told["Access-Control-Allow-Origin"] == "https://app.example.com"
-    assert listed(told["Access-Control-Allow-Methods"]) == {"get", "post", "delete", "options"}
+    assert listed(told["Access-Control-Allow-Methods"]) == {
+        "get",
+        "head",
+        "post",
+        "delete",
+        "options",
+    }
 
 
 def test_a_preflight_chooses_among_several_origins(synthesized: Callable[..., Synthesized]) -> None:

@@ -98,7 +98,8 @@ def event(
             "requestId": "req-1",
             "stage": surface.STAGE_NAME,
             "httpMethod": method,
-            "path": surface.BASE_PATH + path,
+            # A path with the base path is that of a custom domain name, which has no stage in front.
+            "path": path if path.startswith(surface.BASE_PATH) else surface.BASE_PATH + path,
             "identity": {"sourceIp": "127.0.0.1"},
             **({"authorizer": authorized(key)} if key is not None else {}),
         },

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl
 
 from imagegen.errors import Unauthorized
-from imagegen.http.serialize import problem
-from imagegen.http.surface import BASE_PATH, HEADERS_ON_EVERY_REPLY, OPEN_PATHS
+from imagegen.http.problems import gateway_reply
+from imagegen.http.surface import BASE_PATH, HEADERS_ON_EVERY_ERROR, HEADERS_ON_EVERY_REPLY, OPEN_PATHS
 from tests.support.events import KEY, OTHER_KEY, Context, authorized, event
 
 if TYPE_CHECKING:
@@ -71,9 +71,9 @@ def _event(environ: WSGIEnvironment, path: str, headers: dict[str, str]) -> dict
 
 
 def _refused(start_response: StartResponse) -> Iterable[bytes]:
-    members = problem(Unauthorized("The key is missing or unknown."), request_id="req-1")
-    values = {"X-Request-Id": "req-1"}
-    common = [(name, values[name]) for name in HEADERS_ON_EVERY_REPLY]
+    members = gateway_reply(Unauthorized("The key is missing or unknown."), request_id="req-1")
+    values = {"X-Request-Id": "req-1", "X-Should-Retry": "false"}
+    common = [(name, values[name]) for name in (*HEADERS_ON_EVERY_REPLY, *HEADERS_ON_EVERY_ERROR)]
     start_response(_status(401), [("Content-Type", "application/problem+json"), *common])
     return [json.dumps(members).encode()]
 

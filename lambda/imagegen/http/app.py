@@ -17,10 +17,10 @@ from imagegen.contracts.text_to_image import schema as text_to_image
 from imagegen.errors import ImagegenError
 from imagegen.generations.history import History
 from imagegen.generations.submit import POLL_AFTER, Submission, Submitter
-from imagegen.http import reply, serialize, surface
+from imagegen.http import problems, reply, serialize, surface
 from imagegen.http.compat import RouteFunction, Shape, openai, stability
 from imagegen.http.reply import Reply, error_headers
-from imagegen.http.request import Request, below_base, cursor, generation_id, history_limit
+from imagegen.http.request import Request, below_base, check_query, cursor, generation_id, history_limit
 from imagegen.http.surface import Route
 
 if TYPE_CHECKING:
@@ -80,14 +80,21 @@ def create_app(
     return _App(services, routes=routes, shapes={surface.OWN_SHAPE: own, **others}).resolver
 
 
+class _Resolver(APIGatewayRestResolver):
+    """Finds routes by the path below the base path."""
+
+    def resolve(self, event: Any, context: Any) -> dict[str, Any]:
+        """Serve an event."""
+        # `strip_prefixes` would do this with less care: it would serve /v1/v1/models as /v1/models.
+        return super().resolve({**event, "path": below_base(event)}, context)
+
+
 class _App:
     """Takes every request the same way: from the event to a `Request`, to the route's function, to the reply."""
 
     def __init__(self, services: Services, *, routes: Sequence[Route], shapes: Mapping[str, Shape]) -> None:
         # `debug` is given, because Powertools would otherwise let POWERTOOLS_DEV show tracebacks to clients.
-        self.resolver = APIGatewayRestResolver(
-            cors=_cors(services.cors_origins), strip_prefixes=[surface.BASE_PATH], debug=False
-        )
+        self.resolver = _Resolver(cors=_cors(services.cors_origins), debug=False)
         self._observer = services.observer
         self._owner_salt = services.owner_salt
         # With `*` alone, every page gets the same CORS headers.
@@ -96,18 +103,22 @@ class _App:
         self._shapes = shapes
         for route in routes:
             function = shapes[route.shape].functions[route.name]
-            self.resolver.route(_pattern(route.path), method=route.method)(self._serve(route, function))
+            self.resolver.route(_pattern(route.path), method=list(route.methods))(
+                self._serve(route, function)
+            )
         self.resolver.not_found(self._no_route)
 
     def _serve(self, route: Route, function: RouteFunction) -> Callable[..., Response[Any]]:
         def respond(**path_parameters: str) -> Response[Any]:
-            return self._respond(route, lambda request: function(request, *path_parameters.values()))
+            return self._respond(
+                route, lambda request: function(_checked(request), *path_parameters.values())
+            )
 
         return respond
 
     def _no_route(self, _: NotFoundError) -> Response[Any]:
         # A client of another API that took a wrong path reads the refusal in its own shape.
-        path = below_base(str(self.resolver.current_event.raw_event.get("path") or ""))
+        path = below_base(self.resolver.current_event.raw_event)
         route = replace(surface.NO_ROUTE, shape=surface.shape_at(path, self._routes))
         return self._respond(route, self._refuse_route)
 
@@ -164,7 +175,7 @@ class OwnRoutes:
 
     def problem(self, error: ImagegenError, request: Request) -> Reply:
         """Return an error as an RFC 9457 problem."""
-        body = serialize.problem(error, request_id=request.request_id)
+        body = problems.problem_reply(error, request_id=request.request_id)
         headers = error_headers(error)
         return reply.json_reply(error.kind.status, body, content_type=reply.PROBLEM, headers=headers)
 
@@ -275,6 +286,17 @@ class OwnRoutes:
         return serialize.full(generation, signed, request_id=request.request_id)
 
 
+def _checked(request: Request) -> Request:
+    route = request.route
+    # Clients of other APIs append query parameters of their own, such as `api-version`; they have no effect.
+    if route.shape == surface.OWN_SHAPE:
+        if route.needs_key:
+            # The owner comes first: whoever has no valid API key learns nothing about the routes.
+            _ = request.owner
+        check_query(request.query, route)
+    return request
+
+
 # The function sends the bytes of the file: see docs/decisions/0051-the-document-of-the-api.md.
 def _raising(exc: Exception) -> Callable[[Request], NoReturn]:
     def make(_: Request) -> NoReturn:
@@ -309,5 +331,8 @@ def _pattern(path: str) -> str:
 def _methods_at(path: str, routes: Sequence[Route]) -> list[str]:
     # `/*` because Powertools' routes also match a path with slashes at its end.
     return sorted(
-        route.method for route in routes if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", route.path) + "/*", path)
+        method
+        for route in routes
+        if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", route.path) + "/*", path)
+        for method in route.methods
     )

@@ -10,6 +10,7 @@ from typing import Any, Final
 from aws_lambda_powertools.event_handler import Response
 
 from imagegen.errors import ImagegenError
+from imagegen.http.problems import should_retry
 from imagegen.http.request import Request
 from imagegen.http.surface import HEADERS_ON_EVERY_REPLY, generation_path
 
@@ -38,8 +39,11 @@ def json_reply(
 
 
 def error_headers(error: ImagegenError) -> dict[str, str]:
-    """Return the headers that follow from an error's facts."""
-    headers = {}
+    """Return the headers that follow from an error's facts.
+
+    By themselves OpenAI's clients repeat every 409, 429 and 5xx. `X-Should-Retry` overrules that.
+    """
+    headers = {"X-Should-Retry": "true" if should_retry(error) else "false"}
     if error.retry_after is not None:
         headers["Retry-After"] = str(error.retry_after)
     if error.generation_id is not None:
@@ -69,6 +73,7 @@ def response(outgoing: Reply, request: Request, *, varies: bool) -> Response[Any
     return Response(
         status_code=outgoing.status,
         content_type=outgoing.content_type,
-        body=outgoing.body,
+        # The reply to HEAD has no body, and otherwise equals the reply to GET (RFC 9110 §9.3.2).
+        body="" if request.method == "HEAD" else outgoing.body,
         headers={**common, **outgoing.headers},
     )

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
+from imagegen.contracts.refusals import refusal, unknown_field
 from imagegen.errors import InvalidJson, UnsupportedMediaType, invalid, no_such_generation
 from imagegen.generations.generation import ID_PATTERN
 from imagegen.generations.retry import InvocationDeadline
@@ -77,7 +78,7 @@ class Request:
         return cls(
             route=route,
             method=str(event.get("httpMethod") or "").upper(),
-            path=below_base(str(event.get("path") or "")),
+            path=below_base(event),
             request_id=str(gateway.get("requestId") or ""),
             headers=_by_lower_name(_values_of(event, "headers")),
             query=_values_of(event, "queryStringParameters"),
@@ -155,10 +156,30 @@ class Request:
         return strict_json.loads(self.body(max_bytes), max_bytes=max_bytes)
 
 
-def below_base(path: str) -> str:
-    """Return a path of an event without the base path; it begins with a slash."""
-    inside = path == BASE_PATH or path.startswith(f"{BASE_PATH}/")
-    return (path.removeprefix(BASE_PATH) if inside else path) or "/"
+def below_base(event: Mapping[str, Any]) -> str:
+    """Return the path of an event without the base path; it begins with a slash."""
+    # API Gateway leaves the stage out of `path`, but a custom domain name's base path stands in it. The request's
+    # context has the whole path: if the base path stands there twice, the second one is part of the route's path.
+    path = str(event.get("path") or "")
+    whole = str((event.get("requestContext") or {}).get("path") or path)
+    if _is_below(BASE_PATH, path) and not _is_below(BASE_PATH * 2, whole):
+        path = path.removeprefix(BASE_PATH)
+    return path or "/"
+
+
+def check_query(query: Iterable[str], route: Route) -> None:
+    """Refuse query parameters that a route does not take.
+
+    Raises:
+        UnknownParameter: at least one name is not in the route's row.
+    """
+    unknown = [unknown_field((name,), known=route.query) for name in query if name not in route.query]
+    if unknown:
+        raise refusal(unknown=unknown)
+
+
+def _is_below(base: str, path: str) -> bool:
+    return path == base or path.startswith(f"{base}/")
 
 
 def _values_of(event: Mapping[str, Any], member: str) -> dict[str, tuple[str, ...]]:

@@ -144,7 +144,7 @@ class FieldErrorBody(TypedDict):
 
 
 class ProblemBody(TypedDict):
-    """Any failure, as RFC 9457 describes problems; it never repeats a prompt."""
+    """Why something failed, as RFC 9457 describes problems; it never repeats a prompt."""
 
     type: Annotated[str, Field(description="A URI that stands for the code.")]
     title: Annotated[str, Field(description="The code in words.", examples=["A parameter is not valid"])]
@@ -245,7 +245,7 @@ class HealthBody(TypedDict):
 
 
 def problem(error: ImagegenError, *, request_id: str) -> ProblemBody:
-    """Return an error as the one body that every failure has (RFC 9457); at most 4 KB."""
+    """Return an error as a problem (RFC 9457); `problems.py` makes it the body of a reply."""
     kind = error.kind
     members: ProblemBody = {
         "type": PROBLEM_TYPE + kind.code,

@@ -28,7 +28,8 @@ class Route:
 
     `path` is below the base path, and a `{name}` in it stands for one segment. `name` is also the operation's id in the
     OpenAPI document. `shape` names how the route writes replies and errors. `task` names the contract that its body
-    follows, if the shape serves several. A route with `max_body` 0 reads no body.
+    follows, if the shape serves several. A route with `max_body` 0 reads no body. `query` names the query parameters
+    that it takes; our own shape refuses every other one. A route with `GET` also serves `HEAD`.
     """
 
     method: str
@@ -38,6 +39,12 @@ class Route:
     task: str = ""
     max_body: int = 0
     needs_key: bool = True
+    query: tuple[str, ...] = ()
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """The methods that the route serves."""
+        return ("GET", "HEAD") if self.method == "GET" else (self.method,)
 
 
 ROUTES: Final = (
@@ -48,7 +55,7 @@ ROUTES: Final = (
         task="text_to_image",
         max_body=MAX_BODY,
     ),
-    Route(method="GET", path="/generations", name="listGenerations"),
+    Route(method="GET", path="/generations", name="listGenerations", query=("limit", "cursor")),
     Route(method="GET", path="/generations/{id}", name="showGeneration"),
     Route(method="GET", path="/generations/{id}/image", name="redirectToImage"),
     Route(method="DELETE", path="/generations/{id}", name="deleteGeneration"),
@@ -78,13 +85,16 @@ NO_ROUTE: Final = Route(method="", path="", name="noRoute")
 OPEN_PATHS: Final = tuple(dict.fromkeys(route.path for route in ROUTES if not route.needs_key))
 """Paths that need no key."""
 
-METHODS: Final = tuple(dict.fromkeys(route.method for route in ROUTES))
+METHODS: Final = tuple(dict.fromkeys(method for route in ROUTES for method in route.methods))
 
 SENT_HEADERS: Final = ("Authorization", "Content-Type", "Idempotency-Key", "Prefer", "X-Api-Key")
 """Headers that a page may send: those that mean something to this API."""
 
 HEADERS_ON_EVERY_REPLY: Final = ("X-Request-Id",)
 """The app and the gateway both send these."""
+
+HEADERS_ON_EVERY_ERROR: Final = ("X-Should-Retry",)
+"""The app and the gateway also send these with every reply to a failed request."""
 
 EXPOSED_HEADERS: Final = (
     *HEADERS_ON_EVERY_REPLY,
@@ -95,11 +105,9 @@ EXPOSED_HEADERS: Final = (
     "Allow",
     "Finish-Reason",
     "Seed",
+    *HEADERS_ON_EVERY_ERROR,
 )
 """Headers of replies that a page may read."""
-
-UNEXPOSED_HEADERS: Final = ("X-Should-Retry",)
-"""Headers of replies that only programs need, so that no page may read them."""
 
 STANDARD_HEADERS: Final = (
     "Content-Type",

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from imagegen.errors import NotFound
+from imagegen.errors import ImagegenError, NotFound, error_types
 from imagegen.http import reply
 from imagegen.http.reply import Reply, error_headers
 from tests.support.events import event, received
@@ -15,7 +15,7 @@ from tests.support.events import event, received
 @pytest.mark.parametrize(
     ("facts", "headers"),
     [
-        ({}, {}),
+        ({}, {}),  # every error also says whether to repeat the request
         ({"retry_after": 0}, {"Retry-After": "0"}),
         ({"generation_id": "gen_x"}, {"Location": "/v1/generations/gen_x"}),
         ({"replayed": True}, {"Idempotent-Replayed": "true"}),
@@ -28,7 +28,30 @@ from tests.support.events import event, received
 )
 def test_each_fact_of_an_error_is_one_header(facts: dict[str, Any], headers: dict[str, str]) -> None:
     """Each fact becomes one header; the error itself knows no headers."""
-    assert error_headers(NotFound("No.", **facts)) == headers
+    assert error_headers(NotFound("No.", **facts)) == {"X-Should-Retry": "false", **headers}
+
+
+@pytest.mark.parametrize("kind", error_types(), ids=[kind.kind.code for kind in error_types()])
+@pytest.mark.parametrize(
+    ("seconds", "soon"), [(None, True), (0, True), (60, True), (61, False), (86_400, False)]
+)
+def test_a_client_repeats_only_what_is_free_and_helps_and_is_soon(
+    kind: type[ImagegenError], seconds: int | None, *, soon: bool
+) -> None:
+    """A client that obeys `Retry-After` must not sleep for hours; nothing that may be paid is repeated."""
+    helps = soon and kind.kind.retryable and kind.kind.paid == "no"
+    headers = error_headers(kind("No.", retry_after=seconds))
+    assert headers["X-Should-Retry"] == ("true" if helps else "false")
+
+
+def test_a_head_is_answered_without_a_body() -> None:
+    """Status and headers are those of the reply to GET."""
+    sent = Reply(status=200, body="x", content_type="application/json", headers={"Seed": "1"})
+    get, head = (
+        reply.response(sent, received(event(method, "/models")), varies=False) for method in ("GET", "HEAD")
+    )
+    assert (get.body, head.body) == ("x", "")
+    assert (head.status_code, head.headers, head.content_type) == (200, get.headers, get.content_type)
 
 
 def test_an_answer_is_compact_json() -> None:

@@ -57,6 +57,9 @@ def test_a_single_value_serves_where_the_list_is_absent() -> None:
         (surface.BASE_PATH, "/"),
         (f"{surface.BASE_PATH}0/models", f"{surface.BASE_PATH}0/models"),
         ("", "/"),
+        # The base path stands in front of this path once more, so the whole of it is the route's.
+        (f"{surface.BASE_PATH}{surface.BASE_PATH}/models", f"{surface.BASE_PATH}{surface.BASE_PATH}/models"),
+        (surface.BASE_PATH * 2, surface.BASE_PATH * 2),
     ],
 )
 def test_the_path_is_below_the_base_path(path: str, below: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter
 
-from imagegen.http import serialize
+from imagegen.http import problems, serialize
 
 BODIES = [
     serialize.ArtifactBody,
@@ -21,6 +21,8 @@ BODIES = [
     serialize.LifecycleBody,
     serialize.ProblemBody,
     serialize.FieldErrorBody,
+    problems.ProblemReplyBody,
+    problems.ErrorMembersBody,
 ]
 
 
@@ -70,3 +72,6 @@ def test_the_members_are_those_of_the_contract() -> None:
     assert list(problem["properties"]) == [*problem["required"], "errors"]
     assert problem["required"] == ["type", "title", "status", "code", "detail", "request_id", "retryable"]
     assert problem["properties"]["errors"]["maxItems"] == 10
+    sent = published(problems.ProblemReplyBody)
+    assert set(sent["required"]) == {*problem["required"], "message", "error"}
+    assert set(sent["properties"]) == {*sent["required"], "errors", "id", "name"}

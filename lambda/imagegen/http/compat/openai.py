@@ -18,23 +18,16 @@ from typing_extensions import TypedDict
 
 from imagegen.contracts.fields import field_errors
 from imagegen.contracts.generation_request import GenerationRequest
-from imagegen.contracts.refusals import explained, refusal
+from imagegen.contracts.refusals import refusal
 from imagegen.contracts.text_to_image import parameters, schema
 from imagegen.contracts.text_to_image.parameters import Prompt, TextToImage
-from imagegen.errors import (
-    CallerError,
-    Forbidden,
-    ImagegenError,
-    QuotaExceeded,
-    RateLimited,
-    Unauthorized,
-    invalid,
-)
+from imagegen.errors import ImagegenError, invalid
 from imagegen.generations import batch
 from imagegen.generations.history import History
 from imagegen.generations.submit import Submission, Submitter
 from imagegen.http import reply
 from imagegen.http.compat import RouteFunction, read_inline
+from imagegen.http.problems import ErrorMembersBody, error_members
 from imagegen.http.reply import Reply, error_headers
 from imagegen.http.request import Request
 from imagegen.models.registry import ModelRef
@@ -113,16 +106,6 @@ class ImagesBody(BaseModel):
     user: str | None = Field(default=None, description="Accepted; has no effect and is not kept.")
 
 
-ErrorType = Literal[
-    "invalid_request_error",
-    "authentication_error",
-    "permission_error",
-    "rate_limit_error",
-    "insufficient_quota",
-    "server_error",
-]
-
-
 class OpenAIImageBody(TypedDict, total=False):
     """One image: its `url`, or with `response_format` `b64_json` its bytes."""
 
@@ -143,19 +126,10 @@ class OpenAIImagesBody(TypedDict):
     ]
 
 
-class OpenAIErrorMembersBody(TypedDict):
-    """What went wrong, in OpenAI's members."""
-
-    message: Annotated[str, Field(description="One sentence for people.")]
-    type: Annotated[ErrorType, Field(description="OpenAI's kind of error.")]
-    param: Annotated[str | None, Field(description="The first field at fault.", examples=["size"])]
-    code: Annotated[str, Field(description="The code of this service.", examples=["invalid_parameter"])]
-
-
 class OpenAIErrorBody(TypedDict):
     """Any failure, in OpenAI's shape."""
 
-    error: OpenAIErrorMembersBody
+    error: ErrorMembersBody
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,8 +185,7 @@ class OpenAI:
 
     def problem(self, error: ImagegenError, _: Request) -> Reply:
         """Return an error in OpenAI's shape."""
-        headers = {**error_headers(error), **problem_headers(error)}
-        return reply.json_reply(error.kind.status, problem(error), headers=headers)
+        return reply.json_reply(error.kind.status, problem(error), headers=error_headers(error))
 
     def _reply_image(self, submission: Submission, *, in_base64: bool) -> ReplyImage:
         if in_base64:
@@ -264,22 +237,7 @@ def images_body(images: Sequence[ReplyImage], *, created_at: datetime) -> OpenAI
 
 def problem(error: ImagegenError) -> OpenAIErrorBody:
     """Return an error with the four members that OpenAI's clients read; `code` is our code."""
-    return {
-        "error": {
-            "message": explained(error),
-            "type": _type(error),
-            "param": error.errors[0].field if error.errors else None,
-            "code": error.kind.code,
-        }
-    }
-
-
-def problem_headers(error: ImagegenError) -> dict[str, str]:
-    """Return the header that keeps OpenAI's clients from repeating a request that may have been paid.
-
-    By themselves these clients repeat every 409, 429 and 5xx. `X-Should-Retry` overrules that.
-    """
-    return {"X-Should-Retry": "true" if error.kind.retryable else "false"}
+    return {"error": error_members(error)}
 
 
 def _sides(size: str | None) -> tuple[int, int]:
@@ -287,16 +245,3 @@ def _sides(size: str | None) -> tuple[int, int]:
         return parameters.SIZES[0]
     width, _, height = size.partition("x")
     return int(width), int(height)
-
-
-_TYPES: Final[Mapping[type[ImagegenError], ErrorType]] = {
-    Unauthorized: "authentication_error",
-    Forbidden: "permission_error",
-    RateLimited: "rate_limit_error",
-    QuotaExceeded: "insufficient_quota",
-}
-
-
-def _type(error: ImagegenError) -> ErrorType:
-    fallback: ErrorType = "invalid_request_error" if isinstance(error, CallerError) else "server_error"
-    return _TYPES.get(type(error), fallback)

@@ -17,7 +17,7 @@ from typing_extensions import TypedDict
 
 from imagegen import errors
 from imagegen.contracts.generation_request import GenerationRequest, fingerprint
-from imagegen.contracts.refusals import explained, refusal, unknown_field
+from imagegen.contracts.refusals import refusal, unknown_field
 from imagegen.contracts.text_to_image import parameters, schema
 from imagegen.errors import ImagegenError
 from imagegen.generations.generation import StoredImage
@@ -25,6 +25,7 @@ from imagegen.generations.history import History
 from imagegen.generations.submit import Submitter
 from imagegen.http import reply, surface
 from imagegen.http.compat import RouteFunction, read_inline
+from imagegen.http.problems import sentence, stability_name
 from imagegen.http.reply import Reply, error_headers
 from imagegen.http.request import Request
 from imagegen.models.registry import ModelRef
@@ -190,25 +191,5 @@ def _engine(id_: str, name: str, description: str) -> StabilityEngineBody:
 
 def problem(error: ImagegenError, *, request_id: str) -> StabilityErrorBody:
     """Return an error in Stability's shape; `message` ends in our code."""
-    return {"id": request_id, "name": _name(error), "message": f"{explained(error)} [{error.kind.code}]"}
-
-
-_NAMES: Final[Mapping[type[ImagegenError], str]] = {
-    errors.Unauthorized: "unauthorized",
-    errors.Forbidden: "permission_denied",
-    errors.NotFound: "not_found",
-    errors.ContentFiltered: "invalid_prompts",
-    errors.RateLimited: "rate_limit_exceeded",
-    errors.QuotaExceeded: "rate_limit_exceeded",
-}
-
-
-def _name(error: ImagegenError) -> str:
-    if isinstance(error, errors.InvalidParameter):
-        fields = {item.field for item in error.errors}
-        if fields and fields <= {"width", "height"}:
-            return "invalid_sdxl_v1_dimensions"
-        if fields == {"samples"}:
-            return "invalid_samples"
-    fallback = "bad_request" if isinstance(error, errors.CallerError) else "server_error"
-    return _NAMES.get(type(error), fallback)
+    message = f"{sentence(error)} [{error.kind.code}]"
+    return {"id": request_id, "name": stability_name(error), "message": message}
