@@ -86,12 +86,19 @@ class ModelCaller:
 
         Raises:
             ModelRetired: no model that may serve the request is alive; unbilled.
+            UnsupportedParameter: those that are alive cannot honour it; unbilled.
             ImagegenError: the errors of the adapter and the dialect; each says whether the call may have been paid.
         """
         # Whichever model is available first serves: see docs/decisions/0002-keep-the-contract-not-the-model.md.
         retired: ModelRetired | None = None
+        refusal: UnsupportedParameter | None = None
         for ref in self._living(request):
-            translation = self._translate(ref, request)
+            try:
+                translation = self._translate(ref, request)
+            except UnsupportedParameter as exc:
+                # As in `check`: one model that can honour the request is enough, wherever it stands in the list.
+                refusal = refusal or exc
+                continue
             try:
                 answer = self._invoke(ref, translation, deadline)
             except ModelRetired as exc:
@@ -104,6 +111,8 @@ class ModelCaller:
             # The model may not report its seed. Without one nobody could make the image again.
             seed = artifact.seed or translation.seed
             return ModelImage(ref=ref, content=artifact.image, seed=seed, ignored=translation.ignored)
+        if refusal is not None:
+            raise refusal
         raise self._all_retired(request) from retired
 
     def ignored(self, model: str, request: GenerationRequest) -> tuple[str, ...]:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from imagegen.contracts.text_to_image.parameters import PARAMETERS, TextToImage
-from imagegen.errors import BadModelResponse
+from imagegen.contracts.text_to_image.parameters import MAX_PROMPT_LENGTH, PARAMETERS, TextToImage
+from imagegen.errors import BadModelResponse, FieldError, UnsupportedParameter
 from imagegen.models.answers import Answer, filtered, seed_of
 from imagegen.models.dialect import Artifact, Dialect, Translation, Translator
 
@@ -17,13 +17,29 @@ PROMPT_FILTER: Final = "invalid_prompts"
 
 
 def translate(request: TextToImage) -> Translation:
-    """Return the task's own members, with the defaults of the contract."""
+    """Return the task's own members, with the defaults of the contract.
+
+    Raises:
+        UnsupportedParameter: a prompt is longer than the contract allows; other shapes let longer ones through.
+    """
+    _refuse_long(request)
     # An endpoint's own defaults may differ from the contract's, so they are spelled out. What has no default
     # (`sampler`, `style_preset`, `extras`, a preset of NONE) is left out: see docs/decisions/0020-translation.md.
     members = request.parameters()
     if request.clip_guidance_preset == "NONE":
         del members["clip_guidance_preset"]
     return Translation(body=members, seed=request.seed)
+
+
+def _refuse_long(request: TextToImage) -> None:
+    message = f"must have at most {MAX_PROMPT_LENGTH} characters for this model"
+    found = tuple(
+        FieldError(field=f"text_prompts[{index}].text", message=message)
+        for index, prompt in enumerate(request.text_prompts)
+        if len(prompt.text) > MAX_PROMPT_LENGTH
+    )
+    if found:
+        raise UnsupportedParameter("A prompt is too long for the model.", errors=found)
 
 
 def artifacts(answer: bytes, *, seed: int | None = None) -> tuple[Artifact, ...]:

@@ -290,3 +290,11 @@ def test_a_filtered_image_is_a_paid_failure_and_does_not_fall_through() -> None:
         service.caller.call(REQUEST, service.deadline())
     assert caught.value.kind.paid == "yes"
     assert service.called == [SDXL]
+
+
+def test_a_model_that_cannot_honour_the_request_is_passed_over() -> None:
+    """The first model of the list ignores a parameter of a strict request; the second does not."""
+    service = line(models=(CORE, SDXL))
+    service.caller.check(STRICT)
+    service.caller.call(STRICT, service.deadline())
+    assert service.called == [SDXL]

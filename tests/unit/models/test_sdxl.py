@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from imagegen.errors import UnsupportedParameter
 from tests.support.translations import SDXL, prompts, translated
 
 
@@ -24,3 +25,12 @@ def test_sdxl_takes_ten_prompts_of_full_length(model_id: str) -> None:
     """SDXL documents no limit for all prompts together."""
     texts = prompts(*(("a" * 2000, 1.0),) * 10)
     assert len(translated(model_id, **texts).body["text_prompts"]) == 10
+
+
+@pytest.mark.parametrize("model_id", SDXL)
+def test_sdxl_refuses_a_prompt_longer_than_the_contracts(model_id: str) -> None:
+    """Other shapes let longer prompts through, for models that take them; the error names the prompt at fault."""
+    with pytest.raises(UnsupportedParameter) as caught:
+        translated(model_id, **prompts(("a" * 2000, 1.0), ("b" * 2001, -1.0)))
+    assert [found.field for found in caught.value.errors] == ["text_prompts[1].text"]
+    assert "at most 2000 characters" in caught.value.errors[0].message
