@@ -59,7 +59,10 @@ def success_examples() -> Mapping[tuple[str, int], Any]:
         ("listGenerations", 200): serialize.history([detail], next_cursor=None),
         ("showGeneration", 200): detail,
         ("showHealth", 200): serialize.health(),
-        ("createOpenAIImages", 200): openai.images_body([image], created_at=_NOW),
+        ("showOpenAIModel", 200): openai.openai_models(())[0],
+        ("createOpenAIImages", 200): openai.images_body(
+            [image], created=int(_NOW.timestamp()), first=_IMAGE, quality="high"
+        ),
         # Written out, because a whole image in base64 would fill the document.
         ("createStabilityImage", 200): {
             "artifacts": [{"base64": "iVBORw0KGgo…", "finishReason": "SUCCESS", "seed": _IMAGE.seed}]

@@ -21,6 +21,10 @@ HEADERS: Final[Mapping[str, tuple[str, dict[str, Any]]]] = {
     "Allow": ("The methods that the path has.", {"type": "string"}),
     "Finish-Reason": ("In a reply of bytes: why the model stopped.", {"type": "string", "const": "SUCCESS"}),
     "Seed": ("In a reply of bytes: the seed that made the image.", {"type": "integer"}),
+    "X-Imagegen-Model": (
+        "The id of the model that drew the image; if several drew the images, all their ids with commas.",
+        {"type": "string"},
+    ),
     "X-Should-Retry": (
         "Whether a client should repeat the request by itself: true only if that is free, helps, and is soon.",
         {"type": "string", "enum": ["true", "false"]},

@@ -201,10 +201,17 @@ DESCRIBED: Final[tuple[Operation, ...]] = (
             Success(
                 status=200,
                 description="The models, in the order in which they serve.",
-                body=serialize.ModelsBody,
+                body=openai.OpenAIModelsBody,
             ),
         ),
         errors=_OWN,
+    ),
+    Operation(
+        name="showOpenAIModel",
+        summary="Show a model, as OpenAI's clients read it",
+        parameters=(parameters.MODEL,),
+        successes=(Success(status=200, description="The model.", body=openai.OpenAIModelBody),),
+        errors=(errors.NotFound, *_GATEWAY),
     ),
     Operation(
         name="showHealth",
@@ -231,7 +238,7 @@ DESCRIBED: Final[tuple[Operation, ...]] = (
                 status=200,
                 description="The images that were made.",
                 body=openai.OpenAIImagesBody,
-                headers=_REPLAYED,
+                headers=("Idempotent-Replayed", "X-Imagegen-Model"),
             ),
         ),
         errors=_MAKING,

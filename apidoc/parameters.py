@@ -31,6 +31,14 @@ ID: Final = {
     "schema": {"type": "string", "pattern": f"^{ID_PATTERN}$"},
     "example": "gen_3nq7v5kd2wzr6xj4tm5yhb2c7a",
 }
+MODEL: Final = {
+    "name": "id",
+    "in": "path",
+    "required": True,
+    "description": "`auto`, or the id of an enabled model.",
+    "schema": {"type": "string", "minLength": 1},
+    "example": "auto",
+}
 LIMIT: Final = {
     "name": "limit",
     "in": "query",

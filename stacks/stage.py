@@ -89,6 +89,14 @@ CorsOrigins = Annotated[
         description="a list of origins like https://app.example.com, or * alone, or nothing",
     ),
 ]
+ModelAliases = Annotated[
+    settings.ModelAliases,
+    Predicate(_all_different),
+    Field(
+        strict=False,
+        description="a list of different entries pattern=model, or nothing",
+    ),
+]
 EndpointUrl = Annotated[
     str, Field(pattern=rf"^{_HOST}/?$", description="an http or https URL without a path")
 ]
@@ -138,6 +146,7 @@ class StageConfig(BaseModel):
     bundle_platform: Platform = "aarch64-manylinux2014"
     s3_addressing_style: settings.S3AddressingStyle = "virtual"
     bedrock_endpoint_url: EndpointUrl | None = None
+    openai_model_aliases: ModelAliases = ("gpt-image-*=auto", "dall-e-*=auto")
 
     @property
     def function_timeout(self) -> int:
@@ -174,6 +183,17 @@ class StageConfig(BaseModel):
                 f"record_retention_days is {self.record_retention_days} (int); it must be at least {least}, "
                 f"{LIFECYCLE_SLACK_DAYS} more than image_retention_days, so that no image outlives its record."
             )
+        return self
+
+    @model_validator(mode="after")
+    def _check_aliases_lead_somewhere(self) -> Self:
+        enabled = ("auto", *(resolve(entry, region=_ANY_REGION).id for entry in self.models))
+        for entry in self.openai_model_aliases:
+            model = entry.partition("=")[2]
+            if model not in enabled:
+                raise StageError(
+                    f"openai_model_aliases has {entry!r}; the model must be one of {', '.join(enabled)}."
+                )
         return self
 
     @model_validator(mode="after")

@@ -37,6 +37,7 @@ app = create_app(
         cors_origins=settings.cors_origins,
         webhooks=bool(settings.webhook_secret_arn),
         owner_salt=settings.owner_salt,
+        openai_model_aliases=settings.openai_model_aliases,
         observer=observer,
         clock=service.ports.clock,
     )

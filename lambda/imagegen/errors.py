@@ -128,7 +128,7 @@ class UnknownParameter(CallerError):
 
 
 class UnsupportedParameter(CallerError):
-    """A field is valid, but no enabled model can honour it and the request is strict."""
+    """A value is valid, but no enabled model can honour it, or not as exactly as a strict request demands."""
 
     kind = _kind("unsupported_parameter", 400, "A parameter cannot be honoured")
 

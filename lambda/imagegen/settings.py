@@ -24,12 +24,20 @@ from typing import (
 )
 
 # Not pydantic, although it reads these as well: importing it would slow down each start of the worker.
-from annotated_types import Ge, Le, MinLen
+from annotated_types import Ge, Le, MinLen, Predicate
 
 from imagegen.errors import Misconfigured
 
 MAX_URL_TTL: Final = 3600
 """Seconds that a presigned URL may be valid. The bucket refuses every older signature."""
+
+_ALIAS: Final = re.compile(r"[A-Za-z0-9._:/*-]{1,256}=[A-Za-z0-9._:-]{1,256}")
+
+
+def are_aliases(entries: tuple[str, ...]) -> bool:
+    """Say whether each entry is `pattern=model`; a `*` in a pattern stands for any text."""
+    return all(_ALIAS.fullmatch(entry) for entry in entries)
+
 
 NotEmpty = Annotated[str, MinLen(1)]
 Models = Annotated[tuple[str, ...], MinLen(1)]
@@ -38,6 +46,7 @@ ModelTimeout = Annotated[int, Ge(1), Le(270)]
 FunctionTimeout = Annotated[int, Ge(10), Le(300)]
 UrlTtl = Annotated[int, Ge(60), Le(MAX_URL_TTL)]
 S3AddressingStyle = Literal["virtual", "path"]
+ModelAliases = Annotated[tuple[str, ...], Predicate(are_aliases)]
 RecordRetentionDays = Annotated[int, Ge(1), Le(3650)]
 MaxPaidAttempts = Annotated[int, Ge(1), Le(10)]
 DailyImagesPerCaller = Annotated[int, Ge(0), Le(1_000_000)]
@@ -69,6 +78,7 @@ class Settings:
     max_paid_attempts: MaxPaidAttempts
     daily_images_per_caller: DailyImagesPerCaller | None
     daily_images: DailyImages | None
+    openai_model_aliases: ModelAliases
     webhook_secret_arn: str
     owner_salt: NotEmpty
 
@@ -184,4 +194,6 @@ def _read(type_: SettingType, text: str) -> Any:
     value = tuple(item.strip() for item in text.split(",") if item.strip()) if type_.is_list else text
     if len(value) < type_.min_length:
         raise ValueError("is empty")
+    if not all(limit.func(value) for limit in type_.limits if isinstance(limit, Predicate)):
+        raise ValueError("has an entry that is not allowed")
     return value

@@ -20,6 +20,7 @@ READABLE = {
     "Finish-Reason",
     "Seed",
     "X-Should-Retry",
+    "X-Imagegen-Model",
 }
 ASKED = [
     ("POST", "/text-to-image", TEA, 200),
@@ -28,6 +29,8 @@ ASKED = [
     ("GET", "/generations/x", None, 404),
     ("DELETE", "/generations/x", None, 404),
     ("GET", "/models", None, 200),
+    ("GET", "/models/auto", None, 200),
+    ("GET", "/models/none", None, 404),
     ("GET", "/health", None, 200),
     ("GET", "/openapi.json", None, 200),
     ("POST", "/images/generations", {"prompt": "tea"}, 200),

@@ -123,7 +123,7 @@ def test_every_field_has_a_row_with_its_limits_and_an_example(
     assert kind
     assert meaning
     assert example.startswith("`")
-    named = {int(number) for number in re.findall(r"\d+", limits)}
+    named = {int(number) for number in re.findall(r"-?\d+", limits)}
     model_is_looked_up = (operation_id, name) == ("createOpenAIImages", "model")
     if not model_is_looked_up:
         assert {int(number) for number in numbers_of(field)} <= named

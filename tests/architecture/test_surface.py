@@ -91,7 +91,7 @@ def successes() -> Iterator[tuple[str, str, Answer]]:
         ("POST", "/images/generations", {"prompt": "tea"}, {"Idempotency-Key": "b" * 16}),
         ("POST", STABILITY, TEA, {"Idempotency-Key": "c" * 16}),
         ("POST", STABILITY, TEA, {"Idempotency-Key": "c" * 16, "Accept": "image/png"}),
-        *(("GET", path, None, {}) for path in ("/generations", "/models", "/engines/list")),
+        *(("GET", path, None, {}) for path in ("/generations", "/models", "/models/auto", "/engines/list")),
         *(("GET", path, None, {}) for path in surface.OPEN_PATHS),
     ]
     for method, path, body, headers in requests:

@@ -46,7 +46,7 @@ def test_every_shared_setting_is_a_number_a_choice_or_a_list() -> None:
     """Each of the three kinds has a test below."""
     lists = [name for name, type_ in SHARED.items() if type_.is_list]
     assert {*NUMBERS, *CHOICES, *lists} == set(SHARED)
-    assert lists == ["models", "cors_origins"]
+    assert lists == ["models", "cors_origins", "openai_model_aliases"]
     assert len(NUMBERS) == 6
 
 
@@ -73,6 +73,23 @@ def test_both_sides_want_a_model_and_no_origin(local: Synthesized) -> None:
     """A stage needs a model to serve anything. It needs no origin: without origins CORS is off."""
     assert (stage_takes("models", []), functions_take(local, "models", "")) == (False, False)
     assert (stage_takes("cors_origins", []), functions_take(local, "cors_origins", "")) == (True, True)
+
+
+ALIASES: list[tuple[list[str], bool]] = [
+    ([], True),
+    (["a*=auto"], True),
+    (["auto"], False),
+    (["=auto"], False),
+    (["a=b=auto"], False),
+]
+
+
+@pytest.mark.parametrize("case", ALIASES)
+def test_both_sides_take_the_same_aliases(local: Synthesized, case: tuple[list[str], bool]) -> None:
+    """An alias is a pattern and a model."""
+    entries, taken = case
+    assert stage_takes("openai_model_aliases", entries) is taken
+    assert functions_take(local, "openai_model_aliases", ",".join(entries)) is taken
 
 
 @pytest.mark.parametrize("key", [name for name, type_ in SHARED.items() if type_.optional])

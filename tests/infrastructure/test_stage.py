@@ -52,6 +52,8 @@ ALLOWED: list[tuple[str, Any]] = [
     ("bedrock_endpoint_url", None),
     ("bedrock_endpoint_url", "http://127.0.0.1:4580"),
     ("bedrock_endpoint_url", "https://bedrock.example.com/"),
+    ("openai_model_aliases", []),
+    ("openai_model_aliases", ["gpt-image-*=auto", "openai/*=stability.stable-image-core-v1:1"]),
 ]
 
 REFUSED: list[tuple[str, Any]] = [
@@ -110,6 +112,12 @@ REFUSED: list[tuple[str, Any]] = [
     ("bedrock_endpoint_url", "127.0.0.1:4580"),
     ("bedrock_endpoint_url", "http://127.0.0.1:4580/path"),
     ("bedrock_endpoint_url", ""),
+    ("openai_model_aliases", "dall-e-3=auto"),
+    ("openai_model_aliases", ["dall-e-3"]),
+    ("openai_model_aliases", ["=auto"]),
+    ("openai_model_aliases", ["dall-e-3="]),
+    ("openai_model_aliases", ["dall-e-[23]=auto"]),
+    ("openai_model_aliases", ["dall-e-3=auto", "dall-e-3=auto"]),
 ]
 
 
@@ -141,6 +149,13 @@ def test_a_model_that_is_not_registered_is_refused_by_its_name(entry: str) -> No
     with pytest.raises(StageError) as caught:
         StageConfig.from_json(name="dev", values={"models": [*LISTED, entry]})
     assert str(caught.value).startswith(f"models: {entry!r} is not a registered model; ")
+
+
+def test_an_alias_of_a_model_that_is_not_listed_is_refused_by_its_name() -> None:
+    """The sentence lists the models that an alias may stand for."""
+    values = {"models": LISTED, "openai_model_aliases": ["dall-e-3=stability.sd3-5-large-v1:0"]}
+    with pytest.raises(StageError, match=r"must be one of auto, stability\.stable-image-core-v1:1\."):
+        StageConfig.from_json(name="dev", values=values)
 
 
 def test_the_defaults_are_allowed() -> None:

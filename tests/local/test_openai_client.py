@@ -28,8 +28,7 @@ def client(stack: Stack) -> Iterator[openai.OpenAI]:
     transport = httpx2.Client(verify=trust(stack.ca_bundle), trust_env=False)
     with openai.OpenAI(
         base_url=stack.state.api_url,
-        api_key="unused",
-        default_headers={"x-api-key": stack.state.api_key},
+        api_key=stack.state.api_key,
         http_client=transport,
     ) as made:
         yield made
@@ -75,7 +74,7 @@ def painted(stand_in: StandIn) -> int:
 def test_a_bad_size_raises_the_clients_own_error(client: openai.OpenAI) -> None:
     """The error has the members that callers of the client read."""
     with pytest.raises(openai.BadRequestError) as caught:
-        client.images.generate(prompt=PROMPT, size="512x512")
+        client.images.generate(prompt=PROMPT, size="0x512")
     assert (caught.value.status_code, caught.value.param, caught.value.code) == (
         400,
         "size",
@@ -109,7 +108,7 @@ def test_an_unknown_key_raises_the_clients_own_error(stack: Stack) -> None:
     with (
         openai.OpenAI(
             base_url=stack.state.api_url,
-            api_key="unused",
+            api_key=stack.state.api_key,
             default_headers={"x-api-key": "not-a-key-0123456789"},
             http_client=httpx2.Client(verify=trust(stack.ca_bundle), trust_env=False),
         ) as stranger,

@@ -19,4 +19,5 @@ ENVIRONMENT = {
     "DAILY_IMAGES": "",
     "WEBHOOK_SECRET_ARN": "",
     "OWNER_SALT": "salt-of-this-deployment",
+    "OPENAI_MODEL_ALIASES": "gpt-image-*=auto,dall-e-*=auto",
 }

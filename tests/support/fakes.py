@@ -434,6 +434,7 @@ def world(
     webhooks: bool = True,
     record_retention_days: int = 30,
     day: date = date(2026, 11, 25),
+    openai_model_aliases: Sequence[str] = ("gpt-image-*=auto", "dall-e-*=auto"),
 ) -> World:
     """Return a service whose ports are fakes; every model answers with an image unless `answers` are scripted."""
     clock = FakeClock(datetime(day.year, day.month, day.day, 12, 0, tzinfo=UTC))
@@ -465,6 +466,7 @@ def world(
         cors_origins=cors_origins,
         webhooks=webhooks,
         owner_salt=ENVIRONMENT["OWNER_SALT"],
+        openai_model_aliases=openai_model_aliases,
         observer=observer,
         clock=clock,
     )

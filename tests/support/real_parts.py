@@ -105,6 +105,7 @@ class Wired:
             cors_origins=self.settings.cors_origins,
             webhooks=bool(self.settings.webhook_secret_arn),
             owner_salt=self.settings.owner_salt,
+            openai_model_aliases=self.settings.openai_model_aliases,
             observer=self.service.ports.observer,
             clock=self.service.ports.clock,
         )

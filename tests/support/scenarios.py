@@ -9,6 +9,7 @@ from typing import Any
 from imagegen import errors
 from imagegen.errors import ImagegenError, error_types
 from imagegen.generations.model_caller import RETRY_AFTER
+from imagegen.http import surface
 from imagegen.http.app import create_app
 from tests.support.events import Answer, Context, event, send
 from tests.support.fakes import CORE, SDXL, FakeDeadline, World, sdxl_answer, world
@@ -92,7 +93,11 @@ def _defect(path: str) -> Answer:
 SCENARIOS: Mapping[str, Callable[[str], Answer]] = {
     "invalid_json": lambda path: post(world(), path, "{"),
     "unsupported_media_type": lambda path: post(world(), path, headers={"Content-Type": "text/plain"}),
-    "payload_too_large": lambda path: post(world(), path, body_for(path, prompt="x" * 16_384)),
+    "payload_too_large": lambda path: post(
+        world(),
+        path,
+        body_for(path, prompt="x" * (surface.LONG_PROMPT_BODY if "images" in path else surface.MAX_BODY)),
+    ),
     "invalid_parameter": lambda path: post(
         world(), path, body_for(path, n=0) if "images" in path else {"text_prompts": []}
     ),
@@ -100,8 +105,8 @@ SCENARIOS: Mapping[str, Callable[[str], Answer]] = {
     "unsupported_parameter": lambda path: post(
         world(models=[CORE]),
         path,
-        # Stability's and OpenAI's bodies have no `strict`, but a model also refuses prompts that are too long for it.
-        {"text_prompts": [{"text": "x" * 2000}] * 7} if "images" not in path else None,
+        # Stability's body has no `strict`, but a model also refuses prompts that are too long for it.
+        {"text_prompts": [{"text": "x" * 2000}] * 7} if "images" not in path else body_for(path, stream=True),
     ),
     "unknown_model": lambda path: post(world(), path, body_for(path, model="stability.none-v1:0")),
     "unauthorized": lambda path: post(world(), path, key=None),
@@ -125,7 +130,6 @@ SCENARIOS: Mapping[str, Callable[[str], Answer]] = {
     "internal_error": _defect,
 }
 ELSEWHERE = {
-    ("unsupported_parameter", "/images/generations"): "one prompt of OpenAI's is within every model's limit",
     ("unknown_model", ROUTES[2]): "an engine that is not here is a path that is not",
     ("in_progress", "/images/generations"): "tests/api/test_openai_images.py has the race",
 }

@@ -36,6 +36,7 @@ def test_an_environment_is_read_whole() -> None:
         daily_images=None,
         webhook_secret_arn="",
         owner_salt="salt-of-this-deployment",
+        openai_model_aliases=("gpt-image-*=auto", "dall-e-*=auto"),
     )
 
 
@@ -57,6 +58,8 @@ def test_an_environment_is_read_whole() -> None:
         ("DAILY_IMAGES", "0", 0),
         ("DAILY_IMAGES_PER_CALLER", "1000000", 1_000_000),
         ("DAILY_IMAGES", "10000000", 10_000_000),
+        ("OPENAI_MODEL_ALIASES", "", ()),
+        ("OPENAI_MODEL_ALIASES", "a/b*=c:1, d=auto", ("a/b*=c:1", "d=auto")),
         ("WEBHOOK_SECRET_ARN", "arn:aws:secretsmanager:…", "arn:aws:secretsmanager:…"),
     ],
 )
@@ -113,6 +116,6 @@ def test_everything_that_is_wrong_is_named_at_once() -> None:
         "DEAD_LETTER_QUEUE_ARN is missing; MODELS is empty; MODEL_TIMEOUT is missing; "
         "FUNCTION_TIMEOUT is missing; URL_TTL must be a whole number from 60 to 3600; S3_ADDRESSING_STYLE is missing; "
         "RECORD_RETENTION_DAYS is missing; MAX_PAID_ATTEMPTS is missing; "
-        "DAILY_IMAGES_PER_CALLER is missing; DAILY_IMAGES is missing; WEBHOOK_SECRET_ARN is missing; "
-        "OWNER_SALT is missing."
+        "DAILY_IMAGES_PER_CALLER is missing; DAILY_IMAGES is missing; OPENAI_MODEL_ALIASES is missing; "
+        "WEBHOOK_SECRET_ARN is missing; OWNER_SALT is missing."
     )

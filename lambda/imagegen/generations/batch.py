@@ -2,7 +2,8 @@
 
 The generations of a batch share nothing but the caller's idempotency key. The first uses the key unchanged, so the
 other routes find it by the key as well; the n-th uses SHA-256 of key and n. A repeated request finds each of them
-again, and makes only those again that had failed without being paid.
+again, and makes only those again that had failed without being paid. A seed of the caller's is that of the first; each
+further generation has the next one, so that the images differ.
 """
 
 from __future__ import annotations
@@ -11,9 +12,11 @@ import hashlib
 from base64 import urlsafe_b64encode
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 
 from imagegen import errors
 from imagegen.contracts.generation_request import GenerationRequest, fingerprint
+from imagegen.contracts.text_to_image.parameters import MAX_CHOSEN_SEED
 from imagegen.errors import ImagegenError
 from imagegen.generations.history import History
 from imagegen.generations.ports import Deadline
@@ -44,9 +47,10 @@ def submit_batch(
         if own_key is not None:
             submitter.refuse_other_use(own_key, owner=owner, fingerprint=batch_fingerprint)
 
-    def submit_one(own_key: str | None) -> Submission:
+    def submit_one(index: int) -> Submission:
+        own_key = keys[index]
         submission = submitter.submit(
-            request,
+            _with_next_seed(request, index),
             owner=owner,
             fingerprint=batch_fingerprint,
             key=own_key,
@@ -59,11 +63,11 @@ def submit_batch(
         return submission
 
     if images == 1:
-        return (submit_one(keys[0]),)
+        return (submit_one(0),)
     # In threads, because one after the other would not fit into the gateway's 29 seconds:
     # see docs/decisions/0050-other-peoples-shapes.md.
     with ThreadPoolExecutor(max_workers=images) as pool:
-        running = [pool.submit(submit_one, own_key) for own_key in keys]
+        running = [pool.submit(submit_one, index) for index in range(images)]
     return _joined(submitter, running)
 
 
@@ -72,6 +76,14 @@ def _fingerprint(request: GenerationRequest, images: int) -> str:
         return fingerprint(request)
     # The number counts as well: the same body with another `n` is another request.
     return hashlib.sha256(f"{images} x {fingerprint(request)}".encode()).hexdigest()
+
+
+def _with_next_seed(request: GenerationRequest, index: int) -> GenerationRequest:
+    seed = request.task.seed
+    if not seed or not index:
+        return request
+    # After the greatest seed comes 1, because 0 would let the service choose.
+    return replace(request, task=request.task.with_seed((seed + index - 1) % MAX_CHOSEN_SEED + 1))
 
 
 def _keys(key: str | None, images: int) -> Sequence[str | None]:

@@ -55,6 +55,7 @@ class Services:
     owner_salt: str
     observer: Observer
     clock: Clock
+    openai_model_aliases: Sequence[str] = ()
 
 
 def create_app(
@@ -74,7 +75,12 @@ def create_app(
     """
     own = OwnRoutes(services=services, contracts=contracts, routes=routes)
     others = {
-        name: make(submitter=services.submitter, history=services.history, models=services.models)
+        name: make(
+            submitter=services.submitter,
+            history=services.history,
+            models=services.models,
+            **_settings_of(name, services),
+        )
         for name, make in shapes.items()
     }
     return _App(services, routes=routes, shapes={surface.OWN_SHAPE: own, **others}).resolver
@@ -87,6 +93,11 @@ class _Resolver(APIGatewayRestResolver):
         """Serve an event."""
         # `strip_prefixes` would do this with less care: it would serve /v1/v1/models as /v1/models.
         return super().resolve({**event, "path": below_base(event)}, context)
+
+
+def _settings_of(shape: str, services: Services) -> Mapping[str, Any]:
+    """Return the settings that only this shape has."""
+    return {"aliases": services.openai_model_aliases} if shape == "openai" else {}
 
 
 class _App:
@@ -230,9 +241,10 @@ class OwnRoutes:
 
     def list_models(self, _: Request) -> Reply:
         """Return the enabled models."""
-        return reply.json_reply(
-            200, serialize.models(self.services.models, today=self.services.clock.now().date())
-        )
+        models = self.services.models
+        ours = serialize.models(models, today=self.services.clock.now().date())
+        # OpenAI's clients read the same path, so its reply has their members as well.
+        return reply.json_reply(200, openai.models_body(ours, models))
 
     def show_health(self, _: Request) -> Reply:
         """Say that the function runs and could read its settings; checks nothing else."""

@@ -21,6 +21,9 @@ OWN_SHAPE: Final = "problem"
 MAX_BODY: Final = 16_384
 """In bytes: the largest body that describes an image in words."""
 
+LONG_PROMPT_BODY: Final = 262_144
+"""In bytes: holds two prompts of 10,000 code points, however they are escaped (12 bytes each)."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
@@ -59,6 +62,8 @@ ROUTES: Final = (
     Route(method="GET", path="/generations/{id}", name="showGeneration"),
     Route(method="GET", path="/generations/{id}/image", name="redirectToImage"),
     Route(method="DELETE", path="/generations/{id}", name="deleteGeneration"),
+    # Before its list, so that paths below /models are refused in its shape (`shape_at`).
+    Route(method="GET", path="/models/{id}", name="showOpenAIModel", shape="openai"),
     Route(method="GET", path="/models", name="listModels"),
     Route(method="GET", path="/health", name="showHealth", needs_key=False),
     Route(method="GET", path="/openapi.json", name="showOpenApi", needs_key=False),
@@ -67,7 +72,7 @@ ROUTES: Final = (
         path="/images/generations",
         name="createOpenAIImages",
         shape="openai",
-        max_body=MAX_BODY,
+        max_body=LONG_PROMPT_BODY,
     ),
     Route(
         method="POST",
@@ -106,6 +111,7 @@ EXPOSED_HEADERS: Final = (
     "Finish-Reason",
     "Seed",
     *HEADERS_ON_EVERY_ERROR,
+    "X-Imagegen-Model",
 )
 """Headers of replies that a page may read."""
 

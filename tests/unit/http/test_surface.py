@@ -47,7 +47,7 @@ def test_a_new_route_brings_its_shape_to_the_paths_beside_it() -> None:
         Route(method="POST", path="/model/{id}/invoke", name="invoke", shape="bedrock"),
     )
     assert surface.shape_at("/model/x/converse", routes) == "bedrock"
-    assert surface.shape_at("/models/x", routes) == "problem"
+    assert surface.shape_at("/models/x", routes) == "openai"
 
 
 def test_a_route_reads_a_body_exactly_where_its_method_has_one() -> None:

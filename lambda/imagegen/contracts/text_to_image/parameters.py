@@ -6,6 +6,7 @@ guide names no bound, two are our own: at most 10 prompts, and finite weights.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Final, Self
@@ -156,6 +157,13 @@ class TextToImage:
             text_prompts=tuple(Prompt(text=prompt["text"], weight=prompt["weight"]) for prompt in prompts),
             **members,
         )
+
+
+def nearest_size(width: int, height: int) -> tuple[int, int]:
+    """Return the pair of `SIZES` whose ratio of width to height is nearest; both sides are above 0."""
+    # By the logarithm, so that a format and the same format turned by 90 degrees are treated alike.
+    wanted = math.log(width / height)
+    return min(SIZES, key=lambda size: abs(math.log(size[0] / size[1]) - wanted))
 
 
 def in_contract_order(names: Iterable[str]) -> tuple[str, ...]:

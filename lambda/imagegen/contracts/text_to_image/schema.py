@@ -39,7 +39,8 @@ _ABSENT: Final[Any] = None
 """Stands for a field that was not sent. A field sent as null is refused, because its type has no null."""
 
 
-def _visible(text: str) -> str:
+def visible(text: str) -> str:
+    """Return a text that is empty or shows something; raises ValueError for any other."""
     if not prompt_text.has_content(text):
         raise ValueError("nothing visible")
     return text
@@ -76,7 +77,7 @@ PromptText = Annotated[
         examples=["Sri lanka tea plantation."],
         json_schema_extra=prompt_text.EMPTY_OR_VISIBLE,
     ),
-    AfterValidator(_visible),
+    AfterValidator(visible),
     Words(PROMPT_TEXT_RULE),
 ]
 

@@ -1,6 +1,6 @@
-"""The shapes of other APIs, one file each. No shape imports another; what several of them need is in this file.
+"""The shapes of other APIs, one file or folder each. No shape imports another; this file has what several need.
 
-To add one: its file, its rows in `surface.ROUTES`, its entry in `app.SHAPES`.
+To add one: its file or folder, its rows in `surface.ROUTES`, its entry in `app.SHAPES`.
 """
 
 from __future__ import annotations
