@@ -1,12 +1,13 @@
 """The dialect of Stable Image Core, Stable Image Ultra and Stable Diffusion 3.5 Large.
 
-The contract's size becomes the nearest aspect ratio, prompts of negative weight become `negative_prompt`, other
-positive weights the documented `(words:weight)`, and the style preset a phrase at the end of the prompt. The reasons
-are in `docs/decisions/0020-translation.md`. See also the Bedrock user guide, "Stability AI models".
+The contract's size becomes the nearest aspect ratio, prompts of negative weight become `negative_prompt`, the weights
+of several positive prompts the documented `(words:weight)`, and the style preset a phrase at the end of the prompt. The
+reasons are in `docs/decisions/0020-translation.md`. See also the Bedrock user guide, "Stability AI models".
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from functools import partial
 from itertools import chain, repeat
@@ -72,6 +73,9 @@ _WITHOUT_EFFECT: Final = ("cfg_scale", "clip_guidance_preset", "sampler", "steps
 _HONOURS: Final = ("text_prompts", "height", "width", "samples", "seed", "style_preset")
 _APPROXIMATES: Final = ("text_prompts", "height", "width", "style_preset")
 _EXACT_WEIGHTS: Final = (1, 0, -1)
+# One or more marks of the weighting syntax: a parenthesis with the backslashes that escape it, and before a closing
+# one the weight of its group. The possessive quantifiers and the look-behind keep the search linear.
+_MARKS: Final = re.compile(r"(?::\s*+[+-]?[0-9.]++\s*+\)|(?<!\\)\\*+[()])+")
 _STOPS: Final = (".", ",", ";", ":", "!", "?", "…", "。", "、")
 
 
@@ -84,20 +88,20 @@ def translate(request: TextToImage, *, max_seed: int, has_mode: bool) -> Transla
         UnsupportedParameter: the prompts together are longer than the model takes.
     """
     approximated = request.beyond_default(("height", "width", "style_preset"))
-    if any(prompt.weight not in _EXACT_WEIGHTS for prompt in request.text_prompts):
+    # A text of spaces has no influence, so it is left out as a weight of 0 is.
+    visible = [prompt for prompt in request.text_prompts if prompt.text.strip()]
+    if not _is_exact(visible):
         approximated.add("text_prompts")
     # Only what differs from the default: otherwise most replies would list it, and nobody would read the list.
     ignored = request.beyond_default(_WITHOUT_EFFECT)
     # One seed in four billion: better sent as the nearest one than refused.
     if request.seed > max_seed:
         ignored.add("seed")
-    # A text of spaces has no influence, so it is left out as a weight of 0 is.
-    visible = [prompt for prompt in request.text_prompts if prompt.text.strip()]
-    positive = [words for prompt in visible if (words := _weighted(prompt))]
+    positive = _positive_texts(visible)
     if request.style_preset is not None:
         positive.append(STYLE_WORDS[request.style_preset])
     # Without weights, because `(words:weight)` is documented for `prompt` only.
-    negative = [prompt.text for prompt in visible if prompt.weight < 0]
+    negative = [prompt.text for prompt in visible if _sent_weight(prompt) < 0]
     body: dict[str, Any] = {
         "prompt": _joined(positive),
         "aspect_ratio": ASPECT_RATIOS[request.width, request.height],
@@ -116,16 +120,42 @@ def translate(request: TextToImage, *, max_seed: int, has_mode: bool) -> Transla
     )
 
 
-def _weighted(prompt: Prompt) -> str:
-    """Return a prompt with its positive weight, or nothing for any other weight."""
-    weight = round(min(prompt.weight, LARGEST_WEIGHT), 3)
-    if weight <= 0:
-        return ""
-    if prompt.weight == 1:
-        return prompt.text
-    # A parenthesis in the caller's text would end the group early, and no way to escape it is documented.
-    words = prompt.text.translate({ord("("): None, ord(")"): None}).strip()
+def _sent_weight(prompt: Prompt) -> float:
+    """Return the weight that is sent; 0 means that the text is left out."""
+    return round(min(prompt.weight, LARGEST_WEIGHT), 3)
+
+
+def _is_exact(visible: Sequence[Prompt]) -> bool:
+    """Say whether the weights have all their effect."""
+    weights = [prompt.weight for prompt in visible if prompt.weight != 0]
+    # The weight of one text alone means nothing, as long as the text is sent.
+    if len(weights) == 1 and round(weights[0], 3) > 0:
+        return True
+    return all(weight in _EXACT_WEIGHTS for weight in weights)
+
+
+def _positive_texts(visible: Sequence[Prompt]) -> list[str]:
+    """Return the texts of positive weight as they are sent."""
+    positive = [prompt for prompt in visible if _sent_weight(prompt) > 0]
+    if len(positive) == 1:
+        return [positive[0].text]
+    return [text for prompt in positive if (text := _weighted(prompt.text, _sent_weight(prompt)))]
+
+
+def _weighted(text: str, weight: float) -> str:
+    """Return a text with its positive weight; nothing if it consists of marks alone."""
+    if weight == 1:
+        return text
+    # Neither escapes nor groups inside a group are documented, so each is left out whole and only its words stay:
+    # see docs/decisions/0020-translation.md.
+    words = _MARKS.sub(_gap, text).strip()
     return f"({words}:{weight:g})" if words else ""
+
+
+def _gap(marks: re.Match[str]) -> str:
+    """Return what takes the place of marks: a space between two words, otherwise nothing."""
+    before, after = marks.string[: marks.start()][-1:], marks.string[marks.end() :][:1]
+    return " " if before.isalnum() and after.isalnum() else ""
 
 
 def _joined(texts: Sequence[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
@@ -18,6 +19,7 @@ from imagegen.models.dialect import Artifact, Translation
 from imagegen.models.registry import MODELS, Model
 from local.bedrock.catalogue import MODELS as STAND_IN_MODELS
 from tests.support import bodies
+from tests.support.translations import CORE, prompts, translated
 
 pytestmark = pytest.mark.slow
 
@@ -85,6 +87,57 @@ def any_task(random: Random) -> TextToImage:
 def made(make: Callable[[Random], Made]) -> tuple[Made, ...]:
     """Return what a function makes by chance, the same in every run."""
     return tuple(make(Random(f"{make.__name__} {number}")) for number in range(TASKS))  # noqa: S311 - no secrets
+
+
+LIKE_A_GROUP = ("(", ")", "\\(", "\\)", "\\", ":1.2)", ": .5 )", ":", "(tea:1.2)", "word", " ", ",")
+
+
+def prompt_in_marks(random: Random) -> Prompt:
+    """Return a prompt with a text of any characters among the marks of weighted groups."""
+    pieces = [
+        random.choice((*LIKE_A_GROUP, bodies.text(random, longest=5))) for _ in range(random.randint(1, 15))
+    ]
+    return Prompt(text="".join(pieces), weight=random.choice((1.0, 0.5, 2.0, 0.0004, -0.0004, -1.0)))
+
+
+def prompts_in_marks(random: Random) -> tuple[Prompt, ...]:
+    """Return two to four such prompts."""
+    return tuple(prompt_in_marks(random) for _ in range(random.randint(2, 4)))
+
+
+def _unbalanced(text: str) -> int:
+    """Return how many parentheses without a backslash have no partner."""
+    opened = alone = 0
+    for parenthesis in re.findall(r"(?<!\\)(?:\\\\)*([()])", text):
+        if parenthesis == "(":
+            opened += 1
+        elif opened:
+            opened -= 1
+        else:
+            alone += 1
+    return opened + alone
+
+
+@pytest.mark.parametrize("model_id", CORE)
+def test_translating_adds_no_parenthesis_without_a_partner(model_id: str) -> None:
+    """Only a text that is sent untouched may hold one, and then the caller wrote it so."""
+    for texts in made(prompts_in_marks):
+        sent = translated(model_id, text_prompts=texts).body["prompt"]
+        positive = [prompt for prompt in texts if round(prompt.weight, 3) > 0 and prompt.text.strip()]
+        untouched = [prompt.text for prompt in positive if prompt.weight == 1 or len(positive) == 1]
+        assert _unbalanced(sent) <= sum(map(_unbalanced, untouched)), texts
+
+
+@pytest.mark.parametrize("model_id", CORE)
+def test_a_weighted_text_keeps_its_words_and_no_part_of_a_mark(model_id: str) -> None:
+    """What is sent of the text has no parenthesis, no backslash that was in front of one, and every other character."""
+    for text in (prompt.text for prompt in made(prompt_in_marks)):
+        sent = translated(model_id, **prompts(("x", 0.5), ("y", 0.5), (text, 0.5))).body["prompt"]
+        sent = sent.removeprefix("(x:0.5), (y:0.5)")
+        inside = sent.removeprefix(", (").removesuffix(":0.5)")
+        left = re.sub(r":\s*[+-]?[0-9.]+\s*\)|\\*[()]", "", text)
+        assert not set("()") & set(inside), text
+        assert "".join(inside.split()) == "".join(left.split()), text
 
 
 def _translated(model: Model, task: TextToImage) -> Translation | None:

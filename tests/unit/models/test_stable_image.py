@@ -88,3 +88,37 @@ def test_longer_prompts_are_refused_by_name_without_being_quoted(model_id: str, 
         translated(model_id, **texts)
     assert [error.field for error in caught.value.errors] == ["text_prompts"]
     assert "aaa" not in f"{caught.value}{caught.value.errors}"
+
+
+@pytest.mark.parametrize(
+    ("text", "sent"),
+    [
+        (r"saber \(fate\), sword", "saber fate, sword"),
+        (r"smile :\), \(o_o\)", "smile :, o_o"),
+        (r"twice escaped \\(fate\\)", "twice escaped fate"),
+        ("misty (hills:1.2) at dawn", "misty hills at dawn"),
+        ("(masterpiece:1.4), (best quality:1.2), 1girl", "masterpiece, best quality, 1girl"),
+        ("(red:1.2)(blue:0.8)", "red blue"),
+        ("((very (deep:1.1)) lake:1.3) shore", "very deep lake shore"),
+        ("(hills : 1.2 )", "hills"),
+        ("(hills:.5) (lake:-1) (shore:+2)", "hills lake shore"),
+        (r"(kaguya \(character\):1.2)", "kaguya character"),
+        ("f(x) at 16:9, 12:30 o'clock", "f x at 16:9, 12:30 o'clock"),
+        ("a smile :)", "a smile :"),
+        ("open ((and never closed", "open and never closed"),
+        ("[hills:lake:0.5] <lora:ink:0.8>", "[hills:lake:0.5] <lora:ink:0.8>"),
+        ("C:\\temp", "C:\\temp"),
+    ],
+)
+def test_marks_inside_a_weighted_text_are_left_out_whole(text: str, sent: str) -> None:
+    """An escape goes with its parenthesis, an inner weight with its group; the words of both stay."""
+    body = translated(CORE[0], **prompts(("tea", 1.0), (text, 0.5))).body
+    assert body["prompt"] == f"tea, ({sent}:0.5)"
+    untouched = translated(CORE[0], **prompts(("tea", 1.0), (text, 1.0))).body
+    assert untouched["prompt"] == f"tea, {text}"
+
+
+@pytest.mark.parametrize("text", ["()", r"\(\)", "((:1.2))", " ( ) "])
+def test_a_weighted_text_of_marks_alone_is_left_out(text: str) -> None:
+    """No empty group is sent."""
+    assert translated(CORE[0], **prompts(("tea", 1.0), (text, 0.5))).body["prompt"] == "tea"
