@@ -21,6 +21,7 @@ from imagegen.errors import (
 )
 from imagegen.http import request, serialize, strict_json, surface
 from imagegen.http.compat import openai, stability
+from tests.support.largest import LARGEST, escaped
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
@@ -216,6 +217,11 @@ def test_numbers_in_the_text_are_the_codes_own() -> None:
     assert f"| `limit` | 1 to {request.MAX_LIMIT} | {request.DEFAULT_LIMIT} |" in API
     assert stability.SDXL_ENGINE in SENTENCES
     assert f"{surface.MAX_BODY:,} bytes" in ERRORS
+    largest = len(escaped(LARGEST))
+    assert (
+        f"a request has {largest:,} bytes, which leaves {surface.MAX_BODY - largest:,} for spaces"
+        in SENTENCES
+    )
 
 
 def error_row(code: str) -> list[str]:

@@ -41,7 +41,7 @@ REFUSED: Final[Mapping[str, Body]] = {
     "a name twice": lambda prompt: f'{{"text_prompts":[{{"text":"{prompt}","text":"{prompt}"}}]}}',
     "a number that is none": lambda prompt: f'{{"text_prompts":[{{"text":"{prompt}","weight":NaN}}]}}',
     "a deep nest": lambda prompt: "[" * 50 + json.dumps(prompt) + "]" * 50,
-    "a body that is too large": lambda prompt: asking(prompt, extras={"note": prompt * 1000}),
+    "a body that is too large": lambda prompt: asking(prompt, extras={"note": prompt * 20_000}),
     "a list": lambda prompt: [prompt],
 }
 

@@ -93,11 +93,7 @@ def _defect(path: str) -> Answer:
 SCENARIOS: Mapping[str, Callable[[str], Answer]] = {
     "invalid_json": lambda path: post(world(), path, "{"),
     "unsupported_media_type": lambda path: post(world(), path, headers={"Content-Type": "text/plain"}),
-    "payload_too_large": lambda path: post(
-        world(),
-        path,
-        body_for(path, prompt="x" * (surface.LONG_PROMPT_BODY if "images" in path else surface.MAX_BODY)),
-    ),
+    "payload_too_large": lambda path: post(world(), path, body_for(path, prompt="x" * surface.MAX_BODY)),
     "invalid_parameter": lambda path: post(
         world(), path, body_for(path, n=0) if "images" in path else {"text_prompts": []}
     ),

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import core_schema
 
 from imagegen.contracts.refusals import Location, field_path, unknown_field
-from imagegen.errors import FieldError
+from imagegen.errors import MAX_FIELD_ERRORS, FieldError
 
 if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
@@ -63,12 +63,14 @@ def field_errors(
     exc: ValidationError, body: type[BaseModel]
 ) -> tuple[Sequence[FieldError], Sequence[FieldError]]:
     """Return the errors of unknown names, then those of values that are not allowed."""
-    unknown, invalid = [], []
+    unknown: list[FieldError] = []
+    invalid: list[FieldError] = []
     # With `include_input` the errors would hold the caller's values, and prompts among them.
     for error in exc.errors(include_url=False, include_context=False, include_input=False):
         location = error["loc"]
         if error["type"] == "extra_forbidden":
-            known = _model_at(body, location[:-1]).model_fields
+            # A body has room for 30,000 names, and a suggestion for each would take seconds. Only a few are told.
+            known = _model_at(body, location[:-1]).model_fields if len(unknown) < MAX_FIELD_ERRORS else ()
             unknown.append(unknown_field(location, known=known))
         else:
             required = "is required and " if error["type"] == "missing" else ""

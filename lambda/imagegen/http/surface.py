@@ -18,8 +18,11 @@ STAGE_NAME: Final = BASE_PATH.removeprefix("/")
 OWN_SHAPE: Final = "problem"
 """The shape of our own routes, which write errors as RFC 9457 problems."""
 
-MAX_BODY: Final = 16_384
-"""In bytes: the largest body that describes an image in words."""
+MAX_BODY: Final = 262_144
+"""In bytes: more than the largest valid request has, whatever its JSON library escapes.
+
+See `docs/decisions/0058-limits-that-can-be-used-together.md`.
+"""
 
 LONG_PROMPT_BODY: Final = 262_144
 """In bytes: holds two prompts of 10,000 code points, however they are escaped (12 bytes each)."""

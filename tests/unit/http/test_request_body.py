@@ -18,7 +18,7 @@ def body_of(
     *,
     is_base64_encoded: bool,
     headers: Mapping[str, Sequence[str]],
-    max_bytes: int = 16_384,
+    max_bytes: int = 262_144,
 ) -> bytes:
     """Return the body of an event with these headers and no others."""
     sent = {**event("POST", "/text-to-image"), "body": body, "isBase64Encoded": is_base64_encoded}
@@ -134,11 +134,11 @@ def test_a_text_that_no_bytes_stand_for_is_invalid_json() -> None:
 
 def test_bodies_far_too_long_are_refused_before_they_are_decoded() -> None:
     """The limit counts bytes: the longest body passes in either form, and a longer one is refused."""
-    longest = b" " * 16_384
+    longest = b" " * 262_144
     assert body_of(longest.decode(), is_base64_encoded=False, headers={}) == longest
     assert body_of(base64.b64encode(longest).decode(), is_base64_encoded=True, headers={}) == longest
-    for body, encoded in ((" " * 16_385, False), ("!" * 22_000, True)):
-        with pytest.raises(PayloadTooLarge, match="16384"):
+    for body, encoded in ((" " * 262_145, False), ("!" * 350_000, True)):
+        with pytest.raises(PayloadTooLarge, match="262144"):
             body_of(body, is_base64_encoded=encoded, headers={})
 
 

@@ -26,7 +26,7 @@ def test_returns_the_members_of_an_object() -> None:
     assert isinstance(loads(b'{"a": 1.0}')["a"], float)
 
 
-def loads(body: bytes, *, max_bytes: int = 16_384) -> dict[str, Any]:
+def loads(body: bytes, *, max_bytes: int = 262_144) -> dict[str, Any]:
     """Read a body as a route does whose limit is this."""
     return strict_json.loads(body, max_bytes=max_bytes)
 
@@ -84,17 +84,17 @@ def test_accepts_escapes_that_only_look_like_lone_surrogates() -> None:
 
 
 def test_size_is_checked_first_and_to_the_byte() -> None:
-    """A body of 16,384 bytes passes, one more is too large whatever it holds."""
-    padding = b" " * (16_384 - 2)
+    """A body of 262,144 bytes passes, one more is too large whatever it holds."""
+    padding = b" " * (262_144 - 2)
     assert loads(b"{}" + padding) == {}
-    with pytest.raises(PayloadTooLarge, match="16384"):
+    with pytest.raises(PayloadTooLarge, match="262144"):
         loads(b"\xef\xbb\xbf" + padding)
 
 
 def test_a_multibyte_body_is_measured_in_bytes() -> None:
     """Characters do not count, bytes do."""
     with pytest.raises(PayloadTooLarge):
-        loads(json.dumps({"a": "é" * 8_192}, ensure_ascii=False).encode())
+        loads(json.dumps({"a": "é" * 131_072}, ensure_ascii=False).encode())
 
 
 @pytest.mark.parametrize(("opening", "closing"), [(b"[", b"]"), (b'{"a":', b"}")])
@@ -124,15 +124,15 @@ def test_integers_are_bounded_at_308_digits(sign: bytes) -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        b"[" * 16_384,
-        b'{"a":' * 3_276,
-        b"[]" * 40 + b'"' + b'\\"' * 8_000,
-        b'"' * 16_384,
-        b"[[" * 40 + b'"' + b"\\" * 16_000,
-        b'{"a": 0.' + b"1" * 16_000 + b"]",
-        b'{"a": 1e' + b"9" * 16_000 + b"}",
-        b'{"a": [' + b"{}," * 5_000,
-        b"\n" * 16_384,
+        b"[" * 262_144,
+        b'{"a":' * 52_428,
+        b"[]" * 40 + b'"' + b'\\"' * 131_000,
+        b'"' * 262_144,
+        b"[[" * 40 + b'"' + b"\\" * 262_000,
+        b'{"a": 0.' + b"1" * 262_000 + b"]",
+        b'{"a": 1e' + b"9" * 262_000 + b"}",
+        b'{"a": [' + b"{}," * 87_000,
+        b"\n" * 262_144,
     ],
     ids=lambda body: repr(body[:12]),
 )

@@ -1,7 +1,7 @@
 """The Diffusion 1.0 text-to-image contract as plain data: its limits, and the task.
 
 The limits follow the Amazon Bedrock user guide, "Diffusion 1.0 text to image". Where the
-guide names no bound, two are our own: at most 10 prompts, and finite weights.
+guide names no bound, three are our own: at most 10 prompts, finite weights, and `extras` of at most 1,024 bytes.
 """
 
 from __future__ import annotations
@@ -15,6 +15,10 @@ MIN_PROMPTS: Final = 1
 MAX_PROMPTS: Final = 10
 MAX_PROMPT_LENGTH: Final = 2000
 """The most code points in one prompt's text."""
+
+# See docs/decisions/0058-limits-that-can-be-used-together.md.
+MAX_EXTRAS_LENGTH: Final = 1024
+"""The most bytes of `extras`, as JSON in UTF-8 without spaces."""
 
 MIN_CFG_SCALE: Final = 0.0
 MAX_CFG_SCALE: Final = 35.0

@@ -7,6 +7,7 @@ is allowed and never quote a value.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Annotated, Any, Final
 
@@ -44,6 +45,14 @@ def visible(text: str) -> str:
     if not prompt_text.has_content(text):
         raise ValueError("nothing visible")
     return text
+
+
+def _short(extras: dict[str, Any]) -> dict[str, Any]:
+    written = json.dumps(extras, ensure_ascii=False, separators=(",", ":"))
+    # Half a surrogate pair has no bytes; it has an error of its own.
+    if len(written.encode("utf-8", "surrogatepass")) > parameters.MAX_EXTRAS_LENGTH:
+        raise ValueError("too long")
+    return extras
 
 
 def _public(url: str) -> str:
@@ -203,7 +212,14 @@ class RequestBody(BaseModel):
     ] = _ABSENT
     extras: Annotated[
         dict[str, Any],
-        Field(default_factory=dict, description="Passed on to the model untouched.", examples=[{}]),
+        Field(
+            default_factory=dict,
+            description="Passed on to the model untouched; "
+            f"at most {parameters.MAX_EXTRAS_LENGTH} bytes of JSON in UTF-8, not counting spaces between its parts.",
+            examples=[{}],
+        ),
+        AfterValidator(_short),
+        Words(f"an object of at most {parameters.MAX_EXTRAS_LENGTH} bytes of JSON"),
     ]
     model: Annotated[
         str,
