@@ -15,6 +15,8 @@ from apidoc.headers import ERROR_HEADERS, HEADERS, RECORDED
 from apidoc.operations import DESCRIBED, ENDINGS, Operation, Success
 from apidoc.schemas import REF, request_title, schemas, title_of
 from apidoc.shapes import SHAPES
+from apidoc.tags import TAGS
+from apidoc.webhooks import CallbackBody, webhooks
 from imagegen.errors import ImagegenError, error_types
 from imagegen.http import surface
 from imagegen.http.surface import BASE_PATH
@@ -30,6 +32,21 @@ clients write errors in the shapes of those APIs. `HEAD` is served wherever `GET
 # see docs/decisions/0010-the-gateway-replies-in-the-contracts-words.md.
 _FROM_GATEWAY: Final = frozenset({400, 401, 403, 429, 500, 502, 504})
 """Statuses that the gateway sends by itself, always as a problem."""
+# The document is the same for every deployment, so the first server is relative to where it is served. A tool that
+# reads the document from a file needs the second.
+_SERVERS: Final = [
+    {"url": BASE_PATH, "description": "The deployment that serves this document."},
+    {
+        "url": f"https://{{host}}{BASE_PATH}",
+        "description": "Any deployment.",
+        "variables": {
+            "host": {
+                "default": "api-id.execute-api.us-east-1.amazonaws.com",
+                "description": "The host in the deployment's output `ApiUrl`.",
+            }
+        },
+    },
+]
 _EXPANDED: Final = 5
 """Down to this level, each member of the document has a line of its own."""
 # The one place where the number of a release is written by hand.
@@ -45,14 +62,17 @@ def document() -> dict[str, Any]:
             "title": "imagegen",
             "version": version(),
             "description": _DESCRIPTION,
+            "contact": {"name": "The operator of the deployment"},
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
-        "servers": [{"url": BASE_PATH}],
+        "servers": _SERVERS,
+        "tags": [{"name": name, "description": description} for name, description in TAGS.items()],
         "security": [{"ApiKey": []}, {"BearerKey": []}],
         "paths": {
             path: {operation.route.method.lower(): _operation(operation) for operation in operations}
             for path, operations in groupby(_by_path(), key=lambda operation: operation.route.path)
         },
+        "webhooks": webhooks(REF + title_of(CallbackBody)),
         "components": {
             "securitySchemes": {
                 "ApiKey": {
@@ -76,10 +96,20 @@ def document() -> dict[str, Any]:
                 f"{name}.{kind.kind.code}": {"value": shape.example(error_of(kind))}
                 for name, shape in SHAPES.items()
                 for kind in error_types()
+                if (name, kind) in _ends()
             },
             "schemas": schemas(),
         },
     }
+
+
+@cache
+def _ends() -> frozenset[tuple[str, type[ImagegenError]]]:
+    """Return each error with the shapes in which some operation can end with it."""
+    own = {(surface.OWN_SHAPE, kind) for operation in DESCRIBED for kind in operation.errors}
+    return frozenset(
+        own | {(operation.route.shape, kind) for operation in DESCRIBED for kind in operation.errors}
+    )
 
 
 def version() -> str:
@@ -111,9 +141,12 @@ def _by_path() -> Sequence[Operation]:
 
 
 def _operation(operation: Operation) -> dict[str, Any]:
-    described: dict[str, Any] = {"operationId": operation.name, "summary": operation.summary}
-    if operation.description:
-        described["description"] = operation.description
+    described: dict[str, Any] = {
+        "operationId": operation.name,
+        "tags": [operation.tag],
+        "summary": operation.summary,
+        "description": operation.description,
+    }
     if not operation.route.needs_key:
         # An empty list takes back the document's own `security`: no key is needed here.
         described["security"] = []

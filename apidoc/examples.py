@@ -44,6 +44,11 @@ def error_of(kind: type[ImagegenError]) -> ImagegenError:
     return kind(sentence(kind), errors=_FIELDS.get(kind, ()))
 
 
+def example_generation() -> Generation:
+    """Return the succeeded generation that the examples show."""
+    return _GENERATION
+
+
 @cache
 def success_examples() -> Mapping[tuple[str, int], Any]:
     """Return the bodies of successes by the route's name and the status."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from apidoc import parameters
+from apidoc import parameters, tags
 from imagegen import errors
 from imagegen.contracts.text_to_image import schema
 from imagegen.errors import ImagegenError
@@ -59,7 +59,8 @@ class Operation:
     summary: str
     successes: Sequence[Success]
     errors: Errors
-    description: str = ""
+    tag: str
+    description: str
     request: type[BaseModel] | None = None
     request_title: str = ""
     without: tuple[str, ...] = ()
@@ -135,6 +136,7 @@ DESCRIBED: Final[tuple[Operation, ...]] = (
     Operation(
         name="createGeneration",
         summary="Make an image",
+        tag=tags.GENERATIONS,
         description="The request of the Diffusion 1.0 (SDXL 1.0) contract of Amazon Bedrock. The first available "
         "model of the deployment draws the image; the reply says which one, and what it could not honour.",
         request=schema.RequestBody,
@@ -158,6 +160,7 @@ DESCRIBED: Final[tuple[Operation, ...]] = (
     Operation(
         name="listGenerations",
         summary="List the caller's generations",
+        tag=tags.GENERATIONS,
         description="Newest first; failed generations are listed as well.",
         parameters=(parameters.LIMIT, parameters.CURSOR),
         successes=(Success(status=200, description="One page.", body=serialize.HistoryBody),),
@@ -166,6 +169,7 @@ DESCRIBED: Final[tuple[Operation, ...]] = (
     Operation(
         name="showGeneration",
         summary="Look a generation up",
+        tag=tags.GENERATIONS,
         description="A failed generation also returns 200; its `error` says why it failed.",
         parameters=(parameters.ID,),
         successes=(
@@ -180,6 +184,8 @@ DESCRIBED: Final[tuple[Operation, ...]] = (
     Operation(
         name="redirectToImage",
         summary="Go to the image",
+        tag=tags.GENERATIONS,
+        description="The URL in `Location` needs no key and works for at most an hour.",
         parameters=(parameters.ID,),
         successes=(
             Success(status=302, description="A redirect to a fresh presigned URL.", headers=("Location",)),
@@ -189,6 +195,7 @@ DESCRIBED: Final[tuple[Operation, ...]] = (
     Operation(
         name="deleteGeneration",
         summary="Remove a generation",
+        tag=tags.GENERATIONS,
         description="Removes the image and the record; the id is unknown afterwards.",
         parameters=(parameters.ID,),
         successes=(Success(status=204, description="The generation is removed."),),
@@ -197,6 +204,8 @@ DESCRIBED: Final[tuple[Operation, ...]] = (
     Operation(
         name="listModels",
         summary="List the enabled models",
+        tag=tags.DEPLOYMENT,
+        description="Each model with its lifecycle, its price, and the parameters that it honours.",
         successes=(
             Success(
                 status=200,
@@ -209,6 +218,8 @@ DESCRIBED: Final[tuple[Operation, ...]] = (
     Operation(
         name="showOpenAIModel",
         summary="Show a model, as OpenAI's clients read it",
+        tag=tags.OPENAI,
+        description="One value for `model`, in OpenAI's members. The colon of an id may be escaped.",
         parameters=(parameters.MODEL,),
         successes=(Success(status=200, description="The model.", body=openai.OpenAIModelBody),),
         errors=(errors.NotFound, *_GATEWAY),
@@ -216,18 +227,23 @@ DESCRIBED: Final[tuple[Operation, ...]] = (
     Operation(
         name="showHealth",
         summary="Say that the service runs",
+        tag=tags.DEPLOYMENT,
+        description="The function has started and could read its settings; nothing else is checked. No key is needed.",
         successes=(Success(status=200, description="The service runs.", body=serialize.HealthBody),),
         errors=_OPEN,
     ),
     Operation(
         name="showOpenApi",
         summary="Describe this API",
+        tag=tags.DEPLOYMENT,
+        description="The same document for every deployment. No key is needed.",
         successes=(Success(status=200, description="This document.", body=OpenApiBody),),
         errors=_OPEN,
     ),
     Operation(
         name="createOpenAIImages",
         summary="Make images, as OpenAI's clients ask for them",
+        tag=tags.OPENAI,
         description="OpenAI's shapes of request, reply and error; the key goes into `x-api-key` (`default_headers`). "
         "Each of the `n` images is a generation of its own; the reply has those that succeeded, and is an error only "
         "if none did. If the gateway itself refuses a request, the reply is an `application/problem+json`.",
@@ -246,6 +262,7 @@ DESCRIBED: Final[tuple[Operation, ...]] = (
     Operation(
         name="createStabilityImage",
         summary="Make an image, as Stability's clients ask for it",
+        tag=tags.STABILITY,
         description="Stability's v1 REST shapes; the key goes into `x-api-key`. `Accept: image/png`, as the first "
         "media type, gets the bytes. If the gateway itself refuses a request, the reply is an "
         "`application/problem+json`.",
@@ -267,6 +284,8 @@ DESCRIBED: Final[tuple[Operation, ...]] = (
     Operation(
         name="listStabilityEngines",
         summary="List the engines that Stability's route takes",
+        tag=tags.STABILITY,
+        description="Each `id` is an `engine_id` of the route that makes an image.",
         successes=(
             Success(status=200, description="The engines.", body=stability.StabilityEngineBody, is_list=True),
         ),

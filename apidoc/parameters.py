@@ -12,16 +12,18 @@ IDEMPOTENCY_KEY: Final = {
     "name": "Idempotency-Key",
     "in": "header",
     "description": "Makes the request safe to repeat: the same key and body give the same generation, paid at most "
-    "once. The key belongs to the caller: the same text from another caller is another key.",
+    "once. The key belongs to the caller: the same text from another caller is another key. Choose a new one for each "
+    "image, such as `order-2026-11-03-0001`.",
+    "required": False,
+    # No example: tools that import the document would send it with every request, and get the same image each time.
     "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]{16,64}$"},
-    "example": "order-2026-11-03-0001",
 }
 PREFER: Final = {
     "name": "Prefer",
     "in": "header",
     "description": "`respond-async` (RFC 7240) gets a 202 at once; other preferences have no effect.",
+    "required": False,
     "schema": {"type": "string"},
-    "examples": {"asynchronous": {"value": "respond-async"}},
 }
 ID: Final = {
     "name": "id",

@@ -10,6 +10,7 @@ from pydantic import BaseModel, TypeAdapter
 
 from apidoc.operations import DESCRIBED, OpenApiBody, Operation
 from apidoc.shapes import SHAPES
+from apidoc.webhooks import CallbackBody
 from imagegen.errors import error_types
 from imagegen.http import problems, serialize
 
@@ -22,7 +23,7 @@ def schemas() -> dict[str, Any]:
     requests = {operation.request for operation in DESCRIBED if operation.request}
     failures = {shape.error_body for shape in SHAPES.values()}
     # A set has no fixed order, and the document must come out the same each time.
-    bodies = sorted({*replies, *requests, *failures}, key=lambda body: body.__name__)
+    bodies = sorted({CallbackBody, *replies, *requests, *failures}, key=lambda body: body.__name__)
     _, generated = TypeAdapter.json_schemas(
         [(body, "validation", TypeAdapter(body)) for body in bodies], ref_template=REF + "{model}"
     )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +14,13 @@ import pytest
 
 from apidoc.__main__ import TARGET
 from apidoc.document import document, version, written
+from apidoc.examples import example_generation
 from apidoc.operations import DESCRIBED, Operation
-from apidoc.schemas import title_of
+from apidoc.schemas import request_title, title_of
 from apidoc.shapes import SHAPES
+from imagegen.adapters.webhook import payload
 from imagegen.errors import error_types
+from imagegen.generations.generation import Failure, State
 from imagegen.http import surface
 from imagegen.http.app import create_app
 from imagegen.http.compat import openai, stability
@@ -24,6 +29,106 @@ from tests.support.fakes import world
 
 ROOT = Path(__file__).parents[2]
 OPERATION_NAMES = [operation.name for operation in DESCRIBED]
+
+
+def schemas_in(part: object, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    """Return every object of the document with its path; the examples are not described by themselves."""
+    if isinstance(part, dict):
+        yield path, part
+    members = part.items() if isinstance(part, dict) else enumerate(part) if isinstance(part, list) else ()
+    for name, member in members:
+        if name not in {"example", "examples"}:
+            yield from schemas_in(member, f"{path}/{name}")
+
+
+def test_no_property_is_described_by_a_boolean() -> None:
+    """Generators of clients refuse a document with such a schema, although JSON Schema allows it."""
+    properties = [(path, part) for path, part in schemas_in(document()) if path.endswith("/properties")]
+    assert len(properties) > 20
+    assert [
+        path for path, part in properties if not all(isinstance(one, dict) for one in part.values())
+    ] == []
+
+
+@pytest.mark.parametrize("operation", [one for one in DESCRIBED if one.request], ids=lambda one: one.name)
+def test_a_request_is_an_object_with_fields_and_no_choice_of_objects(operation: Operation) -> None:
+    """A top-level `anyOf` makes classes without fields in clients, and empty bodies in Postman."""
+    schema = document()["components"]["schemas"][request_title(operation)]
+    assert schema["type"] == "object"
+    assert len(schema["properties"]) >= 8
+    assert {"anyOf", "oneOf", "allOf", "if", "not"} & schema.keys() == set()
+
+
+@pytest.mark.parametrize(
+    ("sides", "fits"),
+    [
+        ({}, True),
+        ({"width": 1344, "height": 768}, True),
+        ({"width": 768, "height": 768}, False),
+        ({"width": 1344}, False),
+        ({"height": 768}, False),
+    ],
+)
+def test_the_rule_of_the_sizes_is_published(sides: dict[str, int], fits: bool) -> None:  # noqa: FBT001 - a table
+    """Both sides or none, and only the contract's pairs."""
+    validator = resolved(document()["components"]["schemas"]["TextToImageRequest"])
+    assert validator.is_valid({"text_prompts": [{"text": "tea"}], **sides}) is fits
+
+
+@pytest.mark.parametrize(
+    ("text", "fits"),
+    [("", True), ("tea\n", True), (" \u200b\n", False), ("tea\x00", False), ("\u202etea", False)],
+)
+def test_the_rule_of_prompts_is_published(text: str, fits: bool) -> None:  # noqa: FBT001 - a table
+    """A text is empty or visible, and has no refused characters."""
+    validator = resolved(document()["components"]["schemas"]["TextToImageRequest"])
+    assert validator.is_valid({"text_prompts": [{"text": text}]}) is fits
+
+
+@pytest.mark.parametrize("operation", DESCRIBED, ids=OPERATION_NAMES)
+def test_every_operation_has_a_tag_and_a_description(operation: Operation) -> None:
+    """Tools group operations by tags; each tag is described."""
+    shown = described(operation)
+    tags = {tag["name"]: tag["description"] for tag in document()["tags"]}
+    assert len(shown["tags"]) == 1
+    assert tags[shown["tags"][0]]
+    assert len(shown["description"]) > 20
+    assert document()["info"]["contact"]["name"]
+
+
+@pytest.mark.parametrize("operation", DESCRIBED, ids=OPERATION_NAMES)
+def test_an_import_switches_no_optional_header_on(operation: Operation) -> None:
+    """A tool that sends an example would repeat one idempotency key, or ask for a 202, in every request."""
+    for parameter in described(operation).get("parameters", []):
+        if parameter["in"] == "header":
+            assert parameter["required"] is False
+            assert not {"example", "examples"} & parameter.keys()
+            assert not {"default", "const", "example", "examples"} & parameter["schema"].keys()
+
+
+def test_a_tool_can_fill_in_the_host() -> None:
+    """The first server is relative to the served document; the second has a variable, and both end in the base path."""
+    relative, anywhere = document()["servers"]
+    assert relative["url"] == surface.BASE_PATH
+    assert anywhere["url"] == "https://{host}" + surface.BASE_PATH
+    assert anywhere["variables"]["host"]["default"]
+
+
+@pytest.mark.parametrize("failure", [None, Failure(code="content_filtered", detail="x", paid=True)])
+def test_the_call_back_is_described_as_it_is_sent(failure: Failure | None) -> None:
+    """The body that the adapter makes fits the schema, and the three signature headers are required."""
+    state: State = "failed" if failure else "succeeded"
+    generation = replace(example_generation(), state=state, failure=failure)
+    call = document()["webhooks"]["generationEnded"]["post"]
+    media = call["requestBody"]["content"]["application/json"]
+    resolved(media["schema"]).validate(payload(generation))
+    resolved(media["schema"]).validate(media["example"])
+    assert [parameter["name"] for parameter in call["parameters"] if parameter["required"]] == [
+        "webhook-id",
+        "webhook-timestamp",
+        "webhook-signature",
+    ]
+    assert call["security"] == []
 
 
 def described(operation: Operation) -> dict[str, Any]:
@@ -148,10 +253,13 @@ def test_every_example_of_a_success_fits_its_schema(operation: Operation) -> Non
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_every_example_of_an_error_fits_its_schema(shape: str) -> None:
-    """Each of the three shapes has an example for every error code."""
+    """Each of the three shapes has an example for every error code that one of its routes can end with."""
     examples = document()["components"]["examples"]
     mine = {name: example["value"] for name, example in examples.items() if name.startswith(f"{shape}.")}
-    assert len(mine) == len(error_types())
+    operations = [operation for operation in DESCRIBED if operation.route.shape == shape]
+    assert {name.partition(".")[2] for name in mine} == {
+        kind.kind.code for operation in operations for kind in operation.errors
+    }
     for example in mine.values():
         resolved(document()["components"]["schemas"][title_of(SHAPES[shape].error_body)]).validate(example)
 

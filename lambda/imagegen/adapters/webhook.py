@@ -16,7 +16,7 @@ import ssl
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from standardwebhooks import Webhook
@@ -91,14 +91,14 @@ class SignedCallbacks:
         try:
             receiver = _receiver(url)
             address = self._address(receiver)
-            payload = _payload(generation)
+            written = json.dumps(payload(generation))
             headers = {
                 "Host": receiver.authority,
                 "Content-Type": "application/json",
                 "Connection": "close",
-                **self._signature(generation, payload),
+                **self._signature(generation, written),
             }
-            status = self._post(receiver, address, payload, headers)
+            status = self._post(receiver, address, written, headers)
         except _NotPublicError:
             return "refused"
         # OSError covers time-outs, TLS and the resolver's errors.
@@ -118,7 +118,7 @@ class SignedCallbacks:
             raise _NotPublicError
         return found[0]
 
-    def _post(self, receiver: _Receiver, address: str, payload: str, headers: Mapping[str, str]) -> int:
+    def _post(self, receiver: _Receiver, address: str, written: str, headers: Mapping[str, str]) -> int:
         """Send one request to the address that was checked, and return the status of the response."""
         if self._trusted is None:
             self._trusted = self._trust()
@@ -129,10 +129,10 @@ class SignedCallbacks:
             # Only http.client's writer is used. Its reader would read as much as the receiver sends.
             connection = http.client.HTTPConnection(receiver.host, receiver.port)
             connection.sock = secured
-            connection.request("POST", receiver.target, payload.encode(), dict(headers))
+            connection.request("POST", receiver.target, written.encode(), dict(headers))
             return _status(secured, ends_at=time.monotonic() + self._patience)
 
-    def _signature(self, generation: Generation, payload: str) -> dict[str, str]:
+    def _signature(self, generation: Generation, written: str) -> dict[str, str]:
         if self._signer is None:
             self._signer = _signer(self._secret())
         now = self._clock.now()
@@ -141,7 +141,7 @@ class SignedCallbacks:
         return {
             "webhook-id": message,
             "webhook-timestamp": str(int(now.timestamp())),
-            "webhook-signature": self._signer.sign(msg_id=message, timestamp=now, data=payload),
+            "webhook-signature": self._signer.sign(msg_id=message, timestamp=now, data=written),
         }
 
 
@@ -188,19 +188,18 @@ def _status(connection: socket.socket, *, ends_at: float) -> int:
     return int(found[1])
 
 
-def _payload(generation: Generation) -> str:
+def payload(generation: Generation) -> dict[str, Any]:
+    """Return the members of a call-back's body."""
     ended = "succeeded" if generation.state == "succeeded" else "failed"
     # Neither prompt nor URL: the receiver looks the generation up with its own API key (decision 5).
     data: dict[str, str] = {"id": generation.id, "status": ended}
     if generation.failure is not None:
         data["code"] = generation.failure.code
-    return json.dumps(
-        {
-            "type": f"generation.{ended}",
-            "timestamp": (generation.ended_at or generation.created_at).isoformat(),
-            "data": data,
-        }
-    )
+    return {
+        "type": f"generation.{ended}",
+        "timestamp": (generation.ended_at or generation.created_at).isoformat(),
+        "data": data,
+    }
 
 
 def _is_public(address: str) -> bool:

@@ -74,7 +74,7 @@ class ArtifactBody(TypedDict):
         Field(
             ge=parameters.MIN_SEED,
             le=parameters.MAX_SEED,
-            description="The seed that made the image; the same request with it makes the image again.",
+            description="The seed that made the image; the same request with it usually makes the same image again.",
             examples=[3407],
         ),
     ]

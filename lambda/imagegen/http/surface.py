@@ -24,9 +24,6 @@ MAX_BODY: Final = 262_144
 See `docs/decisions/0058-limits-that-can-be-used-together.md`.
 """
 
-LONG_PROMPT_BODY: Final = 262_144
-"""In bytes: holds two prompts of 10,000 code points, however they are escaped (12 bytes each)."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
@@ -75,7 +72,7 @@ ROUTES: Final = (
         path="/images/generations",
         name="createOpenAIImages",
         shape="openai",
-        max_body=LONG_PROMPT_BODY,
+        max_body=MAX_BODY,
     ),
     Route(
         method="POST",

@@ -9,11 +9,12 @@ contract allows the empty text.
 from __future__ import annotations
 
 import re
-from typing import Any, Final
+from typing import Final
 
 # Python, Rust and ECMAScript must read the patterns alike: pydantic enforces them with Rust's engine, and the OpenAPI
 # document publishes them.
-SAFE: Final = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]*$"
+_UNSAFE: Final = r"\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069"
+SAFE: Final = rf"^[^{_UNSAFE}]*$"
 """A text without refused characters."""
 
 # White space, format characters and Default_Ignorable_Code_Point; the Hangul fillers and U+2800 look blank.
@@ -27,8 +28,8 @@ _INVISIBLE_BEYOND_BMP: Final = (
 )
 _VISIBLE: Final = re.compile(f"[^{_INVISIBLE}{_INVISIBLE_BEYOND_BMP}]")
 
-EMPTY_OR_VISIBLE: Final[dict[str, Any]] = {"anyOf": [{"maxLength": 0}, {"pattern": f"[^{_INVISIBLE}]"}]}
-"""The rule of `has_content` in JSON Schema, as far as the patterns of all three languages can say it."""
+SAFE_AND_VISIBLE: Final = rf"^(?:[^{_UNSAFE}]*[^{_UNSAFE}{_INVISIBLE}][^{_UNSAFE}]*)?$"
+"""The rules of `SAFE` and `has_content` in one pattern, as far as the patterns of all three languages can say them."""
 
 
 def has_content(text: str) -> bool:

@@ -24,15 +24,17 @@ from imagegen.errors import FieldError
 MAX_MODEL_LENGTH: Final = 256
 
 _PAIRS: Final = ", ".join(f"{width}x{height}" for width, height in parameters.SIZES)
-# Says in JSON Schema what `_size_errors` checks by hand: both sides or none, and only the nine pairs.
+# Says in JSON Schema what `_size_errors` checks by hand: both sides or none, and only the nine pairs. A top-level
+# `anyOf` would say the same, but generators of clients make classes without fields out of it.
 _SIZE_RULE: Final[dict[str, Any]] = {
-    "anyOf": [
-        {"properties": {"width": False, "height": False}},
-        *(
-            {"required": ["width", "height"], "properties": {"width": {"const": w}, "height": {"const": h}}}
-            for w, h in parameters.SIZES
-        ),
-    ]
+    "dependentRequired": {"width": ["height"], "height": ["width"]},
+    "dependentSchemas": {
+        "width": {
+            "anyOf": [
+                {"properties": {"width": {"const": w}, "height": {"const": h}}} for w, h in parameters.SIZES
+            ],
+        },
+    },
 }
 
 
@@ -84,7 +86,7 @@ PromptText = Annotated[
         description="What to draw, in code points. Control characters other than tab, newline and return, and "
         "bidirectional overrides are refused, and so is a text in which nothing is visible.",
         examples=["Sri lanka tea plantation."],
-        json_schema_extra=prompt_text.EMPTY_OR_VISIBLE,
+        json_schema_extra={"pattern": prompt_text.SAFE_AND_VISIBLE},
     ),
     AfterValidator(visible),
     Words(PROMPT_TEXT_RULE),

@@ -61,7 +61,7 @@ def _published(schema_: dict[str, Any]) -> None:
             del field["anyOf"]
         elif name != "prompt":
             field["anyOf"].append({"const": ""})
-    schema_["properties"]["negative_prompt"]["anyOf"][0] |= prompt_text.EMPTY_OR_VISIBLE
+    schema_["properties"]["negative_prompt"]["anyOf"][0]["pattern"] = prompt_text.SAFE_AND_VISIBLE
 
 
 class ImagesBody(BaseModel):
@@ -90,7 +90,7 @@ class ImagesBody(BaseModel):
         description="What to draw, in code points; SDXL takes at most "
         f"{parameters.MAX_PROMPT_LENGTH} of them. The same characters are refused as on our own route.",
         examples=["Sri lanka tea plantation."],
-        json_schema_extra=prompt_text.EMPTY_OR_VISIBLE,
+        json_schema_extra={"pattern": prompt_text.SAFE_AND_VISIBLE},
     )
     model: str | None = Field(
         default=None,
