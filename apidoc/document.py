@@ -49,7 +49,7 @@ _SERVERS: Final = [
 ]
 _EXPANDED: Final = 5
 """Down to this level, each member of the document has a line of its own."""
-# The one place where the number of a release is written by hand.
+# The number of a release is written by hand here and in `imagegen.VERSION`; a test compares the two.
 _PROJECT: Final = Path(__file__).parents[1] / "pyproject.toml"
 
 

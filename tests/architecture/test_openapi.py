@@ -18,6 +18,7 @@ from apidoc.examples import example_generation
 from apidoc.operations import DESCRIBED, Operation
 from apidoc.schemas import request_title, title_of
 from apidoc.shapes import SHAPES
+from imagegen import VERSION
 from imagegen.adapters.webhook import payload
 from imagegen.errors import error_types
 from imagegen.generations.generation import Failure, State
@@ -156,7 +157,7 @@ def test_a_release_has_one_version() -> None:
     """The document has the package's version, and no release in the changelog is later."""
     headings = re.findall(r"^## \[(.+?)\]", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
     released = [heading for heading in headings if heading != "Unreleased"]
-    assert json.loads(TARGET.read_bytes())["info"]["version"] == version()
+    assert json.loads(TARGET.read_bytes())["info"]["version"] == version() == VERSION
     assert headings[0] in {"Unreleased", version()}
     assert [version(), *released] == sorted(
         [version(), *released], key=lambda number: [*map(int, number.split("."))], reverse=True

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from standardwebhooks import Webhook
 
+from imagegen import VERSION
 from imagegen.adapters.system import SystemClock
 from imagegen.adapters.webhook import SignedCallbacks
 from imagegen.generations.generation import Failure
@@ -73,6 +74,7 @@ def test_a_receiver_can_verify_what_it_gets(
     assert request.head.startswith("POST /done?for=me HTTP/1.1\r\n")
     assert request.header("host") == f"{HOST}:{server.port}"
     assert request.header("content-type") == "application/json"
+    assert request.header("user-agent") == f"imagegen/{VERSION}"
     assert Webhook(SECRET).verify(request.body, webhook_headers(request)) == {
         "type": "generation.succeeded",
         "timestamp": "2026-11-25T12:00:00+00:00",

@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 
 from standardwebhooks import Webhook
 
+from imagegen import VERSION
 from imagegen.errors import Misconfigured
 
 if TYPE_CHECKING:
@@ -95,6 +96,7 @@ class SignedCallbacks:
             headers = {
                 "Host": receiver.authority,
                 "Content-Type": "application/json",
+                "User-Agent": f"imagegen/{VERSION}",
                 "Connection": "close",
                 **self._signature(generation, written),
             }
