@@ -186,11 +186,11 @@ DESCRIBED: Final[tuple[Operation, ...]] = (
         summary="Go to the image",
         tag=tags.GENERATIONS,
         description="The URL in `Location` needs no key and works for at most an hour.",
-        parameters=(parameters.ID,),
+        parameters=(parameters.ID, parameters.DOWNLOAD),
         successes=(
             Success(status=302, description="A redirect to a fresh presigned URL.", headers=("Location",)),
         ),
-        errors=(errors.NotFound, errors.InProgress, errors.Gone, *_OWN),
+        errors=(errors.InvalidParameter, errors.NotFound, errors.InProgress, errors.Gone, *_OWN),
     ),
     Operation(
         name="deleteGeneration",

@@ -58,6 +58,18 @@ CURSOR: Final = {
     "description": "Where the page starts: the `next_cursor` of the page before.",
     "schema": {"type": "string", "minLength": 1, "maxLength": request.MAX_CURSOR_LENGTH},
 }
+DOWNLOAD: Final = {
+    "name": "download",
+    "in": "query",
+    "description": "The file name under which a browser saves the image, instead of showing it.",
+    "schema": {
+        "type": "string",
+        "minLength": 1,
+        "maxLength": request.MAX_DOWNLOAD_LENGTH,
+        "pattern": r'^[^\x00-\x1f\x7f"/\\]*$',
+    },
+    "example": "tea.png",
+}
 ENGINE: Final = {
     "name": "engine_id",
     "in": "path",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import cast
 
 from aws_cdk import Aws, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_apigateway as apigateway
@@ -123,10 +124,14 @@ class HttpApi(Construct):
         # API Gateway handles preflights without a function: see docs/decisions/0011-cors-without-a-function.md.
         if not self._config.cors_origins:
             return
-        resource.add_cors_preflight(
+        preflight = resource.add_cors_preflight(
             allow_origins=list(self._config.cors_origins),
             allow_methods=[*surface.METHODS, "OPTIONS"],
-            allow_headers=[*SENT_HEADERS, *self._authentication.headers],
+            allow_headers=list(dict.fromkeys([*SENT_HEADERS, *self._authentication.headers])),
             expose_headers=list(EXPOSED_HEADERS),
             max_age=Duration.hours(1),
         )
+        # A preflight has no Content-Type, which counts as application/json, which is binary here (`_rest_api`). Without
+        # the conversion to text, API Gateway cannot read it and replies with 500. L2 has no property for that.
+        method = cast("apigateway.CfnMethod", preflight.node.default_child)
+        method.add_property_override("Integration.ContentHandling", "CONVERT_TO_TEXT")

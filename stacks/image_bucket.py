@@ -35,7 +35,7 @@ class ImageBucket(Construct):
                     id="abort-unfinished-uploads", abort_incomplete_multipart_upload_after=Duration.days(1)
                 ),
             ],
-            cors=[_download_rule(config.cors_origins)] if config.cors_origins else None,
+            cors=[_download_rule()] if config.cors_origins else None,
             removal_policy=RemovalPolicy.RETAIN if config.retain_data else RemovalPolicy.DESTROY,
         )
         self.bucket.add_to_resource_policy(self._deny_old_signatures())
@@ -60,11 +60,13 @@ class ImageBucket(Construct):
         )
 
 
-def _download_rule(origins: tuple[str, ...]) -> s3.CorsRule:
+def _download_rule() -> s3.CorsRule:
+    # From any origin, because a browser that followed the redirect of `/image` sends `Origin: null`. The presigned URL
+    # alone gives the right to read: see docs/decisions/0057-any-page-may-read-an-image-by-its-url.md.
     return s3.CorsRule(
         id="download-from-pages",
-        allowed_methods=[s3.HttpMethods.GET],
-        allowed_origins=list(origins),
+        allowed_methods=[s3.HttpMethods.GET, s3.HttpMethods.HEAD],
+        allowed_origins=["*"],
         allowed_headers=["*"],
         max_age=3600,
     )

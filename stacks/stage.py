@@ -26,6 +26,7 @@ from pydantic.fields import FieldInfo
 from imagegen import settings
 from imagegen.models.registry import resolve
 from imagegen.settings import SettingType
+from stacks.origins import as_browsers_write
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
 STAGE_NAME = re.compile(r"[a-z](?:[a-z0-9-]{0,18}[a-z0-9])?")
 # A function also claims the key, stores the image and records the outcome.
 SECONDS_BESIDE_THE_MODEL = 20
+# Lambda takes 4096 bytes of environment, names included; what does not grow with a list needs at most 1536 of them:
+# AWS Lambda developer guide, "Lambda quotas".
+BYTES_FOR_LISTS = 4096 - 1536
 # S3 counts days from the next midnight UTC, and removes an object some time after the last one.
 LIFECYCLE_SLACK_DAYS = 2
 # Whether an entry names a model does not depend on the region. The stack resolves it again for its own.
@@ -60,7 +64,15 @@ def _all_different(values: tuple[str, ...]) -> bool:
 
 
 def _are_origins(values: tuple[str, ...]) -> bool:
-    return values == ("*",) or all(re.fullmatch(_HOST, value) for value in values)
+    return values == ("*",) or all(as_browsers_write(value) for value in values)
+
+
+def _as_browsers_write_them(values: tuple[str, ...]) -> tuple[str, ...]:
+    for value in values:
+        written = as_browsers_write(value)
+        if written not in {None, value}:
+            raise StageError(f"cors_origins: a browser writes {value!r} as {written}, so write it like that.")
+    return values
 
 
 def _all_registered(entries: tuple[str, ...]) -> tuple[str, ...]:
@@ -84,9 +96,10 @@ CorsOrigins = Annotated[
     tuple[str, ...],
     Predicate(_all_different),
     Predicate(_are_origins),
+    AfterValidator(_as_browsers_write_them),
     Field(
         strict=False,
-        description="a list of origins like https://app.example.com, or * alone, or nothing",
+        description="a list of origins like https://app.example.com or capacitor://localhost, or * alone, or nothing",
     ),
 ]
 ModelAliases = Annotated[
@@ -194,6 +207,17 @@ class StageConfig(BaseModel):
                 raise StageError(
                     f"openai_model_aliases has {entry!r}; the model must be one of {', '.join(enabled)}."
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _check_lists_fit_into_the_environment(self) -> Self:
+        lists = {"cors_origins": self.cors_origins, "models": self.models}
+        sizes = {key: len(",".join(values).encode()) for key, values in lists.items()}
+        if sum(sizes.values()) > BYTES_FOR_LISTS:
+            raise StageError(
+                f"cors_origins takes {sizes['cors_origins']} bytes with its commas, and models {sizes['models']}; "
+                f"together they may take {BYTES_FOR_LISTS}, because a function's environment is limited to 4 KB."
+            )
         return self
 
     @model_validator(mode="after")

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 DEPLOYED_STACK: Final = "deployed stack"
 WITHOUT_STACK: Final = (
     "test_adapters.py",
+    "test_browser.py",  # deploys an instance that allows one origin
     "test_canaries.py",
     "test_kills.py",
     "test_life_cycle.py",  # starts and stops an instance of its own

@@ -203,6 +203,23 @@ def test_the_image_route_redirects_to_a_fresh_url() -> None:
     assert {answer.headers["cache-control"] for answer in answers} == {"no-store"}
 
 
+def test_a_download_has_the_name_that_was_asked_for() -> None:
+    """The bucket's response then tells the browser to save the image under that name."""
+    service = world()
+    answer = ask(service, "GET", f"/generations/{made(service)}/image", query={"download": "my tea.png"})
+    assert answer.status == 302
+    assert answer.headers["location"].endswith("&download=my%20tea.png")
+
+
+@pytest.mark.parametrize("name", ["", "a/b.png", ["a.png", "b.png"]])
+def test_a_bad_download_name_is_refused(name: str | list[str]) -> None:
+    """The error names the query parameter; `tests/unit/http/test_request.py` has all that is refused."""
+    service = world()
+    answer = ask(service, "GET", f"/generations/{made(service)}/image", query={"download": name})
+    assert (answer.status, answer.json["code"]) == (400, "invalid_parameter")
+    assert [found["field"] for found in answer.json["errors"]] == ["download"]
+
+
 @pytest.mark.parametrize("state", ["queued", "running"])
 def test_the_image_of_a_generation_that_is_not_done_is_in_progress(state: State) -> None:
     """The reply is a 409 that says where and when to look."""

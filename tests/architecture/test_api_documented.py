@@ -200,9 +200,17 @@ def header_rows(of: str) -> list[str]:
 
 
 def test_the_headers_of_requests_have_their_rows() -> None:
-    """The table has the headers that a page may send, and `Accept`, which browsers send themselves."""
+    """The table has the headers that mean something; `Content-Type` is explained with the bodies."""
     documented = {name.lower() for name in header_rows("requests")}
-    assert documented | {"content-type"} == {name.lower() for name in (*surface.SENT_HEADERS, "Accept")}
+    assert documented | {"content-type"} == {name.lower() for name in surface.READ_HEADERS}
+
+
+def test_the_page_names_every_header_that_a_page_may_send() -> None:
+    """Whoever writes a client for browsers finds there what its preflight may ask for."""
+    section = API_PAGE.partition("### From a page of another origin\n")[2].partition("\n##")[0]
+    named = {name.lower() for name in re.findall(r"`([A-Za-z0-9-]+)`", section)}
+    read = {name.lower() for name in surface.READ_HEADERS}
+    assert {name.lower() for name in surface.SENT_HEADERS} - read <= named
 
 
 def test_the_headers_of_answers_have_their_rows() -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from imagegen.settings import Settings
 from stacks.bundling import RUNTIME_VERSION
+from stacks.stage import BYTES_FOR_LISTS
 from tests.support.synthesis import as_list
 
 if TYPE_CHECKING:
@@ -94,6 +95,17 @@ def test_the_settings_can_be_read_from_the_environment(any_stage: Synthesized, n
     assert settings.record_retention_days == config.record_retention_days
     assert settings.max_paid_attempts == config.max_paid_attempts
     assert settings.s3_addressing_style == config.s3_addressing_style
+
+
+def test_the_environment_without_its_lists_leaves_them_their_room(any_stage: Synthesized) -> None:
+    """Lambda takes 4 KB, names included. A value that CloudFormation fills in counts with 160 bytes."""
+    variables = function(any_stage, "Api")["Environment"]["Variables"]
+    sizes = {
+        name: len(name) + (len(value.encode()) if isinstance(value, str) else 160)
+        for name, value in variables.items()
+    }
+    lists = sum(len(variables[name].encode()) for name in ("CORS_ORIGINS", "MODELS"))
+    assert sum(sizes.values()) - lists + BYTES_FOR_LISTS <= 4096
 
 
 def test_both_functions_have_the_same_environment(any_stage: Synthesized) -> None:

@@ -6,16 +6,18 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from aws_cdk import assertions
+from aws_cdk import aws_apigateway as apigateway
 
 from imagegen.http import surface
 from imagegen.http.app import create_app
-from stacks.authentication import AUTHENTICATION
 from tests.support.events import event, send
 from tests.support.fakes import world
-from tests.support.synthesis import as_list
+from tests.support.synthesis import STAGES, as_list, build
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from tests.support.synthesis import Synthesized
 
@@ -211,6 +213,42 @@ def test_a_preflight_needs_no_key_and_allows_the_configured_origin(
     }
 
 
+@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize(
+    "overrides", [ONE_ORIGIN, TWO_ORIGINS, "cors_origins=*", f"api_auth=iam {ONE_ORIGIN}"]
+)
+def test_every_preflight_is_read_as_text(
+    synthesized: Callable[..., Synthesized], stage: str, overrides: str
+) -> None:
+    """As bytes, which application/json is here, API Gateway could not read it, and a browser would get a 500."""
+    found = methods(synthesized(stage, overrides))
+    conversions = {
+        path: method["Integration"].get("ContentHandling")
+        for (path, verb), method in found.items()
+        if verb == "OPTIONS"
+    }
+    assert conversions == {path: "CONVERT_TO_TEXT" for path, verb in found if verb == "ANY"}
+
+
+def test_a_change_of_the_preflight_is_deployed(tmp_path: Path) -> None:
+    """API Gateway serves a snapshot: without a deployment of another name, the old one stays."""
+    code = tmp_path / "code"
+    code.mkdir()
+    names = []
+    for handling in ("CONVERT_TO_TEXT", "CONVERT_TO_BINARY"):
+        stack = build("dev", code=code, overrides=ONE_ORIGIN)
+        for construct in stack.node.find_all():
+            if isinstance(construct, apigateway.CfnMethod) and construct.http_method == "OPTIONS":
+                construct.add_property_override("Integration.ContentHandling", handling)
+        template = assertions.Template.from_stack(stack).to_json()
+        names += [
+            name
+            for name, each in template["Resources"].items()
+            if each["Type"] == "AWS::ApiGateway::Deployment"
+        ]
+    assert len(set(names)) == 2
+
+
 def test_a_preflight_chooses_among_several_origins(synthesized: Callable[..., Synthesized]) -> None:
     """The reply names the first origin by default, and the origin that asks if it is listed."""
     method = methods(synthesized("dev", TWO_ORIGINS))["{proxy+}", "OPTIONS"]
@@ -248,8 +286,7 @@ def test_gateway_and_function_tell_a_page_the_same(synthesized: Callable[..., Sy
     }
     allowed = listed(told["access-control-allow-headers"])
     assert allowed == {name.lower() for name in surface.SENT_HEADERS}
-    # Powertools always allows the headers of a signature as well.
-    assert allowed == listed(asked["access-control-allow-headers"]) - set(AUTHENTICATION["iam"].headers)
+    assert allowed == listed(asked["access-control-allow-headers"])
     assert listed(told["access-control-allow-methods"]) == listed(asked["access-control-allow-methods"])
     exposed = listed(told["access-control-expose-headers"])
     assert exposed == listed(answered["access-control-expose-headers"])

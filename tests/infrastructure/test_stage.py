@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from stacks.stage import SETTINGS, StageConfig, StageError, allowed, load_stage
+from stacks.stage import BYTES_FOR_LISTS, SETTINGS, StageConfig, StageError, allowed, load_stage
 from tests.support.synthesis import CONTEXT, STAGES, stage_config
 
 LISTED = ["stability.stable-image-core-v1:1"]
@@ -27,7 +27,15 @@ ALLOWED: list[tuple[str, Any]] = [
     ("log_level", "DEBUG"),
     ("cors_origins", []),
     ("cors_origins", ["*"]),
-    ("cors_origins", ["https://app.example.com", "http://127.0.0.1:4590"]),
+    ("cors_origins", ["https://app.example.com", "http://127.0.0.1:4590", "http://[::1]:8080"]),
+    (
+        "cors_origins",
+        ["capacitor://localhost", "ionic://localhost", "tauri://localhost", "app://obsidian.md"],
+    ),
+    (
+        "cors_origins",
+        ["chrome-extension://abcdefghijklmnopabcdefghijklmnop", "https://xn--bcher-kva.example"],
+    ),
     ("throttle_rate", 0.1),
     ("throttle_rate", 10_000),
     ("throttle_burst", 1),
@@ -84,6 +92,14 @@ REFUSED: list[tuple[str, Any]] = [
     ("cors_origins", ["*", "https://app.example.com"]),
     ("cors_origins", ["https://app.example.com/path"]),
     ("cors_origins", ["app.example.com"]),
+    ("cors_origins", ["null"]),
+    ("cors_origins", ["file://localhost"]),
+    ("cors_origins", ["https://*.example.com"]),
+    ("cors_origins", ["https://app.example.com:65536"]),
+    ("cors_origins", ["https://user@app.example.com"]),
+    ("cors_origins", ["https://app.example.com?"]),
+    ("cors_origins", ["https://a..example"]),
+    ("cors_origins", ["http://[::1::]"]),
     ("cors_origins", ["https://app.example.com", "https://app.example.com"]),
     ("throttle_rate", 0),
     ("throttle_rate", 10_001),
@@ -156,6 +172,55 @@ def test_an_alias_of_a_model_that_is_not_listed_is_refused_by_its_name() -> None
     values = {"models": LISTED, "openai_model_aliases": ["dall-e-3=stability.sd3-5-large-v1:0"]}
     with pytest.raises(StageError, match=r"must be one of auto, stability\.stable-image-core-v1:1\."):
         StageConfig.from_json(name="dev", values=values)
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("https://App.Example.com:443/", "https://app.example.com"),
+        ("HTTPS://app.example.com", "https://app.example.com"),
+        ("https://app.example.com/", "https://app.example.com"),
+        ("http://localhost:80", "http://localhost"),
+        ("http://localhost:08080", "http://localhost:8080"),
+        ("https://bücher.example", "https://xn--bcher-kva.example"),
+        ("http://[0:0:0:0:0:0:0:1]:8080", "http://[::1]:8080"),
+        ("Capacitor://localhost/", "capacitor://localhost"),
+    ],
+)
+def test_an_origin_that_no_browser_writes_is_refused_with_the_one_that_it_writes(
+    text: str, written: str
+) -> None:
+    """It would deploy, and the pages would be refused, because origins are compared as text."""
+    with pytest.raises(StageError) as caught:
+        StageConfig.from_json(name="dev", values={"cors_origins": ["https://a.example", text]})
+    sentence = f"cors_origins: a browser writes {text!r} as {written}, so write it like that."
+    assert str(caught.value) == sentence
+    assert StageConfig.from_json(name="dev", values={"cors_origins": [written]}).cors_origins == (written,)
+
+
+def origins(size: int) -> list[str]:
+    """Return different origins that take so many bytes with their commas."""
+    made = [f"https://app-{number:04}.example.com" for number in range(size // 29)]
+    return [*made[:-1], f"{made[-1]}.{'a' * (size - len(','.join(made)) - 1)}"]
+
+
+ROOM = BYTES_FOR_LISTS - len(",".join(StageConfig(name="dev").models))
+
+
+def test_origins_and_models_may_fill_the_environment_of_a_function() -> None:
+    """That is about 85 origins of an ordinary length."""
+    config = StageConfig.from_json(name="dev", values={"cors_origins": origins(ROOM)})
+    assert len(",".join(config.cors_origins)) == ROOM
+    assert len(config.cors_origins) > 80
+
+
+def test_origins_that_do_not_fit_into_the_environment_are_refused() -> None:
+    """Otherwise Lambda would refuse the function in the middle of a deployment."""
+    sentence = (
+        rf"cors_origins takes {ROOM + 1} bytes with its commas, and models \d+; together they may take 2560, "
+    )
+    with pytest.raises(StageError, match=sentence):
+        StageConfig.from_json(name="dev", values={"cors_origins": origins(ROOM + 1)})
 
 
 def test_the_defaults_are_allowed() -> None:

@@ -91,14 +91,16 @@ def test_images_expire_and_unfinished_uploads_are_removed(any_stage: Synthesized
     } in rules
 
 
-def test_pages_may_download_from_the_configured_origins_alone(
-    synthesized: Callable[..., Synthesized],
+@pytest.mark.parametrize("origins", ["https://a.example,https://b.example", "*"])
+def test_pages_of_any_origin_may_read_what_a_url_gives_them(
+    synthesized: Callable[..., Synthesized], origins: str
 ) -> None:
-    """Without origins there is no CORS rule at all."""
-    stage = synthesized("dev", "cors_origins=https://a.example,https://b.example")
-    (rule,) = stage.one("AWS::S3::Bucket")["CorsConfiguration"]["CorsRules"]
-    assert rule["AllowedOrigins"] == ["https://a.example", "https://b.example"]
-    assert rule["AllowedMethods"] == ["GET"]
+    """After a redirect the origin is `null`, and the URL is the right to read. Without origins there is no rule."""
+    (rule,) = synthesized("dev", f"cors_origins={origins}").one("AWS::S3::Bucket")["CorsConfiguration"][
+        "CorsRules"
+    ]
+    assert rule["AllowedOrigins"] == ["*"]
+    assert rule["AllowedMethods"] == ["GET", "HEAD"]
     assert "CorsConfiguration" not in synthesized("dev", None).one("AWS::S3::Bucket")
 
 

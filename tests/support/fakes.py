@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from typing import Any
+from urllib.parse import quote
 
 from imagegen.errors import ImagegenError, InternalError, QuotaExceeded, invalid
 from imagegen.generations.attempts import Attempts
@@ -180,11 +181,13 @@ class FakeImages:
         kept = self.objects.get((name.owner, name.id))
         return kept[0] if kept else None
 
-    def url(self, name: ImageName) -> SignedUrl:
-        """Return a URL that is new every time."""
+    def url(self, name: ImageName, *, download: str | None = None) -> SignedUrl:
+        """Return a URL that is new every time; it names the file that a browser is to save."""
         self.urls += 1
         suffix = FORMATS[name.content_type].suffix
         url = f"https://bucket.example/images/{name.owner}/{name.id}{suffix}?signature={self.urls}"
+        if download is not None:
+            url += f"&download={quote(download, safe='')}"
         return SignedUrl(url=url, expires_at=self.clock.now() + timedelta(hours=1))
 
     def delete(self, name: ImageName) -> None:

@@ -241,7 +241,7 @@ class Stage:
             self.env = self.env._replace(image=None)
         return (None if outcome == "done" else errors.InternalError, None)
 
-    def url(self, name: ImageName) -> SignedUrl:
+    def url(self, name: ImageName, *, download: str | None = None) -> SignedUrl:
         """Raise an error, because no delivery calls this."""
         raise NotImplementedError
 

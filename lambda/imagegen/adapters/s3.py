@@ -6,6 +6,7 @@ import zlib
 from base64 import b64encode
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
 
 from botocore.exceptions import ClientError
 
@@ -21,8 +22,10 @@ if TYPE_CHECKING:
     from imagegen.generations.ports import Clock
 
 _MISSING: Final = frozenset({"403", "404", "AccessDenied", "NoSuchKey", "NotFound"})
-# An image never changes under its key, and only whoever has its URL may keep it.
-_CACHE: Final = "private, max-age=31536000, immutable"
+# Not for long, although an image never changes under its key. S3 sends `Vary` and the CORS headers only to a request
+# that has an `Origin`: a browser that keeps what an <img> got would refuse it to the page's next `fetch`.
+# See docs/decisions/0057-any-page-may-read-an-image-by-its-url.md.
+_CACHE: Final = "private, no-cache"
 
 
 class S3Images:
@@ -90,8 +93,15 @@ class S3Images:
                 return None
             raise _no_response(exc) from exc
 
-    def url(self, name: ImageName) -> SignedUrl:
+    def url(self, name: ImageName, *, download: str | None = None) -> SignedUrl:
         """Return a presigned URL (SigV4). It stops working earlier if the credentials that signed it expire.
+
+        The URL also says which `Cache-Control` and which `Content-Disposition` S3 sends: Amazon S3 API reference,
+        "GetObject", `response-cache-control` and `response-content-disposition`.
+
+        Args:
+            name: The image.
+            download: The file name under which a browser saves the image; without it, a browser shows the image.
 
         Raises:
             Misconfigured: there are no credentials to sign with.
@@ -101,7 +111,13 @@ class S3Images:
         try:
             url = self._client.generate_presigned_url(
                 "get_object",
-                Params={"Bucket": self._bucket, "Key": _key(name)},
+                Params={
+                    "Bucket": self._bucket,
+                    "Key": _key(name),
+                    # Also here, because older releases stored images with another value.
+                    "ResponseCacheControl": _CACHE,
+                    "ResponseContentDisposition": _disposition(name, download=download),
+                },
                 ExpiresIn=self._url_ttl,
             )
         except Exception as exc:
@@ -123,6 +139,16 @@ class S3Images:
 
 def _key(name: ImageName) -> str:
     return f"images/{name.owner}/{name.id}{FORMATS[name.content_type].suffix}"
+
+
+def _disposition(name: ImageName, *, download: str | None) -> str:
+    """Return the value of `Content-Disposition` (RFC 6266)."""
+    if download is None:
+        # "Save as" offers this name, and not the object's key.
+        return f'inline; filename="imagegen-{name.id}{FORMATS[name.content_type].suffix}"'
+    # Old programs read the first name. It is ASCII, and without `%`, which some of them decode.
+    plain = "".join(each if each.isascii() and each not in '%"\\' else "_" for each in download)
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(download, safe='')}"
 
 
 def _described(head: HeadObjectOutputTypeDef, *, content_type: str) -> StoredImage | None:

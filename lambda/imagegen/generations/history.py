@@ -43,9 +43,12 @@ class History:
         kept = tuple(record for record in page.generations if not self.ledger.has_expired(record))
         return replace(page, generations=kept)
 
-    def url(self, generation: Generation) -> SignedUrl:
-        """Return a fresh presigned URL of a generation's image; does not check whether the image is still there."""
-        return self.images.url(generation.image_name)
+    def url(self, generation: Generation, *, download: str | None = None) -> SignedUrl:
+        """Return a fresh presigned URL of a generation's image; does not check whether the image is still there.
+
+        With `download`, a browser saves the image under this file name instead of showing it.
+        """
+        return self.images.url(generation.image_name, download=download)
 
     def read(self, generation: Generation) -> bytes:
         """Return the bytes of a succeeded generation's image.

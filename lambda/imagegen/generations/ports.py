@@ -46,8 +46,11 @@ class ImageStore(Protocol):
         """Return an image's bytes, or None if the image is missing, as `find`."""
         ...
 
-    def url(self, name: ImageName) -> SignedUrl:
-        """Return a new presigned URL, which lives as long as the settings say."""
+    def url(self, name: ImageName, *, download: str | None = None) -> SignedUrl:
+        """Return a new presigned URL, which lives as long as the settings say.
+
+        A browser shows the image; with `download` it saves it under this file name instead.
+        """
         ...
 
     def delete(self, name: ImageName) -> None:

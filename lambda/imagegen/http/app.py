@@ -20,7 +20,15 @@ from imagegen.generations.submit import POLL_AFTER, Submission, Submitter
 from imagegen.http import problems, reply, serialize, surface
 from imagegen.http.compat import RouteFunction, Shape, openai, stability
 from imagegen.http.reply import Reply, error_headers
-from imagegen.http.request import Request, below_base, check_query, cursor, generation_id, history_limit
+from imagegen.http.request import (
+    Request,
+    below_base,
+    check_query,
+    cursor,
+    download_name,
+    generation_id,
+    history_limit,
+)
 from imagegen.http.surface import Route
 
 if TYPE_CHECKING:
@@ -108,8 +116,8 @@ class _App:
         self.resolver = _Resolver(cors=_cors(services.cors_origins), debug=False)
         self._observer = services.observer
         self._owner_salt = services.owner_salt
-        # With `*` alone, every page gets the same CORS headers.
-        self._varies = any(origin != "*" for origin in services.cors_origins)
+        # Also with `*`: the headers name the origin that asks, and a request without one gets none.
+        self._varies = bool(services.cors_origins)
         self._routes = routes
         self._shapes = shapes
         for route in routes:
@@ -221,7 +229,9 @@ class OwnRoutes:
         return reply.json_reply(200, self._shown(self._found(request, id_), request, look=True))
 
     def redirect_to_image(self, request: Request, id_: str) -> Reply:
-        """Redirect to a fresh presigned URL of the image."""
+        """Redirect to a fresh presigned URL of the image; with `download`, to one under which browsers save it."""
+        # The owner comes first: whoever has no valid API key learns nothing about the query.
+        _, download = request.owner, download_name(request.query.get("download", ()))
         generation = self._found(request, id_)
         if generation.state == "failed":
             reason = surface.spoken("showGeneration", id=generation.id)
@@ -230,7 +240,7 @@ class OwnRoutes:
             raise errors.in_progress(generation.id, retry_after=POLL_AFTER)
         # Signing does not look into the bucket. Without this look, S3 would reply for a removed image, in XML.
         self.services.history.require_image(generation)
-        signed = self.services.history.url(generation)
+        signed = self.services.history.url(generation, download=download)
         return Reply(status=302, headers={"Location": signed.url})
 
     def delete_generation(self, request: Request, id_: str) -> Reply:

@@ -23,9 +23,12 @@ from imagegen.http.surface import BASE_PATH, Route
 DEFAULT_LIMIT: Final = 20
 MAX_LIMIT: Final = 100
 MAX_CURSOR_LENGTH: Final = 256
+MAX_DOWNLOAD_LENGTH: Final = 128
+"""In characters: the longest file name that `download` may ask for."""
 
 _GENERATION_ID: Final = re.compile(ID_PATTERN)
 _IDEMPOTENCY_KEY: Final = re.compile(r"[A-Za-z0-9_-]{16,64}")
+_NOT_IN_A_FILE_NAME: Final = frozenset('/\\"')
 _LIMIT: Final = re.compile(r"[1-9][0-9]{0,2}")
 # The possessive quantifiers (`++`, `*+`) keep a hostile header from being tried in every way that it can be split.
 _PREFERENCE: Final = re.compile(r'(?:[^",]|"(?:[^"\\]|\\.)*+"?)++')
@@ -258,6 +261,31 @@ def cursor(values: Sequence[str]) -> str | None:
     if len(values) > 1 or not 0 < len(values[0]) <= MAX_CURSOR_LENGTH:
         raise invalid("cursor", "must be sent once and be the next_cursor of an earlier reply")
     return values[0]
+
+
+def download_name(values: Sequence[str]) -> str | None:
+    """Return the file name that the query parameter `download` asks for, or None if it was not sent.
+
+    Raises:
+        InvalidParameter: it is repeated, or anything but 1–128 printable characters without slash, backslash and quote.
+    """
+    if not values:
+        return None
+    name = values[0]
+    # To Python, bidirectional overrides and line separators are not printable: a name must not look like another one.
+    if (
+        len(values) > 1
+        or not 0 < len(name) <= MAX_DOWNLOAD_LENGTH
+        or not name.isprintable()
+        or not name.strip()
+        or set(name) & _NOT_IN_A_FILE_NAME
+    ):
+        raise invalid(
+            "download",
+            f"must be sent once and be a file name of 1 to {MAX_DOWNLOAD_LENGTH} printable characters, "
+            'without /, \\ and "',
+        )
+    return name
 
 
 def _check_type(values: Sequence[str]) -> None:

@@ -60,7 +60,7 @@ ROUTES: Final = (
     ),
     Route(method="GET", path="/generations", name="listGenerations", query=("limit", "cursor")),
     Route(method="GET", path="/generations/{id}", name="showGeneration"),
-    Route(method="GET", path="/generations/{id}/image", name="redirectToImage"),
+    Route(method="GET", path="/generations/{id}/image", name="redirectToImage", query=("download",)),
     Route(method="DELETE", path="/generations/{id}", name="deleteGeneration"),
     # Before its list, so that paths below /models are refused in its shape (`shape_at`).
     Route(method="GET", path="/models/{id}", name="showOpenAIModel", shape="openai"),
@@ -92,8 +92,51 @@ OPEN_PATHS: Final = tuple(dict.fromkeys(route.path for route in ROUTES if not ro
 
 METHODS: Final = tuple(dict.fromkeys(method for route in ROUTES for method in route.methods))
 
-SENT_HEADERS: Final = ("Authorization", "Content-Type", "Idempotency-Key", "Prefer", "X-Api-Key")
-"""Headers that a page may send: those that mean something to this API."""
+READ_HEADERS: Final = ("Accept", "Authorization", "Content-Type", "Idempotency-Key", "Prefer", "X-Api-Key")
+"""Headers of requests that mean something to this API."""
+
+SENT_HEADERS: Final = (
+    *READ_HEADERS,
+    # Any client, to ask for fresh replies or to say what it is.
+    "Accept-Language",
+    "Cache-Control",
+    "Pragma",
+    "User-Agent",
+    # OpenAI's client for JavaScript.
+    "OpenAI-Beta",
+    "OpenAI-Organization",
+    "OpenAI-Project",
+    "X-Stainless-Arch",
+    "X-Stainless-Custom-Poll-Interval",
+    "X-Stainless-Helper-Method",
+    "X-Stainless-Lang",
+    "X-Stainless-OS",
+    "X-Stainless-Package-Version",
+    "X-Stainless-Poll-Helper",
+    "X-Stainless-Retry-Count",
+    "X-Stainless-Runtime",
+    "X-Stainless-Runtime-Version",
+    "X-Stainless-Timeout",
+    # Stability's clients.
+    "Organization",
+    "Stability-Client-Id",
+    "Stability-Client-User-Id",
+    "Stability-Client-Version",
+    # The AWS SDK for JavaScript: attempts, the signature, and the members that Bedrock takes as headers.
+    "Amz-Sdk-Invocation-Id",
+    "Amz-Sdk-Request",
+    "X-Amz-Content-Sha256",
+    "X-Amz-Date",
+    "X-Amz-Security-Token",
+    "X-Amz-User-Agent",
+    "X-Amzn-Bedrock-Accept",
+    "X-Amzn-Bedrock-PerformanceConfig-Latency",
+    "X-Amzn-Bedrock-Trace",
+)
+"""Headers that a page may send, by name, because `*` would leave out `Authorization`.
+
+Most of them mean nothing here. But a browser does not send a request at all if one of its headers is not allowed.
+"""
 
 HEADERS_ON_EVERY_REPLY: Final = ("X-Request-Id",)
 """The app and the gateway both send these."""

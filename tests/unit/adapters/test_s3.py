@@ -68,7 +68,7 @@ def test_an_image_is_put_with_what_describes_it() -> None:
     assert request.url == "https://pictures.s3.us-west-2.amazonaws.com/images/alice/gen_1.png"
     assert headers["x-amz-checksum-crc32"] == b64encode(zlib.crc32(PNG).to_bytes(4, "big")).decode()
     assert headers["x-amz-content-sha256"] == "UNSIGNED-PAYLOAD"
-    assert headers["cache-control"] == "private, max-age=31536000, immutable"
+    assert headers["cache-control"] == "private, no-cache"
     assert headers["content-length"] == str(len(PNG))
     assert {name: headers[name] for name in METADATA} == METADATA
     assert far.bodies == [PNG]
@@ -186,6 +186,38 @@ def test_a_url_is_signed_by_version_4_for_the_buckets_regional_host(region: str,
     assert query["X-Amz-Security-Token"] == "token"
 
 
+def signed_query(download: str | None) -> dict[str, str]:
+    """Return the query of a presigned URL."""
+    images, _ = far_away()
+    parts = urlsplit(images.url(NAME, download=download).url)
+    return {name: values[0] for name, values in parse_qs(parts.query).items()}
+
+
+@pytest.mark.parametrize("download", [None, "tea.png"])
+def test_a_url_says_that_no_browser_may_use_an_image_without_asking_again(download: str | None) -> None:
+    """It also holds for images that an older release stored with a long life."""
+    assert signed_query(download)["response-cache-control"] == "private, no-cache"
+
+
+@pytest.mark.parametrize(
+    ("download", "disposition"),
+    [
+        (None, 'inline; filename="imagegen-gen_1.png"'),
+        ("tea.png", "attachment; filename=\"tea.png\"; filename*=UTF-8''tea.png"),
+        (
+            "my tea; 50%.png",
+            "attachment; filename=\"my tea; 50_.png\"; filename*=UTF-8''my%20tea%3B%2050%25.png",
+        ),
+        ("Tée.png", "attachment; filename=\"T_e.png\"; filename*=UTF-8''T%C3%A9e.png"),
+    ],
+)
+def test_a_url_says_under_which_name_a_browser_saves_the_image(
+    download: str | None, disposition: str
+) -> None:
+    """Without a name a browser shows the image. Both names of RFC 6266 are ASCII, as S3 requires."""
+    assert signed_query(download)["response-content-disposition"] == disposition
+
+
 def test_a_url_follows_the_endpoint_of_an_emulator(monkeypatch: pytest.MonkeyPatch) -> None:
     """The URL has the path style, which the emulator's host needs."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:4566")
@@ -193,7 +225,7 @@ def test_a_url_follows_the_endpoint_of_an_emulator(monkeypatch: pytest.MonkeyPat
     images = S3Images(client=client, bucket="pictures", url_ttl=900, clock=FakeClock())
     url = images.url(NAME).url
     assert url.startswith(
-        "http://127.0.0.1:4566/pictures/images/alice/gen_1.png?X-Amz-Algorithm=AWS4-HMAC-SHA256"
+        "http://127.0.0.1:4566/pictures/images/alice/gen_1.png?response-cache-control=private%2C%20no-cache&"
     )
 
 

@@ -11,7 +11,14 @@ from hypothesis import strategies as st
 
 from imagegen.errors import InvalidParameter, NotFound
 from imagegen.http import surface
-from imagegen.http.request import cursor, generation_id, history_limit, idempotency_key, prefers_async
+from imagegen.http.request import (
+    cursor,
+    download_name,
+    generation_id,
+    history_limit,
+    idempotency_key,
+    prefers_async,
+)
 from tests.support.events import Context, event, received
 from tests.support.hostile import AT_ONCE
 
@@ -251,3 +258,44 @@ def test_what_cannot_be_a_cursor_is_refused_by_name(values: list[str]) -> None:
     with pytest.raises(InvalidParameter) as caught:
         cursor(values)
     assert [error.field for error in caught.value.errors] == ["cursor"]
+
+
+@pytest.mark.parametrize(
+    ("values", "name"),
+    [
+        ([], None),
+        (["tea.png"], "tea.png"),
+        (["a"], "a"),
+        (["a" * 128], "a" * 128),
+        (["Tée 茶 🍵.png"], "Tée 茶 🍵.png"),
+        (["50% off; 'new'.png"], "50% off; 'new'.png"),
+    ],
+)
+def test_a_download_name_is_taken_as_it_is(values: list[str], name: str | None) -> None:
+    """Letters of every script and blanks are allowed; without the parameter there is no name."""
+    assert download_name(values) == name
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [""],
+        [" "],
+        ["a" * 129],
+        ["a.png", "a.png"],
+        ["a/b"],
+        ["a\\b"],
+        ['a"b'],
+        ["a\nb"],
+        ["a\x00b"],
+        ["a\x7fb"],
+        ["photo\u202egnp.exe"],
+        ["a\u2028b"],
+        ["\ud800"],
+    ],
+)
+def test_other_download_names_are_refused_by_name(values: list[str]) -> None:
+    """A name can neither leave the header or the folder that it is for, nor look like another one."""
+    with pytest.raises(InvalidParameter) as caught:
+        download_name(values)
+    assert [error.field for error in caught.value.errors] == ["download"]
