@@ -131,7 +131,18 @@ class HttpApi(Construct):
             expose_headers=list(EXPOSED_HEADERS),
             max_age=Duration.hours(1),
         )
-        # A preflight has no Content-Type, which counts as application/json, which is binary here (`_rest_api`). Without
-        # the conversion to text, API Gateway cannot read it and replies with 500. L2 has no property for that.
-        method = cast("apigateway.CfnMethod", preflight.node.default_child)
-        method.add_property_override("Integration.ContentHandling", "CONVERT_TO_TEXT")
+        read_as_text(preflight, api=self.api)
+
+
+def read_as_text(preflight: apigateway.Method, *, api: apigateway.RestApi) -> None:
+    """Let API Gateway read preflights although JSON is binary here, and deploy that.
+
+    A preflight has no Content-Type, which counts as application/json. A mock integration cannot read bytes, and API
+    Gateway would reply with 500. See its developer guide, "Content type conversions in API Gateway".
+    """
+    method = cast("apigateway.CfnMethod", preflight.node.default_child)
+    method.add_property_override("Integration.ContentHandling", "CONVERT_TO_TEXT")
+    # API Gateway serves the snapshot of a deployment. The CDK makes a new one if a method changes, but does not count
+    # overrides; so an API that is already deployed would go on replying with 500.
+    deployment = cast("apigateway.Deployment", api.latest_deployment)
+    deployment.add_to_logical_id({preflight.node.path: "CONVERT_TO_TEXT"})

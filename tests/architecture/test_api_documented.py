@@ -207,7 +207,7 @@ def test_the_headers_of_requests_have_their_rows() -> None:
 
 def test_the_page_names_every_header_that_a_page_may_send() -> None:
     """Whoever writes a client for browsers finds there what its preflight may ask for."""
-    section = API_PAGE.partition("### From a page of another origin\n")[2].partition("\n##")[0]
+    section = API.partition("### From a page of another origin\n")[2].partition("\n##")[0]
     named = {name.lower() for name in re.findall(r"`([A-Za-z0-9-]+)`", section)}
     read = {name.lower() for name in surface.READ_HEADERS}
     assert {name.lower() for name in surface.SENT_HEADERS} - read <= named

@@ -141,6 +141,14 @@ class Bucket:
                 }
                 self.reply(found.status, {**own, **bucket.cors(origin)}, body)
 
+            def do_OPTIONS(self) -> None:
+                # A preflight: the page's own headers, such as an API key, follow it through a redirect.
+                allowed = bucket.cors(self.headers["Origin"])
+                asked = self.headers["Access-Control-Request-Headers"]
+                if allowed and asked:
+                    allowed["Access-Control-Allow-Headers"] = asked
+                self.reply(200 if allowed else 403, allowed, b"")
+
         return Front
 
     def cors(self, origin: str | None) -> dict[str, str]:
