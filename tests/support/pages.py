@@ -27,14 +27,14 @@ class NoBrowserError(Exception):
     """Chromium is not installed; the message says how to install it."""
 
 
-def chromium() -> str:
-    """Return the path of Debian's Chromium.
+def chromium(*, path: str | None = None) -> str:
+    """Return the path of Debian's Chromium; `path` replaces the variable PATH.
 
     Raises:
         NoBrowserError: there is none.
     """
     for name in ("chromium", "chromium-browser", "google-chrome"):
-        if found := shutil.which(name):
+        if found := shutil.which(name, path=path):
             return found
     raise NoBrowserError(
         "The tests of browsers need Chromium, and there is none on PATH: install it"
