@@ -18,15 +18,15 @@ from apidoc.shapes import SHAPES
 from apidoc.tags import TAGS
 from apidoc.webhooks import CallbackBody, webhooks
 from imagegen.errors import ImagegenError, error_types
-from imagegen.http import surface
+from imagegen.http import event_stream, surface
 from imagegen.http.surface import BASE_PATH
 
 _DESCRIPTION: Final = """\
 Text to image under the contract of Amazon Bedrock's Diffusion 1.0 (SDXL 1.0), served by whichever model is alive.
 
-Every failure is one `application/problem+json` body with a stable `code`; the two routes for OpenAI's and Stability's
-clients write errors in the shapes of those APIs. `HEAD` is served wherever `GET` is. A request that names an
-`Idempotency-Key` can be repeated safely: it is paid at most once."""
+Every failure is one `application/problem+json` body with a stable `code`; the routes for the clients of OpenAI,
+Stability and Bedrock write errors in the shapes of those APIs. `HEAD` is served wherever `GET` is. A request that names
+an `Idempotency-Key` can be repeated safely: it is paid at most once."""
 
 # The gateway does not know which shape a path has:
 # see docs/decisions/0010-the-gateway-replies-in-the-contracts-words.md.
@@ -161,6 +161,7 @@ def _operation(operation: Operation) -> dict[str, Any]:
     described["responses"] = {
         **{str(success.status): _success(success, operation) for success in operation.successes},
         **{str(status): _error(status, kinds, operation) for status, kinds in _by_status(operation)},
+        **_gateways_own(operation),
     }
     return described
 
@@ -177,18 +178,46 @@ def _success(success: Success, operation: Operation) -> dict[str, Any]:
         if example is not None:
             media["example"] = example
         described["content"] = {"application/json": media, **({"image/png": {}} if success.png else {})}
+    if success.stream:
+        described["content"] = {event_stream.CONTENT_TYPE: {}}
     return described
 
 
 def _by_status(operation: Operation) -> Iterator[tuple[int, list[type[ImagegenError]]]]:
-    def status(kind: type[ImagegenError]) -> int:
-        return kind.kind.status
-
+    status = SHAPES[operation.route.shape].status
     # Sorted by status first, because groupby joins only neighbours.
     order = error_types()
     kinds = sorted(dict.fromkeys(operation.errors), key=lambda kind: (status(kind), order.index(kind)))
     for number, of_status in groupby(kinds, key=status):
         yield number, list(of_status)
+
+
+def _gateways_own(operation: Operation) -> dict[str, Any]:
+    """Return the problems of the gateway whose statuses the shape itself does not have."""
+    status = SHAPES[operation.route.shape].status
+    own = {status(kind) for kind in operation.errors}
+    kinds = [kind for kind in operation.errors if kind.kind.status in _FROM_GATEWAY - own]
+    return {
+        str(kind.kind.status): {
+            "description": f"- `{kind.kind.code}`: {sentence(kind)}",
+            "headers": _headers(
+                *surface.HEADERS_ON_EVERY_REPLY, *surface.HEADERS_ON_EVERY_ERROR, *ERROR_HEADERS.get(kind, ())
+            ),
+            "content": _examples(surface.OWN_SHAPE, [kind]),
+        }
+        for kind in kinds
+    }
+
+
+def _examples(shape: str, kinds: Sequence[type[ImagegenError]]) -> dict[str, Any]:
+    return {
+        SHAPES[shape].content_type: {
+            "schema": {"$ref": REF + title_of(SHAPES[shape].error_body)},
+            "examples": {
+                kind.kind.code: {"$ref": f"#/components/examples/{shape}.{kind.kind.code}"} for kind in kinds
+            },
+        }
+    }
 
 
 def _error(status: int, kinds: Sequence[type[ImagegenError]], operation: Operation) -> dict[str, Any]:
@@ -211,14 +240,7 @@ def _error(status: int, kinds: Sequence[type[ImagegenError]], operation: Operati
         "description": codes,
         "headers": _headers(*headers),
         "content": {
-            SHAPES[shape].content_type: {
-                "schema": {"$ref": REF + title_of(SHAPES[shape].error_body)},
-                "examples": {
-                    kind.kind.code: {"$ref": f"#/components/examples/{shape}.{kind.kind.code}"}
-                    for kind in kinds
-                },
-            }
-            for shape in shapes
+            media: described for shape in shapes for media, described in _examples(shape, kinds).items()
         },
     }
 

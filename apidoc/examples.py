@@ -14,7 +14,7 @@ from imagegen.errors import FieldError, ImagegenError
 from imagegen.generations.generation import Generation, StoredImage
 from imagegen.generations.ports import SignedUrl
 from imagegen.http import serialize
-from imagegen.http.compat import openai, stability
+from imagegen.http.compat import bedrock, openai, stability
 
 _ERROR_SENTENCES: Final[Mapping[type[ImagegenError], str]] = {
     errors.MethodNotAllowed: "The path exists, but does not have this method; `Allow` lists its methods.",
@@ -73,6 +73,8 @@ def success_examples() -> Mapping[tuple[str, int], Any]:
             "artifacts": [{"base64": "iVBORw0KGgo…", "finishReason": "SUCCESS", "seed": _IMAGE.seed}]
         },
         ("listStabilityEngines", 200): stability.engines(()),
+        ("showStabilityBalance", 200): stability.balance(37),
+        ("invokeModel", 200): bedrock.body_of("iVBORw0KGgo…", seed=_IMAGE.seed, reason="SUCCESS"),
     }
 
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from imagegen import errors
 from imagegen.errors import ImagegenError
+from imagegen.http.compat.bedrock import EXCEPTIONS
 
 # `surface.STANDARD_HEADERS` are not here, because HTTP itself defines them.
 HEADERS: Final[Mapping[str, tuple[str, dict[str, Any]]]] = {
@@ -24,6 +25,14 @@ HEADERS: Final[Mapping[str, tuple[str, dict[str, Any]]]] = {
     "X-Imagegen-Model": (
         "The id of the model that drew the image; if several drew the images, all their ids with commas.",
         {"type": "string"},
+    ),
+    "X-Amzn-Errortype": (
+        "The exception that AWS's SDKs raise.",
+        {"type": "string", "enum": sorted({name for name, _ in EXCEPTIONS.values()})},
+    ),
+    "X-Amzn-Bedrock-Content-Type": (
+        "The media type of what the stream's event holds.",
+        {"type": "string", "const": "application/json"},
     ),
     "X-Should-Retry": (
         "Whether a client should repeat the request by itself: true only if that is free, helps, and is soon.",

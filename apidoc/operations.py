@@ -17,7 +17,7 @@ from imagegen import errors
 from imagegen.contracts.text_to_image import schema
 from imagegen.errors import ImagegenError
 from imagegen.http import serialize, surface
-from imagegen.http.compat import openai, stability
+from imagegen.http.compat import OURS_ONLY, bedrock, openai, stability
 from imagegen.http.surface import Route
 
 if TYPE_CHECKING:
@@ -36,7 +36,8 @@ class OpenApiBody(TypedDict):
 class Success:
     """One reply that is not an error.
 
-    `body` is its TypedDict, or None if there is no body. `png` says that the body may be the bytes of an image instead.
+    `body` is its TypedDict, or None if there is no body. `png` says that the body may be the bytes of an image instead,
+    `stream` that it is an event stream whose event holds the body.
     """
 
     status: int
@@ -44,6 +45,7 @@ class Success:
     body: type | None = None
     is_list: bool = False
     png: bool = False
+    stream: bool = False
     headers: tuple[str, ...] = ()
 
 
@@ -52,7 +54,7 @@ class Operation:
     """The description of one route of the table.
 
     `request` is the body that it takes. `without` names the fields of that body that this route does not take; a body
-    that is narrowed so has a `request_title` of its own.
+    that is narrowed so has a `request_title` of its own. `takes_null` says that null stands for an absent field.
     """
 
     name: str
@@ -64,6 +66,7 @@ class Operation:
     request: type[BaseModel] | None = None
     request_title: str = ""
     without: tuple[str, ...] = ()
+    takes_null: bool = False
     parameters: Sequence[Mapping[str, Any]] = ()
 
     @property
@@ -131,6 +134,10 @@ _MAKING: Final[Errors] = (
 )
 
 _REPLAYED: Final = ("Idempotent-Replayed",)
+# `Location` if the image was filtered: its generation failed.
+_INVOKED: Final = (*_REPLAYED, "Location")
+# A filtered image is no error on these routes.
+_INVOKING: Final = tuple(kind for kind in _MAKING if kind is not errors.ContentFiltered)
 
 DESCRIBED: Final[tuple[Operation, ...]] = (
     Operation(
@@ -263,12 +270,13 @@ DESCRIBED: Final[tuple[Operation, ...]] = (
         name="createStabilityImage",
         summary="Make an image, as Stability's clients ask for it",
         tag=tags.STABILITY,
-        description="Stability's v1 REST shapes; the key goes into `x-api-key`. `Accept: image/png`, as the first "
-        "media type, gets the bytes. If the gateway itself refuses a request, the reply is an "
-        "`application/problem+json`.",
+        description="Stability's v1 REST shapes. If `Accept` prefers `image/png` to JSON, and begins with one of the "
+        "two, the reply is the bytes. A field that is null counts as absent. If the gateway itself refuses a request, "
+        "the reply is an `application/problem+json`.",
         request=schema.RequestBody,
         request_title="StabilityTextToImageRequest",
-        without=stability.OURS_ONLY,
+        takes_null=True,
+        without=OURS_ONLY,
         parameters=(parameters.ENGINE, parameters.IDEMPOTENCY_KEY),
         successes=(
             Success(
@@ -290,5 +298,54 @@ DESCRIBED: Final[tuple[Operation, ...]] = (
             Success(status=200, description="The engines.", body=stability.StabilityEngineBody, is_list=True),
         ),
         errors=_GATEWAY,
+    ),
+    Operation(
+        name="showStabilityBalance",
+        summary="Say how many images are left today",
+        tag=tags.STABILITY,
+        description="One credit is one image.",
+        successes=(Success(status=200, description="The balance.", body=stability.StabilityBalanceBody),),
+        errors=_GATEWAY,
+    ),
+    Operation(
+        name="invokeModel",
+        summary="Make an image, as clients of Bedrock's runtime ask for it",
+        tag=tags.BEDROCK,
+        description="`InvokeModel` with the request and response of the Diffusion 1.0 contract. Errors have the "
+        "statuses of Bedrock's runtime. If the gateway itself refuses a request, the reply is an "
+        "`application/problem+json`.",
+        request=schema.RequestBody,
+        request_title="BedrockTextToImageRequest",
+        without=OURS_ONLY,
+        parameters=(parameters.MODEL_ID, parameters.IDEMPOTENCY_KEY, parameters.INVOCATION_ID),
+        successes=(
+            Success(
+                status=200,
+                description="The image was made, or the model's filter stopped it.",
+                body=bedrock.BedrockBody,
+                headers=_INVOKED,
+            ),
+        ),
+        errors=_INVOKING,
+    ),
+    Operation(
+        name="invokeModelWithResponseStream",
+        summary="Make an image, as clients that read streams ask for it",
+        tag=tags.BEDROCK,
+        description="As `InvokeModel`; the response is in one `chunk` event of AWS's event-stream encoding.",
+        request=schema.RequestBody,
+        request_title="BedrockTextToImageRequest",
+        without=OURS_ONLY,
+        parameters=(parameters.MODEL_ID, parameters.IDEMPOTENCY_KEY, parameters.INVOCATION_ID),
+        successes=(
+            Success(
+                status=200,
+                description="The image was made, or the model's filter stopped it.",
+                body=bedrock.BedrockBody,
+                stream=True,
+                headers=(*_INVOKED, "X-Amzn-Bedrock-Content-Type"),
+            ),
+        ),
+        errors=_INVOKING,
     ),
 )

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 from imagegen.generations.generation import ID_PATTERN
 from imagegen.http import request
-from imagegen.http.compat.stability import SDXL_ENGINE
+from imagegen.http.compat.bedrock import SDXL, SDXL_IDS
+from imagegen.http.compat.stability import ENGINES, SDXL_ENGINE
+
+
+def _either(names: Iterable[str]) -> str:
+    return " or ".join(f"`{name}`" for name in names)
+
 
 IDEMPOTENCY_KEY: Final = {
     "name": "Idempotency-Key",
@@ -74,7 +81,23 @@ ENGINE: Final = {
     "name": "engine_id",
     "in": "path",
     "required": True,
-    "description": f"`{SDXL_ENGINE}` for any model of the deployment, or the id of an enabled model to pin it.",
+    "description": f"{_either(ENGINES)} for any model of the deployment, or the id of an enabled model to pin it.",
     "schema": {"type": "string", "minLength": 1},
     "example": SDXL_ENGINE,
+}
+MODEL_ID: Final = {
+    "name": "modelId",
+    "in": "path",
+    "required": True,
+    "description": f"{_either(SDXL_IDS)} for any model of the deployment, or the id of an enabled model to pin it.",
+    "schema": {"type": "string", "minLength": 1},
+    "example": SDXL,
+}
+INVOCATION_ID: Final = {
+    "name": "amz-sdk-invocation-id",
+    "in": "header",
+    "description": "AWS's SDKs send the same id with each attempt of one call. Without `Idempotency-Key` it is the "
+    "idempotency key, if it has the form of one.",
+    "required": False,
+    "schema": {"type": "string"},
 }

@@ -30,7 +30,10 @@ def schemas() -> dict[str, Any]:
     by_title = _titled(generated["$defs"])
     for operation in DESCRIBED:
         if operation.request is not None and operation.without:
-            by_title[request_title(operation)] = _narrowed(by_title[title_of(operation.request)], operation)
+            narrowed = _narrowed(by_title[title_of(operation.request)], operation)
+            if operation.takes_null:
+                narrowed = _nullable(narrowed, by_title)
+            by_title[request_title(operation)] = narrowed
     # The TypedDicts say only `str`, because the codes are the error classes themselves.
     for body in (serialize.ProblemBody, problems.ProblemReplyBody, problems.ErrorMembersBody):
         code = by_title[title_of(body)]["properties"]["code"]
@@ -78,3 +81,26 @@ def _narrowed(schema: Mapping[str, Any], operation: Operation) -> dict[str, Any]
         "description": operation.summary,
         "properties": kept,
     }
+
+
+def _nullable(schema: Mapping[str, Any], by_title: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the schema of the contract's body in which null stands for an absent field, also in a prompt."""
+    required, absent = schema["required"], {"type": "null"}
+
+    def or_null(properties: Mapping[str, Any]) -> dict[str, Any]:
+        return {
+            name: value if name in ("text", *required) else {"anyOf": [value, absent]}
+            for name, value in properties.items()
+        }
+
+    prompt = by_title["Prompt"]
+    properties = or_null(schema["properties"])
+    items = {**prompt, "title": "PromptOfStability", "properties": or_null(prompt["properties"])}
+    properties["text_prompts"] = {**properties["text_prompts"], "items": items}
+    # The rule of the sizes wants both sides or neither; here a side that is null counts as absent.
+    pairs = schema["dependentSchemas"]["width"]["anyOf"]
+    both = [{**pair, "required": ["width", "height"]} for pair in pairs]
+    neither = {"properties": {"width": absent, "height": absent}}
+    sides = {"anyOf": [neither, *both]}
+    kept = {name: value for name, value in schema.items() if name != "dependentRequired"}
+    return {**kept, "properties": properties, "dependentSchemas": {"width": sides, "height": sides}}

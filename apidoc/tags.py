@@ -9,6 +9,7 @@ GENERATIONS: Final = "Generations"
 DEPLOYMENT: Final = "Deployment"
 OPENAI: Final = "OpenAI"
 STABILITY: Final = "Stability"
+BEDROCK: Final = "Bedrock"
 WEBHOOKS: Final = "Webhooks"
 
 TAGS: Final[Mapping[str, str]] = {
@@ -16,6 +17,7 @@ TAGS: Final[Mapping[str, str]] = {
     DEPLOYMENT: "What the deployment offers, and whether it runs.",
     OPENAI: "Routes for OpenAI's clients, in OpenAI's shapes.",
     STABILITY: "Routes for Stability's clients, in the shapes of its v1 REST API.",
+    BEDROCK: "Routes for clients of Amazon Bedrock's runtime, in its shapes.",
     WEBHOOKS: "What a receiver of call-backs gets.",
 }
 """Each tag with its description, in the order in which tools show them."""

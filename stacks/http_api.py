@@ -83,7 +83,7 @@ class HttpApi(Construct):
             endpoint_configuration=apigateway.EndpointConfiguration(types=[apigateway.EndpointType.REGIONAL]),
             # Stability's route replies to `Accept: image/png` with bytes. JSON is listed because API Gateway would
             # replace bytes that are not UTF-8 in a text; passed on as bytes, the function refuses them.
-            binary_media_types=["image/png", "application/json"],
+            binary_media_types=list(surface.BINARY_MEDIA_TYPES),
             # API Gateway writes logs only with this role, which the whole account shares; so it stays.
             cloud_watch_role=True,
             cloud_watch_role_removal_policy=RemovalPolicy.RETAIN,

@@ -21,6 +21,8 @@ READABLE = {
     "Seed",
     "X-Should-Retry",
     "X-Imagegen-Model",
+    "X-Amzn-Errortype",
+    "X-Amzn-Bedrock-Content-Type",
 }
 SENT = {
     *("accept", "accept-language", "authorization", "cache-control", "content-type", "user-agent"),
@@ -52,6 +54,10 @@ ASKED = [
     ("POST", "/generation/stable-diffusion-xl-1024-v1-0/text-to-image", TEA, 200),
     ("POST", "/generation/none/text-to-image", TEA, 404),
     ("GET", "/engines/list", None, 200),
+    ("GET", "/user/balance", None, 200),
+    ("POST", "/model/stability.stable-diffusion-xl-v1/invoke", TEA, 200),
+    ("POST", "/model/stability.stable-diffusion-xl-v1/invoke-with-response-stream", TEA, 200),
+    ("POST", "/model/none/invoke", TEA, 400),
     ("PATCH", "/models", None, 405),
     ("GET", "/nothing", None, 404),
 ]

@@ -34,7 +34,8 @@ def filled(route: Route, id_: str) -> str:
     """Return the path of a route, with something that exists in place of its parameters."""
     if route.name == "showOpenAIModel":
         id_ = "auto"
-    return route.path.format(id=id_, engine_id="stable-diffusion-xl-1024-v1-0")
+    ids = {"engine_id": "stable-diffusion-xl-1024-v1-0", "modelId": "stability.stable-diffusion-xl-v1"}
+    return route.path.format(id=id_, **ids)
 
 
 def ask(service: World, method: str, path: str, **more: Any) -> Answer:

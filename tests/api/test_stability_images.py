@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from imagegen.http.app import create_app
+from tests.support.events import OTHER_KEY as OTHER
 from tests.support.events import Answer, event, send
 from tests.support.fakes import CORE, SDXL, World, png, sdxl_answer, world
 
@@ -18,6 +19,7 @@ TEA = {
     "samples": 1,
 }
 ENGINE = "stable-diffusion-xl-1024-v1-0"
+OLDER = ("stable-diffusion-xl-1024-v0-9", "stable-diffusion-v1-6")
 KEY = {"Idempotency-Key": "order-2026-11-03-0001"}
 
 
@@ -61,9 +63,11 @@ def test_an_error_is_json_whatever_is_accepted() -> None:
     assert answer.json["message"].startswith("steps must be an integer from 10 to 150.")
 
 
-@pytest.mark.parametrize(("engine", "model"), [(ENGINE, SDXL), (CORE, CORE), (SDXL, SDXL)])
+@pytest.mark.parametrize(
+    ("engine", "model"), [(ENGINE, SDXL), (OLDER[0], SDXL), (OLDER[1], SDXL), (CORE, CORE), (SDXL, SDXL)]
+)
 def test_the_engine_chooses_the_model(engine: str, model: str) -> None:
-    """SDXL's own engine leaves the choice to the deployment."""
+    """Stability's own engines leave the choice to the deployment."""
     service = world()
     post(service, engine=engine)
     assert [called for called, _ in service.runtime.calls] == [model]
@@ -72,7 +76,7 @@ def test_the_engine_chooses_the_model(engine: str, model: str) -> None:
 def test_an_unknown_engine_is_not_found() -> None:
     """The reply is a 404 in Stability's shape, and nothing is made."""
     service = world()
-    answer = post(service, engine="stable-diffusion-v1-6")
+    answer = post(service, engine="stable-diffusion-v1-5")
     assert (answer.status, answer.json["name"]) == (404, "not_found")
     assert service.store.items == {}
 
@@ -94,6 +98,51 @@ def test_a_refusal_has_stabilitys_name(members: dict[str, Any], name: str) -> No
     answer = post(service, body={**TEA, **members})
     assert (answer.status, answer.json["name"]) == (400, name)
     assert service.runtime.calls == []
+
+
+def test_more_than_one_sample_is_refused_in_stabilitys_words() -> None:
+    """Whatever else is wrong, the number of images is what the client has to change first."""
+    answer = post(world(), body={**TEA, "samples": 4, "steps": 1})
+    assert (answer.status, answer.json["name"]) == (400, "invalid_samples")
+    assert answer.json["message"].startswith("samples must be 1")
+
+
+def test_null_is_absent() -> None:
+    """Typed clients send null for what nobody set."""
+    service = world()
+    absent = dict.fromkeys(("seed", "sampler", "style_preset", "width", "height", "extras", "samples"))
+    assert post(service, body={**TEA, **absent}).status == 200
+
+
+def test_the_balance_is_what_is_left_of_the_day() -> None:
+    """An image takes one credit, and the balance itself takes none."""
+    service = world(quota=3)
+    balance = event("GET", "/user/balance")
+    app = create_app(service.services)
+    assert [send(app, balance).json for _ in range(2)] == [{"credits": 3.0}] * 2
+    post(service)
+    assert send(app, balance).json == {"credits": 2.0}
+    assert send(app, event("GET", "/user/balance", key=OTHER)).json == {"credits": 3.0}
+
+
+def test_the_balance_starts_anew_on_the_next_day() -> None:
+    """Days are UTC dates."""
+    service = world(quota=1)
+    post(service)
+    service.clock.sleep(24 * 3600)
+    assert send(create_app(service.services), event("GET", "/user/balance")).json == {"credits": 1.0}
+
+
+def test_without_a_limit_the_balance_is_a_million() -> None:
+    """A client that compares it with a price goes on."""
+    answer = send(create_app(world().services), event("GET", "/user/balance"))
+    assert (answer.status, answer.json) == (200, {"credits": 1_000_000.0})
+
+
+def test_bytes_are_sent_where_their_quality_is_higher() -> None:
+    """The first type is one that the gateway takes for binary."""
+    answer = post(world(), Accept="application/json;q=0.5, image/png")
+    assert (answer.headers["content-type"], answer.base64_encoded) == ("image/png", True)
 
 
 def test_a_filtered_image_is_an_error() -> None:
@@ -125,5 +174,5 @@ def test_the_engines_are_listed_as_stabilitys_clients_expect() -> None:
     """The reply is an array of the engines that the path takes."""
     service = world()
     answer = send(create_app(service.services), event("GET", "/engines/list"))
-    assert [engine["id"] for engine in answer.json] == [ENGINE, SDXL, CORE]
+    assert [engine["id"] for engine in answer.json] == [ENGINE, *OLDER, SDXL, CORE]
     assert {tuple(sorted(engine)) for engine in answer.json} == {("description", "id", "name", "type")}

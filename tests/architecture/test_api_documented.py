@@ -20,7 +20,7 @@ from imagegen.errors import (
     error_types,
 )
 from imagegen.http import request, serialize, strict_json, surface
-from imagegen.http.compat import openai, stability
+from imagegen.http.compat import bedrock, openai, stability
 from tests.support.largest import LARGEST, escaped
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ WHO: dict[type[ImagegenError], str] = {
     OperatorError: "the operator",
     ServiceError: "the service",
 }
-PARAMETERS = {"id": "{id}", "engine_id": "{engine_id}"}
+PARAMETERS = {"id": "{id}", "engine_id": "{engine_id}", "modelId": "{modelId}"}
 """The path parameters, written as on the page."""
 COLUMNS = ("field", "type", "limits", "default", "example", "means")
 OPERATION_NAMES = [operation.name for operation in DESCRIBED]
@@ -261,6 +261,7 @@ def test_every_code_has_its_names_in_the_other_shapes(kind: type[ImagegenError])
     names: list[Any] = [
         openai.problem(error)["error"]["type"],
         stability.problem(error, request_id="")["name"],
+        bedrock.exception_of(kind),
     ]
-    (row,) = [row for row in rows(ERRORS) if row[0] == f"`{kind.kind.code}`" and len(row) == 3]
+    (row,) = [row for row in rows(ERRORS) if row[0] == f"`{kind.kind.code}`" and len(row) == 4]
     assert row[1:] == [f"`{name}`" for name in names]

@@ -24,7 +24,7 @@ from imagegen.errors import error_types
 from imagegen.generations.generation import Failure, State
 from imagegen.http import surface
 from imagegen.http.app import create_app
-from imagegen.http.compat import openai, stability
+from imagegen.http.compat import OURS_ONLY, bedrock, openai, stability
 from tests.support.events import event, send
 from tests.support.fakes import world
 
@@ -195,10 +195,21 @@ def test_every_code_is_among_the_answers_of_some_route(code: str) -> None:
     statuses = {
         status
         for operation in DESCRIBED
+        if operation.route.shape != "bedrock"
         for status, answer in described(operation)["responses"].items()
         if f"`{code}`" in answer["description"]
     }
     assert statuses == {str(kind.status)}
+
+
+@pytest.mark.parametrize("operation", DESCRIBED, ids=OPERATION_NAMES)
+def test_an_error_is_under_the_status_that_its_shape_gives_it(operation: Operation) -> None:
+    """Bedrock's shape has statuses of its own; what only the gateway sends is a problem on every route."""
+    shape = SHAPES[operation.route.shape]
+    responses = described(operation)["responses"]
+    for kind in operation.errors:
+        content = responses[str(shape.status(kind))]["content"]
+        assert kind.kind.code in content[shape.content_type]["examples"]
 
 
 @pytest.mark.parametrize("operation", DESCRIBED, ids=OPERATION_NAMES)
@@ -207,7 +218,8 @@ def test_every_answer_has_its_request_id_and_every_error_an_example(operation: O
     for status, answer in described(operation)["responses"].items():
         assert "X-Request-Id" in answer["headers"]
         if int(status) >= 400:
-            assert SHAPES[operation.route.shape].content_type in answer["content"]
+            own = {SHAPES[operation.route.shape].content_type, SHAPES[surface.OWN_SHAPE].content_type}
+            assert own & set(answer["content"])
             assert all(media["examples"] for media in answer["content"].values())
 
 
@@ -254,7 +266,7 @@ def test_every_example_of_a_success_fits_its_schema(operation: Operation) -> Non
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_every_example_of_an_error_fits_its_schema(shape: str) -> None:
-    """Each of the three shapes has an example for every error code that one of its routes can end with."""
+    """Each of the shapes has an example for every error code that one of its routes can end with."""
     examples = document()["components"]["examples"]
     mine = {name: example["value"] for name, example in examples.items() if name.startswith(f"{shape}.")}
     operations = [operation for operation in DESCRIBED if operation.route.shape == shape]
@@ -273,6 +285,8 @@ def test_requests_have_examples_that_the_routes_take() -> None:
         ("/text-to-image", ours),
         ("/images/generations", schemas["OpenAIImagesRequest"]["examples"][0]),
         (f"/generation/{stability.SDXL_ENGINE}/text-to-image", ours),
+        (f"/model/{bedrock.SDXL}/invoke", ours),
+        (f"/model/{bedrock.SDXL}/invoke-with-response-stream", ours),
     ):
         answer = send(create_app(world().services), event("POST", path, example))
         assert (path, answer.status) == (path, 200)
@@ -284,7 +298,7 @@ def test_stabilitys_request_is_ours_without_our_own_members() -> None:
     ours, theirs_ = (
         set(schemas[name]["properties"]) for name in ("TextToImageRequest", "StabilityTextToImageRequest")
     )
-    assert ours - theirs_ == set(stability.OURS_ONLY)
+    assert ours - theirs_ == set(OURS_ONLY)
     assert (
         openai.ImagesBody.model_json_schema()["properties"]["size"]
         == schemas["OpenAIImagesRequest"]["properties"]["size"]

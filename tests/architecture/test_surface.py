@@ -27,6 +27,7 @@ IDEMPOTENT = {"Idempotency-Key": "0123456789abcdef"}
 ELSEWHERE = ("forbidden", "rate_limited", "not_found")
 """Codes that `failures` leaves out. Only the gateway sends the first two. Their scenarios let the model raise
 them, so that they are recorded, which never happens for real. The last belongs to unknown paths."""
+BEDROCK = "/model/stability.stable-diffusion-xl-v1/invoke"
 STABILITY = "/generation/stable-diffusion-xl-1024-v1-0/text-to-image"
 
 
@@ -91,7 +92,11 @@ def successes() -> Iterator[tuple[str, str, Answer]]:
         ("POST", "/images/generations", {"prompt": "tea"}, {"Idempotency-Key": "b" * 16}),
         ("POST", STABILITY, TEA, {"Idempotency-Key": "c" * 16}),
         ("POST", STABILITY, TEA, {"Idempotency-Key": "c" * 16, "Accept": "image/png"}),
-        *(("GET", path, None, {}) for path in ("/generations", "/models", "/models/auto", "/engines/list")),
+        *(("GET", path, None, {}) for path in ("/generations", "/models", "/models/auto")),
+        *(("GET", path, None, {}) for path in ("/engines/list", "/user/balance")),
+        ("POST", BEDROCK, TEA, {"Idempotency-Key": "d" * 16}),
+        ("POST", BEDROCK, TEA, {"Idempotency-Key": "d" * 16}),
+        ("POST", f"{BEDROCK}-with-response-stream", TEA, {"Idempotency-Key": "d" * 16}),
         *(("GET", path, None, {}) for path in surface.OPEN_PATHS),
     ]
     for method, path, body, headers in requests:
@@ -109,7 +114,11 @@ def failures() -> Iterator[tuple[str, str, Answer]]:
             yield method, path, SCENARIOS[code](path)
     for key in (None, KEY):
         for route in surface.ROUTES:
-            path = route.path.format(id="x", engine_id="none") if "{" in route.path else route.path
+            path = (
+                route.path.format(id="x", engine_id="none", modelId="none")
+                if "{" in route.path
+                else route.path
+            )
             for method in ("PATCH", route.method):
                 yield method, path, ask(world(cors_origins=[ORIGIN]), method, path, "{", key=key)
     yield "GET", "/nothing", ask(world(), "GET", "/nothing")
@@ -117,7 +126,12 @@ def failures() -> Iterator[tuple[str, str, Answer]]:
 
 def replayed_failures() -> Iterator[tuple[str, str, Answer]]:
     """Bring about recorded failures, and repeat their requests."""
-    for path, body in (("/text-to-image", TEA), ("/images/generations", {"prompt": "tea"}), (STABILITY, TEA)):
+    for path, body in (
+        ("/text-to-image", TEA),
+        ("/images/generations", {"prompt": "tea"}),
+        (STABILITY, TEA),
+        (BEDROCK, TEA),
+    ):
         service = world(answers=[b"{}"])
         for _ in range(2):
             yield "POST", path, ask(service, "POST", path, body, headers=IDEMPOTENT)

@@ -54,7 +54,7 @@ def test_the_api_is_regional(any_stage: Synthesized) -> None:
     """It also passes PNG bytes through unchanged."""
     rest_api = any_stage.one("AWS::ApiGateway::RestApi")
     assert rest_api["EndpointConfiguration"] == {"Types": ["REGIONAL"]}
-    assert rest_api["BinaryMediaTypes"] == ["image/png", "application/json"]
+    assert rest_api["BinaryMediaTypes"] == ["image/png", "application/json"] == [*surface.BINARY_MEDIA_TYPES]
 
 
 def kinds(stage: Synthesized) -> dict[tuple[str, str], str]:

@@ -9,7 +9,11 @@ if TYPE_CHECKING:
     import schemathesis
 
 INTEGERS: Final = ("width", "height", "samples", "seed", "steps", "n")
-DEPENDS: Final = ("unknown_model", "unsupported_parameter", "idempotency_conflict")
+DEPENDS: Final = (
+    *("unknown_model", "unsupported_parameter", "idempotency_conflict"),
+    # Errors in Bedrock's shape have no code.
+    "The provided model identifier is invalid.",
+)
 """The errors that depend on the deployment, on its models or on earlier requests."""
 
 

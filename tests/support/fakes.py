@@ -303,6 +303,12 @@ class FakeQuotas:
         self._fail()
         self.taken[owner, day] -= 1
 
+    def left(self, owner: str, day: str, *, own_limit: int | None = None) -> int | None:
+        """Return what the limit leaves, or None without a limit."""
+        self._fail()
+        limit = self.limit if own_limit is None else own_limit
+        return None if limit is None else max(0, limit - self.taken.get((owner, day), 0))
+
     def stopped(self) -> bool:
         """Say whether the deployment is switched off."""
         return self.switched_off

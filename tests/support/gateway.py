@@ -11,7 +11,13 @@ from urllib.parse import parse_qsl
 
 from imagegen.errors import Unauthorized
 from imagegen.http.problems import gateway_reply
-from imagegen.http.surface import BASE_PATH, HEADERS_ON_EVERY_ERROR, HEADERS_ON_EVERY_REPLY, OPEN_PATHS
+from imagegen.http.surface import (
+    BASE_PATH,
+    BINARY_MEDIA_TYPES,
+    HEADERS_ON_EVERY_ERROR,
+    HEADERS_ON_EVERY_REPLY,
+    OPEN_PATHS,
+)
 from tests.support.events import KEY, OTHER_KEY, Context, authorized, event
 
 if TYPE_CHECKING:
@@ -38,8 +44,8 @@ def wsgi(create: Callable[[], APIGatewayRestResolver]) -> Application:
             return _refused(start_response)
         raw = create().resolve(_event(environ, path, headers), Context())  # type: ignore[arg-type]  # a context in miniature
         body = raw["body"] or ""
-        first_accepted = headers.get("Accept", "").split(",")[0]
-        binary = raw["isBase64Encoded"] and first_accepted == BINARY
+        first_accepted = headers.get("Accept", "").split(",")[0].split(";")[0].strip()
+        binary = raw["isBase64Encoded"] and first_accepted in BINARY_MEDIA_TYPES
         content = base64.b64decode(body) if binary else body.encode()
         sent = [(name, value) for name, values in raw["multiValueHeaders"].items() for value in values]
         start_response(_status(raw["statusCode"]), sent)

@@ -80,6 +80,9 @@ def _store_failed(path: str) -> Answer:
 
 def _not_found(path: str) -> Answer:
     below = {"/text-to-image": "/generations/gen_" + "a" * 26, "/images/generations": "/images/edits"}
+    if path.startswith("/model/"):
+        # An id that is not here is an error of its own, so only another path below it is not found.
+        below[path] = f"{path}/nothing"
     unknown = below.get(path, "/generation/no-such-engine/text-to-image")
     return send(create_app(world().services), event("GET" if "gen_" in unknown else "POST", unknown, TEA))
 
@@ -104,7 +107,11 @@ SCENARIOS: Mapping[str, Callable[[str], Answer]] = {
         # Stability's body has no `strict`, but a model also refuses prompts that are too long for it.
         {"text_prompts": [{"text": "x" * 2000}] * 7} if "images" not in path else body_for(path, stream=True),
     ),
-    "unknown_model": lambda path: post(world(), path, body_for(path, model="stability.none-v1:0")),
+    "unknown_model": lambda path: (
+        post(world(), "/model/stability.none-v1:0/invoke", TEA)
+        if path.startswith("/model/")
+        else post(world(), path, body_for(path, model="stability.none-v1:0"))
+    ),
     "unauthorized": lambda path: post(world(), path, key=None),
     "forbidden": model_fails(errors.Forbidden("The firewall refused the request.")),
     "not_found": _not_found,

@@ -179,6 +179,10 @@ class Stage:
             self.env = self.env._replace(units=self.env.units + 1)
         return (None if outcome == "done" else errors.InternalError, None)
 
+    def left(self, owner: str, day: str, *, own_limit: int | None = None) -> int | None:  # noqa: ARG002 - no schedule asks
+        """Say that nothing is limited."""
+        return None
+
     def stopped(self) -> bool:
         """Say that the deployment is not switched off."""
         return False

@@ -196,9 +196,26 @@ class DynamoDbQuotas:
         if self._overall is not None:
             self._uncount("", day)
 
+    def left(self, owner: str, day: str, *, own_limit: int | None = None) -> int | None:
+        """Return the fewer of what the caller's and the deployment's counters leave; None if neither has a limit."""
+        if self.stopped():
+            return 0
+        per_caller = self._per_caller if own_limit is None else own_limit
+        limits = ((owner, per_caller), ("", self._overall))
+        rests = [limit and limit - self._counted(who, day) for who, limit in limits if limit is not None]
+        # A limit that was lowered during the day may have been passed already.
+        return max(0, min(rests)) if rests else None
+
     def stopped(self) -> bool:
         """Say whether the deployment's limit is 0, which switches it off."""
         return self._overall == 0
+
+    def _counted(self, owner: str, day: str) -> int:
+        with _translated():
+            response = self._client.get_item(
+                TableName=self._table, Key=_counter(owner, day), ConsistentRead=True
+            )
+        return int(response.get("Item", {}).get("images", {}).get("N", "0"))
 
     def _count(self, owner: str, day: str, limit: int | None) -> bool:
         if limit is None:
@@ -224,7 +241,7 @@ class DynamoDbQuotas:
             try:
                 client.update_item(
                     TableName=self._table,
-                    Key={"id": {"S": f"quota#{owner}#{day}"}},
+                    Key=_counter(owner, day),
                     UpdateExpression="ADD images :number "
                     "SET expires_at = if_not_exists(expires_at, :expires), stamp = :stamp",
                     ConditionExpression=f"({condition}) AND (attribute_not_exists(stamp) OR stamp <> :stamp)",
@@ -246,6 +263,10 @@ class DynamoDbQuotas:
         midnight = (now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
         seconds = int((midnight - now).total_seconds()) + 1
         return QuotaExceeded(f"The {whose}'s images of today are used up. {until}", retry_after=seconds)
+
+
+def _counter(owner: str, day: str) -> dict[str, Any]:
+    return {"id": {"S": f"quota#{owner}#{day}"}}
 
 
 @contextmanager

@@ -106,6 +106,10 @@ class Quotas(Protocol):
         """Give one quota unit back, because its image was never paid."""
         ...
 
+    def left(self, owner: str, day: str, *, own_limit: int | None = None) -> int | None:
+        """Return how many quota units the caller can still take, or None if nothing is limited; takes none."""
+        ...
+
     def stopped(self) -> bool:
         """Say whether the deployment is switched off; then it makes no image, not even a counted one."""
         ...

@@ -85,6 +85,11 @@ class Submitter:
         send(draft.id, queue=self.queue, observer=self.observer)
         return Submission(generation=draft, replayed=False)
 
+    def images_left(self, owner: str, *, own_daily_limit: int | None = None) -> int | None:
+        """Return how many images a caller may still make today (UTC), or None if nothing is limited."""
+        day = self.ledger.clock.now().date().isoformat()
+        return self.quotas.left(owner, day, own_limit=own_daily_limit)
+
     def refuse_other_use(self, key: str, *, owner: str, fingerprint: str) -> None:
         """Make sure that an idempotency key is free, or was used for the same request.
 

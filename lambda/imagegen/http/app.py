@@ -18,7 +18,7 @@ from imagegen.errors import ImagegenError
 from imagegen.generations.history import History
 from imagegen.generations.submit import POLL_AFTER, Submission, Submitter
 from imagegen.http import problems, reply, serialize, surface
-from imagegen.http.compat import RouteFunction, Shape, openai, stability
+from imagegen.http.compat import RouteFunction, Shape, bedrock, openai, stability
 from imagegen.http.reply import Reply, error_headers
 from imagegen.http.request import (
     Request,
@@ -45,6 +45,7 @@ CONTRACTS: Final[Mapping[str, Contract]] = {"text_to_image": text_to_image.parse
 """The contract of each task that a route of our own may name."""
 
 SHAPES: Final[Mapping[str, Callable[..., Shape]]] = {
+    "bedrock": bedrock.Bedrock,
     "openai": openai.OpenAI,
     "stability": stability.Stability,
 }

@@ -82,6 +82,21 @@ ROUTES: Final = (
         max_body=MAX_BODY,
     ),
     Route(method="GET", path="/engines/list", name="listStabilityEngines", shape="stability"),
+    Route(method="GET", path="/user/balance", name="showStabilityBalance", shape="stability"),
+    Route(
+        method="POST",
+        path="/model/{modelId}/invoke",
+        name="invokeModel",
+        shape="bedrock",
+        max_body=MAX_BODY,
+    ),
+    Route(
+        method="POST",
+        path="/model/{modelId}/invoke-with-response-stream",
+        name="invokeModelWithResponseStream",
+        shape="bedrock",
+        max_body=MAX_BODY,
+    ),
 )
 
 NO_ROUTE: Final = Route(method="", path="", name="noRoute")
@@ -92,7 +107,19 @@ OPEN_PATHS: Final = tuple(dict.fromkeys(route.path for route in ROUTES if not ro
 
 METHODS: Final = tuple(dict.fromkeys(method for route in ROUTES for method in route.methods))
 
-READ_HEADERS: Final = ("Accept", "Authorization", "Content-Type", "Idempotency-Key", "Prefer", "X-Api-Key")
+BINARY_MEDIA_TYPES: Final = ("image/png", "application/json")
+"""API Gateway passes bodies of these types on as bytes. It decodes a reply of bytes only if the first media type of the
+request's `Accept` is one of them."""
+
+READ_HEADERS: Final = (
+    "Accept",
+    "Amz-Sdk-Invocation-Id",
+    "Authorization",
+    "Content-Type",
+    "Idempotency-Key",
+    "Prefer",
+    "X-Api-Key",
+)
 """Headers of requests that mean something to this API."""
 
 SENT_HEADERS: Final = (
@@ -123,7 +150,6 @@ SENT_HEADERS: Final = (
     "Stability-Client-User-Id",
     "Stability-Client-Version",
     # The AWS SDK for JavaScript: attempts, the signature, and the members that Bedrock takes as headers.
-    "Amz-Sdk-Invocation-Id",
     "Amz-Sdk-Request",
     "X-Amz-Content-Sha256",
     "X-Amz-Date",
@@ -155,6 +181,8 @@ EXPOSED_HEADERS: Final = (
     "Seed",
     *HEADERS_ON_EVERY_ERROR,
     "X-Imagegen-Model",
+    "X-Amzn-Errortype",
+    "X-Amzn-Bedrock-Content-Type",
 )
 """Headers of replies that a page may read."""
 

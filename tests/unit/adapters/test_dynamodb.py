@@ -309,6 +309,37 @@ def test_an_image_is_counted_for_its_caller_and_for_the_deployment() -> None:
     assert [sent["ExpressionAttributeValues"][":bound"]["N"] for sent in far.sent] == ["5", "9"]
 
 
+@pytest.mark.parametrize(
+    ("per_caller", "overall", "counted", "left"),
+    [
+        (5, None, ["2"], 3),
+        (None, 9, ["2"], 7),
+        (5, 9, ["2", "8"], 1),
+        (5, 9, [None, None], 5),
+        (5, 9, ["7", "8"], 0),
+    ],
+)
+def test_the_lower_of_two_limits_says_what_is_left(
+    per_caller: int | None, overall: int | None, counted: list[str | None], left: int
+) -> None:
+    """Both counters are read consistently; one that nobody has written yet counts nothing."""
+    replies = [json_answer({"Item": {"images": {"N": number}}} if number else {}) for number in counted]
+    quotas, far = counters(*replies, per_caller=per_caller, overall=overall)
+    assert quotas.left("alice", "2026-11-25") == left
+    assert all(sent["ConsistentRead"] for sent in far.sent)
+    assert len(far.sent) == len(counted)
+
+
+@pytest.mark.parametrize(("per_caller", "overall", "left"), [(None, None, None), (5, 0, 0)])
+def test_what_is_left_needs_no_read_where_it_is_known(
+    per_caller: int | None, overall: int | None, left: int | None
+) -> None:
+    """Without limits, or in a deployment that is switched off, the table is not asked."""
+    quotas, far = counters(per_caller=per_caller, overall=overall)
+    assert quotas.left("alice", "2026-11-25") == left
+    assert far.requests == []
+
+
 def test_where_nothing_is_limited_nothing_is_counted() -> None:
     """Without limits, a request takes no quota unit."""
     quotas, far = counters(per_caller=None, overall=None)

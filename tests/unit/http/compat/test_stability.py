@@ -7,10 +7,17 @@ from typing import Any
 import pytest
 
 from imagegen import errors
-from imagegen.contracts.text_to_image import schema
-from imagegen.errors import FieldError, ImagegenError, NotFound, UnknownParameter, error_types
+from imagegen.contracts.text_to_image import parameters, schema
+from imagegen.errors import (
+    FieldError,
+    ImagegenError,
+    InvalidParameter,
+    NotFound,
+    UnknownParameter,
+    error_types,
+)
 from imagegen.generations.generation import StoredImage
-from imagegen.http.compat import stability
+from imagegen.http.compat import OURS_ONLY, stability
 from imagegen.models.registry import resolve
 
 CORE = "stability.stable-image-core-v1:1"
@@ -25,17 +32,19 @@ IMAGE = StoredImage(
     ("engine", "model"),
     [
         ("stable-diffusion-xl-1024-v1-0", None),
+        ("stable-diffusion-xl-1024-v0-9", None),
+        ("stable-diffusion-v1-6", None),
         (CORE, CORE),
         ("stability.stable-image-core-v1%3A1", CORE),
     ],
 )
 def test_an_engine_is_sdxl_or_a_model_of_ours(engine: str, model: str | None) -> None:
-    """SDXL's own engine allows every enabled model; the id of a model, percent-encoded or not, pins it."""
+    """Stability's own engines allow every enabled model; the id of a model, percent-encoded or not, pins it."""
     assert stability.model_of(engine, REFS) == model
 
 
 @pytest.mark.parametrize(
-    "engine", ["stable-diffusion-v1-6", "stability.stable-image-ultra-v1:1", "", "%", "*"]
+    "engine", ["stable-diffusion-v1-5", "stability.stable-image-ultra-v1:1", "", "%", "*"]
 )
 def test_another_engine_is_not_found(engine: str) -> None:
     """A registered model that is not enabled here is not found either."""
@@ -49,7 +58,7 @@ def test_the_body_is_the_contracts_own() -> None:
     assert stability.parse(dict(TEA), model=CORE) == schema.parse({**TEA, "model": CORE})
 
 
-@pytest.mark.parametrize("name", stability.OURS_ONLY)
+@pytest.mark.parametrize("name", OURS_ONLY)
 def test_members_of_our_own_route_are_refused_by_name(name: str) -> None:
     """Fields that only our own route has are refused by name."""
     with pytest.raises(UnknownParameter) as caught:
@@ -65,6 +74,23 @@ def test_members_of_our_own_route_are_refused_by_name(name: str) -> None:
         (["image/png, application/json"], True),
         (["image/png", "application/json"], True),
         (["application/json, image/png"], False),
+        (["application/json;q=0.5, image/png"], True),
+        (["application/json;q=0.5", "image/png;q=0.6"], True),
+        (["application/json;q=0.5, image/*;q=0.6"], True),
+        (["application/json;q=0, */*"], True),
+        (["image/png;q=0.2, */*;q=0.1"], True),
+        (["image/png, */*"], True),
+        (["image/png;q=0.9, application/json"], False),
+        (["image/png ; q=0.9 , application/json ; q=0.91"], False),
+        (["image/png;q=0"], False),
+        (["image/png;q=0, application/json;q=0"], False),
+        (["image/png;q=0.000, image/*"], False),
+        (["image/png;q=0.4, application/*;q=0.5"], False),
+        (["image/png;level=1;q=0.4, application/json;q=0.5"], False),
+        (["image/png;q=none, application/json;q=0.5"], True),
+        # Nothing but the first type counts for the gateway, which would not decode the bytes.
+        (["text/html, image/png"], False),
+        (["*/*;q=0.1, image/png"], False),
         (["image/*"], False),
         (["*/*"], False),
         (["image/pngx"], False),
@@ -72,9 +98,29 @@ def test_members_of_our_own_route_are_refused_by_name(name: str) -> None:
         ([], False),
     ],
 )
-def test_bytes_are_answered_where_png_comes_first(accept: list[str], *, png: bool) -> None:
-    """The first type in `Accept` decides, as in API Gateway; any other type gets JSON."""
+def test_bytes_are_the_reply_where_png_is_preferred(accept: list[str], *, png: bool) -> None:
+    """The higher quality wins, then the first; the gateway decodes bytes only after one of the two types."""
     assert stability.wants_png(accept) is png
+
+
+@pytest.mark.parametrize("name", [*parameters.PARAMETERS[1:], *OURS_ONLY])
+def test_null_is_absent(name: str) -> None:
+    """Also for a field that is not Stability's, which then has no effect; but a request needs its prompts."""
+    assert stability.parse({**TEA, "steps": 30, name: None}, model=None) == schema.parse({**TEA, "steps": 30})
+
+
+def test_null_is_absent_in_a_prompt_as_well() -> None:
+    """A weight that is null is 1."""
+    prompts = [{"text": "Sri lanka tea plantation.", "weight": None}]
+    assert stability.parse({**TEA, "text_prompts": prompts}, model=None) == schema.parse(dict(TEA))
+    with pytest.raises(InvalidParameter):
+        stability.parse({"text_prompts": [{"text": None}]}, model=None)
+
+
+@pytest.mark.parametrize(("left", "credits_"), [(None, 1_000_000), (0, 0), (37, 37)])
+def test_a_credit_is_an_image(left: int | None, credits_: int) -> None:
+    """Without a limit the balance is as high as the highest limit."""
+    assert stability.balance(left) == {"credits": credits_}
 
 
 def test_an_answer_has_one_artifact_in_base64() -> None:
@@ -88,7 +134,7 @@ def test_an_answer_has_one_artifact_in_base64() -> None:
 def test_the_engines_are_sdxls_own_and_the_enabled_models() -> None:
     """The path may name every engine that is listed."""
     engines = stability.engines(REFS)
-    assert [engine["id"] for engine in engines] == ["stable-diffusion-xl-1024-v1-0", CORE]
+    assert [engine["id"] for engine in engines] == [*stability.ENGINES, CORE]
     assert {engine["type"] for engine in engines} == {"PICTURE"}
     assert all(stability.model_of(engine["id"], REFS) in {None, engine["id"]} for engine in engines)
 
