@@ -106,9 +106,9 @@ def test_the_client_repeats_what_is_free_and_soon_and_nothing_else(
 
 
 def test_the_routes_of_ours_that_the_client_knows_are_understood_as_well() -> None:
-    """`GET /v1/models/{id}` is no route, and is refused with a problem, not in OpenAI's shape."""
+    """A model that is not here is refused in OpenAI's shape, and a query parameter of the list with a problem."""
     with client_of(wsgi(lambda: create_app(world().services))) as client:
-        with pytest.raises(openai.NotFoundError, match=r"There is no such path\.") as caught:
+        with pytest.raises(openai.NotFoundError, match=r"There is no such model\.") as caught:
             client.models.retrieve("gpt-image-1")
         assert caught.value.code == "not_found"
         with pytest.raises(openai.BadRequestError, match=r"page is not a parameter\.") as refused:

@@ -60,7 +60,7 @@ OTHER_REFUSALS: Final[Mapping[str, Callable[[str], dict[str, Any]]]] = {
     ),
     "a cursor": lambda prompt: event("GET", "/generations", query={"cursor": prompt}),
     "the OpenAI route": lambda prompt: event(
-        "POST", "/images/generations", {"prompt": prompt, "size": "13x13"}
+        "POST", "/images/generations", {"prompt": prompt, "size": "wide"}
     ),
     "the Stability route": lambda prompt: event(
         "POST",
