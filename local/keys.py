@@ -16,12 +16,19 @@ NAMES = ("local", "local-other")
 def ensure(table: DynamoDbKeys, *, folder: Path) -> list[str]:
     """Return the keys of the folder, and make sure that the table accepts them.
 
-    They stay the same for as long as the folder does, also if the emulator has lost its tables.
+    They stay the same for as long as the folder does, also if the emulator has lost its tables. One that was revoked or
+    rotated is replaced by a new key, because nobody can read the new secret out of the table.
     """
-    keys = _read(folder) or _create(folder)
-    for key, name in zip(keys, NAMES, strict=True):
-        if table.get(key.id) is None:
-            table.add(StoredKey.of(key, name=name, now=datetime.now(tz=UTC)))
+    kept = _read(folder)
+    keys = [kept.get(name) or ApiKey.create(secrets.token_bytes) for name in NAMES]
+    now = datetime.now(tz=UTC)
+    for number, (name, key) in enumerate(zip(NAMES, keys, strict=True)):
+        stored = table.get(key.id)
+        if stored is not None and not stored.accepts(key, now):
+            keys[number], stored = ApiKey.create(secrets.token_bytes), None
+        if stored is None:
+            table.add(StoredKey.of(keys[number], name=name, now=now))
+    _write(folder, keys)
     return [key.text for key in keys]
 
 
@@ -29,15 +36,15 @@ def _file(folder: Path) -> Path:
     return folder / "keys.json"
 
 
-def _read(folder: Path) -> list[ApiKey]:
-    texts = json.loads(_file(folder).read_text(encoding="utf-8")) if _file(folder).is_file() else []
-    return [key for text in texts if (key := ApiKey.parse(text))]
+def _read(folder: Path) -> dict[str, ApiKey]:
+    if not _file(folder).is_file():
+        return {}
+    texts: dict[str, str] = json.loads(_file(folder).read_text(encoding="utf-8"))
+    return {name: key for name, text in texts.items() if (key := ApiKey.parse(text))}
 
 
-def _create(folder: Path) -> list[ApiKey]:
-    keys = [ApiKey.create(secrets.token_bytes) for _ in NAMES]
+def _write(folder: Path, keys: list[ApiKey]) -> None:
     # The table holds only digests, so the keys themselves are kept where only their owner can read them.
     opened = os.open(_file(folder), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(opened, "w", encoding="utf-8") as out:
-        json.dump([key.text for key in keys], out)
-    return keys
+        json.dump({name: key.text for name, key in zip(NAMES, keys, strict=True)}, out)

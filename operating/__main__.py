@@ -44,7 +44,7 @@ def main() -> int:
     except LocalError as error:
         print(error, file=sys.stderr)
     except (BotoCoreError, ClientError) as error:
-        print(f"AWS refused: {error}", file=sys.stderr)
+        print(f"AWS could not be asked: {error}", file=sys.stderr)
     return 1
 
 

@@ -12,7 +12,7 @@ from aws_cdk import aws_cognito as cognito
 from aws_cdk import aws_lambda as lambda_
 
 from imagegen import errors
-from stacks.functions import AuthorizerFunction
+from stacks.functions import Function
 from stacks.key_table import KeyTable
 from stacks.stage import ApiAuth, StageConfig
 
@@ -30,8 +30,6 @@ class Authentication:
     authorization: apigateway.AuthorizationType
     authorizer: MakeAuthorizer | None = None
     """Makes the authorizer, if this kind has one."""
-    headers: tuple[str, ...] = ()
-    """Headers that a page sends for it, besides those of every request."""
     challenge: str = "Bearer"
     """The scheme that a 401 names, by which a caller can prove who it is."""
     refused: str
@@ -47,8 +45,17 @@ class Authentication:
 
 def _check_keys(scope: Construct, config: StageConfig, code: lambda_.Code) -> apigateway.IAuthorizer:
     keys = KeyTable(scope, "Keys", config=config)
-    function = AuthorizerFunction(
-        scope, "Authorizer", config=config, code=code, environment={"KEY_TABLE_NAME": keys.table.table_name}
+    # Every request waits for it, so it is small.
+    function = Function(
+        scope,
+        "Authorizer",
+        config=config,
+        code=code,
+        handler="imagegen.authorizer_handler.lambda_handler",
+        description="Checks the API keys of imagegen.",
+        environment={"KEY_TABLE_NAME": keys.table.table_name},
+        timeout=10,
+        memory_mb=256,
     )
     function.allow(keys.read())
     CfnOutput(Stack.of(scope), "KeyTableName", value=keys.table.table_name)
@@ -84,7 +91,6 @@ AUTHENTICATION: Final[Mapping[ApiAuth, Authentication]] = {
     "iam": Authentication(
         authorization=apigateway.AuthorizationType.IAM,
         challenge="AWS4-HMAC-SHA256",
-        headers=("x-amz-content-sha256", "x-amz-date", "x-amz-security-token"),
         refused="The request's AWS signature is missing, wrong or expired, or its principal may not call this API.",
         # API Gateway does not tell an unknown path from a missing signature: see
         # docs/decisions/0010-the-gateway-replies-in-the-contracts-words.md.

@@ -23,8 +23,6 @@ from stacks.webhook_secret import WebhookSecret
 SERVICE = "imagegen"
 DEAD_LETTER_CONCURRENCY = 2  # the least that Lambda accepts for an event source
 SWEEPER_CONCURRENCY = 1
-AUTHORIZER_SECONDS = 10
-AUTHORIZER_MEMORY_MB = 256
 
 
 class Function(Construct):
@@ -74,54 +72,6 @@ class Function(Construct):
         """Add rights to the function's role."""
         for statement in statements:
             self.role.add_to_policy(statement)
-
-
-class ApiFunction(Function):
-    """The function behind the HTTP API."""
-
-    def __init__(
-        self,
-        scope: Construct,
-        construct_id: str,
-        *,
-        config: StageConfig,
-        code: lambda_.Code,
-        environment: Mapping[str, str],
-    ) -> None:
-        super().__init__(
-            scope,
-            construct_id,
-            config=config,
-            code=code,
-            handler="imagegen.api_handler.lambda_handler",
-            description="Serves the HTTP API of imagegen.",
-            environment=environment,
-        )
-
-
-class AuthorizerFunction(Function):
-    """Tells API Gateway whether a request carries a good key. Every request waits for it, so it is small."""
-
-    def __init__(
-        self,
-        scope: Construct,
-        construct_id: str,
-        *,
-        config: StageConfig,
-        code: lambda_.Code,
-        environment: Mapping[str, str],
-    ) -> None:
-        super().__init__(
-            scope,
-            construct_id,
-            config=config,
-            code=code,
-            handler="imagegen.authorizer_handler.lambda_handler",
-            description="Checks the API keys of imagegen.",
-            environment=environment,
-            timeout=AUTHORIZER_SECONDS,
-            memory_mb=AUTHORIZER_MEMORY_MB,
-        )
 
 
 class WorkerFunction(Function):

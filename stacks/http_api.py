@@ -127,7 +127,7 @@ class HttpApi(Construct):
         preflight = resource.add_cors_preflight(
             allow_origins=list(self._config.cors_origins),
             allow_methods=[*surface.METHODS, "OPTIONS"],
-            allow_headers=list(dict.fromkeys([*SENT_HEADERS, *self._authentication.headers])),
+            allow_headers=list(SENT_HEADERS),
             expose_headers=list(EXPOSED_HEADERS),
             max_age=Duration.hours(1),
         )

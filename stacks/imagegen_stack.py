@@ -9,7 +9,7 @@ from aws_cdk import CfnOutput, Environment, Stack
 from aws_cdk import aws_lambda as lambda_
 
 from stacks.authentication import AUTHENTICATION
-from stacks.functions import ApiFunction, WorkerFunction, environment
+from stacks.functions import Function, WorkerFunction, environment
 from stacks.generation_queue import GenerationQueue
 from stacks.generation_table import DUE_INDEX, OWNER_INDEX, GenerationTable
 from stacks.http_api import HttpApi
@@ -42,7 +42,15 @@ class ImagegenStack(Stack):
         queue = GenerationQueue(self, "Jobs", config=config)
         secret = WebhookSecret(self, "Webhooks") if config.webhooks else None
         variables = environment(config=config, bucket=bucket, table=table, queue=queue, webhook_secret=secret)
-        api = ApiFunction(self, "Api", config=config, code=code, environment=variables)
+        api = Function(
+            self,
+            "Api",
+            config=config,
+            code=code,
+            handler="imagegen.api_handler.lambda_handler",
+            description="Serves the HTTP API of imagegen.",
+            environment=variables,
+        )
         concurrency = config.worker_concurrency or concurrency_for(models, today=today)
         worker = WorkerFunction(
             self, "Worker", config=config, code=code, environment=variables, concurrency=concurrency

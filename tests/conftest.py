@@ -20,6 +20,7 @@ WITHOUT_STACK: Final = (
     "test_browser.py",  # deploys an instance that allows one origin
     "test_canaries.py",
     "test_kills.py",
+    "test_local_keys.py",
     "test_life_cycle.py",  # starts and stops an instance of its own
     "test_openai_errors.py",
     "test_quotas.py",

@@ -9,7 +9,7 @@ import pytest
 from imagegen import errors
 from imagegen.http.app import create_app
 from tests.support.events import Answer, event, send
-from tests.support.fakes import World, world
+from tests.support.world import World, world
 
 TEA = {"text_prompts": [{"text": "Sri lanka tea plantation."}]}
 KEY = {"Idempotency-Key": "order-2026-11-03-0001"}

@@ -17,8 +17,9 @@ from imagegen.errors import error_types
 from imagegen.http.app import create_app
 from imagegen.http.compat import bedrock
 from tests.support.events import Answer, Context, event, send
-from tests.support.fakes import CORE, SDXL, World, png, sdxl_answer, world
+from tests.support.fakes import CORE, SDXL, png, sdxl_answer
 from tests.support.scenarios import SCENARIOS
+from tests.support.world import World, world
 
 TEA: Final = {
     "text_prompts": [{"text": "Sri lanka tea plantation."}],

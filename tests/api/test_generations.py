@@ -12,7 +12,8 @@ from imagegen import errors
 from imagegen.generations.stored_record import to_json
 from imagegen.http.app import create_app
 from tests.support.events import OTHER_KEY, Answer, event, send
-from tests.support.fakes import CORE, SDXL, World, sdxl_answer, world
+from tests.support.fakes import CORE, SDXL, sdxl_answer
+from tests.support.world import World, world
 
 if TYPE_CHECKING:
     from imagegen.generations.generation import State

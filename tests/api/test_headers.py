@@ -6,7 +6,7 @@ import pytest
 
 from imagegen.http.app import create_app
 from tests.support.events import event, send
-from tests.support.fakes import world
+from tests.support.world import world
 
 TEA = {"text_prompts": [{"text": "Sri lanka tea plantation."}]}
 ORIGIN = "https://app.example"

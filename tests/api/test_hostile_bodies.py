@@ -12,8 +12,8 @@ from imagegen.http.app import create_app
 from tests.support import bodies
 from tests.support.depth import at_depth
 from tests.support.events import Answer, event, send
-from tests.support.fakes import World, world
 from tests.support.hostile import HostileInput, hostile_inputs
+from tests.support.world import World, world
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -11,7 +11,8 @@ from imagegen.errors import ImagegenError
 from imagegen.generations.model_caller import RETRY_AFTER
 from imagegen.http.app import create_app
 from tests.support.events import OTHER_KEY, Answer, event, send
-from tests.support.fakes import World, sdxl_answer, world
+from tests.support.fakes import sdxl_answer
+from tests.support.world import World, world
 
 TEA = {"text_prompts": [{"text": "Sri lanka tea plantation."}], "steps": 50}
 KEY = {"Idempotency-Key": "order-2026-11-03-0001"}

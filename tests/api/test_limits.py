@@ -16,9 +16,9 @@ from imagegen.generations.stored_record import to_json
 from imagegen.http import strict_json, surface
 from imagegen.http.app import create_app
 from tests.support.events import event, send
-from tests.support.fakes import World, world
 from tests.support.hostile import AT_ONCE
 from tests.support.largest import LARGEST, LONGEST_TEXT, OF_LETTERS, escaped
+from tests.support.world import World, world
 
 ITEM_LIMIT: Final = 400 * 1024
 """In bytes, names of attributes included: DynamoDB's developer guide, "Quotas", item size."""

@@ -12,7 +12,8 @@ from imagegen import errors
 from imagegen.generations.stored_record import to_json
 from imagegen.http.app import create_app
 from tests.support.events import Answer, event, send
-from tests.support.fakes import CORE, SDXL, FakeQuotas, World, png, sdxl_answer, world
+from tests.support.fakes import CORE, SDXL, FakeQuotas, png, sdxl_answer
+from tests.support.world import World, world
 
 TEA = {"prompt": "Sri lanka tea plantation."}
 KEY = {"Idempotency-Key": "order-2026-11-03-0001"}

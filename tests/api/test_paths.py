@@ -10,8 +10,8 @@ from imagegen.http import surface
 from imagegen.http.app import create_app
 from imagegen.http.surface import OWN_SHAPE, ROUTES, Route
 from tests.support.events import Answer, event, send
-from tests.support.fakes import World, world
 from tests.support.scenarios import TEA
+from tests.support.world import World, world
 
 READ = [route for route in ROUTES if route.method == "GET"]
 OWN = [route for route in ROUTES if route.shape == OWN_SHAPE]

@@ -11,8 +11,9 @@ import pytest
 from imagegen.errors import error_types
 from imagegen.http.app import create_app
 from tests.support.events import event, send
-from tests.support.fakes import FakeClock, world
+from tests.support.fakes import FakeClock
 from tests.support.scenarios import CASES, ROUTES, SCENARIOS, TEA, kind_of, post
+from tests.support.world import world
 
 MEMBERS = {"type", "title", "status", "code", "detail", "request_id", "retryable", "message", "error"}
 

@@ -17,8 +17,8 @@ from imagegen.http.app import create_app
 from tests.support.agreement import is_beyond_a_schema
 from tests.support.depth import THOROUGH, at_depth
 from tests.support.events import KEY, event, send
-from tests.support.fakes import world
 from tests.support.gateway import wsgi
+from tests.support.world import world
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

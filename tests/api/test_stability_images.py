@@ -10,7 +10,8 @@ import pytest
 from imagegen.http.app import create_app
 from tests.support.events import OTHER_KEY as OTHER
 from tests.support.events import Answer, event, send
-from tests.support.fakes import CORE, SDXL, World, png, sdxl_answer, world
+from tests.support.fakes import CORE, SDXL, png, sdxl_answer
+from tests.support.world import World, world
 
 TEA = {
     "text_prompts": [{"text": "A lighthouse on a cliff", "weight": 1}],

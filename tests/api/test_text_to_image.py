@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from imagegen.http.app import create_app
 from tests.support.events import event, send
-from tests.support.fakes import CORE, SDXL, world
+from tests.support.fakes import CORE, SDXL
+from tests.support.world import world
 
 TEA = {
     "text_prompts": [{"text": "Sri lanka tea plantation."}],

@@ -7,7 +7,8 @@ import pytest
 from imagegen.http.app import create_app
 from imagegen.worker import NotAcknowledged
 from tests.support.events import event, send
-from tests.support.fakes import DLQ_ARN, World, world
+from tests.support.fakes import DLQ_ARN
+from tests.support.world import World, world
 from tests.unit.test_worker import message
 
 TEA = {"text_prompts": [{"text": "tea"}]}

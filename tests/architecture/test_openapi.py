@@ -26,7 +26,7 @@ from imagegen.http import surface
 from imagegen.http.app import create_app
 from imagegen.http.compat import OURS_ONLY, bedrock, openai, stability
 from tests.support.events import event, send
-from tests.support.fakes import world
+from tests.support.world import world
 
 ROOT = Path(__file__).parents[2]
 OPERATION_NAMES = [operation.name for operation in DESCRIBED]

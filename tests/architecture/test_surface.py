@@ -14,8 +14,8 @@ from imagegen.http import surface
 from imagegen.http.app import create_app
 from local import gateway
 from tests.support.events import KEY, Answer, event, send
-from tests.support.fakes import World, world
 from tests.support.scenarios import CASES, SCENARIOS, TEA
+from tests.support.world import World, world
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

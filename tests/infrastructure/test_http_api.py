@@ -14,8 +14,8 @@ from imagegen.http import surface
 from imagegen.http.app import create_app
 from stacks.http_api import read_as_text
 from tests.support.events import event, send
-from tests.support.fakes import world
 from tests.support.synthesis import STAGES, as_list
+from tests.support.world import world
 
 if TYPE_CHECKING:
     from collections.abc import Callable

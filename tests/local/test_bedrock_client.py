@@ -21,8 +21,9 @@ from imagegen.errors import ImagegenError
 from imagegen.http import surface
 from imagegen.http.app import create_app
 from tests.support.events import KEY
-from tests.support.fakes import SDXL, World, sdxl_answer, world
+from tests.support.fakes import SDXL, sdxl_answer
 from tests.support.gateway import wsgi
+from tests.support.world import World, world
 
 if TYPE_CHECKING:
     from mypy_boto3_bedrock_runtime import BedrockRuntimeClient

@@ -118,6 +118,7 @@ def test_unauthenticated_requests_reach_neither_the_function_nor_the_table(
     """Each is refused by the authorizer; the api function logs nothing, and no item is written."""
     api.get("/generations").raise_for_status()
     before = items(stack), len(logged(stack, "ApiLogs"))
+    assert before[1] > 0
     stranger = {"x-api-key": ApiKey.create(lambda count: bytes(range(count))).text}
 
     def post(_: int) -> int:

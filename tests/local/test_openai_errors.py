@@ -19,8 +19,8 @@ from imagegen.http.app import create_app
 from imagegen.http.problems import gateway_reply
 from imagegen.http.reply import error_headers
 from tests.support.events import KEY
-from tests.support.fakes import world
 from tests.support.gateway import Application, wsgi
+from tests.support.world import world
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment

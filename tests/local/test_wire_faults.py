@@ -31,7 +31,7 @@ from imagegen.models.registry import resolve
 from local import certificates
 from local.bedrock.settings import Settings
 from local.bedrock.stand_in import StandIn
-from tests.support.fakes import CORE, FakeClock, World, world
+from tests.support.fakes import CORE, FakeClock
 from tests.support.far_side import session
 from tests.support.faulty_server import (
     CLOSED,
@@ -44,6 +44,7 @@ from tests.support.faulty_server import (
     whole,
 )
 from tests.support.stand_in_calls import eventually
+from tests.support.world import World, world
 
 REQUEST = GenerationRequest(task=TextToImage(text_prompts=(Prompt(text="tea"),), seed=7))
 WHOLE = resolve(CORE, region="us-west-2")

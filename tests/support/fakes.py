@@ -9,26 +9,17 @@ import threading
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 from urllib.parse import quote
 
 from imagegen.errors import ImagegenError, InternalError, QuotaExceeded, invalid
-from imagegen.generations.attempts import Attempts
 from imagegen.generations.generation import Generation, ImageName, StoredImage
-from imagegen.generations.history import History
 from imagegen.generations.image_formats import FORMATS
-from imagegen.generations.jobs import Jobs
-from imagegen.generations.ledger import Ledger, Limits
-from imagegen.generations.ports import Delivery, Page, Ports, SignedUrl
+from imagegen.generations.ports import Delivery, Page, SignedUrl
 from imagegen.generations.stored_record import UnreadableRecord, from_json, to_json
-from imagegen.generations.submit import Submitter
-from imagegen.http.app import Services
-from imagegen.models.registry import ModelRef, resolve
-from imagegen.wiring import Service, assemble
-from imagegen.worker import Worker
-from tests.support.environment import ENVIRONMENT
+from imagegen.models.registry import ModelRef
 
 SDXL = "stability.stable-diffusion-xl-v1"
 CORE = "stability.stable-image-core-v1:1"
@@ -384,119 +375,3 @@ class FakeObserver:
     def defect(self, error: BaseException) -> None:
         """Note a defect."""
         self.events.append(("defect", type(error).__name__))
-
-
-@dataclass
-class World:
-    """A whole service whose ports are fakes."""
-
-    clock: FakeClock
-    randomness: FakeRandomness
-    runtime: FakeRuntime
-    images: FakeImages
-    store: FakeStore
-    quotas: FakeQuotas
-    queue: FakeQueue
-    webhook: FakeWebhook
-    observer: FakeObserver
-    service: Service
-    services: Services
-    worker: Worker
-
-    @property
-    def submitter(self) -> Submitter:
-        """The part that accepts requests."""
-        return self.service.submitter
-
-    @property
-    def history(self) -> History:
-        """The part that shows and deletes generations."""
-        return self.service.history
-
-    @property
-    def jobs(self) -> Jobs:
-        """The part that the worker calls."""
-        return self.service.jobs
-
-    @property
-    def ledger(self) -> Ledger:
-        """The ledger of the records."""
-        return self.service.submitter.ledger
-
-    @property
-    def attempts(self) -> Attempts:
-        """The part that runs and ends attempts."""
-        return self.service.submitter.attempts
-
-    def deadline(self, seconds: float = 80.0) -> FakeDeadline:
-        """Return a deadline that is so many seconds away."""
-        return FakeDeadline(self.clock, seconds)
-
-
-def world(
-    *,
-    models: Sequence[str] = (SDXL, CORE),
-    answers: Sequence[Answer] = (),
-    max_paid_attempts: int = 1,
-    quota: int | None = None,
-    cors_origins: Sequence[str] = (),
-    webhooks: bool = True,
-    record_retention_days: int = 30,
-    day: date = date(2026, 11, 25),
-    openai_model_aliases: Sequence[str] = ("gpt-image-*=auto", "dall-e-*=auto"),
-) -> World:
-    """Return a service whose ports are fakes; every model answers with an image unless `answers` are scripted."""
-    clock = FakeClock(datetime(day.year, day.month, day.day, 12, 0, tzinfo=UTC))
-    randomness, observer = FakeRandomness(), FakeObserver()
-    runtime, images, store = FakeRuntime(list(answers)), FakeImages(clock), FakeStore()
-    quotas, queue, webhook = FakeQuotas(quota), FakeQueue(), FakeWebhook()
-    ports = Ports(
-        runtime=runtime,
-        images=images,
-        store=store,
-        quotas=quotas,
-        queue=queue,
-        webhook=webhook,
-        clock=clock,
-        randomness=randomness,
-        observer=observer,
-    )
-    limits = Limits(
-        function_timeout=80,
-        model_timeout=60,
-        max_paid_attempts=max_paid_attempts,
-        record_retention_days=record_retention_days,
-    )
-    service = assemble(ports, limits, models=tuple(resolve(entry, region="us-west-2") for entry in models))
-    services = Services(
-        submitter=service.submitter,
-        history=service.history,
-        models=service.models,
-        cors_origins=cors_origins,
-        webhooks=webhooks,
-        owner_salt=ENVIRONMENT["OWNER_SALT"],
-        openai_model_aliases=openai_model_aliases,
-        observer=observer,
-        clock=clock,
-    )
-    worker = Worker(
-        jobs=service.jobs,
-        queue=queue,
-        randomness=randomness,
-        observer=observer,
-        dead_letter_queue_arn=DLQ_ARN,
-    )
-    return World(
-        clock=clock,
-        randomness=randomness,
-        runtime=runtime,
-        images=images,
-        store=store,
-        quotas=quotas,
-        queue=queue,
-        webhook=webhook,
-        observer=observer,
-        service=service,
-        services=services,
-        worker=worker,
-    )

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from imagegen.generations.generation import Generation
-from tests.support.fakes import FakeStore, World
+from tests.support.fakes import FakeStore
+from tests.support.world import World
 
 
 @dataclass

@@ -12,7 +12,8 @@ from imagegen.generations.model_caller import RETRY_AFTER
 from imagegen.http import surface
 from imagegen.http.app import create_app
 from tests.support.events import Answer, Context, event, send
-from tests.support.fakes import CORE, SDXL, FakeDeadline, World, sdxl_answer, world
+from tests.support.fakes import CORE, SDXL, FakeDeadline, sdxl_answer
+from tests.support.world import World, world
 
 TEA = {"text_prompts": [{"text": "Sri lanka tea plantation."}]}
 KEY_HEADER = {"Idempotency-Key": "0123456789abcdef"}

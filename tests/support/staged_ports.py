@@ -1,7 +1,8 @@
 """All ports of the use case in one object, for `tests/support/schedules.py`; each call ends in one of its ways.
 
 A delivery is suspended when it comes to a call that has no result yet. It is resumed by running it again with the
-results that it has had so far.
+results that it has had so far. A method that no schedule may reach raises NotImplementedError: to reach it is a failure
+of the test, not an answer.
 """
 
 from __future__ import annotations

@@ -12,7 +12,8 @@ from imagegen.contracts.text_to_image.parameters import Prompt, TextToImage
 from imagegen.errors import ImagegenError
 from imagegen.generations.generation import Generation
 from imagegen.generations.submit import Submission
-from tests.support.fakes import World, png, world
+from tests.support.fakes import png
+from tests.support.world import World, world
 
 OWNER: Final = "alice" * 5 + "a"
 OTHER: Final = "bobby" * 5 + "b"

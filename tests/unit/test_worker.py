@@ -13,7 +13,8 @@ from imagegen.contracts.generation_request import GenerationRequest
 from imagegen.contracts.text_to_image.parameters import Prompt, TextToImage
 from imagegen.generations.retry import DELIVERY_BACKOFF
 from imagegen.worker import NotAcknowledged, Worker, is_tick
-from tests.support.fakes import DLQ_ARN, FakeRandomness, World, world
+from tests.support.fakes import DLQ_ARN, FakeRandomness
+from tests.support.world import World, world
 
 QUEUE_ARN: Final = "arn:aws:sqs:us-east-1:000000000000:jobs"
 REQUEST: Final = GenerationRequest(task=TextToImage(text_prompts=(Prompt(text="tea"),)))

@@ -7,8 +7,9 @@ from collections.abc import Callable
 import pytest
 
 from imagegen import errors
-from tests.support.fakes import sdxl_answer, world
+from tests.support.fakes import sdxl_answer
 from tests.support.use_case import DOWN, NOT_STORED, OWNER, PAID, counted, cut_off, later, store_late, submit
+from tests.support.world import world
 
 # -- after payment ----------------------------------------------------------------------------------------------------
 

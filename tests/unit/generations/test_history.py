@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from imagegen import errors
-from tests.support.fakes import world
 from tests.support.use_case import DOWN, OTHER, OWNER, cut_off, later, submit
+from tests.support.world import world
 
 
 @pytest.mark.parametrize("owner", [OTHER, ""])

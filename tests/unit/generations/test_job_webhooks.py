@@ -7,8 +7,8 @@ import pytest
 from imagegen import errors
 from imagegen.generations import generation as generations
 from imagegen.generations.jobs import RetryLater
-from tests.support.fakes import world
 from tests.support.use_case import DOWN, HOOKED, PAID, later, submit, work
+from tests.support.world import world
 
 
 def test_a_webhook_is_told_once_when_it_accepts() -> None:

@@ -10,7 +10,7 @@ from imagegen import errors
 from imagegen.errors import ImagegenError
 from imagegen.generations import generation as generations
 from imagegen.generations.jobs import RetryLater
-from tests.support.fakes import sdxl_answer, world
+from tests.support.fakes import sdxl_answer
 from tests.support.interrupted_store import interrupted
 from tests.support.use_case import (
     DOWN,
@@ -26,6 +26,7 @@ from tests.support.use_case import (
     submit,
     work,
 )
+from tests.support.world import world
 
 # -- working on a job -------------------------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ import pytest
 from imagegen import errors
 from imagegen.errors import ImagegenError
 from imagegen.generations.submit import Submission
-from tests.support.fakes import CORE, SDXL, png, sdxl_answer, world
+from tests.support.fakes import CORE, SDXL, png, sdxl_answer
 from tests.support.interrupted_store import interrupted
 from tests.support.tasks import text_to_image
 from tests.support.use_case import (
@@ -26,6 +26,7 @@ from tests.support.use_case import (
     submit,
     work,
 )
+from tests.support.world import world
 
 # -- one request ------------------------------------------------------------------------------------------------------
 

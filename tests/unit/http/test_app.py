@@ -13,7 +13,7 @@ from imagegen.http import reply, surface
 from imagegen.http.app import create_app
 from imagegen.http.surface import Route
 from tests.support.events import event, send
-from tests.support.fakes import world
+from tests.support.world import world
 
 if TYPE_CHECKING:
     from imagegen.contracts.generation_request import GenerationRequest

@@ -30,19 +30,7 @@ every_dialect = pytest.mark.parametrize(
 )
 
 STABLE_IMAGE_MEMBERS = {"prompt", "negative_prompt", "aspect_ratio", "seed", "output_format", "mode"}
-SDXL_MEMBERS = {
-    "text_prompts",
-    "height",
-    "width",
-    "cfg_scale",
-    "clip_guidance_preset",
-    "sampler",
-    "samples",
-    "seed",
-    "steps",
-    "style_preset",
-    "extras",
-}
+SDXL_MEMBERS = set(bodies.FIELDS) - {"model", "strict", "webhook_url"}
 
 TASKS = 500
 """How many tasks, and answers of each kind, are made by chance."""

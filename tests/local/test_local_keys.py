@@ -1,0 +1,68 @@
+"""The two keys of the local service: they outlive the emulator, and one that no longer works is replaced."""
+
+from __future__ import annotations
+
+import stat
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import boto3
+import pytest
+
+from imagegen.adapters.key_table import DynamoDbKeys
+from imagegen.keys.api_key import ApiKey
+from local.keys import NAMES, ensure
+from operating.keys import Keys
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.support.bare_emulator import Emulator
+
+
+@pytest.fixture
+def table(emulator: Emulator) -> DynamoDbKeys:
+    """Return an empty table of keys."""
+    client = boto3.client("dynamodb", **emulator.aws())
+    return DynamoDbKeys(client=client, table=emulator.create_table())
+
+
+def accepted(table: DynamoDbKeys, text: str) -> bool:
+    """Say whether the table has a key that it would accept now."""
+    key = ApiKey.parse(text)
+    assert key is not None
+    stored = table.get(key.id)
+    return stored is not None and stored.accepts(key, datetime.now(tz=UTC))
+
+
+def test_the_keys_stay_and_only_their_owner_can_read_them(table: DynamoDbKeys, tmp_path: Path) -> None:
+    """A second `up` returns the same keys, and stores nothing more."""
+    keys = ensure(table, folder=tmp_path)
+    assert ensure(table, folder=tmp_path) == keys
+    assert sorted(key.name for key in Keys(table=table).list()) == sorted(NAMES)
+    assert all(accepted(table, key) for key in keys)
+    assert stat.S_IMODE((tmp_path / "keys.json").stat().st_mode) == 0o600
+
+
+def test_a_new_emulator_gets_the_same_keys(table: DynamoDbKeys, emulator: Emulator, tmp_path: Path) -> None:
+    """The folder remembers what the emulator has forgotten."""
+    keys = ensure(table, folder=tmp_path)
+    empty = DynamoDbKeys(client=boto3.client("dynamodb", **emulator.aws()), table=emulator.create_table())
+    assert ensure(empty, folder=tmp_path) == keys
+    assert all(accepted(empty, key) for key in keys)
+
+
+@pytest.mark.parametrize("change", ["revoke", "rotate"])
+def test_a_key_that_no_longer_works_is_replaced(table: DynamoDbKeys, tmp_path: Path, change: str) -> None:
+    """Otherwise `up` would wait for a caller that nobody lets in. The other key stays."""
+    first, second = ensure(table, folder=tmp_path)
+    key = ApiKey.parse(first)
+    assert key is not None
+    if change == "revoke":
+        Keys(table=table).revoke(key.id)
+    else:
+        Keys(table=table).rotate(key.id, grace=timedelta())
+    renewed = ensure(table, folder=tmp_path)
+    assert renewed[0] != first
+    assert renewed[1] == second
+    assert all(accepted(table, each) for each in renewed)
