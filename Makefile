@@ -1,6 +1,6 @@
 # Every target first installs what it needs into the checkout, so a fresh clone can start with `make demo`.
 .DEFAULT_GOAL := help
-.PHONY: help set-up demo quick test check up down status synth deploy destroy key keys revoke rotate bench openapi lock clean
+.PHONY: help set-up demo quick test check clients up down status synth deploy destroy key keys revoke rotate bench openapi lock clean
 
 # What runs on Node.js here is pinned and tested with 20; its banner would stand in the output of every test process.
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
@@ -36,6 +36,9 @@ check: set-up ## lint, format check and types, then the whole test suite with ev
 	@.venv/bin/ruff format --check .
 	@.venv/bin/mypy
 	@THOROUGH=1 $(TESTS)
+
+clients: set-up ## run other people's clients, from their registries, against the service
+	@$(PYTHON) -m pytest tests/clients
 
 up: set-up ## start and deploy the local service (BEDROCK_URL, PORT_OFFSET, CONFIG, STRICT: docs/local.md)
 	@$(PYTHON) -m local up

@@ -74,7 +74,7 @@ def group_of(nodeid: str) -> str:
     """
     path = nodeid.partition("::")[0]
     folder, _, name = path.rpartition("/")
-    if folder == "tests/local" and name not in WITHOUT_STACK:
+    if (folder == "tests/local" and name not in WITHOUT_STACK) or folder == "tests/clients":
         return DEPLOYED_STACK
     if folder == "tests/infrastructure" and name not in WITHOUT_TEMPLATES:
         return "templates"

@@ -3,16 +3,15 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 
 from tests.support import bare_emulator
-from tests.support import local_instances as instances
 from tests.support.bare_emulator import Emulator
-from tests.support.deployed_stack import Stack, StandIn
 from tests.support.local_instances import Instance
+from tests.support.stack_fixtures import LOOPBACK, anonymous, api, create_instance, other_api, stack, stand_in
 
-LOOPBACK = ["127.0.0.1", "::1", "localhost"]
+__all__ = ["anonymous", "api", "create_instance", "other_api", "stack", "stand_in"]
+
 HERE = Path(__file__).parent
 
 
@@ -23,14 +22,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.allow_hosts(LOOPBACK))
 
 
-@pytest.fixture(scope="session")
-def create_instance() -> Iterator[Callable[[str], Instance]]:
-    """Make instances of the local service by name; what killed test runs left is stopped, this one leaves nothing."""
-    instances.remove_abandoned()
-    yield instances.create
-    instances.remove_own()
-
-
 @pytest.fixture(scope="module")
 def emulator(
     create_instance: Callable[[str], Instance], request: pytest.FixtureRequest
@@ -38,44 +29,3 @@ def emulator(
     """Start an emulator for the tests of one module, in a second and without the stack."""
     with bare_emulator.running(create_instance(request.path.stem)) as started:
         yield started
-
-
-@pytest.fixture(scope="session")
-def stack(create_instance: Callable[[str], Instance]) -> Iterator[Stack]:
-    """Deploy the whole stack to an emulator of its own; STRICT=1 and CONFIG hold for it as for `make up`."""
-    instance = create_instance("stack")
-    try:
-        yield Stack(state=instance.up(), folder=instance.folder)
-    finally:
-        instance.down()
-
-
-@pytest.fixture(scope="session")
-def api(stack: Stack) -> Iterator[httpx.Client]:
-    """A caller with the first API key."""
-    with stack.client(api_key=stack.state.api_key) as client:
-        yield client
-
-
-@pytest.fixture(scope="session")
-def other_api(stack: Stack) -> Iterator[httpx.Client]:
-    """Another caller, with the second API key."""
-    with stack.client(api_key=stack.state.other_api_key) as client:
-        yield client
-
-
-@pytest.fixture(scope="session")
-def anonymous(stack: Stack) -> Iterator[httpx.Client]:
-    """A caller without a key, and the client that downloads presigned URLs."""
-    with stack.client() as client:
-        yield client
-
-
-@pytest.fixture
-def stand_in(stack: Stack) -> Iterator[StandIn]:
-    """The stand-in model of the stack, without rules and calls of other tests."""
-    with httpx.Client(base_url=stack.state.bedrock_url, trust_env=False, timeout=120) as client:
-        control = StandIn(client=client)
-        control.reset()
-        yield control
-        control.reset()

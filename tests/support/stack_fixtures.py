@@ -1,0 +1,61 @@
+"""The fixtures of the deployed stack, for the folders whose tests use it: their `conftest.py` imports them."""
+
+from collections.abc import Callable, Iterator
+
+import httpx
+import pytest
+
+from tests.support import local_instances as instances
+from tests.support.deployed_stack import Stack, StandIn
+from tests.support.local_instances import Instance
+
+LOOPBACK = ["127.0.0.1", "::1", "localhost"]
+
+
+@pytest.fixture(scope="session")
+def create_instance() -> Iterator[Callable[[str], Instance]]:
+    """Make instances of the local service by name; what killed test runs left is stopped, this one leaves nothing."""
+    instances.remove_abandoned()
+    yield instances.create
+    instances.remove_own()
+
+
+@pytest.fixture(scope="session")
+def stack(create_instance: Callable[[str], Instance]) -> Iterator[Stack]:
+    """Deploy the whole stack to an emulator of its own; STRICT=1 and CONFIG hold for it as for `make up`."""
+    instance = create_instance("stack")
+    try:
+        yield Stack(state=instance.up(), folder=instance.folder)
+    finally:
+        instance.down()
+
+
+@pytest.fixture(scope="session")
+def api(stack: Stack) -> Iterator[httpx.Client]:
+    """A caller with the first API key."""
+    with stack.client(api_key=stack.state.api_key) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def other_api(stack: Stack) -> Iterator[httpx.Client]:
+    """Another caller, with the second API key."""
+    with stack.client(api_key=stack.state.other_api_key) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def anonymous(stack: Stack) -> Iterator[httpx.Client]:
+    """A caller without a key, and the client that downloads presigned URLs."""
+    with stack.client() as client:
+        yield client
+
+
+@pytest.fixture
+def stand_in(stack: Stack) -> Iterator[StandIn]:
+    """The stand-in model of the stack, without rules and calls of other tests."""
+    with httpx.Client(base_url=stack.state.bedrock_url, trust_env=False, timeout=120) as client:
+        control = StandIn(client=client)
+        control.reset()
+        yield control
+        control.reset()
