@@ -32,7 +32,12 @@ def stage_config(stage: str, overrides: str | None = None) -> StageConfig:
 
 def build(stage: str, *, code: Path, overrides: str | None = None, today: date = TODAY) -> ImagegenStack:
     """Return the stack of a stage; `code` is a directory that stands for the functions' code."""
-    app = cdk.App(context=CONTEXT, outdir=tempfile.mkdtemp(prefix="cdk-", dir=code.parent))
+    app = cdk.App(
+        context=CONTEXT,
+        outdir=tempfile.mkdtemp(prefix="cdk-", dir=code.parent),
+        # CDK's own check of the template takes as long as everything else, so only the stages as they are have it.
+        builtin_cloud_formation_validation=overrides is None,
+    )
     return ImagegenStack(
         app,
         config=stage_config(stage, overrides),
