@@ -52,6 +52,9 @@ settings.register_profile(
 settings.register_profile("explore", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("suite")
 
+# Collecting makes millions of objects that stay, and to look through them again and again takes a tenth of the time.
+gc.disable()
+
 
 @pytest.hookimpl(optionalhook=True)  # for `-p no:xdist`
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
@@ -113,6 +116,7 @@ def pytest_collection_finish() -> None:
     """Keep what was imported and collected out of the garbage collector's way: it lives as long as the process."""
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 @pytest.hookimpl(wrapper=True)
