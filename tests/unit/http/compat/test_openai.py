@@ -287,6 +287,16 @@ def test_a_value_that_would_be_a_lie_is_not_supported_here(name: str, value: obj
     assert "not a parameter" not in error.detail
 
 
+def test_several_values_that_cannot_be_done_are_told_once_each() -> None:
+    """The sentence counts them, and the fields' own messages follow it."""
+    error = refused(background="transparent", stream=True)
+    assert error.detail == "2 parameters are not supported here."
+    assert openai.problem(error)["error"]["message"] == (
+        "2 parameters are not supported here. background transparent is not supported here; "
+        "stream true is not supported here."
+    )
+
+
 def test_a_missing_prompt_is_named() -> None:
     """The prompt is the only required field."""
     with pytest.raises(InvalidParameter, match="prompt is required") as caught:

@@ -259,7 +259,10 @@ def _refuse_unsupported(body: ImagesBody) -> None:
         if value is not None and value not in allowed
     )
     if found:
-        raise UnsupportedParameter(f"{found[0].field} {found[0].message}.", errors=found)
+        one = f"{found[0].field} {found[0].message}."
+        raise UnsupportedParameter(
+            one if len(found) == 1 else f"{len(found)} parameters are not supported here.", errors=found
+        )
 
 
 def _sides(body: ImagesBody) -> tuple[int, int]:
