@@ -1,14 +1,24 @@
 """What the tests of this folder may touch: the registries, loopback, and a stack that is deployed once per run."""
 
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.support.stack_fixtures import LOOPBACK, anonymous, create_instance, stack, stand_in
+from tests.support.deployed_stack import Stack
+from tests.support.local_instances import Instance
+from tests.support.stack_fixtures import LOOPBACK, anonymous, create_instance, deployed, stand_in
 
-__all__ = ["anonymous", "create_instance", "stack", "stand_in"]
+__all__ = ["anonymous", "create_instance", "stand_in"]
 
 HERE = Path(__file__).parent
+
+
+@pytest.fixture(scope="session")
+def stack(create_instance: Callable[[str], Instance]) -> Iterator[Stack]:
+    """Deploy the stack in strict mode, whatever STRICT says, because boto3 sends a bearer token over https only."""
+    with deployed(create_instance("clients"), STRICT="1") as one:
+        yield one
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

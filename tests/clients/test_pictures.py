@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Final
 import pytest
 from PIL import Image
 
-from tests.support.client_programs import Program, picture
+from tests.support.client_programs import Program, keep, picture
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from subprocess import CompletedProcess
 
     import httpx
 
@@ -22,13 +23,54 @@ if TYPE_CHECKING:
 
 PROMPT: Final = "Sri lanka tea plantation."
 WRONG_KEY: Final = "not-a-key-0123456789"
-PROGRAMS: Final = (
-    Program(name="python/openai-3", refused_key="AuthenticationError", refused_prompt="BadRequestError"),
-    Program(name="node/openai", refused_key="AuthenticationError", refused_prompt="BadRequestError"),
+PYTHON: Final = (
+    Program(name="python/openai-3", refused_key="openai.AuthenticationError"),
+    Program(name="python/openai-2", refused_key="openai.AuthenticationError"),
+    Program(name="python/openai-1", refused_key="openai.AuthenticationError"),
+    Program(name="python/langchain"),
+    Program(
+        name="python/litellm",
+        refused_key="litellm.AuthenticationError",
+        refused_prompt="litellm.BadRequestError",
+        failed="litellm.BadGatewayError",
+    ),
+    Program(name="python/llama-index"),
+    Program(name="python/haystack"),
+    # Its tools never raise: an agent reads what they return.
+    Program(
+        name="python/agno",
+        refused_key="Failed to generate image: Error code: 401",
+        refused_prompt="Failed to generate image: Error code: 400",
+        failed="Failed to generate image: Error code: 502",
+    ),
+    Program(name="python/crewai", why_not_empty="The tool itself says that a description is required."),
+    Program(
+        name="python/semantic-kernel",
+        refused_key="ServiceResponseException: Failed to generate image: Error code: 401",
+        refused_prompt="ServiceResponseException: Failed to generate image: Error code: 400",
+        failed="ServiceResponseException: Failed to generate image: Error code: 502",
+        why_not_empty="The client itself raises that a prompt is required.",
+    ),
+    Program(
+        name="python/stabilityai",
+        refused_key="stabilityai.exceptions.ApiKeyIsMissingOrInvalid",
+        refused_prompt="stabilityai.exceptions.YouAreHoldingItWrong",
+        failed="ClientResponseError: 502",
+        why_not_empty="The client itself raises that a prompt is required.",
+        mute="It raises by the status alone and never reads the body of an error.",
+    ),
+    Program(
+        name="python/boto3",
+        refused_key="AccessDeniedException",
+        refused_prompt="ValidationException",
+        failed="ModelErrorException",
+        why_not_empty="The contract of SDXL allows an empty text.",
+    ),
 )
+NODE: Final = (Program(name="node/openai"),)
 
 
-@pytest.fixture(params=PROGRAMS, ids=lambda program: program.name)
+@pytest.fixture(params=(*PYTHON, *NODE), ids=lambda program: program.name)
 def program(request: pytest.FixtureRequest) -> Program:
     """Each client in turn."""
     chosen: Program = request.param
@@ -41,7 +83,9 @@ def test_the_clients_own_call_makes_a_picture(
     """One picture is painted, and the client hands it to its caller."""
     done = program.run(stack, key=stack.state.api_key, prompt=PROMPT, folder=tmp_path)
     assert done.returncode == 0, done.stderr[-4000:]
-    with Image.open(io.BytesIO(picture(done.stdout, anonymous=anonymous))) as image:
+    png = picture(done.stdout, anonymous=anonymous)
+    keep(png, name=program.name)
+    with Image.open(io.BytesIO(png)) as image:
         assert (image.format, image.size) == ("PNG", (1024, 1024))
     assert stand_in.calls()["painted"] == 1
 
@@ -51,9 +95,7 @@ def test_a_wrong_key_is_told_in_the_clients_own_words(
 ) -> None:
     """The client raises its own exception, with this service's sentence."""
     done = program.run(stack, key=WRONG_KEY, prompt=PROMPT, folder=tmp_path)
-    said = done.stdout + done.stderr
-    assert program.refused_key in said, said[-4000:]
-    assert "Send it as x-api-key or as a bearer token" in said, said[-4000:]
+    assert_told(program, done, program.refused_key, "Send it as x-api-key or as a bearer token")
     assert stand_in.calls()["calls"] == 0
 
 
@@ -61,8 +103,27 @@ def test_a_refused_prompt_is_told_in_the_clients_own_words(
     program: Program, stack: Stack, stand_in: StandIn, tmp_path: Path
 ) -> None:
     """Likewise for a request that the service refuses before it pays."""
-    done = program.run(stack, key=stack.state.api_key, prompt="", folder=tmp_path)
-    said = done.stdout + done.stderr
-    assert program.refused_prompt in said, said[-4000:]
-    assert "prompt must be a string of 1 to" in said, said[-4000:]
+    done = program.run(stack, key=stack.state.api_key, prompt=program.prompt, folder=tmp_path)
+    assert_told(
+        program, done, program.refused_prompt, "without bidirectional overrides or control characters"
+    )
     assert stand_in.calls()["calls"] == 0
+
+
+def test_what_may_have_been_paid_is_not_paid_again(
+    program: Program, stack: Stack, stand_in: StandIn, tmp_path: Path
+) -> None:
+    """Many clients repeat a 502 by themselves; the model is called once."""
+    stand_in.set_rules({"action": {"type": "error", "name": "InternalServerException"}})
+    # A prompt of its own: the service answers a second request for the same picture from the record of this failure.
+    prompt = f"{PROMPT} It fails for {program.name}."
+    done = program.run(stack, key=stack.state.api_key, prompt=prompt, folder=tmp_path)
+    assert_told(program, done, program.failed, "The call to the model ended without an answer")
+    assert stand_in.calls()["calls"] == 1
+
+
+def assert_told(program: Program, done: CompletedProcess[str], words: str, sentence: str) -> None:
+    """Check that a client told a failure in its own words and, if it can, with the service's sentence."""
+    said = done.stdout + done.stderr
+    assert words in said, said[-4000:]
+    assert (sentence in said) is not bool(program.mute), said[-4000:]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from tests.support.packages import node_of, node_packages, python_packages
+from tests.support.packages import INSTALLED, node_of, node_packages, python_packages
 
 if TYPE_CHECKING:
     import httpx
@@ -18,23 +18,48 @@ if TYPE_CHECKING:
     from tests.support.deployed_stack import Stack
 
 FOLDER: Final = Path(__file__).parents[1] / "clients"
+PICTURES: Final = INSTALLED / "pictures"
+BACKWARDS: Final = "Sri lanka \u202eaet plantation."
+"""Has a bidirectional override, which makes one text look like another."""
+
 TIMEOUT: Final = 300
 """In seconds. Some packages take many seconds to import on a busy machine."""
+
+OFFLINE: Final = {
+    "CREWAI_DISABLE_TELEMETRY": "true",
+    "HAYSTACK_TELEMETRY_ENABLED": "False",
+    "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+}
+"""Keeps clients from other servers than this service: they would report their use, or fetch a list of prices."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Program:
     """One client: its package's list, and a program that takes a prompt and prints what its client returned.
 
+    What it prints besides the service's sentence is the client's own exception, or its words for it; the defaults are
+    those of OpenAI's packages.
+
     Attributes:
         name: Its folder, such as `python/openai-3`.
-        refused_key: What the program prints, besides the sentence, if the API key is wrong: the client's own exception.
-        refused_prompt: Likewise, if the prompt is empty.
+        refused_key: What it prints if the API key is wrong.
+        refused_prompt: What it prints if the service refuses the prompt.
+        failed: What it prints if the service fails after it may have paid.
+        why_not_empty: Why the empty prompt is not one that the service refuses, so that `prompt` is another one.
+        mute: Why the client does not show the service's sentence.
     """
 
     name: str
-    refused_key: str
-    refused_prompt: str
+    refused_key: str = "AuthenticationError"
+    refused_prompt: str = "BadRequestError"
+    failed: str = "InternalServerError"
+    why_not_empty: str = ""
+    mute: str = ""
+
+    @property
+    def prompt(self) -> str:
+        """A prompt that the service refuses before it pays: the empty one, or one that reads backwards."""
+        return BACKWARDS if self.why_not_empty else ""
 
     @property
     def folder(self) -> Path:
@@ -64,11 +89,22 @@ class Program:
         )
 
 
+def keep(png: bytes, *, name: str) -> None:
+    """Keep the last picture of a client, for people to look at."""
+    file = PICTURES / f"{name}.png"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(png)
+
+
 def environment(stack: Stack, *, key: str, home: Path) -> dict[str, str]:
     """Return the variables that these clients read: where the service is, the key, and the strict mode's authority."""
     where = {
         "OPENAI_BASE_URL": stack.state.api_url,
+        "OPENAI_API_BASE": stack.state.api_url,  # LangChain's name for it
         "OPENAI_API_KEY": key,
+        # This client puts the version into its paths itself.
+        "STABILITY_API_HOST": stack.state.api_url.removesuffix("/v1"),
+        "STABILITY_API_KEY": key,
         "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": stack.state.api_url,
         "AWS_BEARER_TOKEN_BEDROCK": key,
         "AWS_DEFAULT_REGION": "us-east-1",
@@ -82,6 +118,7 @@ def environment(stack: Stack, *, key: str, home: Path) -> dict[str, str]:
         "PATH": os.pathsep.join([str(Path(shutil.which("node") or "").parent), os.defpath]),
         "HOME": str(home),
         "NO_PROXY": "*",
+        **OFFLINE,
         **where,
         **(dict.fromkeys(trust, authority) if authority else {}),
     }

@@ -1,6 +1,7 @@
 """The fixtures of the deployed stack, for the folders whose tests use it: their `conftest.py` imports them."""
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import httpx
 import pytest
@@ -20,14 +21,20 @@ def create_instance() -> Iterator[Callable[[str], Instance]]:
     instances.remove_own()
 
 
-@pytest.fixture(scope="session")
-def stack(create_instance: Callable[[str], Instance]) -> Iterator[Stack]:
-    """Deploy the whole stack to an emulator of its own; STRICT=1 and CONFIG hold for it as for `make up`."""
-    instance = create_instance("stack")
+@contextmanager
+def deployed(instance: Instance, **variables: str) -> Iterator[Stack]:
+    """Deploy the whole stack to an emulator of its own, with these variables of `make up`, and stop it at the end."""
     try:
-        yield Stack(state=instance.up(), folder=instance.folder)
+        yield Stack(state=instance.up(**variables), folder=instance.folder)
     finally:
         instance.down()
+
+
+@pytest.fixture(scope="session")
+def stack(create_instance: Callable[[str], Instance]) -> Iterator[Stack]:
+    """Deploy the stack; STRICT=1 and CONFIG hold for it as for `make up`."""
+    with deployed(create_instance("stack")) as one:
+        yield one
 
 
 @pytest.fixture(scope="session")
