@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
-import boto3
 import pytest
 
-from local.aws import client_options
 from tests.support import pages
-from tests.support.pages import Bucket
+from tests.support.pages import DOWNLOAD, PNG, SHOW, Web
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Page
 
-    from local.state import State
     from tests.support.local_instances import Instance
 
 TEA = {"text_prompts": [{"text": "Sri lanka tea plantation."}]}
@@ -28,22 +22,6 @@ async ([api, key, body]) => {
                      "cache-control": "no-cache", "authorization": `Bearer ${key}`, "x-stainless-os": "Unknown"};
     const reply = await fetch(`${api}/text-to-image`, {method: "POST", headers, body: JSON.stringify(body)});
     return {status: reply.status, requestId: reply.headers.get("x-request-id"), body: await reply.json()};
-}
-"""
-SHOW = """
-url => new Promise((resolve, reject) => {
-    const image = new Image();
-    image.onload = () => resolve([image.naturalWidth, image.naturalHeight]);
-    image.onerror = () => reject(new Error("The image cannot be shown."));
-    document.body.append(image);
-    image.src = url;
-})
-"""
-DOWNLOAD = """
-async ([url, key]) => {
-    const reply = await fetch(url, key ? {headers: {"x-api-key": key}} : {});
-    const bytes = new Uint8Array(await reply.arrayBuffer());
-    return {status: reply.status, size: bytes.length, start: Array.from(bytes.slice(1, 4))};
 }
 """
 PIXELS = """
@@ -64,67 +42,19 @@ async ([url, key]) => {
     try { await fetch(url, {headers: {"x-api-key": key}}); return false } catch { return true }
 }
 """
-PNG = [*b"PNG"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Web:
-    """The addresses as the browser sees them, the key, and the browser."""
-
-    page_url: str
-    stranger_url: str
-    api_url: str
-    api_key: str
-    bucket: Bucket
-    browser: Browser
 
 
 @pytest.fixture(scope="module")
 def web(create_instance: Callable[[str], Instance]) -> Iterator[Web]:
     """Deploy a service that allows one origin by name, and start the browser."""
-    with ExitStack() as stack:
-        pages.chromium()  # says what is missing before anything is deployed
-        page_port = stack.enter_context(pages.serving(pages.files({})))
-        page_url = f"http://app.localhost:{page_port}"
-        instance = create_instance("browser")
-        stack.callback(instance.down)
-        state = instance.up(STRICT="0", CONFIG=f"cors_origins={page_url}")
-        port = instance.emulator_port
-        bucket = Bucket(port=port, rules=cors_rules(state))
-        front = stack.enter_context(pages.serving(bucket.handler()))
-        address = f"127.0.0.1:{port}"
-        yield Web(
-            page_url=page_url,
-            stranger_url=f"http://other.localhost:{page_port}",
-            api_url=f"http://{api_id(state)}.execute-api.localhost:{port}/{urlsplit(state.api_url).path.strip('/')}",
-            api_key=state.api_key,
-            bucket=bucket,
-            browser=stack.enter_context(pages.running_browser(resolve={address: f"127.0.0.1:{front}"})),
-        )
-
-
-def cors_rules(state: State) -> list[dict[str, Any]]:
-    """Return the CORS rules of the deployed bucket."""
-    s3 = boto3.client("s3", **client_options(endpoint_url=state.aws_endpoint_url, ca_bundle=None))
-    rules: list[dict[str, Any]] = s3.get_bucket_cors(Bucket=state.bucket)["CORSRules"]
-    return rules
-
-
-def api_id(state: State) -> str:
-    """Return the id of the deployed API, which is part of its host name."""
-    gateway = boto3.client(
-        "apigateway", **client_options(endpoint_url=state.aws_endpoint_url, ca_bundle=None)
-    )
-    return str(gateway.get_rest_apis()["items"][0]["id"])
+    with pages.running_web(create_instance("browser"), folders={}) as running:
+        yield running
 
 
 @pytest.fixture
 def page(web: Web) -> Iterator[Page]:
-    """Open the page in a profile of its own, with an empty cache."""
-    with web.browser.new_context() as context:
-        context.set_default_timeout(120_000)
-        opened = context.new_page()
-        opened.goto(web.page_url)
+    """Open the page that the service allows."""
+    with pages.opened_page(web) as opened:
         yield opened
 
 

@@ -1,4 +1,7 @@
-"""A web page on an origin of its own, and S3's behaviour towards browsers, for tests that drive a real one."""
+"""A web page on an origin of its own, a service that allows it, and S3's behaviour towards browsers.
+
+The tests that use it drive a real browser.
+"""
 
 from __future__ import annotations
 
@@ -6,21 +9,48 @@ import http.client
 import shutil
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+import boto3
 from playwright.sync_api import sync_playwright
+
+from local.aws import client_options
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Page
+
+    from local.state import State
+    from tests.support.local_instances import Instance
 
 TYPES = {".html": "text/html; charset=utf-8", ".js": "text/javascript", ".mjs": "text/javascript"}
 HOP_BY_HOP = frozenset({"connection", "content-length", "date", "server", "transfer-encoding", "vary"})
+
+SHOW = """
+url => new Promise((resolve, reject) => {
+    const image = new Image();
+    image.onload = () => resolve([image.naturalWidth, image.naturalHeight]);
+    image.onerror = () => reject(new Error("The image cannot be shown."));
+    document.body.append(image);
+    image.src = url;
+})
+"""
+"""Shows the image of a URL in the page, and returns its width and height."""
+DOWNLOAD = """
+async ([url, key]) => {
+    const reply = await fetch(url, key ? {headers: {"x-api-key": key}} : {});
+    const bytes = new Uint8Array(await reply.arrayBuffer());
+    return {status: reply.status, size: bytes.length, start: Array.from(bytes.slice(1, 4))};
+}
+"""
+"""Fetches a URL, with an API key if there is one."""
+PNG = [*b"PNG"]
+"""What `DOWNLOAD` returns as the start of a PNG."""
 
 
 class NoBrowserError(Exception):
@@ -162,3 +192,66 @@ class Bucket:
                     "Vary": "Origin, Access-Control-Request-Headers, Access-Control-Request-Method",
                 }
         return {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Web:
+    """The addresses as the browser sees them, the key, and the browser."""
+
+    page_url: str
+    stranger_url: str
+    api_url: str
+    bedrock_url: str
+    api_key: str
+    bucket: Bucket
+    browser: Browser
+
+
+@contextmanager
+def running_web(instance: Instance, *, folders: Mapping[str, Path]) -> Iterator[Web]:
+    """Deploy a service that allows one origin by name, which serves these folders, and start the browser."""
+    with ExitStack() as stack:
+        chromium()  # says what is missing before anything is deployed
+        page_port = stack.enter_context(serving(files(folders)))
+        page_url = f"http://app.localhost:{page_port}"
+        stack.callback(instance.down)
+        state = instance.up(STRICT="0", CONFIG=f"cors_origins={page_url}")
+        port = instance.emulator_port
+        bucket = Bucket(port=port, rules=_cors_rules(state))
+        front = stack.enter_context(serving(bucket.handler()))
+        address = f"127.0.0.1:{port}"
+        path = urlsplit(state.api_url).path.strip("/")
+        yield Web(
+            page_url=page_url,
+            stranger_url=f"http://other.localhost:{page_port}",
+            api_url=f"http://{_api_id(state)}.execute-api.localhost:{port}/{path}",
+            bedrock_url=state.bedrock_url,
+            api_key=state.api_key,
+            bucket=bucket,
+            browser=stack.enter_context(running_browser(resolve={address: f"127.0.0.1:{front}"})),
+        )
+
+
+@contextmanager
+def opened_page(web: Web) -> Iterator[Page]:
+    """Open the page in a profile of its own, with an empty cache."""
+    with web.browser.new_context() as context:
+        context.set_default_timeout(120_000)
+        page = context.new_page()
+        page.goto(web.page_url)
+        yield page
+
+
+def _cors_rules(state: State) -> list[dict[str, Any]]:
+    """Return the CORS rules of the deployed bucket."""
+    s3 = boto3.client("s3", **client_options(endpoint_url=state.aws_endpoint_url, ca_bundle=None))
+    rules: list[dict[str, Any]] = s3.get_bucket_cors(Bucket=state.bucket)["CORSRules"]
+    return rules
+
+
+def _api_id(state: State) -> str:
+    """Return the id of the deployed API, which is part of its host name."""
+    gateway = boto3.client(
+        "apigateway", **client_options(endpoint_url=state.aws_endpoint_url, ca_bundle=None)
+    )
+    return str(gateway.get_rest_apis()["items"][0]["id"])
