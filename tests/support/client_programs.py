@@ -117,6 +117,7 @@ def environment(stack: Stack, *, key: str, home: Path) -> dict[str, str]:
         # The folder of node, which need not be one of the system's.
         "PATH": os.pathsep.join([str(Path(shutil.which("node") or "").parent), os.defpath]),
         "HOME": str(home),
+        "TMPDIR": str(home),
         "NO_PROXY": "*",
         **OFFLINE,
         **where,
