@@ -131,3 +131,9 @@ def picture(printed: str, *, anonymous: httpx.Client) -> bytes:
     if last.startswith("http"):
         return anonymous.get(last).raise_for_status().content
     return base64.b64decode(last, validate=True)
+
+
+def line_with(error: str, sentence: str, *, of: subprocess.CompletedProcess[str]) -> str:
+    """Return the line in which a program told both, or an empty one; a dump of the reply's body is on other lines."""
+    lines = (of.stdout + of.stderr).splitlines()
+    return next((line for line in lines if error in line and sentence in line), "")
