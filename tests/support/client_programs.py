@@ -47,6 +47,8 @@ class Program:
         failed: What it prints if the service fails after it may have paid.
         why_not_empty: Why the empty prompt is not one that the service refuses, so that `prompt` is another one.
         mute: Why the client does not show the service's sentence.
+        unmarked_repeats: How often the client by itself repeats a request that may have been paid.
+        why_repeated: Why nothing stops it.
     """
 
     name: str
@@ -55,6 +57,8 @@ class Program:
     failed: str = "InternalServerError"
     why_not_empty: str = ""
     mute: str = ""
+    unmarked_repeats: int = 0
+    why_repeated: str = ""
 
     @property
     def prompt(self) -> str:
@@ -131,9 +135,3 @@ def picture(printed: str, *, anonymous: httpx.Client) -> bytes:
     if last.startswith("http"):
         return anonymous.get(last).raise_for_status().content
     return base64.b64decode(last, validate=True)
-
-
-def line_with(error: str, sentence: str, *, of: subprocess.CompletedProcess[str]) -> str:
-    """Return the line in which a program told both, or an empty one; a dump of the reply's body is on other lines."""
-    lines = (of.stdout + of.stderr).splitlines()
-    return next((line for line in lines if error in line and sentence in line), "")
