@@ -18,7 +18,7 @@ from apidoc.shapes import SHAPES
 from apidoc.tags import TAGS
 from apidoc.webhooks import CallbackBody, webhooks
 from imagegen.errors import ImagegenError, error_types
-from imagegen.http import event_stream, surface
+from imagegen.http import surface
 from imagegen.http.surface import BASE_PATH
 
 _DESCRIPTION: Final = """\
@@ -156,7 +156,13 @@ def _operation(operation: Operation) -> dict[str, Any]:
         name = request_title(operation)
         described["requestBody"] = {
             "required": True,
-            "content": {"application/json": {"schema": {"$ref": REF + name}}},
+            "content": {
+                # Postman looks for the example here, and not behind the reference.
+                "application/json": {
+                    "schema": {"$ref": REF + name},
+                    "example": schemas()[name]["examples"][0],
+                }
+            },
         }
     described["responses"] = {
         **{str(success.status): _success(success, operation) for success in operation.successes},
@@ -167,10 +173,9 @@ def _operation(operation: Operation) -> dict[str, Any]:
 
 
 def _success(success: Success, operation: Operation) -> dict[str, Any]:
-    described: dict[str, Any] = {
-        "description": success.description,
-        "headers": _headers(*surface.HEADERS_ON_EVERY_REPLY, *success.headers),
-    }
+    described: dict[str, Any] = {"description": success.description}
+    if not success.from_bucket:
+        described["headers"] = _headers(*surface.HEADERS_ON_EVERY_REPLY, *success.headers)
     if success.body is not None:
         one = {"$ref": REF + title_of(success.body)}
         media: dict[str, Any] = {"schema": {"type": "array", "items": one} if success.is_list else one}
@@ -178,8 +183,6 @@ def _success(success: Success, operation: Operation) -> dict[str, Any]:
         if example is not None:
             media["example"] = example
         described["content"] = {"application/json": media, **({"image/png": {}} if success.png else {})}
-    if success.stream:
-        described["content"] = {event_stream.CONTENT_TYPE: {}}
     return described
 
 

@@ -16,7 +16,7 @@ from apidoc import parameters, tags
 from imagegen import errors
 from imagegen.contracts.text_to_image import schema
 from imagegen.errors import ImagegenError
-from imagegen.http import serialize, surface
+from imagegen.http import event_stream, serialize, surface
 from imagegen.http.compat import OURS_ONLY, bedrock, openai, stability
 from imagegen.http.surface import Route
 
@@ -36,8 +36,8 @@ class OpenApiBody(TypedDict):
 class Success:
     """One reply that is not an error.
 
-    `body` is its TypedDict, or None if there is no body. `png` says that the body may be the bytes of an image instead,
-    `stream` that it is an event stream whose event holds the body.
+    `body` is its TypedDict, or None if no JSON is sent. `png` says that the body may be the bytes of an image instead,
+    `from_bucket` that the bucket sends this reply, so that it has none of the service's headers.
     """
 
     status: int
@@ -45,7 +45,7 @@ class Success:
     body: type | None = None
     is_list: bool = False
     png: bool = False
-    stream: bool = False
+    from_bucket: bool = False
     headers: tuple[str, ...] = ()
 
 
@@ -196,6 +196,12 @@ DESCRIBED: Final[tuple[Operation, ...]] = (
         parameters=(parameters.ID, parameters.DOWNLOAD),
         successes=(
             Success(status=302, description="A redirect to a fresh presigned URL.", headers=("Location",)),
+            # Most clients follow a redirect by themselves, so this is the reply that their callers see.
+            Success(
+                status=200,
+                description="The image (`image/png`), from the bucket, if the client follows the redirect.",
+                from_bucket=True,
+            ),
         ),
         errors=(errors.InvalidParameter, errors.NotFound, errors.InProgress, errors.Gone, *_OWN),
     ),
@@ -332,7 +338,8 @@ DESCRIBED: Final[tuple[Operation, ...]] = (
         name="invokeModelWithResponseStream",
         summary="Make an image, as clients that read streams ask for it",
         tag=tags.BEDROCK,
-        description="As `InvokeModel`; the response is in one `chunk` event of AWS's event-stream encoding.",
+        description="As `InvokeModel`; the response is in one `chunk` event of AWS's event-stream encoding "
+        f"(`{event_stream.CONTENT_TYPE}`).",
         request=schema.RequestBody,
         request_title="BedrockTextToImageRequest",
         without=OURS_ONLY,
@@ -340,9 +347,8 @@ DESCRIBED: Final[tuple[Operation, ...]] = (
         successes=(
             Success(
                 status=200,
-                description="The image was made, or the model's filter stopped it.",
-                body=bedrock.BedrockBody,
-                stream=True,
+                # Without `content`: generators of clients warn about a media type that they cannot read.
+                description="The image was made, or the model's filter stopped it: an event stream.",
                 headers=(*_INVOKED, "X-Amzn-Bedrock-Content-Type"),
             ),
         ),

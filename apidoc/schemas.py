@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from copy import deepcopy
+from functools import cache
 from typing import Any, Final
 
 from pydantic import BaseModel, TypeAdapter
@@ -17,8 +19,9 @@ from imagegen.http import problems, serialize
 REF: Final = "#/components/schemas/"
 
 
+@cache
 def schemas() -> dict[str, Any]:
-    """Return every schema by its title."""
+    """Return every schema by its title; the same object for each call."""
     replies = {success.body for operation in DESCRIBED for success in operation.successes if success.body}
     requests = {operation.request for operation in DESCRIBED if operation.request}
     failures = {shape.error_body for shape in SHAPES.values()}
@@ -66,11 +69,26 @@ def _titled(definitions: Mapping[str, Any]) -> dict[str, Any]:
         titles[name]: {
             # Only the OpenAPI document itself has more members than are described.
             "additionalProperties": titles[name] == title_of(OpenApiBody),
-            **schema,
+            **_defaults_in_words(schema),
             "title": titles[name],
         }
         for name, schema in json.loads(text).items()
     }
+
+
+def _defaults_in_words(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Say in words what a field's default is.
+
+    Generators take a field with a `default` for one that is always there, and make it required (openapi-typescript), or
+    send it in every request (openapi-python-client).
+    """
+    told = deepcopy(dict(schema))
+    for field in told.get("properties", {}).values():
+        default = field.pop("default", None)
+        # Null is the default of fields that count as absent then, so there is nothing to say.
+        if default is not None:
+            field["description"] += f" Default: {json.dumps(default)}."
+    return told
 
 
 def _narrowed(schema: Mapping[str, Any], operation: Operation) -> dict[str, Any]:

@@ -57,9 +57,9 @@ def _published(schema_: dict[str, Any]) -> None:
     for name, field in schema_["properties"].items():
         if name in _ONLY:
             allowed, _ = _ONLY[name]
-            field["enum"] = [*allowed, "", None]
-            del field["anyOf"]
-        elif name != "prompt":
+            # Values of one type: generators of clients leave a route out whose field has an enum of several types.
+            field["anyOf"][0] = {"type": field["anyOf"][0]["type"], "enum": list(allowed)}
+        if name != "prompt":
             field["anyOf"].append({"const": ""})
     schema_["properties"]["negative_prompt"]["anyOf"][0]["pattern"] = prompt_text.SAFE_AND_VISIBLE
 
