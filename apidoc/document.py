@@ -25,8 +25,13 @@ _DESCRIPTION: Final = """\
 Text to image under the contract of Amazon Bedrock's Diffusion 1.0 (SDXL 1.0), served by whichever model is alive.
 
 Every failure is one `application/problem+json` body with a stable `code`; the routes for the clients of OpenAI,
-Stability and Bedrock write errors in the shapes of those APIs. `HEAD` is served wherever `GET` is. A request that names
-an `Idempotency-Key` can be repeated safely: it is paid at most once."""
+Stability and Bedrock write errors in the shapes of those APIs. `HEAD` is served wherever `GET` is.
+
+The header `Idempotency-Key` (16 to 64 characters of `A-Z`, `a-z`, `0-9`, `_`, `-`) makes it safe to repeat a `POST`:
+the same key and body give the same generation, paid at most once. Choose a new one for each image, and give it to
+your client as a header of your own. It is not among the parameters, because tools that import this document would
+make one up, and send that one with every request. On Bedrock's routes, `amz-sdk-invocation-id` serves as the key
+where there is none."""
 
 # The gateway does not know which shape a path has:
 # see docs/decisions/0010-the-gateway-replies-in-the-contracts-words.md.

@@ -147,7 +147,7 @@ DESCRIBED: Final[tuple[Operation, ...]] = (
         description="The request of the Diffusion 1.0 (SDXL 1.0) contract of Amazon Bedrock. The first available "
         "model of the deployment draws the image; the reply says which one, and what it could not honour.",
         request=schema.RequestBody,
-        parameters=(parameters.IDEMPOTENCY_KEY, parameters.PREFER),
+        parameters=(parameters.PREFER,),
         successes=(
             Success(
                 status=200,
@@ -261,7 +261,6 @@ DESCRIBED: Final[tuple[Operation, ...]] = (
         "Each of the `n` images is a generation of its own; the reply has those that succeeded, and is an error only "
         "if none did. If the gateway itself refuses a request, the reply is an `application/problem+json`.",
         request=openai.ImagesBody,
-        parameters=(parameters.IDEMPOTENCY_KEY,),
         successes=(
             Success(
                 status=200,
@@ -283,7 +282,7 @@ DESCRIBED: Final[tuple[Operation, ...]] = (
         request_title="StabilityTextToImageRequest",
         takes_null=True,
         without=OURS_ONLY,
-        parameters=(parameters.ENGINE, parameters.IDEMPOTENCY_KEY),
+        parameters=(parameters.ENGINE,),
         successes=(
             Success(
                 status=200,
@@ -323,7 +322,7 @@ DESCRIBED: Final[tuple[Operation, ...]] = (
         request=schema.RequestBody,
         request_title="BedrockTextToImageRequest",
         without=OURS_ONLY,
-        parameters=(parameters.MODEL_ID, parameters.IDEMPOTENCY_KEY, parameters.INVOCATION_ID),
+        parameters=(parameters.MODEL_ID,),
         successes=(
             Success(
                 status=200,
@@ -343,7 +342,7 @@ DESCRIBED: Final[tuple[Operation, ...]] = (
         request=schema.RequestBody,
         request_title="BedrockTextToImageRequest",
         without=OURS_ONLY,
-        parameters=(parameters.MODEL_ID, parameters.IDEMPOTENCY_KEY, parameters.INVOCATION_ID),
+        parameters=(parameters.MODEL_ID,),
         successes=(
             Success(
                 status=200,

@@ -15,16 +15,8 @@ def _either(names: Iterable[str]) -> str:
     return " or ".join(f"`{name}`" for name in names)
 
 
-IDEMPOTENCY_KEY: Final = {
-    "name": "Idempotency-Key",
-    "in": "header",
-    "description": "Makes the request safe to repeat: the same key and body give the same generation, paid at most "
-    "once. The key belongs to the caller: the same text from another caller is another key. Choose a new one for each "
-    "image, such as `order-2026-11-03-0001`.",
-    "required": False,
-    # No example: tools that import the document would send it with every request, and get the same image each time.
-    "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]{16,64}$"},
-}
+# `Idempotency-Key` is not here: Postman makes one up when it imports the document, switches it on, and sends that one
+# with every request. The document's description says how to send it.
 PREFER: Final = {
     "name": "Prefer",
     "in": "header",
@@ -92,12 +84,4 @@ MODEL_ID: Final = {
     "description": f"{_either(SDXL_IDS)} for any model of the deployment, or the id of an enabled model to pin it.",
     "schema": {"type": "string", "minLength": 1},
     "example": SDXL,
-}
-INVOCATION_ID: Final = {
-    "name": "amz-sdk-invocation-id",
-    "in": "header",
-    "description": "AWS's SDKs send the same id with each attempt of one call. Without `Idempotency-Key` it is the "
-    "idempotency key, if it has the form of one.",
-    "required": False,
-    "schema": {"type": "string"},
 }

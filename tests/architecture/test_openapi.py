@@ -145,6 +145,14 @@ def test_an_import_switches_no_optional_header_on(operation: Operation) -> None:
             assert not {"default", "const", "example", "examples"} & parameter["schema"].keys()
 
 
+@pytest.mark.parametrize("operation", DESCRIBED, ids=OPERATION_NAMES)
+def test_no_idempotency_key_is_made_up_by_an_import(operation: Operation) -> None:
+    """Postman invents a value for each parameter and switches it on, so the API's description names the header."""
+    names = {parameter["name"] for parameter in described(operation).get("parameters", [])}
+    assert not names & {"Idempotency-Key", "amz-sdk-invocation-id"}
+    assert "`Idempotency-Key` (16 to 64 characters" in document()["info"]["description"]
+
+
 def test_a_tool_can_fill_in_the_host() -> None:
     """The first server is relative to the served document; the second has a variable, and both end in the base path."""
     relative, anywhere = document()["servers"]

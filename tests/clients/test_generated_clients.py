@@ -148,3 +148,53 @@ def test_spectral_finds_nothing(tmp_path: Path) -> None:
     options = ["--ruleset", "spectral.yaml", "--fail-severity", "hint"]
     said = run(node, cli, "lint", "openapi.json", *options, folder=tmp_path)
     assert said.strip() == "No results with a severity of 'hint' or higher found!"
+
+
+# "Example" is a choice of Postman's import dialog. Its other choice fills every field with words like <string>, for
+# people to replace; the headers are the same.
+@pytest.mark.parametrize("resolution", ["Example", "Schema"])
+def test_a_postman_collection_switches_no_idempotency_key_on(resolution: str, tmp_path: Path) -> None:
+    """A collection's second request would otherwise get the image of the first."""
+    _, _, collection = postman_collection(tmp_path, resolution)
+    headers = [header for item in posts(collection["item"]) for header in item["request"]["header"]]
+    sent = {header["key"] for header in headers if not header.get("disabled")}
+    assert sent == {"Content-Type", "Accept", "Prefer"}
+
+
+def test_the_requests_of_a_postman_collection_make_images(
+    stack: Stack, stand_in: StandIn, tmp_path: Path
+) -> None:
+    """With the URL and the key filled in, each request works as it is, and makes a new image each time."""
+    node, packages, collection = postman_collection(tmp_path, "Example")
+    requests = posts(collection["item"])
+    (tmp_path / "posts.json").write_text(json.dumps({**collection, "item": requests}), encoding="utf-8")
+    variables = {"baseUrl": stack.state.api_url, "apiKey": stack.state.api_key}
+    options = [word for name, value in variables.items() for word in ("--env-var", f"{name}={value}")]
+    if stack.ca_bundle:
+        options += ["--ssl-extra-ca-certs", str(stack.ca_bundle)]
+    newman = packages / "newman/bin/newman.js"
+    reports = ["--reporters", "json", "--reporter-json-export", "report.json"]
+    run(node, newman, "run", "posts.json", "--iteration-count", "2", *options, *reports, folder=tmp_path)
+    report = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
+    answers = [execution["response"] for execution in report["run"]["executions"]]
+    assert [answer["code"] for answer in answers] == [200] * 10
+    replayed = [header for answer in answers for header in answer["header"] if "Replayed" in header["key"]]
+    assert replayed == []
+    assert stand_in.calls()["painted"] == 10
+
+
+def postman_collection(folder: Path, resolution: str) -> tuple[str, Path, dict[str, Any]]:
+    """Import the document as Postman does; return Node.js, the packages and the collection."""
+    node, packages = node_folder("postman", folder)
+    converter = packages / "openapi-to-postmanv2/bin/openapi2postmanv2.js"
+    option = f"parametersResolution={resolution}"
+    run(node, converter, "-s", "openapi.json", "-o", "collection.json", "-O", option, folder=folder)
+    collection: dict[str, Any] = json.loads((folder / "collection.json").read_text(encoding="utf-8"))
+    return node, packages, collection
+
+
+def posts(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the requests of a collection that make images, out of its folders and without saved replies."""
+    inner = [request for item in items if "item" in item for request in posts(item["item"])]
+    own = [item for item in items if item.get("request", {}).get("method") == "POST"]
+    return [*inner, *({"name": item["name"], "request": item["request"]} for item in own)]
