@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import string
+
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
@@ -19,8 +21,9 @@ class WebhookSecret(Construct):
             self,
             "Secret",
             description="Signs the call-backs of imagegen; receivers verify them with the same secret.",
+            # Punctuation is named twice: the emulator's CloudFormation reads only the list of characters.
             generate_secret_string=secretsmanager.SecretStringGenerator(
-                password_length=LENGTH, exclude_punctuation=True
+                password_length=LENGTH, exclude_punctuation=True, exclude_characters=string.punctuation
             ),
         )
         self.arn = self._secret.secret_arn

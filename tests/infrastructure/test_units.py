@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import string
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -188,7 +189,11 @@ def test_a_message_gets_fifty_deliveries_and_then_waits_two_weeks(any_stage: Syn
 def test_the_webhook_secret_is_generated_in_the_form_that_receivers_expect(any_stage: Synthesized) -> None:
     """The secret has 64 letters and digits, which are base64 of 48 bytes; its value is not in the template."""
     secret = any_stage.one("AWS::SecretsManager::Secret")
-    assert secret["GenerateSecretString"] == {"ExcludePunctuation": True, "PasswordLength": 64}
+    assert secret["GenerateSecretString"] == {
+        "ExcludeCharacters": string.punctuation,
+        "ExcludePunctuation": True,
+        "PasswordLength": 64,
+    }
     assert "SecretString" not in secret
 
 

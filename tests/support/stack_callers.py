@@ -26,12 +26,16 @@ PATIENCE: Final = 300.0
 _NUMBERS: Final = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
 
 
+def outputs_of(stack: Stack) -> dict[str, str]:
+    """Return the outputs of the stack by name."""
+    described = boto3.client("cloudformation", **stack.aws()).describe_stacks(StackName=stack.state.stack)
+    return {each["OutputKey"]: each["OutputValue"] for each in described["Stacks"][0]["Outputs"]}
+
+
 def keys_of(stack: Stack) -> Keys:
     """Return the API keys of the stack, as the operator's commands have them."""
-    described = boto3.client("cloudformation", **stack.aws()).describe_stacks(StackName=stack.state.stack)
-    outputs = {each["OutputKey"]: each["OutputValue"] for each in described["Stacks"][0]["Outputs"]}
     client = boto3.client("dynamodb", **stack.aws())
-    return Keys(table=DynamoDbKeys(client=client, table=outputs["KeyTableName"]))
+    return Keys(table=DynamoDbKeys(client=client, table=outputs_of(stack)["KeyTableName"]))
 
 
 def fresh_key(stack: Stack) -> str:
