@@ -20,7 +20,7 @@ from local.aws import client_options
 from local.certificates import Certificates
 from local.emulator import ACCOUNT, CREDENTIALS, REGION
 from local.variables import Variables
-from stacks.stage import StageError, load_stage
+from stacks.stage import LOCAL_STAGE, StageError, load_stage
 from tools import cdk
 from tools.checkout import CHECKOUT, digest_of
 from tools.failures import LocalError
@@ -28,7 +28,7 @@ from tools.failures import LocalError
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
 
-STAGE = "local"
+STAGE = LOCAL_STAGE
 ROLE = "deployment"
 STACK = f"imagegen-{STAGE}"
 TOOLKIT = "CDKToolkit"

@@ -105,6 +105,7 @@ def _describe(variables: Variables, deployment: Deployment, files: Certificates 
         queue_url=outputs["QueueUrl"],
         dlq_url=outputs["DeadLetterQueueUrl"],
         stack=STACK,
+        webhook_secret=_webhook_secret(variables, outputs, authority),
         ca_bundle=str(authority) if authority else None,
     )
 
@@ -117,6 +118,16 @@ def _keys(variables: Variables, outputs: Mapping[str, str], authority: Path | No
     table = DynamoDbKeys(client=boto3.client("dynamodb", **options), table=outputs["KeyTableName"])
     first, second = keys.ensure(table, folder=variables.folder)
     return first, second
+
+
+def _webhook_secret(variables: Variables, outputs: Mapping[str, str], authority: Path | None) -> str:
+    """Return the secret that receivers verify call-backs with."""
+    if "WebhookSecretArn" not in outputs:
+        return ""
+    options = client_options(endpoint_url=variables.aws_endpoint_url, ca_bundle=authority)
+    client = boto3.client("secretsmanager", **options)
+    secret: str = client.get_secret_value(SecretId=outputs["WebhookSecretArn"])["SecretString"]
+    return secret
 
 
 def _wait_until_ready(ready: State, *, log: Path) -> None:

@@ -159,6 +159,7 @@ def environment(
         "DAILY_IMAGES_PER_CALLER": _or_empty(config.daily_images_per_caller),
         "DAILY_IMAGES": _or_empty(config.daily_images),
         "WEBHOOK_SECRET_ARN": webhook_secret.arn if webhook_secret else "",
+        "WEBHOOK_LOOPBACK": str(config.webhook_loopback).lower(),
         # The random part of the stack's id. Owners are hashed with it, so nobody can guess one from a name.
         "OWNER_SALT": Fn.select(2, Fn.split("/", Aws.STACK_ID)),
         "OPENAI_MODEL_ALIASES": ",".join(config.openai_model_aliases),

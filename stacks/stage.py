@@ -31,6 +31,11 @@ from stacks.origins import as_browsers_write
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
+LOCAL_STAGE: Final = "local"
+"""The stage that `make up` deploys to the emulator."""
+EMULATOR_ACCOUNT: Final = "000000000000"
+"""The account of the emulator, which no account of AWS has."""
+
 STAGE_NAME = re.compile(r"[a-z](?:[a-z0-9-]{0,18}[a-z0-9])?")
 # A function also claims the key, stores the image and records the outcome.
 SECONDS_BESIDE_THE_MODEL = 20
@@ -156,6 +161,7 @@ class StageConfig(BaseModel):
     api_auth: ApiAuth = "key"
     user_pool_arn: UserPoolArn | None = None
     webhooks: bool = True
+    webhook_loopback: bool = False
     bundle_platform: Platform = "aarch64-manylinux2014"
     s3_addressing_style: settings.S3AddressingStyle = "virtual"
     bedrock_endpoint_url: EndpointUrl | None = None
@@ -227,6 +233,15 @@ class StageConfig(BaseModel):
         return self
 
     @model_validator(mode="after")
+    def _check_loopback_is_local(self) -> Self:
+        if self.webhook_loopback and self.name != LOCAL_STAGE:
+            raise StageError(
+                f"webhook_loopback may be true only in the stage {LOCAL_STAGE!r}, not in {self.name!r}, because a "
+                "function in an account must never call its own host or plain http."
+            )
+        return self
+
+    @model_validator(mode="after")
     def _check_user_pool(self) -> Self:
         if (self.user_pool_arn is not None) != (self.api_auth == "cognito"):
             raise StageError("user_pool_arn must be set if api_auth is cognito, and only then.")
@@ -246,7 +261,7 @@ def allowed(key: str) -> str:
     """Return in words which values a setting may have."""
     type_ = SETTINGS[key]
     own = [limit.description for limit in type_.limits if isinstance(limit, FieldInfo) and limit.description]
-    words = own[0] if own else "true or false" if type_.bare is bool else type_.in_words()
+    words = own[0] if own else type_.in_words()
     return f"{words}, or null for none" if type_.optional else words
 
 
@@ -269,6 +284,19 @@ def load_stage(*, name: object, stages: object, overrides: object) -> StageConfi
     if not isinstance(values, Mapping):
         raise StageError(f"stages.{name} in cdk.json is of type {_type(values)}; it must be an object.")
     return StageConfig.from_json(name=name, values={**values, **_read_overrides(overrides)})
+
+
+def require_emulator(config: StageConfig, *, account: str | None) -> None:
+    """Make sure that what only the emulator may have goes to no account of AWS; without an account nothing is deployed.
+
+    Raises:
+        StageError: `webhook_loopback` is true, and the credentials are those of an account.
+    """
+    if config.webhook_loopback and account not in {None, EMULATOR_ACCOUNT}:
+        raise StageError(
+            f"webhook_loopback is true in the stage {config.name!r}, so it can be deployed only to the emulator, not "
+            f"to the account {account}."
+        )
 
 
 def _read_overrides(text: object) -> dict[str, object]:

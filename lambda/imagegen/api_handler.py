@@ -36,6 +36,7 @@ app = create_app(
         models=service.models,
         cors_origins=settings.cors_origins,
         webhooks=bool(settings.webhook_secret_arn),
+        webhook_loopback=settings.webhook_loopback,
         owner_salt=settings.owner_salt,
         openai_model_aliases=settings.openai_model_aliases,
         observer=observer,

@@ -53,6 +53,7 @@ DailyImagesPerCaller = Annotated[int, Ge(0), Le(1_000_000)]
 DailyImages = Annotated[int, Ge(0), Le(10_000_000)]
 
 _NUMBERS: Final[Mapping[type, str]] = {int: "a whole number", float: "a number"}
+_FLAGS: Final[Mapping[str, bool]] = {"true": True, "false": False}
 _DIGITS: Final = re.compile(r"[0-9]{1,10}")
 
 
@@ -61,6 +62,7 @@ class Settings:
     """What the environment tells api function and worker; each field is a variable of the same name in capitals.
 
     `model_timeout`, `function_timeout` and `url_ttl` are seconds. A daily limit of None means unlimited, 0 refuses all.
+    `webhook_loopback` lets call-backs go to 127.0.0.1 over plain http; only the stage of one machine may set it.
     `owner_salt` makes the owners of this deployment unlike those of any other.
     """
 
@@ -80,6 +82,7 @@ class Settings:
     daily_images: DailyImages | None
     openai_model_aliases: ModelAliases
     webhook_secret_arn: str
+    webhook_loopback: bool
     owner_salt: NotEmpty
 
     @classmethod
@@ -154,6 +157,8 @@ class SettingType(NamedTuple):
 
     def in_words(self) -> str:
         """Return the words that follow "must be", for every value except None."""
+        if self.bare is bool:
+            return " or ".join(_FLAGS)
         if self.choices:
             return f"one of {', '.join(map(str, self.choices))}"
         return f"{_NUMBERS[self.bare]} from {self.low} to {self.high}"
@@ -188,6 +193,10 @@ def _read(type_: SettingType, text: str) -> Any:
         # The pattern comes before `int`, which would refuse thousands of digits with a sentence of its own.
         if _DIGITS.fullmatch(text) and type_.low <= int(text) <= type_.high:
             return int(text)
+        raise ValueError(f"must be {type_.in_words()}")
+    if type_.bare is bool:
+        if text in _FLAGS:
+            return _FLAGS[text]
         raise ValueError(f"must be {type_.in_words()}")
     if type_.choices and text not in type_.choices:
         raise ValueError(f"must be {type_.in_words()}")

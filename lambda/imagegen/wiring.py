@@ -126,7 +126,9 @@ def aws_ports(
         ),
         queue=SqsJobs(client=clients.sqs(session), queue_url=settings.queue_url),
         # The secret is read for the first call-back. The api function never sends one, and has no right to read it.
-        webhook=SignedCallbacks(secret=lambda: _secret(settings, session), clock=clock),
+        webhook=SignedCallbacks(
+            secret=lambda: _secret(settings, session), clock=clock, loopback=settings.webhook_loopback
+        ),
         clock=clock,
         randomness=randomness,
         observer=observer,

@@ -9,6 +9,7 @@ import pytest
 from imagegen import errors
 from imagegen.http.app import create_app
 from tests.support.events import Answer, event, send
+from tests.support.receivers import LOOPBACK, NEIGHBOURS
 from tests.support.world import World, world
 
 TEA = {"text_prompts": [{"text": "Sri lanka tea plantation."}]}
@@ -103,6 +104,43 @@ def test_a_webhook_is_told_how_it_ended() -> None:
     id_ = post(service, body={**TEA, "webhook_url": HOOK}).json["id"]
     service.jobs.work(id_, service.deadline())
     assert service.webhook.told == [(HOOK, "succeeded")]
+
+
+@pytest.mark.parametrize("url", LOOPBACK)
+def test_a_receiver_on_this_machine_is_told_where_the_deployment_allows_it(url: str) -> None:
+    """A developer can try webhooks; any other deployment refuses the URL."""
+    service = world(webhook_loopback=True)
+    id_ = post(service, body={**TEA, "webhook_url": url}).json["id"]
+    service.jobs.work(id_, service.deadline())
+    assert service.webhook.told == [(url, "succeeded")]
+    refused = post(world(), body={**TEA, "webhook_url": url})
+    assert (refused.status, refused.json["errors"][0]["field"]) == (400, "webhook_url")
+
+
+@pytest.mark.parametrize("url", NEIGHBOURS)
+def test_a_receiver_that_resembles_this_machine_is_refused(url: str) -> None:
+    """Also where the deployment allows receivers on this machine; nothing is recorded."""
+    service = world(webhook_loopback=True)
+    answer = post(service, body={**TEA, "webhook_url": url})
+    assert (answer.status, answer.json["errors"][0]["field"]) == (400, "webhook_url")
+    assert service.store.items == {}
+
+
+@pytest.mark.parametrize("webhooks", [True, False])
+def test_a_receiver_on_this_machine_is_checked_like_any_other(*, webhooks: bool) -> None:
+    """It needs webhooks and an asynchronous request, and the rest of the body still counts."""
+    service = world(webhooks=webhooks, webhook_loopback=True)
+    answers = [
+        post(
+            service,
+            prefer="respond-async" if not webhooks else "wait=10",
+            body={**TEA, "webhook_url": LOOPBACK[0]},
+        ),
+        post(service, body={**TEA, "webhook_url": LOOPBACK[0], "steps": 9}),
+    ]
+    fields = [answer.json["errors"][0]["field"] for answer in answers]
+    assert ([answer.status for answer in answers], fields) == ([400, 400], ["webhook_url", "steps"])
+    assert service.store.items == {}
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,9 @@ from tests.support.synthesis import CONTEXT, ROOT
 QUIET = "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION"
 
 
+ACCOUNT = "111122223333"
+
+
 def run_app(monkeypatch: pytest.MonkeyPatch, **context: str) -> subprocess.CompletedProcess[str]:
     """Run app.py as the command line does, with context values."""
     monkeypatch.setenv("CDK_CONTEXT_JSON", json.dumps({**CONTEXT, **context}))
@@ -34,6 +37,13 @@ def run_app(monkeypatch: pytest.MonkeyPatch, **context: str) -> subprocess.Compl
             "model_timeout is 0 (int); it must be a whole number from 1 to 270.\n",
         ),
         (
+            {"stage": "dev", "config": "webhook_loopback=true"},
+            (
+                "webhook_loopback may be true only in the stage 'local', not in 'dev', because a function in an "
+                "account must never call its own host or plain http.\n"
+            ),
+        ),
+        (
             {"stage": "local", "config": "models=stability.stable-image-cor-v1:1"},
             (
                 "models: 'stability.stable-image-cor-v1:1' is not a registered model; "
@@ -48,6 +58,17 @@ def test_an_operators_mistake_is_one_sentence_and_no_traceback(
     """The sentence is on stderr, and the exit code is 1."""
     done = run_app(monkeypatch, **context)
     assert (done.returncode, done.stdout, done.stderr) == (1, "", sentence)
+
+
+def test_the_local_stage_cannot_be_deployed_to_an_account(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command line sets the account of the operator's credentials."""
+    monkeypatch.setenv("CDK_DEFAULT_ACCOUNT", ACCOUNT)
+    done = run_app(monkeypatch, stage="local")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(
+        "webhook_loopback is true in the stage 'local', so it can be deployed only to "
+    )
+    assert done.stderr.count("\n") == 1
 
 
 @pytest.fixture(scope="module")

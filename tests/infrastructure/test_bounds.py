@@ -18,6 +18,7 @@ FIELDS = {
 }
 SHARED = {name: type_ for name, type_ in FIELDS.items() if name in SETTINGS}
 NUMBERS = [name for name, type_ in SHARED.items() if type_.bare is int]
+FLAGS = [name for name, type_ in SHARED.items() if type_.bare is bool]
 CHOICES = [name for name, type_ in SHARED.items() if type_.choices]
 
 
@@ -42,10 +43,11 @@ def functions_take(stage: Synthesized, key: str, value: object) -> bool:
     return True
 
 
-def test_every_shared_setting_is_a_number_a_choice_or_a_list() -> None:
-    """Each of the three kinds has a test below."""
+def test_every_shared_setting_is_a_number_a_choice_a_flag_or_a_list() -> None:
+    """Each of the four kinds has a test below."""
     lists = [name for name, type_ in SHARED.items() if type_.is_list]
-    assert {*NUMBERS, *CHOICES, *lists} == set(SHARED)
+    assert {*NUMBERS, *CHOICES, *FLAGS, *lists} == set(SHARED)
+    assert FLAGS == ["webhook_loopback"]
     assert lists == ["models", "cors_origins", "openai_model_aliases"]
     assert len(NUMBERS) == 6
 
@@ -67,6 +69,14 @@ def test_both_sides_take_the_same_words(local: Synthesized, key: str) -> None:
     expected = [*(True for _ in SHARED[key].choices), False]
     assert [stage_takes(key, word) for word in words] == expected
     assert [functions_take(local, key, word) for word in words] == expected
+
+
+@pytest.mark.parametrize("key", FLAGS)
+def test_both_sides_take_true_or_false_and_no_other_word(local: Synthesized, key: str) -> None:
+    """A stage writes it as JSON; only the local stage may say true."""
+    assert [stage_takes(key, value) for value in (False, "false", 0)] == [True, False, False]
+    words = ("true", "false", "True", "1", "")
+    assert [functions_take(local, key, word) for word in words] == [True, True, False, False, False]
 
 
 def test_both_sides_want_a_model_and_no_origin(local: Synthesized) -> None:

@@ -95,6 +95,7 @@ def test_the_settings_can_be_read_from_the_environment(any_stage: Synthesized, n
     assert settings.record_retention_days == config.record_retention_days
     assert settings.max_paid_attempts == config.max_paid_attempts
     assert settings.s3_addressing_style == config.s3_addressing_style
+    assert settings.webhook_loopback == config.webhook_loopback
 
 
 def test_the_environment_without_its_lists_leaves_them_their_room(any_stage: Synthesized) -> None:

@@ -7,7 +7,17 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from stacks.stage import BYTES_FOR_LISTS, SETTINGS, StageConfig, StageError, allowed, load_stage
+from local import emulator
+from stacks.stage import (
+    BYTES_FOR_LISTS,
+    EMULATOR_ACCOUNT,
+    SETTINGS,
+    StageConfig,
+    StageError,
+    allowed,
+    load_stage,
+    require_emulator,
+)
 from tests.support.synthesis import CONTEXT, STAGES, stage_config
 
 LISTED = ["stability.stable-image-core-v1:1"]
@@ -55,6 +65,7 @@ ALLOWED: list[tuple[str, Any]] = [
     ("api_auth", "iam"),
     ("user_pool_arn", None),
     ("webhooks", False),
+    ("webhook_loopback", False),
     ("bundle_platform", "host"),
     ("s3_addressing_style", "path"),
     ("bedrock_endpoint_url", None),
@@ -123,6 +134,7 @@ REFUSED: list[tuple[str, Any]] = [
     ("user_pool_arn", "us-east-1_Callers"),
     ("user_pool_arn", ""),
     ("webhooks", "true"),
+    ("webhook_loopback", "true"),
     ("bundle_platform", "x86_64-manylinux2014"),
     ("s3_addressing_style", "auto"),
     ("bedrock_endpoint_url", "127.0.0.1:4580"),
@@ -394,3 +406,42 @@ def test_a_user_pool_and_its_kind_of_authentication_go_together(override: str) -
     with pytest.raises(StageError, match="user_pool_arn must be set if api_auth is cognito, and only then"):
         stage_config("dev", override)
     assert stage_config("dev", f"api_auth=cognito user_pool_arn={POOL}").user_pool_arn == POOL
+
+
+@pytest.mark.parametrize("stage", [stage for stage in STAGES if stage != "local"])
+def test_only_the_local_stage_may_call_receivers_on_its_own_machine(stage: str) -> None:
+    """A function in an account must never call its own host, or plain http."""
+    assert not stage_config(stage).webhook_loopback
+    with pytest.raises(StageError) as caught:
+        stage_config(stage, "webhook_loopback=true")
+    assert str(caught.value) == (
+        f"webhook_loopback may be true only in the stage 'local', not in '{stage}', because a function in an account "
+        "must never call its own host or plain http."
+    )
+
+
+def test_a_stage_of_another_name_cannot_call_its_own_machine_either() -> None:
+    """What counts is the name, not the other settings."""
+    values = {**CONTEXT["stages"]["local"], "webhook_loopback": True}
+    with pytest.raises(StageError, match="only in the stage 'local', not in 'locally'"):
+        StageConfig.from_json(name="locally", values=values)
+
+
+@pytest.mark.parametrize("account", [None, EMULATOR_ACCOUNT])
+def test_the_local_stage_goes_to_the_emulator(account: str | None) -> None:
+    """Without credentials there is no account, and nothing is deployed."""
+    require_emulator(stage_config("local"), account=account)
+    assert emulator.ACCOUNT == EMULATOR_ACCOUNT
+    assert stage_config("local").webhook_loopback
+
+
+def test_the_local_stage_goes_to_no_account() -> None:
+    """Not as long as it may call its own machine."""
+    with pytest.raises(StageError) as caught:
+        require_emulator(stage_config("local"), account="111122223333")
+    assert str(caught.value) == (
+        "webhook_loopback is true in the stage 'local', so it can be deployed only to the emulator, not to the "
+        "account 111122223333."
+    )
+    require_emulator(stage_config("local", "webhook_loopback=false"), account="111122223333")
+    require_emulator(stage_config("dev"), account="111122223333")

@@ -18,6 +18,7 @@ ENVIRONMENT = {
     "DAILY_IMAGES_PER_CALLER": "",
     "DAILY_IMAGES": "",
     "WEBHOOK_SECRET_ARN": "",
+    "WEBHOOK_LOOPBACK": "false",
     "OWNER_SALT": "salt-of-this-deployment",
     "OPENAI_MODEL_ALIASES": "gpt-image-*=auto,dall-e-*=auto",
 }

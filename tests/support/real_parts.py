@@ -104,6 +104,7 @@ class Wired:
             models=self.service.models,
             cors_origins=self.settings.cors_origins,
             webhooks=bool(self.settings.webhook_secret_arn),
+            webhook_loopback=self.settings.webhook_loopback,
             owner_salt=self.settings.owner_salt,
             openai_model_aliases=self.settings.openai_model_aliases,
             observer=self.service.ports.observer,

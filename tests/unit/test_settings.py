@@ -35,6 +35,7 @@ def test_an_environment_is_read_whole() -> None:
         daily_images_per_caller=None,
         daily_images=None,
         webhook_secret_arn="",
+        webhook_loopback=False,
         owner_salt="salt-of-this-deployment",
         openai_model_aliases=("gpt-image-*=auto", "dall-e-*=auto"),
     )
@@ -61,6 +62,8 @@ def test_an_environment_is_read_whole() -> None:
         ("OPENAI_MODEL_ALIASES", "", ()),
         ("OPENAI_MODEL_ALIASES", "a/b*=c:1, d=auto", ("a/b*=c:1", "d=auto")),
         ("WEBHOOK_SECRET_ARN", "arn:aws:secretsmanager:…", "arn:aws:secretsmanager:…"),
+        ("WEBHOOK_LOOPBACK", "true", True),
+        ("WEBHOOK_LOOPBACK", "false", False),
     ],
 )
 def test_a_value_within_its_bounds_is_read(name: str, value: str, read: Any) -> None:
@@ -98,6 +101,7 @@ def test_a_value_within_its_bounds_is_read(name: str, value: str, read: Any) -> 
         ("DAILY_IMAGES_PER_CALLER", "1000001", "must be a whole number from 0 to 1000000"),
         ("DAILY_IMAGES", "10000001", "must be a whole number from 0 to 10000000"),
         ("DAILY_IMAGES", "none", "must be a whole number from 0 to 10000000"),
+        *[("WEBHOOK_LOOPBACK", value, "must be true or false") for value in ("", "True", "1", "yes")],
     ],
 )
 def test_a_value_beyond_its_bounds_is_refused_by_name(name: str, value: str, why: str) -> None:
@@ -117,5 +121,5 @@ def test_everything_that_is_wrong_is_named_at_once() -> None:
         "FUNCTION_TIMEOUT is missing; URL_TTL must be a whole number from 60 to 3600; S3_ADDRESSING_STYLE is missing; "
         "RECORD_RETENTION_DAYS is missing; MAX_PAID_ATTEMPTS is missing; "
         "DAILY_IMAGES_PER_CALLER is missing; DAILY_IMAGES is missing; OPENAI_MODEL_ALIASES is missing; "
-        "WEBHOOK_SECRET_ARN is missing; OWNER_SALT is missing."
+        "WEBHOOK_SECRET_ARN is missing; WEBHOOK_LOOPBACK is missing; OWNER_SALT is missing."
     )

@@ -1,5 +1,7 @@
 """Signed call-backs by the Standard Webhooks specification, to public https addresses only.
 
+With `loopback`, which only a deployment on one machine has, also to 127.0.0.1 over plain http.
+
 The adapter connects to the address that it checked. So a name that resolves differently a moment later (DNS rebinding)
 reaches nothing private. It follows no redirects, and reads only the status line of the response. See
 `docs/decisions/0041-call-backs-speak-http-themselves.md`.
@@ -14,7 +16,8 @@ import re
 import socket
 import ssl
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
@@ -22,6 +25,7 @@ from urllib.parse import urlsplit
 from standardwebhooks import Webhook
 
 from imagegen import VERSION
+from imagegen.contracts import webhook_urls
 from imagegen.errors import Misconfigured
 
 if TYPE_CHECKING:
@@ -37,6 +41,7 @@ _GONE: Final = 410
 _LONGEST_STATUS_LINE: Final = 4096
 _STATUS_LINE: Final = re.compile(rb"HTTP/1\.[01] (\d{3})[ \r\n]")
 
+_LOOPBACK_ADDRESS: Final = "127.0.0.1"
 _GLOBAL_UNICAST: Final = ipaddress.ip_network("2000::/3")
 
 # These are not public either, but not every version of `ipaddress` knows it: protocol assignments, 6to4, Teredo,
@@ -62,13 +67,17 @@ class _NotPublicError(Exception):
 
 
 class SignedCallbacks:
-    """Sends call-backs. `secret` and `trust` are called for the first one, and their results are kept."""
+    """Sends call-backs. `secret` and `trust` are called for the first one, and their results are kept.
+
+    With `loopback` it also calls the two spellings of this machine that `webhook_urls.is_loopback` knows.
+    """
 
     def __init__(
         self,
         *,
         secret: Callable[[], str],
         clock: Clock,
+        loopback: bool = False,
         resolve: Resolve = addresses,
         connect: Connect = socket.create_connection,
         trust: Callable[[], ssl.SSLContext] = ssl.create_default_context,
@@ -76,6 +85,7 @@ class SignedCallbacks:
     ) -> None:
         self._secret = secret
         self._clock = clock
+        self._loopback = loopback
         self._resolve = resolve
         self._connect = connect
         self._trust = trust
@@ -90,7 +100,7 @@ class SignedCallbacks:
             Misconfigured: there is no secret to sign with.
         """
         try:
-            receiver = _receiver(url)
+            receiver = _receiver(url, loopback=self._loopback)
             address = self._address(receiver)
             written = json.dumps(payload(generation))
             headers = {
@@ -111,6 +121,9 @@ class SignedCallbacks:
         return "delivered" if status in _ACCEPTED else "again"
 
     def _address(self, receiver: _Receiver) -> str:
+        if receiver.is_loopback:
+            # Not resolved: whatever a machine's files make of "localhost", nothing else is called.
+            return _LOOPBACK_ADDRESS
         try:
             found = self._resolve(receiver.host, receiver.port)
         except UnicodeError as exc:
@@ -122,17 +135,24 @@ class SignedCallbacks:
 
     def _post(self, receiver: _Receiver, address: str, written: str, headers: Mapping[str, str]) -> int:
         """Send one request to the address that was checked, and return the status of the response."""
-        if self._trusted is None:
-            self._trusted = self._trust()
-        with (
-            self._connect((address, receiver.port), self._patience) as plain,
-            self._trusted.wrap_socket(plain, server_hostname=receiver.host) as secured,
-        ):
+        with self._connected(receiver, address) as connected:
             # Only http.client's writer is used. Its reader would read as much as the receiver sends.
             connection = http.client.HTTPConnection(receiver.host, receiver.port)
-            connection.sock = secured
+            connection.sock = connected
             connection.request("POST", receiver.target, written.encode(), dict(headers))
-            return _status(secured, ends_at=time.monotonic() + self._patience)
+            return _status(connected, ends_at=time.monotonic() + self._patience)
+
+    @contextmanager
+    def _connected(self, receiver: _Receiver, address: str) -> Iterator[socket.socket]:
+        """Connect to the address that was checked; over TLS, unless it is this machine."""
+        with self._connect((address, receiver.port), self._patience) as plain:
+            if receiver.is_loopback:
+                yield plain
+                return
+            if self._trusted is None:
+                self._trusted = self._trust()
+            with self._trusted.wrap_socket(plain, server_hostname=receiver.host) as secured:
+                yield secured
 
     def _signature(self, generation: Generation, written: str) -> dict[str, str]:
         if self._signer is None:
@@ -153,18 +173,21 @@ class _Receiver:
     port: int
     authority: str
     target: str
+    is_loopback: bool
 
 
-def _receiver(url: str) -> _Receiver:
+def _receiver(url: str, *, loopback: bool) -> _Receiver:
+    is_loopback = loopback and webhook_urls.is_loopback(url)
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port or 443
     except ValueError as exc:
         raise _NotPublicError from exc
-    if parts.scheme != "https" or not host or "@" in parts.netloc or not url.isascii():
+    is_web = is_loopback or parts.scheme == "https"
+    if not is_web or not host or "@" in parts.netloc or not url.isascii():
         raise _NotPublicError
     target = f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}"
-    return _Receiver(host=host, port=port, authority=parts.netloc, target=target)
+    return _Receiver(host=host, port=port, authority=parts.netloc, target=target, is_loopback=is_loopback)
 
 
 def _signer(secret: str) -> Webhook:

@@ -1,4 +1,4 @@
-"""Call-backs go only to public addresses.
+"""Call-backs go only to public addresses, and to this machine where a deployment allows it.
 
 `tests/local` shows over TLS what is sent, and to whom.
 """
@@ -13,6 +13,7 @@ import pytest
 from imagegen import errors
 from imagegen.adapters.webhook import SignedCallbacks
 from tests.support.fakes import FakeClock
+from tests.support.receivers import LOOPBACK, NEIGHBOURS
 from tests.support.records import ENDED, NOW, SECRET
 
 URL = "https://hooks.example/done"
@@ -30,12 +31,15 @@ class Connections:
         raise ConnectionRefusedError
 
 
-def callbacks(*addresses: str, secret: str = SECRET) -> tuple[SignedCallbacks, Connections]:
+def callbacks(
+    *addresses: str, secret: str = SECRET, loopback: bool = False
+) -> tuple[SignedCallbacks, Connections]:
     """Return call-backs whose receivers all resolve to these addresses, and their recorded connections."""
     connections = Connections()
     sender = SignedCallbacks(
         secret=lambda: secret,
         clock=FakeClock(NOW),
+        loopback=loopback,
         resolve=lambda host, port: addresses,  # noqa: ARG005 - the resolver's shape
         connect=connections,
     )
@@ -83,9 +87,10 @@ def callbacks(*addresses: str, secret: str = SECRET) -> tuple[SignedCallbacks, C
 def test_an_address_that_is_not_public_is_never_connected_to(address: str) -> None:
     """One such address is enough, even among public ones, because the name's owner chooses the order."""
     for addresses in ([address], ["93.184.216.34", address]):
-        sender, connections = callbacks(*addresses)
-        assert sender.deliver(URL, generation=ENDED) == "refused"
-        assert connections.tried == []
+        for loopback in (False, True):
+            sender, connections = callbacks(*addresses, loopback=loopback)
+            assert sender.deliver(URL, generation=ENDED) == "refused"
+            assert connections.tried == []
 
 
 @pytest.mark.parametrize("address", ["93.184.216.34", "2606:2800:220:1:248:1893:25c8:1946"])
@@ -143,4 +148,31 @@ def test_a_secret_that_cannot_sign_is_the_deployments_fault(secret: str) -> None
     sender, connections = callbacks("93.184.216.34", secret=secret)
     with pytest.raises(errors.Misconfigured):
         sender.deliver(URL, generation=replace(ENDED, state="failed"))
+    assert connections.tried == []
+
+
+@pytest.mark.parametrize("url", LOOPBACK)
+def test_a_receiver_on_this_machine_is_refused_unless_the_deployment_allows_it(url: str) -> None:
+    """A deployment in an account never does, so a record that names one makes no connection."""
+    sender, connections = callbacks("93.184.216.34")
+    assert sender.deliver(url, generation=ENDED) == "refused"
+    assert connections.tried == []
+
+
+@pytest.mark.parametrize(
+    ("url", "port"), [("http://127.0.0.1:8000/hook", 8000), ("http://localhost:8001/hook", 8001)]
+)
+def test_a_receiver_on_this_machine_is_called_at_one_fixed_address(url: str, port: int) -> None:
+    """The name is not resolved, so a changed file of hosts leads nowhere else."""
+    sender, connections = callbacks("10.0.0.1", loopback=True)
+    assert sender.deliver(url, generation=ENDED) == "again"
+    assert connections.tried == [("127.0.0.1", port)]
+
+
+@pytest.mark.parametrize("url", NEIGHBOURS)
+@pytest.mark.parametrize("loopback", [False, True])
+def test_a_url_that_resembles_this_machine_is_never_connected_to(*, url: str, loopback: bool) -> None:
+    """Also if the deployment allows receivers on this machine, and the name leads to it."""
+    sender, connections = callbacks("127.0.0.1", loopback=loopback)
+    assert sender.deliver(url, generation=ENDED) == "refused"
     assert connections.tried == []

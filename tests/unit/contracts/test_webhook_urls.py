@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from imagegen.contracts import webhook_urls
 from imagegen.contracts.text_to_image import schema
 from imagegen.errors import InvalidParameter
+from tests.support.receivers import LOOPBACK, NEIGHBOURS
 
 PROMPTS = [{"text": "tea"}]
 
@@ -89,3 +91,23 @@ def test_other_webhook_urls_are_refused(url: str) -> None:
     with pytest.raises(InvalidParameter) as caught:
         schema.parse({"text_prompts": PROMPTS, "webhook_url": url})
     assert [found.field for found in caught.value.errors] == ["webhook_url"]
+
+
+@pytest.mark.parametrize("url", [*LOOPBACK, *NEIGHBOURS])
+def test_the_contract_takes_no_receiver_on_this_machine(url: str) -> None:
+    """Only a deployment that allows them takes them, and it asks `is_loopback` first."""
+    with pytest.raises(InvalidParameter) as caught:
+        schema.parse({"text_prompts": PROMPTS, "webhook_url": url})
+    assert [found.field for found in caught.value.errors] == ["webhook_url"]
+
+
+@pytest.mark.parametrize("url", LOOPBACK)
+def test_this_machine_has_two_spellings(url: str) -> None:
+    """Either of them needs a port, and may have any path and query."""
+    assert webhook_urls.is_loopback(url)
+
+
+@pytest.mark.parametrize("url", NEIGHBOURS)
+def test_nothing_else_is_this_machine(url: str) -> None:
+    """Other addresses, notations, names, users, ports and schemes are not."""
+    assert not webhook_urls.is_loopback(url)
