@@ -30,6 +30,7 @@ MEMBERS = {
     "api_url",
     "api_key",
     "other_api_key",
+    "webhook_secret",
     "aws_endpoint_url",
     "bedrock_url",
     "web_url",

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
+from threading import local
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, CORSConfig, Response
@@ -34,6 +35,8 @@ from imagegen.http.surface import Route
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.event_handler.exceptions import NotFoundError
+    from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
+    from aws_lambda_powertools.utilities.typing import LambdaContext
 
     from imagegen.generations.generation import Generation
     from imagegen.generations.ports import Clock, Observer
@@ -98,12 +101,35 @@ def create_app(
 
 
 class _Resolver(APIGatewayRestResolver):
-    """Finds routes by the path below the base path."""
+    """Finds routes by the path below the base path, and keeps the requests of different threads apart.
+
+    Powertools keeps the event and its context in attributes of a class, where a second thread would replace them: a
+    request would be answered with another caller's.
+    """
+
+    def __init__(self, *, cors: CORSConfig | None) -> None:
+        # `debug` is given, because Powertools would otherwise let POWERTOOLS_DEV show tracebacks to clients.
+        super().__init__(cors=cors, debug=False)
+        self._here = local()
 
     def resolve(self, event: Any, context: Any) -> dict[str, Any]:
         """Serve an event."""
         # `strip_prefixes` would do this with less care: it would serve /v1/v1/models as /v1/models.
-        return super().resolve({**event, "path": below_base(event)}, context)
+        own = {**event, "path": below_base(event)}
+        self._here.event, self._here.context = self._to_proxy_event(own), context
+        return super().resolve(own, context)
+
+    @property
+    def current_event(self) -> APIGatewayProxyEvent:  # type: ignore[override]  # an attribute there
+        """The event that this thread serves."""
+        event: APIGatewayProxyEvent = self._here.event
+        return event
+
+    @property
+    def lambda_context(self) -> LambdaContext:  # type: ignore[override]  # likewise
+        """Its context."""
+        context: LambdaContext = self._here.context
+        return context
 
 
 def _settings_of(shape: str, services: Services) -> Mapping[str, Any]:
@@ -115,8 +141,7 @@ class _App:
     """Takes every request the same way: from the event to a `Request`, to the route's function, to the reply."""
 
     def __init__(self, services: Services, *, routes: Sequence[Route], shapes: Mapping[str, Shape]) -> None:
-        # `debug` is given, because Powertools would otherwise let POWERTOOLS_DEV show tracebacks to clients.
-        self.resolver = _Resolver(cors=_cors(services.cors_origins), debug=False)
+        self.resolver = _Resolver(cors=_cors(services.cors_origins))
         self._observer = services.observer
         self._owner_salt = services.owner_salt
         # Also with `*`: the headers name the origin that asks, and a request without one gets none.

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from threading import Barrier
 from typing import TYPE_CHECKING, Any
+
+from aws_lambda_powertools.event_handler import APIGatewayRestResolver
 
 from imagegen.contracts.text_to_image import schema
 from imagegen.errors import ImagegenError, invalid
@@ -16,6 +20,8 @@ from tests.support.events import event, send
 from tests.support.world import world
 
 if TYPE_CHECKING:
+    import pytest
+
     from imagegen.contracts.generation_request import GenerationRequest
     from imagegen.http.compat import RouteFunction
     from imagegen.http.reply import Reply
@@ -94,3 +100,22 @@ def test_every_row_has_what_its_names_stand_for() -> None:
     }
     assert functions == {(route.shape, route.name) for route in surface.ROUTES}
     assert {route.task for route in surface.ROUTES if route.task} == set(api.CONTRACTS)
+
+
+def test_requests_of_two_threads_are_kept_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each thread answers its own request, also if both have begun before either is read."""
+    both_began = Barrier(2, timeout=60)
+    resolve = APIGatewayRestResolver._resolve
+
+    def after_both(resolver: APIGatewayRestResolver) -> Any:
+        both_began.wait()
+        return resolve(resolver)
+
+    monkeypatch.setattr(APIGatewayRestResolver, "_resolve", after_both)
+    app = create_app(world().services, routes=(PARROT,), shapes={"parrot": Parrot})
+    words = ["hello", "goodbye"]
+    with ThreadPoolExecutor(2) as pool:
+        said = list(
+            pool.map(lambda word: send(app, event("POST", f"/parrot/loud/{word}", {"a": word})), words)
+        )
+    assert [(answer.json["word"], answer.json["members"]["a"]) for answer in said] == [(w, w) for w in words]
