@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 from PIL import Image
 
+from tests.support.depth import at_depth
 from tests.support.recorded_tools import (
     REASON_PHRASE,
     Look,
@@ -33,7 +34,7 @@ TOOLS: Final = [pytest.param(tool, id=tool.id) for tool in tools()]
 REQUESTS: Final = [
     pytest.param(tool, request, id=f"{tool.id}: {request.name}")
     for tool in tools()
-    for request in tool.requests
+    for request in at_depth(thorough=tool.requests, usual=tool.requests[:1])
 ]
 LOOKS: Final = [
     pytest.param(tool, look, id=f"{tool.id}: {look.name}") for tool in tools() for look in tool.looks
