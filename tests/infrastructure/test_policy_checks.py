@@ -9,7 +9,6 @@ import aws_cdk as cdk
 import pytest
 from aws_cdk import aws_sqs as sqs
 from cdk_nag import AwsSolutionsChecks, ServerlessChecks
-from cfnlint.api import ManualArgs, lint  # type: ignore[import-untyped]
 
 from stacks.policy_checks import accept_findings, accepted_findings, add_checks
 from tests.support.synthesis import STAGES, build, stage_config
@@ -73,6 +72,9 @@ def test_a_finding_that_is_not_accepted_fails_the_synthesis(tmp_path: Path) -> N
 
 def test_cfn_lint_finds_nothing(any_stage: Synthesized) -> None:
     """W3005 is left out: it reports the dependencies that CDK writes twice."""
+    # Here, because it takes more than a second in every process that collects this module.
+    from cfnlint.api import ManualArgs, lint  # type: ignore[import-untyped]  # noqa: PLC0415
+
     args = ManualArgs(regions=["us-east-1", "us-west-2"], ignore_checks=["W3005"])
     matches = lint(json.dumps(any_stage.template), config=args)
     assert [str(match) for match in matches] == []

@@ -1,4 +1,4 @@
-"""How much the longest tests try: `make check` tries all of it, `make test` about a quarter."""
+"""How much the longest tests try: `make check` tries all of it, `make test` a part."""
 
 from __future__ import annotations
 

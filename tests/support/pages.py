@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import boto3
-from playwright.sync_api import sync_playwright
 
 from local.aws import client_options
 
@@ -79,6 +78,9 @@ def running_browser(*, resolve: Mapping[str, str]) -> Iterator[Browser]:
     # No sandbox, because Chromium refuses to run as root with it; it only visits pages of the test.
     arguments = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", f"--host-resolver-rules={rules}"]
     path = chromium()
+    # Here, because it takes long in every process that collects a test of browsers.
+    from playwright.sync_api import sync_playwright  # noqa: PLC0415
+
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=arguments, timeout=120_000)
         try:
