@@ -6,10 +6,11 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
+from tests.support.depth import at_depth
 from tests.support.synthesis import CONTEXT, ROOT
 
 QUIET = "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION"
@@ -25,33 +26,33 @@ def run_app(monkeypatch: pytest.MonkeyPatch, **context: str) -> subprocess.Compl
     return subprocess.run([sys.executable, "app.py"], cwd=ROOT, capture_output=True, check=False, text=True)
 
 
-@pytest.mark.parametrize(
-    ("context", "sentence"),
-    [
+MISTAKES: Final = (
+    (
+        {"stage": "prd"},
+        "stage is 'prd', but cdk.json has only dev, local, prod; did you mean prod?\n",
+    ),
+    (
+        {"stage": "dev", "config": "model_timeout=0"},
+        "model_timeout is 0 (int); it must be a whole number from 1 to 270.\n",
+    ),
+    (
+        {"stage": "dev", "config": "webhook_loopback=true"},
         (
-            {"stage": "prd"},
-            "stage is 'prd', but cdk.json has only dev, local, prod; did you mean prod?\n",
+            "webhook_loopback may be true only in the stage 'local', not in 'dev', because a function in an "
+            "account must never call its own host or plain http.\n"
         ),
+    ),
+    (
+        {"stage": "local", "config": "models=stability.stable-image-cor-v1:1"},
         (
-            {"stage": "dev", "config": "model_timeout=0"},
-            "model_timeout is 0 (int); it must be a whole number from 1 to 270.\n",
+            "models: 'stability.stable-image-cor-v1:1' is not a registered model; "
+            "did you mean stability.stable-image-core-v1:1?\n"
         ),
-        (
-            {"stage": "dev", "config": "webhook_loopback=true"},
-            (
-                "webhook_loopback may be true only in the stage 'local', not in 'dev', because a function in an "
-                "account must never call its own host or plain http.\n"
-            ),
-        ),
-        (
-            {"stage": "local", "config": "models=stability.stable-image-cor-v1:1"},
-            (
-                "models: 'stability.stable-image-cor-v1:1' is not a registered model; "
-                "did you mean stability.stable-image-core-v1:1?\n"
-            ),
-        ),
-    ],
+    ),
 )
+
+
+@pytest.mark.parametrize(("context", "sentence"), at_depth(thorough=MISTAKES, usual=MISTAKES[:1]))
 def test_an_operators_mistake_is_one_sentence_and_no_traceback(
     monkeypatch: pytest.MonkeyPatch, context: dict[str, str], sentence: str
 ) -> None:

@@ -3,6 +3,7 @@
 import io
 import subprocess
 import sys
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
@@ -52,9 +53,12 @@ def file_of(request: PictureRequest, *, blurred: bool = False, output_format: st
     )
 
 
+painted = cache(file_of)
+
+
 def picture_of(request: PictureRequest, *, blurred: bool = False) -> Image.Image:
     """Return the picture that the painter paints for a request."""
-    return Image.open(io.BytesIO(file_of(request, blurred=blurred)))
+    return Image.open(io.BytesIO(painted(request, blurred=blurred)))
 
 
 def difference(first: Image.Image, second: Image.Image) -> float:
