@@ -11,8 +11,8 @@ unexport PYTHONDONTWRITEBYTECODE
 STAGE ?= dev
 PYTHON := .venv/bin/python
 CDK := $(PYTHON) -m tools.cdk
-# Two processes more than there are cores, because the tests of the local service mostly wait for it.
-WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 2)
+# One process more than there are cores, because the tests of the local service mostly wait for it.
+WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 # Tests of one group stay together, and the longest groups begin first (tests/conftest.py).
 TESTS := $(PYTHON) -m pytest --numprocesses $(WORKERS) --dist loadscope
 

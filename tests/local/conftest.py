@@ -22,10 +22,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.allow_hosts(LOOPBACK))
 
 
-@pytest.fixture(scope="module")
-def emulator(
-    create_instance: Callable[[str], Instance], request: pytest.FixtureRequest
-) -> Iterator[Emulator]:
-    """Start an emulator for the tests of one module, in a second and without the stack."""
-    with bare_emulator.running(create_instance(request.path.stem)) as started:
+@pytest.fixture(scope="session")
+def emulator(create_instance: Callable[[str], Instance]) -> Iterator[Emulator]:
+    """Start an emulator without the stack, in a second; each test makes tables, buckets and queues of its own."""
+    with bare_emulator.running(create_instance("emulator")) as started:
         yield started
