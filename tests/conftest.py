@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 DEPLOYED_STACK: Final = "deployed stack"
 WITHOUT_STACK: Final = (
     "test_adapters.py",
-    "test_browser.py",  # deploys an instance that allows one origin
     "test_canaries.py",
     "test_kills.py",
     "test_local_keys.py",

@@ -84,6 +84,8 @@ def assembly(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.setenv("AWS_CONFIG_FILE", str(output / "none"))
         patch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(output / "none"))
         patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        # Every stage has CDK's own check of the template in the other tests of this folder, at half of the cost.
+        patch.setenv("CDK_VALIDATION", at_depth(thorough="true", usual="false"))
         arguments = ["synth", "--quiet", "-c", "stage=local", "--output", str(output)]
         done = subprocess.run(  # noqa: S603 - this interpreter and a program of our own
             [sys.executable, "-m", "tools.cdk", *arguments],

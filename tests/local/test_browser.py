@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.support import pages
+from tests.support.local_instances import STRICT
 from tests.support.pages import DOWNLOAD, PNG, SHOW, Web
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
+    from tests.support.deployed_stack import Stack
     from tests.support.local_instances import Instance
 
 TEA = {"text_prompts": [{"text": "Sri lanka tea plantation."}]}
@@ -45,9 +47,13 @@ async ([url, key]) => {
 
 
 @pytest.fixture(scope="module")
-def web(create_instance: Callable[[str], Instance]) -> Iterator[Web]:
-    """Deploy a service that allows one origin by name, and start the browser."""
-    with pages.running_web(create_instance("browser"), folders={}) as running:
+def web(stack: Stack, create_instance: Callable[[str], Instance]) -> Iterator[Web]:
+    """Start the browser; where the stack is strict, deploy another one, because the bucket's front has no TLS."""
+    with (
+        pages.running_web(create_instance("browser"), folders={})
+        if STRICT
+        else pages.opened_web(stack.state, page_url=stack.page_url)
+    ) as running:
         yield running
 
 

@@ -16,10 +16,11 @@ TIMEOUT = 120.0
 
 @dataclass(frozen=True, kw_only=True)
 class Stack:
-    """The stack on the emulator: every member of `state.json`, and clients for it."""
+    """The stack on the emulator: every member of `state.json`, and clients for it; `page_url` is a page it allows."""
 
     state: State
     folder: Path
+    page_url: str = ""
 
     @property
     def ca_bundle(self) -> Path | None:

@@ -214,18 +214,32 @@ def running_web(instance: Instance, *, folders: Mapping[str, Path]) -> Iterator[
     """Deploy a service that allows one origin by name, which serves these folders, and start the browser."""
     with ExitStack() as stack:
         chromium()  # says what is missing before anything is deployed
-        page_port = stack.enter_context(serving(files(folders)))
-        page_url = f"http://app.localhost:{page_port}"
+        page_url = stack.enter_context(page_served(folders))
         stack.callback(instance.down)
         state = instance.up(STRICT="0", CONFIG=f"cors_origins={page_url}")
-        port = instance.emulator_port
+        yield stack.enter_context(opened_web(state, page_url=page_url))
+
+
+@contextmanager
+def page_served(folders: Mapping[str, Path]) -> Iterator[str]:
+    """Serve a page and these folders, and yield the page's origin."""
+    with serving(files(folders)) as port:
+        yield f"http://app.localhost:{port}"
+
+
+@contextmanager
+def opened_web(state: State, *, page_url: str) -> Iterator[Web]:
+    """Start the browser for a service that allows this page's origin by name, without TLS."""
+    with ExitStack() as stack:
+        port = urlsplit(state.aws_endpoint_url).port
+        assert port is not None
         bucket = Bucket(port=port, rules=_cors_rules(state))
         front = stack.enter_context(serving(bucket.handler()))
         address = f"127.0.0.1:{port}"
         path = urlsplit(state.api_url).path.strip("/")
         yield Web(
             page_url=page_url,
-            stranger_url=f"http://other.localhost:{page_port}",
+            stranger_url=page_url.replace("//app.", "//other."),
             api_url=f"http://{_api_id(state)}.execute-api.localhost:{port}/{path}",
             bedrock_url=state.bedrock_url,
             api_key=state.api_key,

@@ -2,13 +2,15 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import httpx
 import pytest
 
 from tests.support import local_instances as instances
+from tests.support import pages
 from tests.support.deployed_stack import Stack, StandIn
-from tests.support.local_instances import Instance
+from tests.support.local_instances import CONFIG, Instance
 
 LOOPBACK = ["127.0.0.1", "::1", "localhost"]
 
@@ -32,9 +34,12 @@ def deployed(instance: Instance, **variables: str) -> Iterator[Stack]:
 
 @pytest.fixture(scope="session")
 def stack(create_instance: Callable[[str], Instance]) -> Iterator[Stack]:
-    """Deploy the stack; STRICT=1 and CONFIG hold for it as for `make up`."""
-    with deployed(create_instance("stack")) as one:
-        yield one
+    """Deploy the stack, which allows one page; STRICT=1 and CONFIG hold for it as for `make up`."""
+    with (
+        pages.page_served({}) as page_url,
+        deployed(create_instance("stack"), CONFIG=f"{CONFIG} cors_origins={page_url}") as one,
+    ):
+        yield replace(one, page_url=page_url)
 
 
 @pytest.fixture(scope="session")
