@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from tests.support.deployed_stack import Stack, StandIn
 
-UNAUTHENTICATED: Final = int(DEPTH.get("UNAUTHENTICATED", at_depth(thorough=1_000, usual=100)))
+UNAUTHENTICATED: Final = int(DEPTH.get("UNAUTHENTICATED", at_depth(thorough=1_000, usual=44)))
 """Requests; `UNAUTHENTICATED=10000` takes minutes."""
 CALLERS: Final = 8
 FAILING: Final = 2

@@ -44,7 +44,7 @@ def test_the_stack_serves_the_document_without_a_key(anonymous: httpx.Client) ->
 
 @schema.parametrize()
 @settings(
-    max_examples=at_depth(thorough=25, usual=5),
+    max_examples=at_depth(thorough=25, usual=3),
     deadline=None,
     derandomize=True,
     suppress_health_check=list(HealthCheck),

@@ -15,7 +15,7 @@ from tests.support.depth import at_depth
 from tests.support.stack_callers import polled
 from tests.support.storm import ALLOWED, Duplicate, billed, storm
 
-KEYS: Final = at_depth(thorough=20, usual=8)
+KEYS: Final = at_depth(thorough=20, usual=4)
 AT_ONCE: Final = 8
 """Each request needs its own environment of the emulated function, which takes seconds to start."""
 
