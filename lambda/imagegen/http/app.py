@@ -7,8 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from threading import local
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn, cast
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, CORSConfig, Response
 
@@ -101,35 +100,36 @@ def create_app(
 
 
 class _Resolver(APIGatewayRestResolver):
-    """Finds routes by the path below the base path, and keeps the requests of different threads apart.
+    """Finds routes by the path below the base path, and keeps its event out of other resolvers' sight.
 
-    Powertools keeps the event and its context in attributes of a class, where a second thread would replace them: a
-    request would be answered with another caller's.
+    Powertools keeps the event and its context in attributes of a class, where a resolver in another thread would
+    replace them. A resolver itself serves one request at a time.
     """
+
+    _event: APIGatewayProxyEvent
+    _lambda_context: LambdaContext
 
     def __init__(self, *, cors: CORSConfig | None) -> None:
         # `debug` is given, because Powertools would otherwise let POWERTOOLS_DEV show tracebacks to clients.
         super().__init__(cors=cors, debug=False)
-        self._here = local()
 
     def resolve(self, event: Any, context: Any) -> dict[str, Any]:
         """Serve an event."""
         # `strip_prefixes` would do this with less care: it would serve /v1/v1/models as /v1/models.
         own = {**event, "path": below_base(event)}
-        self._here.event, self._here.context = self._to_proxy_event(own), context
+        self._event = cast("APIGatewayProxyEvent", self._to_proxy_event(own))
+        self._lambda_context = context
         return super().resolve(own, context)
 
     @property
     def current_event(self) -> APIGatewayProxyEvent:  # type: ignore[override]  # an attribute there
-        """The event that this thread serves."""
-        event: APIGatewayProxyEvent = self._here.event
-        return event
+        """The event that this resolver serves."""
+        return self._event
 
     @property
     def lambda_context(self) -> LambdaContext:  # type: ignore[override]  # likewise
         """Its context."""
-        context: LambdaContext = self._here.context
-        return context
+        return self._lambda_context
 
 
 def _settings_of(shape: str, services: Services) -> Mapping[str, Any]:

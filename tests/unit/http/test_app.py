@@ -102,8 +102,8 @@ def test_every_row_has_what_its_names_stand_for() -> None:
     assert {route.task for route in surface.ROUTES if route.task} == set(api.CONTRACTS)
 
 
-def test_requests_of_two_threads_are_kept_apart(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each thread answers its own request, also if both have begun before either is read."""
+def test_apps_in_two_threads_are_kept_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each app answers its own request, also if both have begun before either is read."""
     both_began = Barrier(2, timeout=60)
     resolve = APIGatewayRestResolver._resolve
 
@@ -112,10 +112,12 @@ def test_requests_of_two_threads_are_kept_apart(monkeypatch: pytest.MonkeyPatch)
         return resolve(resolver)
 
     monkeypatch.setattr(APIGatewayRestResolver, "_resolve", after_both)
-    app = create_app(world().services, routes=(PARROT,), shapes={"parrot": Parrot})
+
+    def answer_of(word: str) -> Any:
+        app = create_app(world().services, routes=(PARROT,), shapes={"parrot": Parrot})
+        return send(app, event("POST", f"/parrot/loud/{word}", {"a": word})).json
+
     words = ["hello", "goodbye"]
     with ThreadPoolExecutor(2) as pool:
-        said = list(
-            pool.map(lambda word: send(app, event("POST", f"/parrot/loud/{word}", {"a": word})), words)
-        )
-    assert [(answer.json["word"], answer.json["members"]["a"]) for answer in said] == [(w, w) for w in words]
+        said = list(pool.map(answer_of, words))
+    assert [(answer["word"], answer["members"]["a"]) for answer in said] == [(word, word) for word in words]
