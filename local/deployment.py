@@ -90,9 +90,7 @@ class Deployment:
 
     def is_stuck(self) -> bool:
         """Wait for a deployment that is under way, then say whether it left a stack that cannot be updated."""
-        deadline = time.monotonic() + SETTLE_TIMEOUT
-        while (self._status(STACK) or "").endswith("_IN_PROGRESS") and time.monotonic() < deadline:
-            time.sleep(0.5)
+        self._settle(STACK)
         return self._status(STACK) not in (None, *SOUND)
 
     def bring_up_to_date(self) -> None:
@@ -123,6 +121,12 @@ class Deployment:
         stacks = self._cloudformation().describe_stacks(StackName=STACK)["Stacks"]
         return {output["OutputKey"]: output["OutputValue"] for output in stacks[0]["Outputs"]}
 
+    def _settle(self, stack: str) -> None:
+        """Wait for what is under way in a stack."""
+        deadline = time.monotonic() + SETTLE_TIMEOUT
+        while (self._status(stack) or "").endswith("_IN_PROGRESS") and time.monotonic() < deadline:
+            time.sleep(0.5)
+
     def _status(self, stack: str) -> str | None:
         try:
             found = self._cloudformation().describe_stacks(StackName=stack)["Stacks"][0]["StackStatus"]
@@ -139,22 +143,25 @@ class Deployment:
         See the AWS CDK guide, "Bootstrap your environment": any tool that can deploy a template may be used.
         """
         client = self._cloudformation()
-        # What an `up` that was killed has left of it.
-        client.delete_stack(StackName=TOOLKIT)
-        client.get_waiter("stack_delete_complete").wait(StackName=TOOLKIT, WaiterConfig=_OFTEN)
-        client.create_stack(
-            StackName=TOOLKIT,
-            TemplateBody=BOOTSTRAP_TEMPLATE.read_text(encoding="utf-8"),
-            Capabilities=["CAPABILITY_NAMED_IAM"],
-            Parameters=[
-                {"ParameterKey": name, "ParameterValue": value}
-                for name, value in BOOTSTRAP_PARAMETERS.items()
-            ],
-        )
         try:
-            client.get_waiter("stack_create_complete").wait(StackName=TOOLKIT, WaiterConfig=_OFTEN)
-        except WaiterError as error:
-            raise LocalError(f"The stack {TOOLKIT} could not be made on the emulator: {error}.") from error
+            # Half of it may be there, if an `up` was killed while it made this stack.
+            self._settle(TOOLKIT)
+            if self._status(TOOLKIT) not in (None, *SOUND):
+                client.delete_stack(StackName=TOOLKIT)
+                client.get_waiter("stack_delete_complete").wait(StackName=TOOLKIT, WaiterConfig=_OFTEN)
+            if self._status(TOOLKIT) is None:
+                client.create_stack(
+                    StackName=TOOLKIT,
+                    TemplateBody=BOOTSTRAP_TEMPLATE.read_text(encoding="utf-8"),
+                    Capabilities=["CAPABILITY_NAMED_IAM"],
+                    Parameters=[
+                        {"ParameterKey": name, "ParameterValue": value}
+                        for name, value in BOOTSTRAP_PARAMETERS.items()
+                    ],
+                )
+                client.get_waiter("stack_create_complete").wait(StackName=TOOLKIT, WaiterConfig=_OFTEN)
+        except (ClientError, WaiterError, OSError) as error:
+            raise LocalError(f"The emulator could not be bootstrapped for the CDK: {error}.") from error
 
     def _cloudformation(self) -> "CloudFormationClient":
         authority = self.certificates.authority if self.certificates else None
@@ -195,7 +202,7 @@ class Deployment:
             **CREDENTIALS,
             **trust,
             **processes.marks(self.variables.folder, ROLE),
-            # CDK's own check of the template takes half of the synthesis, and `make synth` has it for every stage.
+            # CDK's own check of the template takes two thirds of the synthesis. The tests apply it to every stage.
             "CDK_VALIDATION": "false",
             "AWS_ENDPOINT_URL": self.variables.aws_endpoint_url,
             "AWS_REGION": REGION,

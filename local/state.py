@@ -21,7 +21,7 @@ class State:
     queue_url: str
     dlq_url: str
     stack: str
-    webhook_secret: str  # empty where `webhooks` is false
+    webhook_secret: str = ""  # empty where `webhooks` is false
     web_url: None = None  # there is no page yet; clients may count on the key
     ca_bundle: str | None = None
 

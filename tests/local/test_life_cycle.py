@@ -349,10 +349,12 @@ def test_down_after_a_crash_ends_what_the_crash_left(instance: Instance) -> None
     """An `up` that was killed half-way leaves the emulator, the stand-in and a deployment that goes on alone."""
     with instance.start_command("up") as interrupted:
         assert interrupted.stdout is not None
-        next(line for line in interrupted.stdout if "bootstrapping" in line)
+        next(line for line in interrupted.stdout if "deploying" in line)
+        while not any(found.role == "deployment" for found in instance.running()):
+            assert interrupted.poll() is None
         interrupted.kill()
         interrupted.communicate()
-    assert {found.role for found in instance.running()} >= {"emulator", "stand-in"}
+    assert {found.role for found in instance.running()} >= {"emulator", "stand-in", "deployment"}
     instance.down()
     assert not any(ports.is_listening(port) for port in own_ports(instance))
     assert instance.running() == []

@@ -1,6 +1,7 @@
 """The variables of `make up` are read and checked, and its certificates, fingerprints and state file are right."""
 
 import datetime as dt
+import re
 import ssl
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 from cryptography import x509
 
 from local import certificates
+from local.deployment import BOOTSTRAP_PARAMETERS, BOOTSTRAP_TEMPLATE
 from local.state import State
 from local.variables import from_environment
 from tools.checkout import CHECKOUT, digest_of
@@ -129,3 +131,13 @@ def test_the_state_survives_its_file(tmp_path: Path) -> None:
     state.write(tmp_path)
     assert State.read(tmp_path) == state
     assert [path.name for path in tmp_path.iterdir()] == ["state.json"]
+
+
+def test_the_emulator_is_bootstrapped_from_the_template_of_the_cdk() -> None:
+    """The command line's own template is there, knows what it is told, and is small enough to be sent as it is."""
+    template = BOOTSTRAP_TEMPLATE.read_text(encoding="utf-8")
+    parameters = re.findall(
+        r"^  (\w+):$", template.partition("Parameters:")[2].partition("\nConditions:")[0], re.MULTILINE
+    )
+    assert BOOTSTRAP_PARAMETERS.keys() <= set(parameters)
+    assert len(template.encode()) <= 51_200
