@@ -51,9 +51,6 @@ settings.register_profile(
 settings.register_profile("explore", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("suite")
 
-# Collecting makes millions of objects that stay, and to look through them again and again takes a tenth of the time.
-gc.disable()
-
 
 @pytest.hookimpl(optionalhook=True)  # for `-p no:xdist`
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
@@ -111,11 +108,17 @@ def _rank(item: pytest.Item) -> int:
     return len(LONGEST) + (item.get_closest_marker("slow") is None)
 
 
-def pytest_collection_finish() -> None:
-    """Keep what was imported and collected out of the garbage collector's way: it lives as long as the process."""
-    gc.collect()
-    gc.freeze()
-    gc.enable()
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Keep what is imported and collected out of the garbage collector's way: it lives as long as the process."""
+    # To look through these objects again and again takes a tenth of the time.
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.collect()
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.hookimpl(wrapper=True)
