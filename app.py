@@ -13,7 +13,7 @@ import aws_cdk as cdk
 from stacks.bundling import BundlingError, function_code
 from stacks.imagegen_stack import ImagegenStack
 from stacks.policy_checks import accept_findings, add_checks
-from stacks.stage import StageError, load_stage, require_emulator
+from stacks.stage import StageError, load_stage
 
 ROOT = Path(__file__).resolve().parent
 
@@ -26,13 +26,11 @@ def main() -> None:
     # see docs/decisions/0015-stages-are-read-from-the-file.md.
     stages = json.loads((ROOT / "cdk.json").read_text())["context"]["stages"]
     config = load_stage(name=context("stage") or "dev", stages=stages, overrides=context("config"))
-    env = _environment()
-    require_emulator(config, account=env.account)
     stack = ImagegenStack(
         app,
         config=config,
         code=function_code(root=ROOT, target=config.bundle_platform),
-        env=env,
+        env=_environment(),
         # Passed in, so that tests choose the day on which a model ends.
         today=datetime.now(tz=UTC).date(),
     )

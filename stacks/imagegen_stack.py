@@ -41,7 +41,9 @@ class ImagegenStack(Stack):
         table = GenerationTable(self, "Generations", config=config)
         queue = GenerationQueue(self, "Jobs", config=config)
         secret = WebhookSecret(self, "Webhooks") if config.webhooks else None
-        variables = environment(config=config, bucket=bucket, table=table, queue=queue, webhook_secret=secret)
+        variables = environment(
+            self, config=config, bucket=bucket, table=table, queue=queue, webhook_secret=secret
+        )
         api = Function(
             self,
             "Api",

@@ -286,19 +286,6 @@ def load_stage(*, name: object, stages: object, overrides: object) -> StageConfi
     return StageConfig.from_json(name=name, values={**values, **_read_overrides(overrides)})
 
 
-def require_emulator(config: StageConfig, *, account: str | None) -> None:
-    """Make sure that what only the emulator may have goes to no account of AWS; without an account nothing is deployed.
-
-    Raises:
-        StageError: `webhook_loopback` is true, and the credentials are those of an account.
-    """
-    if config.webhook_loopback and account not in {None, EMULATOR_ACCOUNT}:
-        raise StageError(
-            f"webhook_loopback is true in the stage {config.name!r}, so it can be deployed only to the emulator, not "
-            f"to the account {account}."
-        )
-
-
 def _read_overrides(text: object) -> dict[str, object]:
     if text is None:
         return {}

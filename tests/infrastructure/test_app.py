@@ -61,17 +61,6 @@ def test_an_operators_mistake_is_one_sentence_and_no_traceback(
     assert (done.returncode, done.stdout, done.stderr) == (1, "", sentence)
 
 
-def test_the_local_stage_cannot_be_deployed_to_an_account(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The command line sets the account of the operator's credentials."""
-    monkeypatch.setenv("CDK_DEFAULT_ACCOUNT", ACCOUNT)
-    done = run_app(monkeypatch, stage="local")
-    assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith(
-        "webhook_loopback is true in the stage 'local', so it can be deployed only to "
-    )
-    assert done.stderr.count("\n") == 1
-
-
 @pytest.fixture(scope="module")
 def assembly(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return what `make synth STAGE=local` writes, made without credentials, a region or a profile."""

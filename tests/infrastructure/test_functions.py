@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from imagegen.settings import Settings
+from local import emulator
 from stacks.bundling import RUNTIME_VERSION
 from stacks.stage import BYTES_FOR_LISTS
 from tests.support.synthesis import as_list
@@ -82,7 +83,8 @@ def test_the_environment_is_the_settings_and_what_powertools_reads(any_stage: Sy
 def test_the_settings_can_be_read_from_the_environment(any_stage: Synthesized, name: str) -> None:
     """The functions read the stage's values; a CloudFormation reference counts as its own text."""
     variables = function(any_stage, name)["Environment"]["Variables"]
-    settings = Settings.from_environment({key: str(value) for key, value in variables.items()})
+    read = {**variables, "WEBHOOK_LOOPBACK": "false"}  # a condition, where it is not false
+    settings = Settings.from_environment({key: str(value) for key, value in read.items()})
     config = any_stage.config
     assert settings.models == config.models
     assert settings.model_timeout == config.model_timeout
@@ -95,12 +97,12 @@ def test_the_settings_can_be_read_from_the_environment(any_stage: Synthesized, n
     assert settings.record_retention_days == config.record_retention_days
     assert settings.max_paid_attempts == config.max_paid_attempts
     assert settings.s3_addressing_style == config.s3_addressing_style
-    assert settings.webhook_loopback == config.webhook_loopback
 
 
 def test_the_environment_without_its_lists_leaves_them_their_room(any_stage: Synthesized) -> None:
     """Lambda takes 4 KB, names included. A value that CloudFormation fills in counts with 160 bytes."""
-    variables = function(any_stage, "Api")["Environment"]["Variables"]
+    # In the stage `local` a condition chooses between `true` and `false`.
+    variables = {**function(any_stage, "Api")["Environment"]["Variables"], "WEBHOOK_LOOPBACK": "false"}
     sizes = {
         name: len(name) + (len(value.encode()) if isinstance(value, str) else 160)
         for name, value in variables.items()
@@ -242,3 +244,17 @@ def test_the_worker_sweeps_every_minute(any_stage: Synthesized) -> None:
     assert (rule["ScheduleExpression"], rule["State"]) == ("rate(1 minute)", "ENABLED")
     assert target["Arn"] == {"Fn::GetAtt": [worker, "Arn"]}
     assert target["RetryPolicy"] == {"MaximumEventAgeInSeconds": 60, "MaximumRetryAttempts": 0}
+
+
+def test_only_the_emulator_may_call_receivers_on_its_own_machine(
+    local: Synthesized, dev: Synthesized
+) -> None:
+    """The template itself says so, because the same one can be deployed to an account."""
+    for name in ("Api", "Worker"):
+        assert function(local, name)["Environment"]["Variables"]["WEBHOOK_LOOPBACK"] == {
+            "Fn::If": ["OnTheEmulator", "true", "false"]
+        }
+        assert function(dev, name)["Environment"]["Variables"]["WEBHOOK_LOOPBACK"] == "false"
+    assert local.template["Conditions"]["OnTheEmulator"] == {
+        "Fn::Equals": [{"Ref": "AWS::AccountId"}, emulator.ACCOUNT]
+    }

@@ -7,16 +7,13 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from local import emulator
 from stacks.stage import (
     BYTES_FOR_LISTS,
-    EMULATOR_ACCOUNT,
     SETTINGS,
     StageConfig,
     StageError,
     allowed,
     load_stage,
-    require_emulator,
 )
 from tests.support.synthesis import CONTEXT, STAGES, stage_config
 
@@ -425,23 +422,3 @@ def test_a_stage_of_another_name_cannot_call_its_own_machine_either() -> None:
     values = {**CONTEXT["stages"]["local"], "webhook_loopback": True}
     with pytest.raises(StageError, match="only in the stage 'local', not in 'locally'"):
         StageConfig.from_json(name="locally", values=values)
-
-
-@pytest.mark.parametrize("account", [None, EMULATOR_ACCOUNT])
-def test_the_local_stage_goes_to_the_emulator(account: str | None) -> None:
-    """Without credentials there is no account, and nothing is deployed."""
-    require_emulator(stage_config("local"), account=account)
-    assert emulator.ACCOUNT == EMULATOR_ACCOUNT
-    assert stage_config("local").webhook_loopback
-
-
-def test_the_local_stage_goes_to_no_account() -> None:
-    """Not as long as it may call its own machine."""
-    with pytest.raises(StageError) as caught:
-        require_emulator(stage_config("local"), account="111122223333")
-    assert str(caught.value) == (
-        "webhook_loopback is true in the stage 'local', so it can be deployed only to the emulator, not to the "
-        "account 111122223333."
-    )
-    require_emulator(stage_config("local", "webhook_loopback=false"), account="111122223333")
-    require_emulator(stage_config("dev"), account="111122223333")
