@@ -28,7 +28,7 @@ demo: set-up ## one picture through the whole stack on this machine, saved to ou
 quick: set-up ## unit, api and architecture tests without the slow ones, in under a minute
 	@$(TESTS) --numprocesses auto -m "not slow" --ignore tests/api/test_schemathesis.py tests/unit tests/api tests/architecture
 
-test: set-up ## the whole test suite
+test: set-up ## all tests but those of `make clients`
 	@$(TESTS)
 
 check: set-up ## lint, format check and types, then the whole test suite with every case of its longest tests
@@ -47,7 +47,7 @@ down: ## stop the local service and remove its files
 	@if [ -e .local ]; then sh tools/set_up.sh; fi
 	@if $(PYTHON) -c "" 2>/dev/null; then $(PYTHON) -m local down; else echo "Nothing is set up here, so nothing runs."; fi
 
-status: set-up ## where the local service listens, and its API keys
+status: set-up ## the local service's URL, its API keys, and its webhook secret
 	@$(PYTHON) -m local status
 
 synth: set-up ## the CloudFormation templates of STAGE (dev), into cdk.out/; needs no account
