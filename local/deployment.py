@@ -20,7 +20,7 @@ from local.aws import client_options
 from local.certificates import Certificates
 from local.emulator import CREDENTIALS, REGION
 from local.variables import Variables
-from stacks.stage import LOCAL_STAGE, StageError, load_stage
+from stacks.stage import LOCAL_STAGE, LOOPBACK_PARAMETER, StageError, load_stage
 from tools import cdk
 from tools.checkout import CHECKOUT, digest_of
 from tools.failures import LocalError
@@ -113,13 +113,21 @@ class Deployment:
         context = [word for each in contexts for word in ("--context", each)]
         # `direct`, because a change set would only add a round trip: nobody reads it here.
         options = ("--require-approval", "never", "--method", "direct", "--progress", "events")
-        self._run("deploy", STACK, *context, *options, "--output", str(output), working_folder=CHECKOUT)
+        parameters = ("--parameters", f"{LOOPBACK_PARAMETER}=true") if self._has_loopback() else ()
+        self._run(
+            "deploy", STACK, *parameters, *context, *options, "--output", str(output), working_folder=CHECKOUT
+        )
         self.record.write_text(fingerprint, encoding="utf-8")
 
     def outputs(self) -> Mapping[str, str]:
         """Read the outputs of the deployed stack by name."""
         stacks = self._cloudformation().describe_stacks(StackName=STACK)["Stacks"]
         return {output["OutputKey"]: output["OutputValue"] for output in stacks[0]["Outputs"]}
+
+    def _has_loopback(self) -> bool:
+        """Say whether the template has the parameter, which the CDK would refuse otherwise."""
+        context = json.loads((CHECKOUT / "cdk.json").read_text(encoding="utf-8"))["context"]
+        return load_stage(name=STAGE, stages=context["stages"], overrides=self.config).webhook_loopback
 
     def _settle(self, stack: str) -> None:
         """Wait for what is under way in a stack."""

@@ -10,13 +10,12 @@ from local import ports, processes
 from local.certificates import Certificates, trust
 from local.processes import Service
 from local.variables import Variables
-from stacks.stage import EMULATOR_ACCOUNT
 from tools.checkout import CHECKOUT
 from tools.failures import LocalError
 
 ROLE = "emulator"
 REGION = "us-east-1"
-ACCOUNT = EMULATOR_ACCOUNT
+ACCOUNT = "000000000000"
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": REGION}
 START_TIMEOUT = 60.0
 

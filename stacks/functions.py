@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from aws_cdk import Aws, CfnCondition, Duration, Fn
+from aws_cdk import Aws, CfnParameter, Duration, Fn
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
@@ -17,7 +17,7 @@ from stacks.generation_queue import GenerationQueue
 from stacks.generation_table import GenerationTable
 from stacks.image_bucket import ImageBucket
 from stacks.log_group import LogGroup
-from stacks.stage import EMULATOR_ACCOUNT, StageConfig
+from stacks.stage import LOOPBACK_PARAMETER, StageConfig
 from stacks.webhook_secret import WebhookSecret
 
 SERVICE = "imagegen"
@@ -160,7 +160,7 @@ def environment(
         "DAILY_IMAGES_PER_CALLER": _or_empty(config.daily_images_per_caller),
         "DAILY_IMAGES": _or_empty(config.daily_images),
         "WEBHOOK_SECRET_ARN": webhook_secret.arn if webhook_secret else "",
-        "WEBHOOK_LOOPBACK": _on_the_emulator(scope) if config.webhook_loopback else "false",
+        "WEBHOOK_LOOPBACK": _loopback(scope) if config.webhook_loopback else "false",
         # The random part of the stack's id. Owners are hashed with it, so nobody can guess one from a name.
         "OWNER_SALT": Fn.select(2, Fn.split("/", Aws.STACK_ID)),
         "OPENAI_MODEL_ALIASES": ",".join(config.openai_model_aliases),
@@ -174,12 +174,16 @@ def environment(
     return variables
 
 
-def _on_the_emulator(scope: Construct) -> str:
-    """Return `true` where the template is deployed to the emulator, and `false` in every account."""
-    emulated = CfnCondition(
-        scope, "OnTheEmulator", expression=Fn.condition_equals(Aws.ACCOUNT_ID, EMULATOR_ACCOUNT)
+def _loopback(scope: Construct) -> str:
+    """Return what whoever deploys the template says; without a word, as in an account, it is `false`."""
+    parameter = CfnParameter(
+        scope,
+        LOOPBACK_PARAMETER,
+        default="false",
+        allowed_values=["false", "true"],
+        description="Whether call-backs may go to 127.0.0.1 over plain http; for the emulator only.",
     )
-    return Fn.condition_if(emulated.logical_id, "true", "false").to_string()
+    return parameter.value_as_string
 
 
 def _or_empty(number: int | None) -> str:

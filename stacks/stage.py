@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 
 LOCAL_STAGE: Final = "local"
 """The stage that `make up` deploys to the emulator."""
-EMULATOR_ACCOUNT: Final = "000000000000"
-"""The account of the emulator, which no account of AWS has."""
+LOOPBACK_PARAMETER: Final = "WebhookLoopback"
+"""The parameter of the template that switches `webhook_loopback` on; only `make up` sets it."""
 
 STAGE_NAME = re.compile(r"[a-z](?:[a-z0-9-]{0,18}[a-z0-9])?")
 # A function also claims the key, stores the image and records the outcome.

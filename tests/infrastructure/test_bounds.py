@@ -36,7 +36,7 @@ def functions_take(stage: Synthesized, key: str, value: object) -> bool:
     """Say whether the functions start with the value in a stage's environment."""
     function = stage.one("AWS::Lambda::Function", named="WorkerFunction")
     environment = {name: str(text) for name, text in function["Environment"]["Variables"].items()}
-    environment["WEBHOOK_LOOPBACK"] = "false"  # a condition in the stage `local`
+    environment["WEBHOOK_LOOPBACK"] = "false"  # a parameter in the stage `local`
     try:
         Settings.from_environment({**environment, key.upper(): str(value)})
     except Misconfigured:

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from imagegen.settings import Settings
-from local import emulator
 from stacks.bundling import RUNTIME_VERSION
-from stacks.stage import BYTES_FOR_LISTS
+from stacks.stage import BYTES_FOR_LISTS, LOOPBACK_PARAMETER
 from tests.support.synthesis import as_list
 
 if TYPE_CHECKING:
@@ -83,7 +82,7 @@ def test_the_environment_is_the_settings_and_what_powertools_reads(any_stage: Sy
 def test_the_settings_can_be_read_from_the_environment(any_stage: Synthesized, name: str) -> None:
     """The functions read the stage's values; a CloudFormation reference counts as its own text."""
     variables = function(any_stage, name)["Environment"]["Variables"]
-    read = {**variables, "WEBHOOK_LOOPBACK": "false"}  # a condition, where it is not false
+    read = {**variables, "WEBHOOK_LOOPBACK": "false"}  # a parameter, where it is not false
     settings = Settings.from_environment({key: str(value) for key, value in read.items()})
     config = any_stage.config
     assert settings.models == config.models
@@ -101,7 +100,7 @@ def test_the_settings_can_be_read_from_the_environment(any_stage: Synthesized, n
 
 def test_the_environment_without_its_lists_leaves_them_their_room(any_stage: Synthesized) -> None:
     """Lambda takes 4 KB, names included. A value that CloudFormation fills in counts with 160 bytes."""
-    # In the stage `local` a condition chooses between `true` and `false`.
+    # In the stage `local` a parameter says `true` or `false`.
     variables = {**function(any_stage, "Api")["Environment"]["Variables"], "WEBHOOK_LOOPBACK": "false"}
     sizes = {
         name: len(name) + (len(value.encode()) if isinstance(value, str) else 160)
@@ -246,15 +245,14 @@ def test_the_worker_sweeps_every_minute(any_stage: Synthesized) -> None:
     assert target["RetryPolicy"] == {"MaximumEventAgeInSeconds": 60, "MaximumRetryAttempts": 0}
 
 
-def test_only_the_emulator_may_call_receivers_on_its_own_machine(
+def test_a_template_alone_lets_nobody_call_receivers_on_its_own_machine(
     local: Synthesized, dev: Synthesized
 ) -> None:
-    """The template itself says so, because the same one can be deployed to an account."""
-    for name in ("Api", "Worker"):
+    """Whoever deploys the local stage to an account does not say that it may; `make up` does."""
+    for name in FUNCTIONS:
         assert function(local, name)["Environment"]["Variables"]["WEBHOOK_LOOPBACK"] == {
-            "Fn::If": ["OnTheEmulator", "true", "false"]
+            "Ref": LOOPBACK_PARAMETER
         }
         assert function(dev, name)["Environment"]["Variables"]["WEBHOOK_LOOPBACK"] == "false"
-    assert local.template["Conditions"]["OnTheEmulator"] == {
-        "Fn::Equals": [{"Ref": "AWS::AccountId"}, emulator.ACCOUNT]
-    }
+    assert local.template["Parameters"][LOOPBACK_PARAMETER]["Default"] == "false"
+    assert LOOPBACK_PARAMETER not in dev.template["Parameters"]
