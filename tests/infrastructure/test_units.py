@@ -197,6 +197,14 @@ def test_the_webhook_secret_is_generated_in_the_form_that_receivers_expect(any_s
     assert "SecretString" not in secret
 
 
+def test_the_worker_may_read_the_secret_by_its_arn(any_stage: Synthesized) -> None:
+    """`Id` is the ARN on AWS and on the emulator; `Ref` is a mere name there, which the strict mode refuses."""
+    arn = {"Fn::GetAtt": [any_stage.logical_id("AWS::SecretsManager::Secret"), "Id"]}
+    (right,) = [each for each in any_stage.statements("Worker") if each.get("Sid") == "ReadWebhookSecret"]
+    assert right["Resource"] == arn
+    assert any_stage.outputs["WebhookSecretArn"]["Value"] == arn
+
+
 def test_without_webhooks_there_is_no_secret(synthesized: Callable[..., Synthesized]) -> None:
     """The template has neither the secret nor the right to read it."""
     stage = synthesized("dev", "webhooks=false")
