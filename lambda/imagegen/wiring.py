@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from imagegen.adapters import clients
 from imagegen.adapters.bedrock import BedrockRuntime
-from imagegen.adapters.dynamodb import DynamoDbGenerations, DynamoDbQuotas
+from imagegen.adapters.dynamodb import DynamoDbGenerations, DynamoDbQuotas, DynamoDbRecentRequests
 from imagegen.adapters.s3 import S3Images
 from imagegen.adapters.secretsmanager import SecretsManager
 from imagegen.adapters.sqs import SqsJobs
@@ -22,6 +22,7 @@ from imagegen.generations.jobs import Jobs
 from imagegen.generations.ledger import Ledger, Limits
 from imagegen.generations.model_caller import ModelCaller
 from imagegen.generations.ports import Observer, Ports
+from imagegen.generations.repeats import Repeats
 from imagegen.generations.submit import Submitter
 from imagegen.models.registry import ModelRef, resolve
 
@@ -61,8 +62,21 @@ def assemble(ports: Ports, limits: Limits, *, models: Sequence[ModelRef]) -> Ser
         randomness=ports.randomness,
         observer=ports.observer,
     )
+    repeats = Repeats(
+        recent=ports.recent,
+        ledger=ledger,
+        clock=ports.clock,
+        randomness=ports.randomness,
+        observer=ports.observer,
+    )
     submitter = Submitter(
-        attempts=attempts, ledger=ledger, quotas=ports.quotas, queue=ports.queue, observer=ports.observer
+        attempts=attempts,
+        ledger=ledger,
+        quotas=ports.quotas,
+        repeats=repeats,
+        queue=ports.queue,
+        clock=ports.clock,
+        observer=ports.observer,
     )
     jobs = Jobs(
         attempts=attempts,
@@ -124,6 +138,7 @@ def aws_ports(
             clock=clock,
             randomness=randomness,
         ),
+        recent=DynamoDbRecentRequests(client=dynamodb, table=settings.table_name),
         queue=SqsJobs(client=clients.sqs(session), queue_url=settings.queue_url),
         # The secret is read for the first call-back. The api function never sends one, and has no right to read it.
         webhook=SignedCallbacks(

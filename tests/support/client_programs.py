@@ -47,8 +47,6 @@ class Program:
         failed: What it prints if the service fails after it may have paid.
         why_not_empty: Why the empty prompt is not one that the service refuses, so that `prompt` is another one.
         mute: Why the client does not show the service's sentence.
-        unmarked_repeats: How often the client by itself repeats a request that may have been paid.
-        why_repeated: Why nothing stops it.
     """
 
     name: str
@@ -57,8 +55,6 @@ class Program:
     failed: str = "InternalServerError"
     why_not_empty: str = ""
     mute: str = ""
-    unmarked_repeats: int = 0
-    why_repeated: str = ""
 
     @property
     def prompt(self) -> str:

@@ -17,7 +17,7 @@ from urllib.parse import quote
 from imagegen.errors import ImagegenError, InternalError, QuotaExceeded, invalid
 from imagegen.generations.generation import Generation, ImageName, StoredImage
 from imagegen.generations.image_formats import FORMATS
-from imagegen.generations.ports import Delivery, Page, SignedUrl
+from imagegen.generations.ports import Delivery, Page, RecentRequest, SignedUrl
 from imagegen.generations.stored_record import UnreadableRecord, from_json, to_json
 from imagegen.models.registry import ModelRef
 
@@ -307,6 +307,31 @@ class FakeQuotas:
     def _fail(self) -> None:
         if self.failures:
             raise self.failures.pop(0)
+
+
+@dataclass
+class FakeRecentRequests:
+    """The newest requests in memory; the first calls raise the `failures`, one each."""
+
+    items: dict[str, RecentRequest] = field(default_factory=dict)
+    failures: list[ImagegenError] = field(default_factory=list)
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def get(self, name: str) -> RecentRequest | None:
+        """Return the newest request under a name."""
+        if self.failures:
+            raise self.failures.pop(0)
+        return self.items.get(name)
+
+    def put(self, new: RecentRequest, *, replacing: RecentRequest | None) -> RecentRequest:
+        """Write `new` if `replacing` is still current, and return what is current."""
+        if self.failures:
+            raise self.failures.pop(0)
+        with self._lock:
+            stands = self.items.get(new.name)
+            if stands is None or (replacing is not None and stands.version == replacing.version):
+                self.items[new.name] = stands = new
+            return stands
 
 
 @dataclass

@@ -34,6 +34,7 @@ from imagegen.generations.history import History
 from imagegen.generations.jobs import Jobs, RetryLater
 from imagegen.generations.ledger import Ledger, Limits
 from imagegen.generations.model_caller import ModelCaller
+from imagegen.generations.repeats import Repeats
 from imagegen.generations.submit import Submission, Submitter
 from imagegen.models.registry import resolve
 from tests.support.fakes import CORE, SDXL
@@ -47,6 +48,7 @@ from tests.support.staged_ports import (
     Broken,
     Env,
     Stage,
+    StagedRecent,
     Suspended,
     written,
 )
@@ -303,8 +305,17 @@ class Explorer:
     def _call(self, stage: Stage, door: str) -> object:
         attempts = self._attempts(stage)
         if door in {"sync", "async"}:
+            repeats = Repeats(
+                recent=StagedRecent(), ledger=attempts.ledger, clock=stage, randomness=stage, observer=stage
+            )
             return self.scenario.submitter(
-                attempts=attempts, ledger=attempts.ledger, quotas=stage, queue=stage, observer=stage
+                attempts=attempts,
+                ledger=attempts.ledger,
+                quotas=stage,
+                repeats=repeats,
+                queue=stage,
+                clock=stage,
+                observer=stage,
             ).submit(
                 self._request,
                 owner=OWNER,

@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple
 from imagegen import errors
 from imagegen.errors import ImagegenError
 from imagegen.generations.generation import Generation, ImageName, StoredImage, derive_id
-from imagegen.generations.ports import Delivery, Page, SignedUrl
+from imagegen.generations.ports import Delivery, Page, RecentRequest, SignedUrl
 from imagegen.models.registry import ModelRef
 from tests.support.fakes import png, sdxl_answer, stable_image_answer
 
@@ -325,6 +325,18 @@ class Stage:
         """Keep every defect that was not injected, because none may happen."""
         if not isinstance(error, InjectedDefect):
             self.defects.append(error)
+
+
+class StagedRecent:
+    """The requests without a key, of which no schedule has one."""
+
+    def get(self, name: str) -> RecentRequest | None:
+        """Raise an error, because no delivery calls this."""
+        raise NotImplementedError
+
+    def put(self, new: RecentRequest, *, replacing: RecentRequest | None) -> RecentRequest:
+        """Raise an error, because no delivery calls this."""
+        raise NotImplementedError
 
 
 def written(env: Env, new: Generation, replacing: str | None) -> Env:

@@ -11,6 +11,7 @@ from imagegen.contracts.generation_request import GenerationRequest
 from imagegen.contracts.text_to_image.parameters import Prompt, TextToImage
 from imagegen.errors import ImagegenError
 from imagegen.generations.generation import Generation
+from imagegen.generations.repeats import RepeatSigns
 from imagegen.generations.submit import Submission
 from tests.support.fakes import png
 from tests.support.world import World, world
@@ -50,6 +51,7 @@ def submit(
     request: GenerationRequest = REQUEST,
     asynchronous: bool = False,
     owner: str = OWNER,
+    signs: RepeatSigns = RepeatSigns(),  # noqa: B008 - frozen
 ) -> Submission:
     """Submit one request."""
     return service.submitter.submit(
@@ -59,6 +61,7 @@ def submit(
         key=key,
         asynchronous=asynchronous,
         deadline=service.deadline(),
+        signs=signs,
     )
 
 

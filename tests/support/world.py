@@ -29,6 +29,7 @@ from tests.support.fakes import (
     FakeQueue,
     FakeQuotas,
     FakeRandomness,
+    FakeRecentRequests,
     FakeRuntime,
     FakeStore,
     FakeWebhook,
@@ -45,6 +46,7 @@ class World:
     images: FakeImages
     store: FakeStore
     quotas: FakeQuotas
+    recent: FakeRecentRequests
     queue: FakeQueue
     webhook: FakeWebhook
     observer: FakeObserver
@@ -99,12 +101,14 @@ def world(
     clock = FakeClock(datetime(day.year, day.month, day.day, 12, 0, tzinfo=UTC))
     randomness, observer = FakeRandomness(), FakeObserver()
     runtime, images, store = FakeRuntime(list(answers)), FakeImages(clock), FakeStore()
-    quotas, queue, webhook = FakeQuotas(quota), FakeQueue(), FakeWebhook()
+    quotas, recent = FakeQuotas(quota), FakeRecentRequests()
+    queue, webhook = FakeQueue(), FakeWebhook()
     ports = Ports(
         runtime=runtime,
         images=images,
         store=store,
         quotas=quotas,
+        recent=recent,
         queue=queue,
         webhook=webhook,
         clock=clock,
@@ -144,6 +148,7 @@ def world(
         images=images,
         store=store,
         quotas=quotas,
+        recent=recent,
         queue=queue,
         webhook=webhook,
         observer=observer,

@@ -20,6 +20,7 @@ from imagegen.contracts.text_to_image.parameters import MAX_CHOSEN_SEED
 from imagegen.errors import ImagegenError
 from imagegen.generations.history import History
 from imagegen.generations.ports import Deadline
+from imagegen.generations.repeats import RepeatSigns
 from imagegen.generations.submit import Submission, Submitter
 
 
@@ -33,6 +34,7 @@ def submit_batch(
     key: str | None,
     deadline: Deadline,
     own_daily_limit: int | None = None,
+    signs: RepeatSigns = RepeatSigns(),  # noqa: B008 - frozen
 ) -> tuple[Submission, ...]:
     """Return the generations that succeeded, at least one, in a stable order.
 
@@ -56,6 +58,8 @@ def submit_batch(
             key=own_key,
             asynchronous=False,
             own_daily_limit=own_daily_limit,
+            signs=signs,
+            position=index,
             deadline=deadline,
         )
         if submission.replayed:

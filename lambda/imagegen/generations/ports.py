@@ -115,6 +115,35 @@ class Quotas(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecentRequest:
+    """The newest request of a caller with one fingerprint that came without an idempotency key.
+
+    `key` is the key that the service chose for it. `by_repeat` says that a repeat made it and not the first request.
+    `repeated` says that a repeat was recognised, and `handed_at` when one received the image.
+    """
+
+    name: str
+    key: str
+    version: str
+    begun_at: datetime
+    by_repeat: bool = False
+    repeated: bool = False
+    handed_at: datetime | None = None
+
+
+class RecentRequests(Protocol):
+    """The newest request under each name, kept for an hour; every write is conditional."""
+
+    def get(self, name: str) -> RecentRequest | None:
+        """Return the newest request, read consistently."""
+        ...
+
+    def put(self, new: RecentRequest, *, replacing: RecentRequest | None) -> RecentRequest:
+        """Write `new` if `replacing` is still current (None: if there is none), and return what is current."""
+        ...
+
+
 class JobQueue(Protocol):
     """The queue of asynchronous jobs; a message carries an id and nothing else."""
 
@@ -213,6 +242,7 @@ class Ports:
     images: ImageStore
     store: GenerationStore
     quotas: Quotas
+    recent: RecentRequests
     queue: JobQueue
     webhook: WebhookSender
     clock: Clock

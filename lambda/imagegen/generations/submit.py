@@ -7,6 +7,7 @@ Whatever is cut off in between is found again: by its lease if it ran, by its du
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Final
 
 from imagegen import errors
@@ -15,10 +16,16 @@ from imagegen.errors import ImagegenError
 from imagegen.generations.attempts import Attempts
 from imagegen.generations.generation import Generation, derive_id
 from imagegen.generations.ledger import Ledger
-from imagegen.generations.ports import Deadline, JobQueue, Observer, Quotas
+from imagegen.generations.ports import Clock, Deadline, JobQueue, Observer, Quotas
+from imagegen.generations.repeats import CONNECTION, Repeats, RepeatSigns
 
 POLL_AFTER: Final = 2
 """Seconds after which a client may look again at a generation that is not done."""
+
+# A repeat looks again after this many seconds.
+_LOOK_EVERY: Final = 0.5
+# Seconds that are left for the reply when a repeat has waited as long as it may.
+_REPLY_RESERVE: Final = 3.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,13 +37,29 @@ class Submission:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class _Call:
+    """One request while it is submitted; `began` is when."""
+
+    request: GenerationRequest
+    owner: str
+    fingerprint: str
+    asynchronous: bool
+    own_daily_limit: int | None
+    deadline: Deadline
+    began: datetime
+    waits: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Submitter:
     """Accepts requests for new generations."""
 
     attempts: Attempts
     ledger: Ledger
     quotas: Quotas
+    repeats: Repeats
     queue: JobQueue
+    clock: Clock
     observer: Observer
 
     def submit(
@@ -49,39 +72,73 @@ class Submitter:
         asynchronous: bool,
         deadline: Deadline,
         own_daily_limit: int | None = None,
+        signs: RepeatSigns = RepeatSigns(),  # noqa: B008 - frozen
+        position: int = 0,
+        waits: bool = False,
     ) -> Submission:
         """Make the image, or queue it, or return what the same idempotency key made before.
 
         `fingerprint` is of the caller's own request. A synchronous generation comes back succeeded. `own_daily_limit`
         takes the place of the deployment's limit for each caller, in images a day.
 
+        A synchronous request without a key may be a repeat by its `signs` (`repeats.py`); then it returns what the
+        repeated one call. `position` tells the images of one request apart. With `waits`, a request whose key is still
+        running waits for the image, as every repeat without a key does.
+
         Raises:
             ImagegenError: the generation failed, now or when the key was first used; or another request of the
                 same key is still running (`InProgress`) or was a different one (`IdempotencyConflict`).
         """
+        call = _Call(
+            request=request,
+            owner=owner,
+            fingerprint=fingerprint,
+            asynchronous=asynchronous,
+            own_daily_limit=own_daily_limit,
+            deadline=deadline,
+            began=self.clock.now(),
+            waits=waits,
+        )
+        # A repeat without a key changes nothing for asynchronous requests: their replies come at once.
+        if key is not None or asynchronous:
+            return self._submit(call, key=key, may_stand=key is not None)
+        chosen = self.repeats.chosen(f"{owner}#{fingerprint}#{position}", owner=owner, signs=signs)
+        submission = self._submit(
+            replace(call, waits=True), key=chosen.request.key, may_stand=chosen.is_repeat
+        )
+        if chosen.is_repeat and submission.replayed:
+            self.repeats.handed_over(chosen.request)
+        return submission
+
+    def _submit(self, call: _Call, *, key: str | None, may_stand: bool) -> Submission:
+        owner = call.owner
         # The id derives from owner and key, so a repeated request meets its record by the id.
         draft = self.ledger.draft(
-            request, owner=owner, fingerprint=fingerprint, key=key, asynchronous=asynchronous
+            call.request,
+            owner=owner,
+            fingerprint=call.fingerprint,
+            key=key,
+            asynchronous=call.asynchronous,
         )
-        standing = self.ledger.get(draft.id) if key else None
+        standing = self.ledger.get(draft.id) if may_stand else None
         # A failure that cost nothing frees its key: see docs/decisions/0004-an-unpaid-failure-frees-its-key.md.
-        if standing is not None and not (standing.fingerprint == fingerprint and standing.restartable):
-            return self._replayed(standing, draft)
+        if standing is not None and not (standing.fingerprint == call.fingerprint and standing.restartable):
+            return self._replayed(standing, call)
         # Before the quota: a request that no model can serve must not cost a unit.
-        self.attempts.caller.check(request)
+        self.attempts.caller.check(call.request)
         try:
-            self.quotas.take(owner, draft.quota_day, own_limit=own_daily_limit)
+            self.quotas.take(owner, draft.quota_day, own_limit=call.own_daily_limit)
         except errors.QuotaExceeded:
             # A duplicate of this request may have taken the last unit. Then this one is a replay, not one too many.
             standing = self.ledger.get(draft.id) if key else None
             if standing is None or standing.restartable:
                 raise
-            return self._replayed(standing, draft)
+            return self._replayed(standing, call)
         stands = self._claim(draft, replacing=standing)
         if stands is not draft:
-            return self._replayed(stands, draft)
-        if not asynchronous:
-            return Submission(generation=self._made(draft, deadline), replayed=False)
+            return self._replayed(stands, call)
+        if not call.asynchronous:
+            return Submission(generation=self._run(draft, call.deadline), replayed=False)
         send(draft.id, queue=self.queue, observer=self.observer)
         return Submission(generation=draft, replayed=False)
 
@@ -100,7 +157,7 @@ class Submitter:
         if standing is not None:
             _check_same(standing, fingerprint)
 
-    def _made(self, record: Generation, deadline: Deadline) -> Generation:
+    def _run(self, record: Generation, deadline: Deadline) -> Generation:
         try:
             return self.attempts.run(record, deadline)
         except ImagegenError as exc:
@@ -130,18 +187,30 @@ class Submitter:
                 raise errors.OutcomeUnknown("The job may have been queued nevertheless.") from exc
             raise
 
-    def _replayed(self, standing: Generation, draft: Generation) -> Submission:
-        _check_same(standing, draft.fingerprint)
+    def _replayed(self, standing: Generation, call: _Call) -> Submission:
+        _check_same(standing, call.fingerprint)
         standing = self.attempts.refresh(standing)
+        if call.waits:
+            standing = self._awaited(standing, call)
         if standing.state == "deleted":
             raise errors.Gone("The generation of this Idempotency-Key was deleted.")
         if standing.failure is not None:
             raise standing.failure.error(generation_id=standing.id, replayed=True)
         # An asynchronous repetition gets the 202 again:
         # see docs/decisions/0052-a-repeated-asynchronous-request-is-accepted-again.md.
-        if not standing.terminal and not draft.asynchronous:
+        if not standing.terminal and not call.asynchronous:
             raise errors.in_progress(standing.id, retry_after=POLL_AFTER)
         return Submission(generation=standing, replayed=True)
+
+    def _awaited(self, standing: Generation, call: _Call) -> Generation:
+        """Return a generation as it is when it has ended, or when the connection of this request will not last."""
+        until = call.began + timedelta(seconds=CONNECTION - _REPLY_RESERVE)
+        while not standing.terminal:
+            if self.clock.now() >= until or call.deadline.remaining() < _REPLY_RESERVE:
+                break
+            self.clock.sleep(_LOOK_EVERY)
+            standing = self.attempts.refresh(self.ledger.get(standing.id) or standing)
+        return standing
 
 
 def send(id_: str, *, queue: JobQueue, observer: Observer) -> None:

@@ -239,6 +239,7 @@ class OwnRoutes:
             key=key,
             asynchronous=asynchronous,
             own_daily_limit=request.daily_limit,
+            signs=request.repeat_signs,
             deadline=request.deadline,
         )
         return self._submitted(submission)

@@ -15,6 +15,7 @@ from typing import Any, Final, Protocol
 from imagegen.contracts.refusals import refusal, unknown_field
 from imagegen.errors import InvalidJson, UnsupportedMediaType, invalid, no_such_generation
 from imagegen.generations.generation import ID_PATTERN
+from imagegen.generations.repeats import CONNECTION, RepeatSigns
 from imagegen.generations.retry import InvocationDeadline
 from imagegen.http import strict_json
 from imagegen.http.identity import own_daily_limit, owner_of
@@ -28,6 +29,10 @@ MAX_DOWNLOAD_LENGTH: Final = 128
 
 _GENERATION_ID: Final = re.compile(ID_PATTERN)
 _IDEMPOTENCY_KEY: Final = re.compile(r"[A-Za-z0-9_-]{16,64}")
+_COUNT: Final = re.compile(r"[1-9][0-9]{0,3}")
+_SECONDS: Final = re.compile(r"[0-9]{1,6}(?:\.[0-9]{1,6})?")
+# These repeat 5xx, lost connections and time-outs of their own by themselves, and nothing in the repeat says so.
+_REPEATS_SILENTLY: Final = re.compile(r"\A(?:curl|Wget)/|(?:\A| )ai-sdk/", re.IGNORECASE)
 _NOT_IN_A_FILE_NAME: Final = frozenset('/\\"')
 _LIMIT: Final = re.compile(r"[1-9][0-9]{0,2}")
 # The possessive quantifiers (`++`, `*+`) keep a hostile header from being tried in every way that it can be split.
@@ -118,6 +123,11 @@ class Request:
             InvalidParameter: the header is malformed.
         """
         return idempotency_key(self.header("Idempotency-Key"))
+
+    @property
+    def repeat_signs(self) -> RepeatSigns:
+        """What the request tells about being a repeat."""
+        return repeat_signs(self.headers)
 
     @property
     def prefers_async(self) -> bool:
@@ -215,6 +225,26 @@ def idempotency_key(values: Sequence[str]) -> str | None:
             "Idempotency-Key", "must be sent once and have 16 to 64 characters of A-Z, a-z, 0-9, _ and -"
         )
     return values[0]
+
+
+def repeat_signs(headers: Mapping[str, Sequence[str]]) -> RepeatSigns:
+    """Return what a client's own headers tell about being a repeat; what cannot be read counts as absent.
+
+    OpenAI's clients number their attempts, and say for how many seconds they wait; LiteLLM uses them without numbers.
+    """
+    counts = headers.get("x-stainless-retry-count", ())
+    waits = [
+        min(max(float(value), 1.0), CONNECTION)
+        for name in ("x-stainless-read-timeout", "x-stainless-timeout")
+        for value in headers.get(name, ())
+        if _SECONDS.fullmatch(value)
+    ]
+    agent = " ".join(headers.get("user-agent", ()))
+    return RepeatSigns(
+        marked=any(_COUNT.fullmatch(value) for value in counts),
+        connection=min(waits, default=CONNECTION),
+        silent=_REPEATS_SILENTLY.search(agent) is not None,
+    )
 
 
 def prefers_async(values: Sequence[str]) -> bool:

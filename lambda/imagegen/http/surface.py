@@ -118,7 +118,11 @@ READ_HEADERS: Final = (
     "Content-Type",
     "Idempotency-Key",
     "Prefer",
+    "User-Agent",
     "X-Api-Key",
+    "X-Stainless-Read-Timeout",
+    "X-Stainless-Retry-Count",
+    "X-Stainless-Timeout",
 )
 """Headers of requests that mean something to this API."""
 
@@ -128,7 +132,6 @@ SENT_HEADERS: Final = (
     "Accept-Language",
     "Cache-Control",
     "Pragma",
-    "User-Agent",
     # OpenAI's client for JavaScript.
     "OpenAI-Beta",
     "OpenAI-Organization",
@@ -140,10 +143,8 @@ SENT_HEADERS: Final = (
     "X-Stainless-OS",
     "X-Stainless-Package-Version",
     "X-Stainless-Poll-Helper",
-    "X-Stainless-Retry-Count",
     "X-Stainless-Runtime",
     "X-Stainless-Runtime-Version",
-    "X-Stainless-Timeout",
     # Stability's clients.
     "Organization",
     "Stability-Client-Id",

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imagegen.errors import InvalidParameter, NotFound
+from imagegen.generations.repeats import RepeatSigns
 from imagegen.http import surface
 from imagegen.http.request import (
     cursor,
@@ -299,3 +300,30 @@ def test_other_download_names_are_refused_by_name(values: list[str]) -> None:
     with pytest.raises(InvalidParameter) as caught:
         download_name(values)
     assert [error.field for error in caught.value.errors] == ["download"]
+
+
+@pytest.mark.parametrize(
+    ("headers", "signs"),
+    [
+        ({}, RepeatSigns()),
+        ({"X-Stainless-Retry-Count": "0"}, RepeatSigns()),
+        ({"X-Stainless-Retry-Count": "2"}, RepeatSigns(marked=True)),
+        ({"X-Stainless-Retry-Count": "many"}, RepeatSigns()),
+        ({"X-Stainless-Read-Timeout": "600"}, RepeatSigns()),
+        ({"X-Stainless-Read-Timeout": "4.5"}, RepeatSigns(connection=4.5)),
+        ({"X-Stainless-Timeout": "3"}, RepeatSigns(connection=3)),
+        ({"X-Stainless-Timeout": "0"}, RepeatSigns(connection=1)),
+        ({"X-Stainless-Timeout": "-1"}, RepeatSigns()),
+        ({"X-Stainless-Timeout": "1e3"}, RepeatSigns()),
+        ({"User-Agent": "curl/8.5.0"}, RepeatSigns(silent=True)),
+        ({"User-Agent": "Wget/1.21.4"}, RepeatSigns(silent=True)),
+        ({"User-Agent": "ai/6.0.1 ai-sdk/openai/3.0.2 runtime/node.js/22"}, RepeatSigns(silent=True)),
+        ({"User-Agent": "libcurl/8.5.0"}, RepeatSigns()),
+        ({"User-Agent": "python-requests/2.32"}, RepeatSigns()),
+    ],
+)
+def test_the_signs_of_a_repeat_are_read_from_the_clients_own_headers(
+    headers: dict[str, str], signs: RepeatSigns
+) -> None:
+    """What cannot be read counts as absent, and no client waits for less than a second."""
+    assert received(event("POST", "/text-to-image", {}, headers=headers)).repeat_signs == signs

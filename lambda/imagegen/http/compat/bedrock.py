@@ -116,6 +116,9 @@ class Bedrock:
                 key=key,
                 asynchronous=False,
                 own_daily_limit=request.daily_limit,
+                signs=request.repeat_signs,
+                # An SDK repeats by itself, and takes a refusal for the end of its call.
+                waits=not request.header("Idempotency-Key"),
                 deadline=request.deadline,
             )
         except errors.ContentFiltered as exc:

@@ -130,6 +130,7 @@ class Stability:
             key=key,
             asynchronous=False,
             own_daily_limit=request.daily_limit,
+            signs=request.repeat_signs,
             deadline=request.deadline,
         )
         png, image = read_inline(self.history, submission.generation)

@@ -91,6 +91,7 @@ class OpenAI:
             owner=owner,
             key=key,
             own_daily_limit=request.daily_limit,
+            signs=request.repeat_signs,
             deadline=request.deadline,
         )
         stored = [_stored(one) for one in made]

@@ -1,0 +1,383 @@
+"""Requests without an idempotency key: which one counts as a repeat, and what a repeat is told."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from imagegen import errors
+from imagegen.contracts.generation_request import fingerprint
+from imagegen.generations import repeats
+from imagegen.generations.batch import submit_batch
+from imagegen.generations.ports import RecentRequest
+from imagegen.generations.repeats import RepeatSigns
+from tests.support.fakes import FakeClock
+from tests.support.use_case import DOWN, OTHER, OWNER, PAID, REQUEST, UNBILLED, code, submit
+from tests.support.world import World, world
+
+if TYPE_CHECKING:
+    from imagegen.errors import ImagegenError
+    from imagegen.generations.submit import Submission
+
+PLAIN = RepeatSigns()
+MARKED = RepeatSigns(marked=True)
+SILENT = RepeatSigns(silent=True)
+SHORT = RepeatSigns(connection=5)
+
+
+def ask(service: World, signs: RepeatSigns = PLAIN, *, text: str = "fingerprint") -> Submission:
+    """Submit one request without a key."""
+    return submit(service, key=None, fingerprint=text, signs=signs)
+
+
+def takes(service: World, seconds: float) -> None:
+    """Let the model take so many seconds for each image."""
+    service.runtime.before = lambda: service.clock.sleep(seconds)
+
+
+def paid(service: World) -> int:
+    """Return how many calls of the model were paid."""
+    return len(service.runtime.calls)
+
+
+def running(service: World, *, seconds: float, by: RepeatSigns = PLAIN) -> None:
+    """Begin a request that is still being made after so many seconds, and ends when somebody looks at it again."""
+    service.runtime.before = _Abandoned.throw
+    with pytest.raises(_Abandoned):
+        ask(service, by)
+    service.runtime.before = None
+    service.clock.time += timedelta(seconds=seconds)
+
+
+class _Abandoned(BaseException):
+    """Ends an attempt in the middle of its call, as if it went on elsewhere."""
+
+    @classmethod
+    def throw(cls) -> None:
+        raise cls
+
+
+def finish(service: World) -> None:
+    """Let the attempt that goes on elsewhere end with an image, when a repeat first looks again."""
+    donor = world()
+    image = submit(donor).generation.image
+    assert image is not None
+    record = service.store.only()
+    service.images.put(
+        record.image_name, donor.images.read(submit(donor).generation.image_name) or b"", image
+    )
+    done = record.succeed(service.ledger.moment(), image=image, ignored=())
+    service.store.write(done, replacing=record)
+
+
+class _Finishing(FakeClock):
+    """A clock on which the attempt elsewhere ends as soon as somebody waits."""
+
+    service: World
+
+    def sleep(self, seconds: float) -> None:
+        """Wait, and let the attempt end."""
+        super().sleep(seconds)
+        if self.service.store.only().state == "running":
+            finish(self.service)
+
+
+# -- marked repeats ----------------------------------------------------------------------------------------------------
+
+
+def test_a_marked_repeat_gets_the_image_of_the_request_that_it_repeats() -> None:
+    """OpenAI's clients number their attempts; the second one is not paid."""
+    service = world()
+    first, again = ask(service), ask(service, MARKED)
+    assert (again.generation.id, again.replayed, paid(service)) == (first.generation.id, True, 1)
+
+
+@pytest.mark.parametrize("failure", PAID, ids=code)
+def test_a_marked_repeat_of_what_may_be_paid_gets_the_recorded_failure(failure: ImagegenError) -> None:
+    """Nothing is called again, and the reply says that it is a replay."""
+    service = world(answers=[failure])
+    with pytest.raises(type(failure)):
+        ask(service)
+    with pytest.raises(type(failure)) as caught:
+        ask(service, MARKED)
+    assert (caught.value.replayed, paid(service)) == (True, 1)
+
+
+@pytest.mark.parametrize("failure", UNBILLED, ids=code)
+def test_a_marked_repeat_of_what_cost_nothing_is_tried_again(failure: ImagegenError) -> None:
+    """A failure that was certainly unbilled is what repeats are for."""
+    service = world(answers=[failure])
+    with pytest.raises(type(failure)):
+        ask(service)
+    service.runtime.answers.clear()
+    # A retired model is called again after a minute.
+    service.clock.time += timedelta(seconds=61)
+    assert ask(service, MARKED).replayed is False
+
+
+def test_a_marked_repeat_after_a_quarter_of_an_hour_is_a_new_request() -> None:
+    """No client waits that long before it repeats."""
+    service = world()
+    ask(service)
+    service.clock.time += repeats.MARKED_FOR + timedelta(seconds=1)
+    assert ask(service, MARKED).replayed is False
+
+
+def test_a_marked_repeat_of_a_request_that_never_came_makes_the_image() -> None:
+    """The gateway may have refused the first one."""
+    service = world()
+    assert ask(service, MARKED).replayed is False
+    assert paid(service) == 1
+
+
+def test_a_repeat_waits_for_an_image_that_is_being_made() -> None:
+    """It looks again until the image is there."""
+    service = world()
+    running(service, seconds=2)
+    clock = _Finishing(service.clock.time)
+    clock.service = service
+    waiting = replace(service.submitter, clock=clock)
+    again = waiting.submit(
+        REQUEST,
+        owner=OWNER,
+        fingerprint="fingerprint",
+        key=None,
+        asynchronous=False,
+        deadline=service.deadline(),
+        signs=MARKED,
+    )
+    assert (again.generation.state, again.replayed) == ("succeeded", True)
+    assert (clock.slept, paid(service)) == ([0.5], 1)
+
+
+def test_a_repeat_waits_no_longer_than_its_connection_lasts() -> None:
+    """Then it is told that the generation is in progress, where it is, and when to look again."""
+    service = world()
+    running(service, seconds=2)
+    began = service.clock.time
+    with pytest.raises(errors.InProgress) as caught:
+        ask(service, MARKED)
+    assert caught.value.generation_id == service.store.only().id
+    assert timedelta(seconds=25) < service.clock.time - began < timedelta(seconds=repeats.CONNECTION)
+
+
+def test_a_request_that_its_own_repeat_overtook_is_not_paid_again() -> None:
+    """A cold start may hold the first one up until a warm function has served the repeat."""
+    service = world()
+    repeat = ask(service, MARKED)
+    service.clock.time += timedelta(seconds=3)
+    assert ask(service).generation.id == repeat.generation.id
+    # Whoever asks after that wants another picture.
+    assert ask(service).replayed is False
+
+
+# -- unmarked repeats --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("failure", PAID, ids=code)
+def test_a_failure_that_may_be_paid_is_the_reply_for_five_minutes(failure: ImagegenError) -> None:
+    """The AI SDK, curl and wget repeat a 502 and a 504; nothing is called again."""
+    service = world(answers=[failure])
+    for _ in range(3):
+        with pytest.raises(type(failure)):
+            ask(service)
+        service.clock.time += timedelta(seconds=90)
+    assert paid(service) == 1
+    service.clock.time += timedelta(seconds=90)
+    with pytest.raises(type(failure)):
+        ask(service)
+    assert paid(service) == 2
+
+
+def test_a_person_who_asks_again_gets_another_picture() -> None:
+    """An image that came in time was received, so the next request is a new one."""
+    service = world()
+    takes(service, 20)
+    assert [ask(service).replayed for _ in range(3)] == [False, False, False]
+    assert paid(service) == 3
+
+
+def test_an_image_that_outlived_its_connection_is_returned_to_the_repeat() -> None:
+    """The gateway closed the first connection after 29 seconds."""
+    service = world()
+    takes(service, 35)
+    first = ask(service)
+    again = ask(service)
+    assert (again.generation.id, again.replayed, paid(service)) == (first.generation.id, True, 1)
+
+
+def test_whoever_asks_a_minute_after_having_received_it_gets_another_picture() -> None:
+    """A repeat has the image by then; before that, its connection may have been lost as well."""
+    service = world()
+    takes(service, 35)
+    ask(service)
+    ask(service)
+    service.clock.time += timedelta(seconds=59)
+    assert ask(service).replayed is True
+    service.clock.time += timedelta(seconds=2)
+    assert ask(service).replayed is False
+
+
+def test_two_requests_at_once_stay_two_pictures() -> None:
+    """An equal request that has just begun belongs to somebody who wants two."""
+    service = world()
+    running(service, seconds=20)
+    assert ask(service).replayed is False
+    assert paid(service) == 2
+
+
+def test_a_running_request_that_outlived_its_connection_is_waited_for() -> None:
+    """Its client has certainly lost it."""
+    service = world()
+    running(service, seconds=repeats.CONNECTION)
+    with pytest.raises(errors.InProgress):
+        ask(service)
+    assert paid(service) == 1
+
+
+def test_a_client_that_says_how_long_it_waits_has_given_up_after_that() -> None:
+    """LiteLLM's router repeats without a mark, and OpenAI's header names its time-out."""
+    service = world()
+    running(service, seconds=6)
+    with pytest.raises(errors.InProgress):
+        ask(service, SHORT)
+    assert paid(service) == 1
+
+
+def test_a_client_that_waits_longer_has_not() -> None:
+    """The same request of a client with a longer time-out is a second picture."""
+    service = world()
+    running(service, seconds=4)
+    assert ask(service, SHORT).replayed is False
+
+
+def test_a_tool_that_repeats_silently_attaches_to_what_is_running() -> None:
+    """A repeat of curl begins a second after the lost connection, at the earliest."""
+    service = world()
+    running(service, seconds=2)
+    with pytest.raises(errors.InProgress):
+        ask(service, SILENT)
+    assert paid(service) == 1
+
+
+def test_its_third_attempt_gets_the_image_as_well() -> None:
+    """The second attempt may have been lost before the image was there."""
+    service = world()
+    running(service, seconds=2)
+    with pytest.raises(errors.InProgress):
+        ask(service, SILENT)
+    finish(service)
+    assert (ask(service, SILENT).replayed, paid(service)) == (True, 1)
+
+
+def test_two_commands_at_once_are_two_pictures() -> None:
+    """Two equal requests of a silent tool within a second are no repeat."""
+    service = world()
+    running(service, seconds=0.5)
+    assert ask(service, SILENT).replayed is False
+
+
+# -- what is never a repeat --------------------------------------------------------------------------------------------
+
+
+def test_another_callers_request_is_never_repeated() -> None:
+    """The name has the owner in it."""
+    service = world()
+    mine = ask(service)
+    theirs = submit(service, key=None, owner=OTHER, signs=MARKED)
+    assert (theirs.replayed, theirs.generation.id == mine.generation.id) == (False, False)
+
+
+def test_another_request_is_never_a_repeat() -> None:
+    """Neither is one with another fingerprint."""
+    service = world()
+    ask(service)
+    assert ask(service, MARKED, text="another").replayed is False
+
+
+def test_a_request_with_a_key_goes_by_its_key_alone() -> None:
+    """The caller's own word counts, whatever its client marks."""
+    service = world()
+    ask(service)
+    assert submit(service, signs=MARKED).replayed is False
+    assert paid(service) == 2
+
+
+def test_a_deleted_generation_is_not_repeated() -> None:
+    """Its owner wanted it gone; a repeat makes a new one."""
+    service = world()
+    first = ask(service)
+    service.history.delete(first.generation.id, owner=OWNER)
+    assert ask(service, MARKED).replayed is False
+
+
+def test_each_image_of_a_batch_is_repeated_by_its_place() -> None:
+    """A marked repeat of a request for three images gets the same three."""
+    service = world()
+    batches = [
+        submit_batch(
+            service.submitter,
+            service.history,
+            REQUEST,
+            images=3,
+            owner=OWNER,
+            key=None,
+            deadline=service.deadline(),
+            signs=signs,
+        )
+        for signs in (PLAIN, MARKED)
+    ]
+    first, again = ([one.generation.id for one in batch] for batch in batches)
+    assert (again, len(set(first)), paid(service)) == (first, 3, 3)
+
+
+# -- faults ------------------------------------------------------------------------------------------------------------
+
+
+def test_without_the_table_nothing_is_paid() -> None:
+    """A request that could not be written down could be paid twice."""
+    service = world()
+    service.recent.failures = [DOWN]
+    with pytest.raises(errors.InternalError):
+        ask(service)
+    assert (paid(service), list(service.store.all())) == (0, [])
+
+
+def test_a_request_whose_claim_was_not_written_yet_is_claimed_once() -> None:
+    """The repeat comes between the two writes of the first one: they share the key, so one of them is refused."""
+    service = world()
+    name = f"{OWNER}#fingerprint#0"
+    first = service.submitter.repeats.chosen(name, owner=OWNER, signs=PLAIN)
+    again = ask(service, MARKED)
+    draft = service.ledger.draft(
+        REQUEST, owner=OWNER, fingerprint="fingerprint", key=first.request.key, asynchronous=False
+    )
+    assert service.ledger.write(draft, replacing=None).id == again.generation.id
+    assert paid(service) == 1
+
+
+def test_who_comes_in_between_is_looked_at_again() -> None:
+    """A repeat that was written down while the first one was read is recognised, and not paid beside it."""
+    service = world()
+    name = f"{OWNER}#fingerprint#0"
+    reads = service.recent.get
+
+    def overtaken(name_: str) -> RecentRequest | None:
+        seen = reads(name_)
+        service.recent.get = reads  # type: ignore[method-assign]  # only the first time
+        ask(service, MARKED)
+        return seen
+
+    service.recent.get = overtaken  # type: ignore[method-assign,assignment]
+    chosen = service.submitter.repeats.chosen(name, owner=OWNER, signs=PLAIN)
+    assert (chosen.is_repeat, paid(service)) == (True, 1)
+
+
+def test_the_name_of_a_real_request_is_its_fingerprint() -> None:
+    """Two notations of one request are one request."""
+    service = world()
+    submit(service, key=None, fingerprint=fingerprint(REQUEST))
+    assert list(service.recent.items) == [f"{OWNER}#{fingerprint(REQUEST)}#0"]
