@@ -12,6 +12,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from imagegen.settings import USD_DECIMALS
 from stacks.bundling import RUNTIME_VERSION
 from stacks.generation_queue import GenerationQueue
 from stacks.generation_table import GenerationTable
@@ -159,6 +160,10 @@ def environment(
         "MAX_PAID_ATTEMPTS": str(config.max_paid_attempts),
         "DAILY_IMAGES_PER_CALLER": _or_empty(config.daily_images_per_caller),
         "DAILY_IMAGES": _or_empty(config.daily_images),
+        "DAILY_USD_PER_CALLER": _or_empty(config.daily_usd_per_caller),
+        "DAILY_USD": _or_empty(config.daily_usd),
+        "IMAGES_PER_MINUTE_PER_CALLER": _or_empty(config.images_per_minute_per_caller),
+        "QUEUED_JOBS_PER_CALLER": _or_empty(config.queued_jobs_per_caller),
         "WEBHOOK_SECRET_ARN": webhook_secret.arn if webhook_secret else "",
         "WEBHOOK_LOOPBACK": _loopback(scope) if config.webhook_loopback else "false",
         # The random part of the stack's id. Owners are hashed with it, so nobody can guess one from a name.
@@ -186,5 +191,8 @@ def _loopback(scope: Construct) -> str:
     return parameter.value_as_string
 
 
-def _or_empty(number: int | None) -> str:
-    return "" if number is None else str(number)
+def _or_empty(number: float | None) -> str:
+    if number is None:
+        return ""
+    # `str` would write 0.000001 with an exponent and -0.0 with a sign, and the functions read neither.
+    return str(number) if isinstance(number, int) else f"{number:z.{USD_DECIMALS}f}"

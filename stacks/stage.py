@@ -154,6 +154,11 @@ class StageConfig(BaseModel):
     throttle_burst: Annotated[int, Ge(1), Le(5_000)] | None = 10
     daily_images_per_caller: settings.DailyImagesPerCaller | None = 100
     daily_images: settings.DailyImages | None = 500
+    # What these images cost at most: the dearest registered model takes $0.14 for each.
+    daily_usd_per_caller: settings.DailyUsdPerCaller | None = 14.0
+    daily_usd: settings.DailyUsd | None = 70.0
+    images_per_minute_per_caller: settings.ImagesPerMinutePerCaller | None = None
+    queued_jobs_per_caller: settings.QueuedJobsPerCaller | None = 1000
     max_paid_attempts: settings.MaxPaidAttempts = 1
     worker_concurrency: Annotated[int, Ge(2), Le(1000)] | None = None
     reserve_concurrency: bool = True

@@ -31,12 +31,20 @@ from imagegen.errors import Misconfigured
 MAX_URL_TTL: Final = 3600
 """Seconds that a presigned URL may be valid. The bucket refuses every older signature."""
 
+USD_DECIMALS: Final = 6
+"""How many decimals a number of dollars may have."""
+
 _ALIAS: Final = re.compile(r"[A-Za-z0-9._:/*-]{1,256}=[A-Za-z0-9._:-]{1,256}")
 
 
 def are_aliases(entries: tuple[str, ...]) -> bool:
     """Say whether each entry is `pattern=model`; a `*` in a pattern stands for any text."""
     return all(_ALIAS.fullmatch(entry) for entry in entries)
+
+
+def is_whole_micro_dollars(dollars: float) -> bool:
+    """Say whether a number of dollars has at most six decimals, because dollars are counted in millionths."""
+    return round(dollars, USD_DECIMALS) == dollars
 
 
 NotEmpty = Annotated[str, MinLen(1)]
@@ -51,17 +59,26 @@ RecordRetentionDays = Annotated[int, Ge(1), Le(3650)]
 MaxPaidAttempts = Annotated[int, Ge(1), Le(10)]
 DailyImagesPerCaller = Annotated[int, Ge(0), Le(1_000_000)]
 DailyImages = Annotated[int, Ge(0), Le(10_000_000)]
+DailyUsdPerCaller = Annotated[float, Ge(0), Le(100_000), Predicate(is_whole_micro_dollars)]
+DailyUsd = Annotated[float, Ge(0), Le(1_000_000), Predicate(is_whole_micro_dollars)]
+ImagesPerMinutePerCaller = Annotated[int, Ge(0), Le(10_000)]
+QueuedJobsPerCaller = Annotated[int, Ge(0), Le(1_000_000)]
 
 _NUMBERS: Final[Mapping[type, str]] = {int: "a whole number", float: "a number"}
 _FLAGS: Final[Mapping[str, bool]] = {"true": True, "false": False}
-_DIGITS: Final = re.compile(r"[0-9]{1,10}")
+_PATTERNS: Final[Mapping[type, re.Pattern[str]]] = {
+    int: re.compile(r"[0-9]{1,10}"),
+    float: re.compile(rf"[0-9]{{1,10}}(?:\.[0-9]{{1,{USD_DECIMALS}}})?"),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """What the environment tells api function and worker; each field is a variable of the same name in capitals.
 
-    `model_timeout`, `function_timeout` and `url_ttl` are seconds. A daily limit of None means unlimited, 0 refuses all.
+    `model_timeout`, `function_timeout` and `url_ttl` are seconds; `daily_usd` and its like are dollars. A limit of None
+    means unlimited, 0 refuses all. `queued_jobs_per_caller` counts the unfinished asynchronous generations of a caller
+    that were accepted on one day (UTC).
     `webhook_loopback` lets call-backs go to 127.0.0.1 over plain http; only the stage of one machine may set it.
     `owner_salt` makes the owners of this deployment unlike those of any other.
     """
@@ -80,6 +97,10 @@ class Settings:
     max_paid_attempts: MaxPaidAttempts
     daily_images_per_caller: DailyImagesPerCaller | None
     daily_images: DailyImages | None
+    daily_usd_per_caller: DailyUsdPerCaller | None
+    daily_usd: DailyUsd | None
+    images_per_minute_per_caller: ImagesPerMinutePerCaller | None
+    queued_jobs_per_caller: QueuedJobsPerCaller | None
     openai_model_aliases: ModelAliases
     webhook_secret_arn: str
     webhook_loopback: bool
@@ -161,7 +182,38 @@ class SettingType(NamedTuple):
             return " or ".join(_FLAGS)
         if self.choices:
             return f"one of {', '.join(map(str, self.choices))}"
-        return f"{_NUMBERS[self.bare]} from {self.low} to {self.high}"
+        words = f"{_NUMBERS[self.bare]} from {self.low} to {self.high}"
+        in_dollars = any(
+            isinstance(each, Predicate) and each.func is is_whole_micro_dollars for each in self.limits
+        )
+        return f"{words} with at most {USD_DECIMALS} decimals" if in_dollars else words
+
+    def read(self, text: str) -> Any:
+        """Return the value that a variable's text stands for.
+
+        Raises:
+            ValueError: the value is not allowed; the message continues a sentence that begins with the variable's name.
+        """
+        # An environment has no null, so the stack writes an empty text for "unlimited".
+        if self.optional and not text:
+            return None
+        if self.bare in _PATTERNS:
+            # The pattern comes before `int`, which would refuse thousands of digits with a sentence of its own.
+            if _PATTERNS[self.bare].fullmatch(text) and self.low <= self.bare(text) <= self.high:
+                return self.bare(text)
+            raise ValueError(f"must be {self.in_words()}")
+        if self.bare is bool:
+            if text in _FLAGS:
+                return _FLAGS[text]
+            raise ValueError(f"must be {self.in_words()}")
+        if self.choices and text not in self.choices:
+            raise ValueError(f"must be {self.in_words()}")
+        value = tuple(item.strip() for item in text.split(",") if item.strip()) if self.is_list else text
+        if len(value) < self.min_length:
+            raise ValueError("is empty")
+        if not all(limit.func(value) for limit in self.limits if isinstance(limit, Predicate)):
+            raise ValueError("has an entry that is not allowed")
+        return value
 
 
 def _values(settings: type, environment: Mapping[str, str]) -> dict[str, Any]:
@@ -170,7 +222,7 @@ def _values(settings: type, environment: Mapping[str, str]) -> dict[str, Any]:
     for field, type_ in get_type_hints(settings, include_extras=True).items():
         name = field.upper()
         try:
-            values[field] = _read(SettingType.of(type_), environment[name])
+            values[field] = SettingType.of(type_).read(environment[name])
         except KeyError:
             wrong.append(f"{name} is missing")
         except ValueError as exc:
@@ -178,31 +230,3 @@ def _values(settings: type, environment: Mapping[str, str]) -> dict[str, Any]:
     if wrong:
         raise Misconfigured(f"The environment cannot be used: {'; '.join(wrong)}.")
     return values
-
-
-def _read(type_: SettingType, text: str) -> Any:
-    """Return the value that a variable's text stands for.
-
-    Raises:
-        ValueError: the value is not allowed; the message continues a sentence that begins with the variable's name.
-    """
-    # An environment has no null, so the stack writes an empty text for "unlimited".
-    if type_.optional and not text:
-        return None
-    if type_.bare is int:
-        # The pattern comes before `int`, which would refuse thousands of digits with a sentence of its own.
-        if _DIGITS.fullmatch(text) and type_.low <= int(text) <= type_.high:
-            return int(text)
-        raise ValueError(f"must be {type_.in_words()}")
-    if type_.bare is bool:
-        if text in _FLAGS:
-            return _FLAGS[text]
-        raise ValueError(f"must be {type_.in_words()}")
-    if type_.choices and text not in type_.choices:
-        raise ValueError(f"must be {type_.in_words()}")
-    value = tuple(item.strip() for item in text.split(",") if item.strip()) if type_.is_list else text
-    if len(value) < type_.min_length:
-        raise ValueError("is empty")
-    if not all(limit.func(value) for limit in type_.limits if isinstance(limit, Predicate)):
-        raise ValueError("has an entry that is not allowed")
-    return value

@@ -18,6 +18,7 @@ FIELDS = {
 }
 SHARED = {name: type_ for name, type_ in FIELDS.items() if name in SETTINGS}
 NUMBERS = [name for name, type_ in SHARED.items() if type_.bare is int]
+DOLLARS = [name for name, type_ in SHARED.items() if type_.bare is float]
 FLAGS = [name for name, type_ in SHARED.items() if type_.bare is bool]
 CHOICES = [name for name, type_ in SHARED.items() if type_.choices]
 
@@ -44,13 +45,14 @@ def functions_take(stage: Synthesized, key: str, value: object) -> bool:
     return True
 
 
-def test_every_shared_setting_is_a_number_a_choice_a_flag_or_a_list() -> None:
-    """Each of the four kinds has a test below."""
+def test_every_shared_setting_is_a_number_dollars_a_choice_a_flag_or_a_list() -> None:
+    """Each of the five kinds has a test below."""
     lists = [name for name, type_ in SHARED.items() if type_.is_list]
-    assert {*NUMBERS, *CHOICES, *FLAGS, *lists} == set(SHARED)
+    assert {*NUMBERS, *DOLLARS, *CHOICES, *FLAGS, *lists} == set(SHARED)
     assert FLAGS == ["webhook_loopback"]
     assert lists == ["models", "cors_origins", "openai_model_aliases"]
-    assert len(NUMBERS) == 6
+    assert len(NUMBERS) == 8
+    assert DOLLARS == ["daily_usd_per_caller", "daily_usd"]
 
 
 @pytest.mark.parametrize("key", NUMBERS)
@@ -61,6 +63,16 @@ def test_both_sides_take_a_number_at_its_bounds_and_none_beyond(local: Synthesiz
     expected = [False, True, True, False]
     assert [stage_takes(key, value) for value in values] == expected
     assert [functions_take(local, key, value) for value in values] == expected
+
+
+@pytest.mark.parametrize("key", DOLLARS)
+def test_both_sides_take_dollars_at_their_bounds_and_to_the_millionth(local: Synthesized, key: str) -> None:
+    """A number with more decimals is refused, and is not rounded."""
+    low, high = SHARED[key].low, SHARED[key].high
+    values = (low - 0.000001, low, low + 0.000001, low + 0.0000005, high - 0.000001, high, high + 0.000001)
+    expected = [False, True, True, False, True, True, False]
+    assert [stage_takes(key, value) for value in values] == expected
+    assert [functions_take(local, key, f"{value:.7f}".removesuffix("0")) for value in values] == expected
 
 
 @pytest.mark.parametrize("key", CHOICES)

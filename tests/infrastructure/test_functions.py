@@ -93,21 +93,56 @@ def test_the_settings_can_be_read_from_the_environment(any_stage: Synthesized, n
     assert settings.openai_model_aliases == config.openai_model_aliases
     assert settings.daily_images == config.daily_images
     assert settings.daily_images_per_caller == config.daily_images_per_caller
+    assert settings.daily_usd == config.daily_usd
+    assert settings.daily_usd_per_caller == config.daily_usd_per_caller
+    assert settings.images_per_minute_per_caller == config.images_per_minute_per_caller
+    assert settings.queued_jobs_per_caller == config.queued_jobs_per_caller
     assert settings.record_retention_days == config.record_retention_days
     assert settings.max_paid_attempts == config.max_paid_attempts
     assert settings.s3_addressing_style == config.s3_addressing_style
 
 
-def test_the_environment_without_its_lists_leaves_them_their_room(any_stage: Synthesized) -> None:
-    """Lambda takes 4 KB, names included. A value that CloudFormation fills in counts with 160 bytes."""
+def bytes_beside_the_lists(stage: Synthesized) -> int:
+    """Return the size of the environment; a value that CloudFormation fills in counts with 160 bytes."""
     # In the stage `local` a parameter says `true` or `false`.
-    variables = {**function(any_stage, "Api")["Environment"]["Variables"], "WEBHOOK_LOOPBACK": "false"}
+    variables = {**function(stage, "Api")["Environment"]["Variables"], "WEBHOOK_LOOPBACK": "false"}
     sizes = {
         name: len(name) + (len(value.encode()) if isinstance(value, str) else 160)
         for name, value in variables.items()
     }
-    lists = sum(len(variables[name].encode()) for name in ("CORS_ORIGINS", "MODELS"))
-    assert sum(sizes.values()) - lists + BYTES_FOR_LISTS <= 4096
+    return sum(sizes.values()) - sum(len(variables[name].encode()) for name in ("CORS_ORIGINS", "MODELS"))
+
+
+def test_the_environment_without_its_lists_leaves_them_their_room(any_stage: Synthesized) -> None:
+    """Lambda takes 4 KB, names included."""
+    assert bytes_beside_the_lists(any_stage) + BYTES_FOR_LISTS <= 4096
+
+
+def test_the_longest_limits_leave_the_lists_their_room(synthesized: Callable[..., Synthesized]) -> None:
+    """Every limit is written with as many characters as it can have."""
+    limits = {
+        "daily_images_per_caller": 1_000_000,
+        "daily_images": 10_000_000,
+        "daily_usd_per_caller": 99_999.999999,
+        "daily_usd": 999_999.999999,
+        "images_per_minute_per_caller": 10_000,
+        "queued_jobs_per_caller": 1_000_000,
+    }
+    stage = synthesized("dev", " ".join(f"{name}={number}" for name, number in limits.items()))
+    assert bytes_beside_the_lists(stage) + BYTES_FOR_LISTS <= 4096
+    variables = function(stage, "Api")["Environment"]["Variables"]
+    assert {name: float(variables[name.upper()]) for name in limits} == limits
+
+
+@pytest.mark.parametrize(
+    ("number", "text"), [("0.000001", "0.000001"), ("-0", "0.000000"), ("5", "5.000000")]
+)
+def test_dollars_have_neither_an_exponent_nor_a_sign(
+    synthesized: Callable[..., Synthesized], number: str, text: str
+) -> None:
+    """The functions refuse both, and would not start."""
+    stage = synthesized("dev", f"daily_usd={number}")
+    assert function(stage, "Api")["Environment"]["Variables"]["DAILY_USD"] == text
 
 
 def test_both_functions_have_the_same_environment(any_stage: Synthesized) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from imagegen.models.registry import MODELS
 from stacks.stage import (
     BYTES_FOR_LISTS,
     SETTINGS,
@@ -53,6 +54,21 @@ ALLOWED: list[tuple[str, Any]] = [
     ("daily_images", None),
     ("daily_images", 0),
     ("daily_images", 10_000_000),
+    ("daily_usd_per_caller", None),
+    ("daily_usd_per_caller", 0),
+    ("daily_usd_per_caller", 0.000001),
+    ("daily_usd_per_caller", 99_999.999999),
+    ("daily_usd_per_caller", 100_000),
+    ("daily_usd", None),
+    ("daily_usd", 0.0),
+    ("daily_usd", 999_999.999999),
+    ("daily_usd", 1_000_000),
+    ("images_per_minute_per_caller", None),
+    ("images_per_minute_per_caller", 0),
+    ("images_per_minute_per_caller", 10_000),
+    ("queued_jobs_per_caller", None),
+    ("queued_jobs_per_caller", 0),
+    ("queued_jobs_per_caller", 1_000_000),
     ("max_paid_attempts", 1),
     ("max_paid_attempts", 10),
     ("worker_concurrency", 2),
@@ -121,6 +137,22 @@ REFUSED: list[tuple[str, Any]] = [
     ("daily_images_per_caller", 1_000_001),
     ("daily_images", -1),
     ("daily_images", 10_000_001),
+    ("daily_usd_per_caller", -0.000001),
+    ("daily_usd_per_caller", 100_000.000001),
+    ("daily_usd_per_caller", 0.0000001),
+    ("daily_usd_per_caller", 1.2345678),
+    ("daily_usd_per_caller", float("nan")),
+    ("daily_usd_per_caller", float("inf")),
+    ("daily_usd_per_caller", True),
+    ("daily_usd_per_caller", "14.0"),
+    ("daily_usd", -1),
+    ("daily_usd", 1_000_000.000001),
+    ("daily_usd", 0.0000001),
+    ("images_per_minute_per_caller", -1),
+    ("images_per_minute_per_caller", 10_001),
+    ("images_per_minute_per_caller", 1.5),
+    ("queued_jobs_per_caller", -1),
+    ("queued_jobs_per_caller", 1_000_001),
     ("max_paid_attempts", 0),
     ("max_paid_attempts", 11),
     ("worker_concurrency", 1),
@@ -317,6 +349,11 @@ def test_all_time_outs_derive_from_that_of_the_model(model_timeout: int, functio
         ("daily_images=0", "daily_images", 0),
         ("daily_images=null", "daily_images", None),
         ("daily_images=", "daily_images", None),
+        ("daily_usd=0.5", "daily_usd", 0.5),
+        ("daily_usd_per_caller=3", "daily_usd_per_caller", 3),
+        ("daily_usd_per_caller=null", "daily_usd_per_caller", None),
+        ("images_per_minute_per_caller=2", "images_per_minute_per_caller", 2),
+        ("queued_jobs_per_caller=none", "queued_jobs_per_caller", None),
         ("throttle_rate=2.5", "throttle_rate", 2.5),
         ("throttle_rate=2", "throttle_rate", 2),
         ("retain_data=true", "retain_data", True),
@@ -357,6 +394,11 @@ def test_overrides_win_over_the_stage_and_combine() -> None:
         ("model_timeout=²", r"model_timeout is '²' \(str\)"),
         ("webhooks=yes", r"webhooks is 'yes' \(str\); it must be true or false\."),
         ("models=", r"models is \[\] \(list\)"),
+        (
+            "daily_usd=0.0000001",
+            r"daily_usd is '0\.0000001' \(str\); it must be a number from 0 to 1000000 with at most 6 decimals",
+        ),
+        ("daily_usd=1e3", r"daily_usd is '1e3' \(str\)"),
     ],
 )
 def test_a_wrong_override_is_answered_in_one_sentence(override: str, sentence: str) -> None:
@@ -376,12 +418,14 @@ def test_the_stages_for_development_production_and_this_machine_exist() -> None:
     assert set(STAGES) == {"dev", "prod", "local"}
 
 
-def test_the_local_stage_has_no_throttle_and_no_quota() -> None:
+def test_the_local_stage_has_no_throttle_no_quota_and_no_budget() -> None:
     """On this machine only `CONFIG` sets limits."""
     local = stage_config("local")
     limits = (local.throttle_rate, local.throttle_burst)
     assert limits == (None, None)
     assert (local.daily_images_per_caller, local.daily_images) == (None, None)
+    assert (local.daily_usd_per_caller, local.daily_usd) == (None, None)
+    assert (local.images_per_minute_per_caller, local.queued_jobs_per_caller) == (None, None)
     assert (local.bundle_platform, local.s3_addressing_style, local.retain_data) == ("host", "path", False)
 
 
@@ -391,7 +435,20 @@ def test_the_stages_in_the_cloud_bound_what_a_day_can_cost() -> None:
         config = stage_config(stage)
         assert config.daily_images is not None
         assert config.daily_images_per_caller is not None
+        assert config.daily_usd is not None
+        assert config.daily_usd_per_caller is not None
+        assert config.queued_jobs_per_caller is not None
         assert config.max_paid_attempts == 1
+
+
+@pytest.mark.parametrize("config", [StageConfig(name="dev"), stage_config("dev"), stage_config("prod")])
+def test_the_dollars_of_a_day_are_what_its_images_cost_at_most(config: StageConfig) -> None:
+    """An operator who lists a dearer model finds both limits of the same size."""
+    dearest = max(model.price.per_image for model in MODELS)
+    assert config.daily_images is not None
+    assert config.daily_images_per_caller is not None
+    assert config.daily_usd == pytest.approx(config.daily_images * dearest)
+    assert config.daily_usd_per_caller == pytest.approx(config.daily_images_per_caller * dearest)
 
 
 POOL = "arn:aws:cognito-idp:us-east-1:111122223333:userpool/us-east-1_Callers"

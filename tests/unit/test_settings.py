@@ -11,6 +11,29 @@ from imagegen.errors import Misconfigured
 from imagegen.settings import Settings
 from tests.support.environment import ENVIRONMENT
 
+DOLLARS = "must be a number from 0 to 100000 with at most 6 decimals"
+NOT_DOLLARS = (
+    "-1",
+    "-0",
+    "+1",
+    "1.",
+    ".5",
+    "1,5",
+    "1_0",
+    " 1",
+    "$1",
+    "1e3",
+    "1E-3",
+    "0.0000001",
+    "1.0000000",
+    "nan",
+    "inf",
+    "Infinity",
+    "null",
+    "\N{ARABIC-INDIC DIGIT ONE}",
+    "9" * 5000,
+)
+
 
 def test_every_field_is_a_variable_of_its_name_in_capitals() -> None:
     """Each field has one variable, and each variable of ours has one field."""
@@ -34,6 +57,10 @@ def test_an_environment_is_read_whole() -> None:
         max_paid_attempts=1,
         daily_images_per_caller=None,
         daily_images=None,
+        daily_usd_per_caller=None,
+        daily_usd=None,
+        images_per_minute_per_caller=None,
+        queued_jobs_per_caller=None,
         webhook_secret_arn="",
         webhook_loopback=False,
         owner_salt="salt-of-this-deployment",
@@ -59,6 +86,15 @@ def test_an_environment_is_read_whole() -> None:
         ("DAILY_IMAGES", "0", 0),
         ("DAILY_IMAGES_PER_CALLER", "1000000", 1_000_000),
         ("DAILY_IMAGES", "10000000", 10_000_000),
+        ("DAILY_USD_PER_CALLER", "0", 0.0),
+        ("DAILY_USD_PER_CALLER", "14.0", 14.0),
+        ("DAILY_USD_PER_CALLER", "100000.000000", 100_000.0),
+        ("DAILY_USD", "0.000001", 0.000001),
+        ("DAILY_USD", "1000000", 1_000_000.0),
+        ("DAILY_USD", "", None),
+        ("IMAGES_PER_MINUTE_PER_CALLER", "0", 0),
+        ("IMAGES_PER_MINUTE_PER_CALLER", "10000", 10_000),
+        ("QUEUED_JOBS_PER_CALLER", "1000000", 1_000_000),
         ("OPENAI_MODEL_ALIASES", "", ()),
         ("OPENAI_MODEL_ALIASES", "a/b*=c:1, d=auto", ("a/b*=c:1", "d=auto")),
         ("WEBHOOK_SECRET_ARN", "arn:aws:secretsmanager:…", "arn:aws:secretsmanager:…"),
@@ -68,7 +104,8 @@ def test_an_environment_is_read_whole() -> None:
 )
 def test_a_value_within_its_bounds_is_read(name: str, value: str, read: Any) -> None:
     """Each variable is converted to the type of its field."""
-    assert getattr(Settings.from_environment({**ENVIRONMENT, name: value}), name.lower()) == read
+    found = getattr(Settings.from_environment({**ENVIRONMENT, name: value}), name.lower())
+    assert (found, type(found)) == (read, type(read))
 
 
 @pytest.mark.parametrize(
@@ -101,6 +138,12 @@ def test_a_value_within_its_bounds_is_read(name: str, value: str, read: Any) -> 
         ("DAILY_IMAGES_PER_CALLER", "1000001", "must be a whole number from 0 to 1000000"),
         ("DAILY_IMAGES", "10000001", "must be a whole number from 0 to 10000000"),
         ("DAILY_IMAGES", "none", "must be a whole number from 0 to 10000000"),
+        *[("DAILY_USD_PER_CALLER", value, DOLLARS) for value in NOT_DOLLARS],
+        ("DAILY_USD_PER_CALLER", "100000.000001", DOLLARS),
+        ("DAILY_USD", "1000000.000001", "must be a number from 0 to 1000000 with at most 6 decimals"),
+        ("IMAGES_PER_MINUTE_PER_CALLER", "10001", "must be a whole number from 0 to 10000"),
+        ("IMAGES_PER_MINUTE_PER_CALLER", "1.5", "must be a whole number from 0 to 10000"),
+        ("QUEUED_JOBS_PER_CALLER", "1000001", "must be a whole number from 0 to 1000000"),
         *[("WEBHOOK_LOOPBACK", value, "must be true or false") for value in ("", "True", "1", "yes")],
     ],
 )
@@ -120,6 +163,8 @@ def test_everything_that_is_wrong_is_named_at_once() -> None:
         "DEAD_LETTER_QUEUE_ARN is missing; MODELS is empty; MODEL_TIMEOUT is missing; "
         "FUNCTION_TIMEOUT is missing; URL_TTL must be a whole number from 60 to 3600; S3_ADDRESSING_STYLE is missing; "
         "RECORD_RETENTION_DAYS is missing; MAX_PAID_ATTEMPTS is missing; "
-        "DAILY_IMAGES_PER_CALLER is missing; DAILY_IMAGES is missing; OPENAI_MODEL_ALIASES is missing; "
+        "DAILY_IMAGES_PER_CALLER is missing; DAILY_IMAGES is missing; DAILY_USD_PER_CALLER is missing; "
+        "DAILY_USD is missing; IMAGES_PER_MINUTE_PER_CALLER is missing; QUEUED_JOBS_PER_CALLER is missing; "
+        "OPENAI_MODEL_ALIASES is missing; "
         "WEBHOOK_SECRET_ARN is missing; WEBHOOK_LOOPBACK is missing; OWNER_SALT is missing."
     )
