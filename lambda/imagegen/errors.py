@@ -59,7 +59,8 @@ class ImagegenError(Exception):
 
     `detail` is one sentence that never quotes a prompt. `retry_after` is in seconds. `generation_id` names the
     generation that the failure is about. `replayed` says that an earlier request recorded it. `allow` lists the
-    methods that the path has.
+    methods that the path has. `model` is the one whose call failed. `charged` says what the failure means for the bill,
+    if that is not what its kind says.
     """
 
     kind: ClassVar[ErrorKind]
@@ -70,6 +71,13 @@ class ImagegenError(Exception):
     generation_id: str | None = None
     replayed: bool = False
     allow: tuple[str, ...] = ()
+    model: str | None = None
+    charged: Paid | None = None
+
+    @property
+    def paid(self) -> Paid:
+        """Whether anything was paid for the request."""
+        return self.charged or self.kind.paid
 
     def __str__(self) -> str:
         """Return the code and the sentence, as they are logged."""
@@ -194,9 +202,9 @@ class RateLimited(WaitError):
 
 
 class QuotaExceeded(WaitError):
-    """The day's images are used up, for this caller or for the deployment."""
+    """The day's images or dollars are used up, for this caller or for the deployment."""
 
-    kind = _kind("quota_exceeded", 429, "The image quota is used up", retryable=True)
+    kind = _kind("quota_exceeded", 429, "The quota is used up", retryable=True)
 
 
 class ModelThrottled(WaitError):

@@ -17,6 +17,7 @@ from imagegen.adapters.system import SystemClock, SystemRandomness
 from imagegen.adapters.webhook import SignedCallbacks
 from imagegen.errors import Misconfigured
 from imagegen.generations.attempts import Attempts
+from imagegen.generations.charges import QuotaLimits, micro_usd
 from imagegen.generations.history import History
 from imagegen.generations.jobs import Jobs
 from imagegen.generations.ledger import Ledger, Limits
@@ -45,7 +46,14 @@ class Service:
 
 def assemble(ports: Ports, limits: Limits, *, models: Sequence[ModelRef]) -> Service:
     """Connect the parts of `generations/` with each other and with the ports, real ones or a test's."""
-    ledger = Ledger(store=ports.store, clock=ports.clock, randomness=ports.randomness, limits=limits)
+    ledger = Ledger(
+        store=ports.store,
+        quotas=ports.quotas,
+        clock=ports.clock,
+        randomness=ports.randomness,
+        observer=ports.observer,
+        limits=limits,
+    )
     attempts = Attempts(
         caller=ModelCaller(
             refs=models,
@@ -57,7 +65,6 @@ def assemble(ports: Ports, limits: Limits, *, models: Sequence[ModelRef]) -> Ser
         ),
         images=ports.images,
         ledger=ledger,
-        quotas=ports.quotas,
         clock=ports.clock,
         randomness=ports.randomness,
         observer=ports.observer,
@@ -133,8 +140,7 @@ def aws_ports(
             # Few requests take a unit back, so the second client is made by the first one that does.
             once=cache(lambda: clients.dynamodb(session, attempts=1)),
             table=settings.table_name,
-            per_caller=settings.daily_images_per_caller,
-            overall=settings.daily_images,
+            limits=_quota_limits(settings),
             clock=clock,
             randomness=randomness,
         ),
@@ -147,6 +153,17 @@ def aws_ports(
         clock=clock,
         randomness=randomness,
         observer=observer,
+    )
+
+
+def _quota_limits(settings: Settings) -> QuotaLimits:
+    return QuotaLimits(
+        daily_images_per_caller=settings.daily_images_per_caller,
+        daily_micro_usd_per_caller=micro_usd(settings.daily_usd_per_caller),
+        images_per_minute_per_caller=settings.images_per_minute_per_caller,
+        queued_jobs_per_caller=settings.queued_jobs_per_caller,
+        daily_images=settings.daily_images,
+        daily_micro_usd=micro_usd(settings.daily_usd),
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from imagegen import errors
+from imagegen.generations.charges import Charge, OwnLimits
 from imagegen.generations.stored_record import to_json
 from imagegen.http.app import create_app
 from tests.support.events import Answer, event, send
@@ -88,23 +89,23 @@ def test_a_quota_lets_through_what_it_allows() -> None:
     service = world(quota=2)
     answer = post(service, n=5)
     assert len(answer.json["data"]) == 2
-    assert set(service.quotas.taken.values()) == {2}
+    assert [counted.images for counted in service.quotas.taken.values()] == [2]
 
 
 class BrokenQuotas(FakeQuotas):
     """Counters with a defect: they count one image, and fail for the next."""
 
-    def take(self, owner: str, day: str, *, own_limit: int | None = None) -> None:
+    def take(self, owner: str, day: str, charge: Charge, *, own: OwnLimits) -> None:
         """Count the first image."""
         if self.taken:
             raise RuntimeError("a defect")
-        super().take(owner, day, own_limit=own_limit)
+        super().take(owner, day, charge, own=own)
 
 
 def test_a_defect_in_one_image_does_not_lose_the_others() -> None:
     """The defect is reported as usual."""
     service = world()
-    submitter = replace(service.submitter, quotas=BrokenQuotas())
+    submitter = replace(service.submitter, quotas=BrokenQuotas(service.clock))
     app = create_app(replace(service.services, submitter=submitter))
     answer = send(app, event("POST", "/images/generations", {**TEA, "n": 2}))
     assert (answer.status, len(answer.json["data"])) == (200, 1)

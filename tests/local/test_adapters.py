@@ -18,6 +18,7 @@ from imagegen.adapters.dynamodb import DynamoDbGenerations, DynamoDbQuotas
 from imagegen.adapters.s3 import S3Images
 from imagegen.adapters.sqs import SqsJobs
 from imagegen.adapters.system import SystemClock, SystemRandomness
+from imagegen.generations.charges import NOTHING, Charge, QuotaLimits
 from imagegen.generations.generation import Generation, StoredImage
 from local.certificates import trust
 from tests.support.bare_emulator import Emulator
@@ -30,6 +31,7 @@ IMAGE = StoredImage(
     model=CORE, seed=7, width=64, height=64, bytes=len(PNG), sha256="00" * 32, content_type="image/png"
 )
 DAY = "2026-11-25"
+IMAGE_UNIT = Charge(images=1)
 
 
 @pytest.fixture
@@ -87,8 +89,7 @@ def quotas(
         client=clients.dynamodb(session),
         once=lambda: clients.dynamodb(session, attempts=1),
         table=table_name,
-        per_caller=per_caller,
-        overall=overall,
+        limits=QuotaLimits(daily_images_per_caller=per_caller, daily_images=overall),
         clock=SystemClock(),
         randomness=SystemRandomness(),
     )
@@ -152,7 +153,7 @@ def test_a_counter_stops_at_its_limit_whoever_counts_at_once(
 
     def take(_: int) -> bool:
         try:
-            counter.take(owner, DAY)
+            counter.take(owner, DAY, IMAGE_UNIT, own={})
         except errors.QuotaExceeded:
             return False
         return True
@@ -166,13 +167,13 @@ def test_a_counter_never_falls_below_zero(
 ) -> None:
     """A unit that is given back too often does not raise the limit."""
     counter = quotas(table_name, session, per_caller=1, overall=None)
-    counter.give_back(owner, DAY)
-    counter.take(owner, DAY)
-    counter.give_back(owner, DAY)
-    counter.give_back(owner, DAY)
-    counter.take(owner, DAY)
+    counter.correct(owner, DAY, NOTHING - IMAGE_UNIT)
+    counter.take(owner, DAY, IMAGE_UNIT, own={})
+    counter.correct(owner, DAY, NOTHING - IMAGE_UNIT)
+    counter.correct(owner, DAY, NOTHING - IMAGE_UNIT)
+    counter.take(owner, DAY, IMAGE_UNIT, own={})
     with pytest.raises(errors.QuotaExceeded):
-        counter.take(owner, DAY)
+        counter.take(owner, DAY, IMAGE_UNIT, own={})
 
 
 def test_a_deployments_limit_leaves_the_callers_counter_alone(
@@ -180,21 +181,21 @@ def test_a_deployments_limit_leaves_the_callers_counter_alone(
 ) -> None:
     """The caller's unit is given back if the deployment's limit refuses the image."""
     day = f"2026-11-25 {owner}"
-    quotas(table_name, session, per_caller=None, overall=1).take(owner, day)
+    quotas(table_name, session, per_caller=None, overall=1).take(owner, day, IMAGE_UNIT, own={})
     with pytest.raises(errors.QuotaExceeded, match="deployment"):
-        quotas(table_name, session, per_caller=1, overall=1).take(owner, day)
-    quotas(table_name, session, per_caller=1, overall=None).take(owner, day)
+        quotas(table_name, session, per_caller=1, overall=1).take(owner, day, IMAGE_UNIT, own={})
+    quotas(table_name, session, per_caller=1, overall=None).take(owner, day, IMAGE_UNIT, own={})
 
 
 def test_a_counters_life_ends_by_itself(table_name: str, session: boto3.session.Session, owner: str) -> None:
-    """A counter expires after three days, in seconds for the table's TTL; a second count does not delay that."""
+    """A counter expires after 40 days, in seconds for the table's TTL; a second count does not delay that."""
     counter = quotas(table_name, session, per_caller=5, overall=None)
-    counter.take(owner, DAY)
-    counter.take(owner, DAY)
+    counter.take(owner, DAY, IMAGE_UNIT, own={})
+    counter.take(owner, DAY, IMAGE_UNIT, own={})
     key = {"id": {"S": f"quota#{owner}#{DAY}"}}
     item = clients.dynamodb(session).get_item(TableName=table_name, Key=key)["Item"]
     left = int(item["expires_at"]["N"]) - datetime.now(UTC).timestamp()
-    assert 3 * 86_400 - 60 < left <= 3 * 86_400
+    assert 40 * 86_400 - 60 < left <= 40 * 86_400
     assert item["images"] == {"N": "2"}
 
 

@@ -18,6 +18,7 @@ from imagegen.adapters.s3 import S3Images
 from imagegen.adapters.sqs import SqsJobs
 from imagegen.adapters.system import SystemClock
 from imagegen.errors import ImagegenError
+from imagegen.generations.charges import Charge, QuotaLimits
 from imagegen.generations.generation import StoredImage
 from tests.support.fakes import CORE, FakeRandomness
 from tests.support.far_side import session
@@ -64,8 +65,7 @@ def counters() -> DynamoDbQuotas:
         client=clients.dynamodb(session()),
         once=lambda: clients.dynamodb(session(), attempts=1),
         table="generations",
-        per_caller=5,
-        overall=None,
+        limits=QuotaLimits(daily_images_per_caller=5),
         clock=SystemClock(),
         randomness=FakeRandomness(),
     )
@@ -111,13 +111,13 @@ def write() -> str:
 
 def count() -> str:
     """Take a quota unit."""
-    counters().take("alice", "2026-11-25")
+    counters().take("alice", "2026-11-25", Charge(images=1), own={})
     return "counted"
 
 
 def give_back() -> str:
     """Give a quota unit back."""
-    counters().give_back("alice", "2026-11-25")
+    counters().correct("alice", "2026-11-25", Charge(images=-1))
     return "given back"
 
 

@@ -119,7 +119,7 @@ def ending(made: World, *, calls: Callable[[], int]) -> Ending:
     assert record.state == "failed"
     assert record.failure.code == raised.value.kind.code
     assert record.paid_attempts == int(record.failure.paid)
-    assert made.quotas.taken == {("alice", "2026-11-25"): int(record.failure.paid)}
+    assert made.quotas.taken["alice", "2026-11-25"].images == int(record.failure.paid)
     assert made.images.objects == {}
     return Ending(record.failure.code, record.failure.paid, calls())
 

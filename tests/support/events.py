@@ -58,7 +58,7 @@ class Answer:
         return json.loads(self.body)
 
 
-def authorized(key: str, **limits: int) -> dict[str, str]:
+def authorized(key: str, **limits: float | None) -> dict[str, str]:
     """Return what the gateway passes on of the authorizer's decision about the key with this id."""
     return {"principalId": key, "keyId": key, "limits": json.dumps(limits)}
 

@@ -14,14 +14,16 @@ from functools import cache
 from typing import Any
 from urllib.parse import quote
 
-from imagegen.errors import ImagegenError, InternalError, QuotaExceeded, invalid
+from imagegen.errors import ImagegenError, InternalError, invalid
+from imagegen.generations.charges import NOTHING, Charge, OwnLimits, QuotaLimits, Remaining
 from imagegen.generations.generation import Generation, ImageName, StoredImage
 from imagegen.generations.image_formats import FORMATS
 from imagegen.generations.ports import Delivery, Page, RecentRequest, SignedUrl
-from imagegen.generations.stored_record import UnreadableRecord, from_json, to_json
+from imagegen.generations.stored_record import UnreadableRecord, bill_to_json, from_json, to_json
 from imagegen.models.registry import ModelRef
 
 SDXL = "stability.stable-diffusion-xl-v1"
+SD35 = "stability.sd3-5-large-v1:0"
 CORE = "stability.stable-image-core-v1:1"
 DLQ_ARN = "arn:aws:sqs:us-east-1:000000000000:dead-letters"
 
@@ -201,6 +203,7 @@ class FakeStore:
     """
 
     items: dict[str, str] = field(default_factory=dict)
+    bills: dict[str, str] = field(default_factory=dict)
     index: dict[str, datetime | None] = field(default_factory=dict)
     index_lags: bool = False
     failures: list[ImagegenError] = field(default_factory=list)
@@ -209,7 +212,7 @@ class FakeStore:
     def get(self, id_: str) -> Generation | None:
         """Return a record, or None."""
         item = self.items.get(id_)
-        return from_json(item) if item else None
+        return self._read(id_, item) if item else None
 
     def write(self, new: Generation, *, replacing: Generation | None) -> Generation:
         """Write `new` if `replacing` is still current, and return the version that is current afterwards."""
@@ -221,7 +224,7 @@ class FakeStore:
         if (stands.version if stands else None) != (replacing.version if replacing else None):
             assert stands is not None
             return stands
-        self.items[new.id] = to_json(new)
+        self.items[new.id], self.bills[new.id] = to_json(new), bill_to_json(new)
         if not self.index_lags:
             self.index[new.id] = new.due_at
         return self._answered(new)
@@ -252,10 +255,13 @@ class FakeStore:
         unreadable: list[str] = []
         for id_, item in list(self.items.items()):
             try:
-                readable.append(from_json(item))
+                readable.append(self._read(id_, item))
             except UnreadableRecord:
                 unreadable.append(id_)
         return readable, tuple(unreadable)
+
+    def _read(self, id_: str, item: str) -> Generation:
+        return from_json(item, bill=self.bills.get(id_))
 
     def due(self, now: datetime, *, limit: int) -> Sequence[str]:
         """Return the ids of the records that are due by the index."""
@@ -263,7 +269,7 @@ class FakeStore:
 
     def all(self) -> Iterator[Generation]:
         """Return every record."""
-        return (from_json(item) for item in list(self.items.values()))
+        return (self._read(id_, item) for id_, item in list(self.items.items()))
 
     def only(self) -> Generation:
         """Return the only record of the table."""
@@ -273,36 +279,60 @@ class FakeStore:
 
 @dataclass
 class FakeQuotas:
-    """Counters in memory, with an optional `limit` for each caller; the first calls raise the `failures`, one each."""
+    """Counters in memory; the first calls raise the `failures`, one each."""
 
-    limit: int | None = None
+    clock: FakeClock
+    ceilings: QuotaLimits = field(default_factory=QuotaLimits)
     switched_off: bool = False
-    taken: dict[tuple[str, str], int] = field(default_factory=dict)
+    taken: dict[tuple[str, str], Charge] = field(default_factory=dict)
+    minutes: dict[tuple[str, str], int] = field(default_factory=dict)
     failures: list[ImagegenError] = field(default_factory=list)
+    _lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
 
-    def take(self, owner: str, day: str, *, own_limit: int | None = None) -> None:
-        """Take one quota unit."""
-        self._fail()
-        taken = self.taken.get((owner, day), 0)
-        limit = self.limit if own_limit is None else own_limit
-        if limit is not None and taken >= limit:
-            raise QuotaExceeded("The caller's images of today are used up.", retry_after=43_200)
-        self.taken[owner, day] = taken + 1
+    def limits(self, own: OwnLimits) -> QuotaLimits:
+        """Return the limits that hold for a caller."""
+        return self.ceilings.overridden(own)
 
-    def give_back(self, owner: str, day: str) -> None:
-        """Give one quota unit back."""
+    def take(self, owner: str, day: str, charge: Charge, *, own: OwnLimits) -> None:
+        """Take an amount."""
         self._fail()
-        self.taken[owner, day] -= 1
+        limits, now = self.limits(own), self.clock.now()
+        with self._lock:
+            minute = (owner, f"{now:%H:%M}")
+            refused = limits.minute_refusal(self.minutes.get(minute, 0), now=now)
+            counters = (("caller", owner, limits.caller), ("deployment", "", limits.deployment))
+            for whose, who, ceiling in counters:
+                counted = self._counted(who, day)
+                refused = refused or ceiling.refusal(charge, counted=counted, whose=whose, now=now)
+            if refused is not None:
+                raise refused
+            self.minutes[minute] = self.minutes.get(minute, 0) + 1
+            self.taken[owner, day] = self._counted(owner, day) + charge
 
-    def left(self, owner: str, day: str, *, own_limit: int | None = None) -> int | None:
-        """Return what the limit leaves, or None without a limit."""
+    def correct(self, owner: str, day: str, change: Charge) -> None:
+        """Change what is counted."""
         self._fail()
-        limit = self.limit if own_limit is None else own_limit
-        return None if limit is None else max(0, limit - self.taken.get((owner, day), 0))
+        with self._lock:
+            self.taken[owner, day] = self._counted(owner, day) + change
+
+    def left(self, owner: str, day: str, *, own: OwnLimits) -> Remaining:
+        """Return what the limits leave."""
+        self._fail()
+        return Remaining.of(
+            self.limits(own), caller=self._counted(owner, day), deployment=self._counted("", day)
+        )
+
+    def usage(self, owner: str, days: Sequence[str]) -> Sequence[Charge]:
+        """Return what was counted for a caller."""
+        return [self._counted(owner, day) for day in days]
 
     def stopped(self) -> bool:
         """Say whether the deployment is switched off."""
         return self.switched_off
+
+    def _counted(self, owner: str, day: str) -> Charge:
+        mine = [counted for (who, when), counted in self.taken.items() if when == day and owner in {who, ""}]
+        return sum(mine, NOTHING)
 
     def _fail(self) -> None:
         if self.failures:
@@ -376,6 +406,7 @@ class FakeObserver:
     """Keeps each event as a pair of its name and a detail."""
 
     events: list[tuple[str, str]] = field(default_factory=list)
+    charges: list[tuple[str, str, int]] = field(default_factory=list)
 
     def succeeded(self, id_: str, *, model: str, seconds: float, bytes_: int) -> None:  # noqa: ARG002 - the port's shape
         """Note a finished image."""
@@ -384,6 +415,10 @@ class FakeObserver:
     def failed(self, id_: str, error: ImagegenError) -> None:  # noqa: ARG002 - the port's shape
         """Note a failed generation."""
         self.events.append(("failed", error.kind.code))
+
+    def charged(self, id_: str, *, model: str, key_id: str, micro_usd: int) -> None:  # noqa: ARG002 - the port's shape
+        """Note what was spent."""
+        self.charges.append((model, key_id, micro_usd))
 
     def model_retired(self, model: str) -> None:
         """Note a retired model."""

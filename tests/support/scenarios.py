@@ -90,7 +90,7 @@ def _not_found(path: str) -> Answer:
 
 def _defect(path: str) -> Answer:
     service = world()
-    service.quotas.limit = "a defect"  # type: ignore[assignment]  # so that comparing it raises
+    service.quotas.ceilings = "a defect"  # type: ignore[assignment]  # so that asking it raises
     return post(service, path)
 
 

@@ -37,7 +37,7 @@ from imagegen.generations.model_caller import ModelCaller
 from imagegen.generations.repeats import Repeats
 from imagegen.generations.submit import Submission, Submitter
 from imagegen.models.registry import resolve
-from tests.support.fakes import CORE, SDXL
+from tests.support.fakes import SD35, SDXL
 from tests.support.staged_ports import (
     HOOK,
     ID,
@@ -59,7 +59,8 @@ WAIT: Final = timedelta(seconds=4000)
 DOORS: Final = ("sync", "async", "work", "duplicate", "look", "delete", "bury", "sweep")
 """Two requests for an image, a message and its duplicate, a look-up and a delete, a dead letter, and the sweep."""
 
-REFS: Final = tuple(resolve(model, region="us-west-2") for model in (SDXL, CORE))
+REFS: Final = tuple(resolve(model, region="us-west-2") for model in (SDXL, SD35))
+"""Two models of different prices: the dearer one is reserved, whichever draws."""
 
 
 class Budget(NamedTuple):
@@ -348,12 +349,18 @@ class Explorer:
         caller = self.scenario.caller(
             refs=REFS, runtime=stage, clock=stage, randomness=stage, observer=stage, model_timeout=60
         )
-        ledger = self.scenario.ledger(store=stage, clock=stage, randomness=stage, limits=self._limits)
+        ledger = self.scenario.ledger(
+            store=stage,
+            quotas=stage,
+            clock=stage,
+            randomness=stage,
+            observer=stage,
+            limits=self._limits,
+        )
         return self.scenario.attempts(
             caller=caller,
             images=stage,
             ledger=ledger,
-            quotas=stage,
             clock=stage,
             randomness=stage,
             observer=stage,
@@ -370,16 +377,21 @@ class Explorer:
         record = env.record
         if env.paid > self.scenario.max_paid_attempts:
             raise Broken(f"paid {env.paid} times")
-        if env.units < 0:
+        if env.counted.images < 0 or env.counted.micro_usd < 0 or env.counted.jobs < 0:
             raise Broken("a quota unit was given back twice")
+        if env.spent > env.counted.micro_usd:
+            raise Broken(f"{env.spent} micro-dollars were paid, and {env.counted.micro_usd} are counted")
         if record is None:
             if env.paid:
                 raise Broken("something was paid without a record")
             return
         if record.state == "succeeded" and env.image is None:
             raise Broken("succeeded without an image")
-        counted = not record.restartable and (record.state != "deleted" or env.paid > 0)
-        if counted and env.units < 1:
+        if (
+            record.counted.images > env.counted.images
+            or record.counted.micro_usd > env.counted.micro_usd
+            or record.counted.jobs > env.counted.jobs
+        ):
             raise Broken("a generation is not counted against the quota")
 
     def _check_defects(self, stage: Stage) -> None:
@@ -473,6 +485,7 @@ def _canonical(env: Env, activities: tuple[Activity, ...]) -> Any:
             value.failure and value.failure.code,
             value.webhook,
             value.webhook_tries,
+            value.bill,
         )
 
     return (
@@ -480,7 +493,7 @@ def _canonical(env: Env, activities: tuple[Activity, ...]) -> Any:
         env.image is not None,
         env.late_image is not None,
         tuple((shape(new), version(replacing)) for new, replacing in env.late_writes),
-        (env.messages, env.paid, env.units, env.deleted),
+        (env.messages, env.paid, env.counted, env.spent, env.deleted),
         tuple(
             (
                 activity.door,

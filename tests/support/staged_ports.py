@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple
 
 from imagegen import errors
 from imagegen.errors import ImagegenError
+from imagegen.generations.charges import NOTHING, Charge, OwnLimits, QuotaLimits, Remaining
 from imagegen.generations.generation import Generation, ImageName, StoredImage, derive_id
 from imagegen.generations.ports import Delivery, Page, RecentRequest, SignedUrl
 from imagegen.models.registry import ModelRef
@@ -47,7 +48,7 @@ OUTCOMES: Final[dict[str, tuple[str, ...]]] = {
     "get": ("error",),
     "write": ("refused", "lost", "late"),
     "take": ("refused", "lost"),
-    "give_back": ("refused", "lost"),
+    "correct": ("refused", "lost"),
     "invoke": (*MODEL_FAILURES, "filtered", "malformed", "defect"),
     "put": ("refused", "lost", "late", "defect"),
     "find": ("error",),
@@ -79,7 +80,9 @@ class Env(NamedTuple):
     late_writes: tuple[tuple[Generation, str | None], ...] = ()
     messages: int = 0
     paid: int = 0
-    units: int = 0
+    spent: int = 0
+    """What was really paid, in micro-dollars."""
+    counted: Charge = NOTHING
     now: datetime = START
     deleted: bool = False
     """Whether anybody deleted the generation; if so, its image may be gone."""
@@ -171,31 +174,39 @@ class Stage:
         """Return the id of the only record always; the use case has to check whether it is due."""
         return [ID]
 
-    def take(self, owner: str, day: str, *, own_limit: int | None = None) -> None:  # noqa: ARG002 - there is one
-        """Take one quota unit."""
-        self._call("take")
+    def limits(self, own: OwnLimits) -> QuotaLimits:
+        """Raise an error, because no delivery calls this."""
+        raise NotImplementedError
 
-    def _take(self, outcome: str) -> tuple[type[Exception] | None, Any]:
+    def take(self, owner: str, day: str, charge: Charge, *, own: OwnLimits) -> None:  # noqa: ARG002 - there is one
+        """Take an amount."""
+        self._call("take", charge)
+
+    def _take(self, outcome: str, charge: Charge) -> tuple[type[Exception] | None, Any]:
         if outcome != "refused":
-            self.env = self.env._replace(units=self.env.units + 1)
+            self.env = self.env._replace(counted=self.env.counted + charge)
         return (None if outcome == "done" else errors.InternalError, None)
 
-    def left(self, owner: str, day: str, *, own_limit: int | None = None) -> int | None:  # noqa: ARG002 - no schedule asks
-        """Say that nothing is limited."""
-        return None
+    def correct(self, owner: str, day: str, change: Charge) -> None:  # noqa: ARG002 - there is one
+        """Change what is counted."""
+        self._call("correct", change)
+
+    def _correct(self, outcome: str, change: Charge) -> tuple[type[Exception] | None, Any]:
+        if outcome != "refused":
+            self.env = self.env._replace(counted=self.env.counted + change)
+        return (None if outcome == "done" else errors.InternalError, None)
+
+    def left(self, owner: str, day: str, *, own: OwnLimits) -> Remaining:
+        """Raise an error, because no delivery calls this."""
+        raise NotImplementedError
+
+    def usage(self, owner: str, days: Sequence[str]) -> Sequence[Charge]:
+        """Raise an error, because no delivery calls this."""
+        raise NotImplementedError
 
     def stopped(self) -> bool:
         """Say that the deployment is not switched off."""
         return False
-
-    def give_back(self, owner: str, day: str) -> None:  # noqa: ARG002 - there is one
-        """Give one quota unit back."""
-        self._call("give_back")
-
-    def _give_back(self, outcome: str) -> tuple[type[Exception] | None, Any]:
-        if outcome != "refused":
-            self.env = self.env._replace(units=self.env.units - 1)
-        return (None if outcome == "done" else errors.InternalError, None)
 
     # -- the model -------------------------------------------------------------------------------------------------
 
@@ -207,7 +218,8 @@ class Stage:
     def _invoke(self, outcome: str, ref: ModelRef) -> tuple[type[Exception] | None, Any]:
         raised, paid = MODEL_FAILURES.get(outcome, (None, True))
         if paid:
-            self.env = self.env._replace(paid=self.env.paid + 1)
+            price = ref.model.price.micro_usd(30)
+            self.env = self.env._replace(paid=self.env.paid + 1, spent=self.env.spent + price)
         if raised is not None:
             return raised, None
         dialect = ref.model.dialect.name
@@ -310,6 +322,9 @@ class Stage:
         """Ignore the event."""
 
     def failed(self, id_: str, error: ImagegenError) -> None:
+        """Ignore the event."""
+
+    def charged(self, id_: str, *, model: str, key_id: str, micro_usd: int) -> None:
         """Ignore the event."""
 
     def model_retired(self, model: str) -> None:

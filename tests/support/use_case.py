@@ -10,9 +10,10 @@ from imagegen import errors
 from imagegen.contracts.generation_request import GenerationRequest
 from imagegen.contracts.text_to_image.parameters import Prompt, TextToImage
 from imagegen.errors import ImagegenError
-from imagegen.generations.generation import Generation
+from imagegen.generations.charges import OwnLimits
+from imagegen.generations.generation import Bill, Generation
 from imagegen.generations.repeats import RepeatSigns
-from imagegen.generations.submit import Submission
+from imagegen.generations.submit import NO_LIMITS, Submission
 from tests.support.fakes import png
 from tests.support.world import World, world
 
@@ -52,6 +53,8 @@ def submit(
     asynchronous: bool = False,
     owner: str = OWNER,
     signs: RepeatSigns = RepeatSigns(),  # noqa: B008 - frozen
+    own: OwnLimits = NO_LIMITS,
+    key_id: str = "",
 ) -> Submission:
     """Submit one request."""
     return service.submitter.submit(
@@ -62,6 +65,8 @@ def submit(
         asynchronous=asynchronous,
         deadline=service.deadline(),
         signs=signs,
+        own=own,
+        key_id=key_id,
     )
 
 
@@ -82,8 +87,9 @@ def cut_off(service: World, *, stored: bool = False, asynchronous: bool = False)
     )
     if asynchronous:
         draft = service.ledger.start(draft)
-    service.quotas.take(OWNER, draft.quota_day)
-    service.ledger.write(draft, replacing=None)
+    draft = replace(draft, bill=Bill(each=40_000, calls=1))
+    service.quotas.take(OWNER, draft.quota_day, draft.counted, own={})
+    service.ledger.claim(draft, replacing=None)
     if stored:
         store_late(service, draft)
     return draft
@@ -99,4 +105,4 @@ def store_late(service: World, record: Generation) -> None:
 
 def counted(service: World) -> int:
     """Return how many quota units are counted for the caller."""
-    return sum(service.quotas.taken.values())
+    return sum(counted.images for counted in service.quotas.taken.values())

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 
 from imagegen.generations.attempts import Attempts
+from imagegen.generations.charges import QuotaLimits
 from imagegen.generations.history import History
 from imagegen.generations.jobs import Jobs
 from imagegen.generations.ledger import Ledger, Limits
@@ -90,6 +91,7 @@ def world(
     answers: Sequence[Answer] = (),
     max_paid_attempts: int = 1,
     quota: int | None = None,
+    quota_limits: QuotaLimits = QuotaLimits(),  # noqa: B008 - frozen
     cors_origins: Sequence[str] = (),
     webhooks: bool = True,
     webhook_loopback: bool = False,
@@ -101,7 +103,10 @@ def world(
     clock = FakeClock(datetime(day.year, day.month, day.day, 12, 0, tzinfo=UTC))
     randomness, observer = FakeRandomness(), FakeObserver()
     runtime, images, store = FakeRuntime(list(answers)), FakeImages(clock), FakeStore()
-    quotas, recent = FakeQuotas(quota), FakeRecentRequests()
+    quotas = FakeQuotas(
+        clock, replace(quota_limits, daily_images_per_caller=quota) if quota is not None else quota_limits
+    )
+    recent = FakeRecentRequests()
     queue, webhook = FakeQueue(), FakeWebhook()
     ports = Ports(
         runtime=runtime,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from imagegen import errors
+from imagegen.generations.charges import Charge
 from imagegen.generations.ledger import Limits
 from imagegen.settings import Settings
 from imagegen.wiring import Service, wire
@@ -62,5 +63,5 @@ def test_giving_a_quota_unit_back_sends_one_request() -> None:
     session.events.register("before-send.dynamodb", refuse)  # type: ignore[arg-type]  # a response replaces sending
     service = wired(replace(SETTINGS, daily_images_per_caller=5, daily_images=None), session=session)
     with pytest.raises(errors.InternalError):
-        service.ports.quotas.give_back(OWNER, "2026-11-25")
+        service.ports.quotas.correct(OWNER, "2026-11-25", Charge(images=-1))
     assert len(sent) == 1

@@ -14,13 +14,17 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from aws_lambda_powertools import Logger
-from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.metrics import MetricUnit, single_metric
 
 from imagegen.errors import ImagegenError, OperatorError, ServiceError
+from imagegen.generations.charges import MICRO
 
 if TYPE_CHECKING:
     from aws_lambda_powertools import Metrics
 
+
+UNKNOWN_MODEL: Final = "unknown"
+"""Stands for the model where an attempt was cut off, so that nobody knows which one was called."""
 
 _FRAMES_KEPT: Final = 8
 _TALKATIVE: Final = ("boto3", "botocore", "urllib3")
@@ -78,9 +82,23 @@ class PowertoolsObserver:
             generation=id_,
             code=error.kind.code,
             detail=error.detail,
-            paid=error.kind.paid,
+            paid=error.paid,
             cause=_named(error.__cause__),
         )
+
+    def charged(self, id_: str, *, model: str, key_id: str, micro_usd: int) -> None:
+        """Note what a generation was found to cost: in dollars by model, and in dollars by API key."""
+        by = {"model": model or UNKNOWN_MODEL} | ({"key": key_id} if key_id else {})
+        for dimension, value in by.items():
+            with single_metric(
+                name="Spend",
+                unit=MetricUnit.NoUnit,
+                value=micro_usd / MICRO,
+                namespace=self._metrics.namespace,
+                default_dimensions={**self._metrics.default_dimensions, "service": self._metrics.service},
+            ) as metric:
+                metric.add_dimension(dimension, value)
+        self._logger.info("charged", generation=id_, model=model, key=key_id, micro_usd=micro_usd)
 
     def model_retired(self, model: str) -> None:
         """Note that Bedrock said of a model that it has ended or is not available."""

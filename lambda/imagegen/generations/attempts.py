@@ -18,11 +18,11 @@ from typing import Final, TypeVar
 
 from imagegen import errors
 from imagegen.errors import ImagegenError
-from imagegen.generations.generation import Failure, Generation, StoredImage
+from imagegen.generations.generation import Failure, Generation, Moment, StoredImage
 from imagegen.generations.image_formats import FORMATS
 from imagegen.generations.ledger import Ledger
 from imagegen.generations.model_caller import ModelCaller, ModelImage
-from imagegen.generations.ports import Clock, Deadline, ImageStore, Observer, Quotas, Randomness
+from imagegen.generations.ports import Clock, Deadline, ImageStore, Observer, Randomness
 from imagegen.generations.retry import STORE_BACKOFF, insist
 
 T = TypeVar("T")
@@ -39,7 +39,6 @@ class Attempts:
     caller: ModelCaller
     images: ImageStore
     ledger: Ledger
-    quotas: Quotas
     clock: Clock
     randomness: Randomness
     observer: Observer
@@ -104,7 +103,7 @@ class Attempts:
         # The client of a synchronous request decides whether to repeat it; only the worker tries again by itself.
         waits = record.asynchronous and record.state == "running" and isinstance(error, errors.WaitError)
         moment = self.ledger.moment()
-        ended = record.release(moment) if waits else record.fail(moment, Failure.of(error))
+        ended = record.release(moment) if waits else self._failed(record, error, moment)
         write = partial(self.ledger.replaced, ended, replacing=record)
         try:
             # Few tries, because a client may be waiting.
@@ -116,15 +115,6 @@ class Attempts:
         if not stands or waits:
             return
         self.observer.failed(record.id, error)
-        if ended.restartable:
-            self.give_back(record)
-
-    def give_back(self, record: Generation) -> None:
-        """Give a record's quota unit back. If that fails, the unit stays counted."""
-        try:
-            self.quotas.give_back(record.owner, record.quota_day)
-        except ImagegenError as exc:
-            self.observer.warned("a quota unit was not given back", id_=record.id, error=exc)
 
     def remove_image(self, tombstone: Generation) -> None:
         """Remove a deleted generation's image, and record that nothing is left to do."""
@@ -134,7 +124,9 @@ class Attempts:
 
     def _call(self, record: Generation, deadline: Deadline) -> tuple[ModelImage, StoredImage]:
         try:
-            model_image = self.caller.call(record.request, deadline)
+            # A record of the release before has nothing reserved, and no bound.
+            at_most = record.bill.each or None
+            model_image = self.caller.call(record.request, deadline, at_most=at_most)
             return model_image, _described(model_image, content_type=record.image_name.content_type)
         except ImagegenError:
             raise
@@ -162,7 +154,8 @@ class Attempts:
     def _end_succeeded(
         self, record: Generation, image: StoredImage, *, ignored: tuple[str, ...], deadline: Deadline
     ) -> Generation:
-        done = record.succeed(self.ledger.moment(), image=image, ignored=ignored)
+        cost = self.caller.price_of(image.model, record.request)
+        done = record.succeed(self.ledger.moment(), image=image, ignored=ignored, cost=cost)
         stands = record
         try:
             for _ in range(_MOST_RACES):
@@ -170,7 +163,7 @@ class Attempts:
                 if not stands.may_succeed:
                     break
                 # Somebody settled the record before this image was stored. It is stored now, so it wins.
-                done = stands.succeed(self.ledger.moment(), image=image, ignored=ignored)
+                done = stands.succeed(self.ledger.moment(), image=image, ignored=ignored, cost=cost)
             # The owner deleted the record while its image was under way, so nobody else would remove the image.
             if stands.state == "deleted":
                 self.images.delete(record.image_name)
@@ -180,12 +173,17 @@ class Attempts:
             # Without a call-back: the sweep sends it once the record says that it succeeded.
             return replace(done, webhook=None)
         if stands.state == "deleted":
-            raise errors.Gone("The generation was deleted while it was made.")
+            raise errors.Gone("The generation was deleted while it was made.", charged="yes")
         return stands if stands.state == "succeeded" else done
 
     def _found(self, record: Generation, image: StoredImage) -> Generation:
         ignored = self.caller.ignored(image.model, record.request)
-        return record.succeed(self.ledger.moment(), image=image, ignored=ignored)
+        cost = self.caller.price_of(image.model, record.request)
+        return record.succeed(self.ledger.moment(), image=image, ignored=ignored, cost=cost)
+
+    def _failed(self, record: Generation, error: ImagegenError, moment: Moment) -> Generation:
+        cost = self.caller.price_of(error.model, record.request)
+        return record.fail(moment, Failure.of(error), cost=cost, model=error.model or "")
 
     def _insist(self, step: Callable[[], T], deadline: Deadline, *, tries: int | None = None) -> T:
         return insist(

@@ -18,10 +18,11 @@ from imagegen import errors
 from imagegen.contracts.generation_request import GenerationRequest, fingerprint
 from imagegen.contracts.text_to_image.parameters import MAX_CHOSEN_SEED
 from imagegen.errors import ImagegenError
+from imagegen.generations.charges import OwnLimits
 from imagegen.generations.history import History
 from imagegen.generations.ports import Deadline
 from imagegen.generations.repeats import RepeatSigns
-from imagegen.generations.submit import Submission, Submitter
+from imagegen.generations.submit import NO_LIMITS, Submission, Submitter
 
 
 def submit_batch(
@@ -33,7 +34,8 @@ def submit_batch(
     owner: str,
     key: str | None,
     deadline: Deadline,
-    own_daily_limit: int | None = None,
+    own: OwnLimits = NO_LIMITS,
+    key_id: str = "",
     signs: RepeatSigns = RepeatSigns(),  # noqa: B008 - frozen
 ) -> tuple[Submission, ...]:
     """Return the generations that succeeded, at least one, in a stable order.
@@ -57,7 +59,8 @@ def submit_batch(
             fingerprint=batch_fingerprint,
             key=own_key,
             asynchronous=False,
-            own_daily_limit=own_daily_limit,
+            own=own,
+            key_id=key_id,
             signs=signs,
             position=index,
             deadline=deadline,

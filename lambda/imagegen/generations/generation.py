@@ -4,7 +4,8 @@
       │ ▲                │ │                   ▲                    ▲
       │ └─release────────┤ │                   │ heal               │
       │   requeue        ▼ ▼                   │ (a late image)     │
-      └──fail────────▶ failed ─────────────────┴────────delete──────┘
+      ├──fail────────▶ failed ─────────────────┴────────delete──────┤
+      └──delete (a job that was never called is cancelled)──────────┘
 
 A failure that cost nothing may be replaced by a new record under the same id (`restartable`).
 
@@ -36,6 +37,7 @@ from typing import Any, Final, Literal, Self
 
 from imagegen import errors
 from imagegen.contracts.generation_request import GenerationRequest
+from imagegen.generations.charges import NOTHING, Charge
 
 State = Literal["queued", "running", "succeeded", "failed", "deleted"]
 WebhookState = Literal["pending", "delivered", "failed"]
@@ -88,6 +90,22 @@ class StoredImage:
     bytes: int
     sha256: str
     content_type: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bill:
+    """What a generation costs, in micro-dollars by the registry's prices.
+
+    While it is open, `calls` calls at `each` are reserved: the price of the dearest model that may serve. `spent` is
+    the price of the calls that have ended and may have been paid. `model` is the one that made the last of them, empty
+    if it is not known. `key_id` is the caller's API key.
+    """
+
+    each: int = 0
+    calls: int = 0
+    spent: int = 0
+    model: str = ""
+    key_id: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,6 +168,7 @@ class Generation:
     ended_at: datetime | None = None
     webhook: WebhookState | None = None
     webhook_tries: int = 0
+    bill: Bill = field(default_factory=Bill)
     unknown: Mapping[str, Any] = field(default_factory=dict)
     """Members that another release wrote into the record; they are kept as they are."""
 
@@ -185,9 +204,28 @@ class Generation:
         return self.failure.code in _HEALABLE or self.paid_attempts > int(self.failure.paid)
 
     @property
+    def may_be_deleted(self) -> bool:
+        """Whether it has ended, or is a job that nobody has worked on yet."""
+        return self.state in {"succeeded", "failed"} or (self.state == "queued" and not self.paid_attempts)
+
+    @property
     def may_succeed(self) -> bool:
         """Whether an image in the bucket makes this record succeed."""
         return self.state == "running" or (self.state == "queued" and self.paid_attempts > 0) or self.may_heal
+
+    @property
+    def counted(self) -> Charge:
+        """What the counters of its day hold for this version."""
+        if not self.terminal:
+            reserved = self.bill.each * self.bill.calls
+            return Charge(images=1, micro_usd=reserved, jobs=int(self.asynchronous))
+        # An end without any call that may have been paid gives everything back.
+        return Charge(images=1, micro_usd=self.bill.spent) if self.paid_attempts else NOTHING
+
+    @property
+    def cost(self) -> int:
+        """What may have been paid for it so far, in micro-dollars."""
+        return self.bill.spent + (self.bill.each if self.state == "running" else 0)
 
     @property
     def wants_message(self) -> bool:
@@ -218,19 +256,39 @@ class Generation:
             paid_attempts=self.paid_attempts + 1,
         )
 
-    def succeed(self, moment: Moment, *, image: StoredImage, ignored: tuple[str, ...]) -> Generation:
-        """End with an image that is stored, whatever was thought of the attempt meanwhile."""
+    def succeed(
+        self, moment: Moment, *, image: StoredImage, ignored: tuple[str, ...], cost: int | None = None
+    ) -> Generation:
+        """End with an image that is stored, whatever was thought of the attempt meanwhile.
+
+        `cost` is the price of the model that drew it, in micro-dollars; without it, what was reserved counts.
+        """
         if not self.may_succeed:
             raise IllegalTransition(f"{self.id} is {self.state} and was not paid")
-        return _ended(replace(self, state="succeeded", image=image, ignored=ignored, failure=None), moment)
+        spent = self._spent(cost)
+        if self.state != "running":
+            # The call was counted when it was given up, and by the price of a model that was not known.
+            spent = self.bill.each if cost is None else cost
+            spent = spent if self.paid_attempts == 1 else self.bill.spent
+        bill = replace(self.bill, spent=spent, model=image.model)
+        done = replace(self, state="succeeded", image=image, ignored=ignored, failure=None, bill=bill)
+        return _ended(done, moment)
 
-    def fail(self, moment: Moment, failure: Failure) -> Generation:
-        """End without an image; a failure that was certainly unbilled gives its attempt back."""
+    def fail(
+        self, moment: Moment, failure: Failure, *, cost: int | None = None, model: str = ""
+    ) -> Generation:
+        """End without an image; a failure that was certainly unbilled gives its attempt back.
+
+        `cost` is the price of the model that was called, in micro-dollars; without it, what was reserved counts.
+        """
         self._require("queued", "running")
-        attempts = self.paid_attempts
-        if self.state == "running" and not failure.paid:
+        attempts, bill = self.paid_attempts, self.bill
+        if self.state == "running" and failure.paid:
+            bill = replace(bill, spent=self._spent(cost), model=model)
+        elif self.state == "running":
             attempts -= 1
-        return _ended(replace(self, state="failed", failure=failure, paid_attempts=attempts), moment)
+        ended = replace(self, state="failed", failure=failure, paid_attempts=attempts, bill=bill)
+        return _ended(ended, moment)
 
     def release(self, moment: Moment) -> Generation:
         """Put an attempt that was certainly unbilled back into the queue; its message comes back by itself."""
@@ -248,7 +306,10 @@ class Generation:
         """Queue a generation again if its call left no image and another paid attempt is allowed."""
         self._require("running")
         due_at = moment.now + RESEND_AFTER
-        return replace(self, state="queued", version=moment.version, due_at=due_at, lease_until=None)
+        bill = replace(self.bill, spent=self._spent(None), model="")
+        return replace(
+            self, state="queued", version=moment.version, due_at=due_at, lease_until=None, bill=bill
+        )
 
     def postpone(self, moment: Moment) -> Generation:
         """Record that the message is sent again; the next time comes after as long as the record has waited already."""
@@ -260,7 +321,9 @@ class Generation:
 
         The tombstone stays due until its image is removed.
         """
-        self._require("succeeded", "failed")
+        # A job that was never called is cancelled by it.
+        if not self.may_be_deleted:
+            raise IllegalTransition(f"{self.id} is {self.state}, and may be paid")
         return replace(
             self,
             state="deleted",
@@ -293,6 +356,9 @@ class Generation:
     def finish(self, moment: Moment) -> Generation:
         """Record that nothing is left to do: no image turned up late, or the deleted image is removed."""
         return replace(self, version=moment.version, due_at=None)
+
+    def _spent(self, cost: int | None) -> int:
+        return self.bill.spent + (self.bill.each if cost is None else cost)
 
     def _require(self, *states: State) -> None:
         if self.state not in states:

@@ -71,7 +71,9 @@ class History:
             raise errors.Gone("The image has been removed.")
 
     def delete(self, id_: str, *, owner: str) -> None:
-        """Remove a generation, then its image. If it is cut off in between, a repeat or the sweep finishes it.
+        """Remove a generation, then its image; a job that nobody has worked on yet is cancelled by it.
+
+        If it is cut off in between, a repeat or the sweep finishes it.
 
         Raises:
             NotFound: as `look_up`.
@@ -82,7 +84,7 @@ class History:
             # A tombstone without a due time has nothing left to remove, so to everybody the id is unknown.
             if record.state == "deleted" and record.due_at is None:
                 raise errors.no_such_generation()
-            if not record.terminal:
+            if record.state != "deleted" and not record.may_be_deleted:
                 break
             tombstone = record if record.state == "deleted" else record.delete(self.ledger.moment())
             # The record comes first. In the other order, a generation that is restarted or healed in between would lose

@@ -1,4 +1,4 @@
-"""The records of a deployment: reads the current version, and writes the next one.
+"""The records of a deployment: reads the current version, writes the next one, and keeps the counters in step.
 
 `Generation` has the transitions. This module adds the store, the moment of a transition, and the deployment's limits.
 """
@@ -11,8 +11,10 @@ from datetime import timedelta
 from typing import Final
 
 from imagegen.contracts.generation_request import GenerationRequest
+from imagegen.errors import ImagegenError
+from imagegen.generations.charges import NOTHING, Charge
 from imagegen.generations.generation import RESEND_AFTER, Generation, Moment, derive_id
-from imagegen.generations.ports import Clock, GenerationStore, Page, Randomness
+from imagegen.generations.ports import Clock, GenerationStore, Observer, Page, Quotas, Randomness
 
 # A lease must outlive its function, whose time-out Lambda measures by a clock of its own.
 _LEASE_SLACK: Final = timedelta(seconds=5)
@@ -33,8 +35,10 @@ class Ledger:
     """The records of one deployment. A version is current once `write` has returned it."""
 
     store: GenerationStore
+    quotas: Quotas
     clock: Clock
     randomness: Randomness
+    observer: Observer
     limits: Limits
 
     def get(self, id_: str) -> Generation | None:
@@ -49,14 +53,46 @@ class Ledger:
         """Return the ids of records that something should happen to by now; the index may lag behind the records."""
         return self.store.due(self.clock.now(), limit=limit)
 
-    def write(self, new: Generation, *, replacing: Generation | None) -> Generation:
-        """Write a version if `replacing` is still current, and return the version that is current afterwards."""
-        return self.store.write(new, replacing=replacing)
+    def claim(self, draft: Generation, *, replacing: Generation | None) -> Generation:
+        """Write the first version for a key, for which a unit was taken; return the version that is current then."""
+        return self.store.write(draft, replacing=replacing)
+
+    def write(self, new: Generation, *, replacing: Generation) -> Generation:
+        """Write a version if `replacing` is still current, and return the version that is current afterwards.
+
+        Whoever's version is written also corrects the counters by what it changes.
+        """
+        stands = self.store.write(new, replacing=replacing)
+        # Identity is enough: the store returns `new` itself if, and only if, it is the current version.
+        if stands is new:
+            self._correct(replacing, new)
+        return stands
 
     def replaced(self, new: Generation, *, replacing: Generation) -> bool:
         """Write a version and say whether it was written."""
-        # Identity is enough: the store returns `new` itself if, and only if, it is the current version.
-        return self.store.write(new, replacing=replacing) is new
+        return self.write(new, replacing=replacing) is new
+
+    def give_back(self, draft: Generation) -> None:
+        """Give back what was taken for a draft that is not claimed."""
+        self._change(draft, NOTHING - draft.counted)
+
+    def _correct(self, old: Generation, new: Generation) -> None:
+        self._change(new, new.counted - old.counted)
+        before, after = old.bill, new.bill
+        if (before.spent, before.model) == (after.spent, after.model):
+            return
+        for model, amount in ((before.model, -before.spent), (after.model, after.spent)):
+            if amount:
+                self.observer.charged(new.id, model=model, key_id=after.key_id, micro_usd=amount)
+
+    def _change(self, record: Generation, change: Charge) -> None:
+        if not change:
+            return
+        try:
+            self.quotas.correct(record.owner, record.quota_day, change)
+        except ImagegenError as exc:
+            # What was to be given back stays counted: a unit too many is better than an image too many.
+            self.observer.warned("a counter was not corrected", id_=record.id, error=exc)
 
     def moment(self) -> Moment:
         """Return the moment of a transition: now, and a version that no record has had."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -62,27 +62,42 @@ class ModelCaller:
     model_timeout: float
     _retired: dict[tuple[str, str], datetime] = field(default_factory=dict, init=False)
 
-    def check(self, request: GenerationRequest) -> None:
-        """Refuse a request that no model could serve, before anything is recorded.
+    def price(self, request: GenerationRequest) -> int:
+        """Return the price of the dearest model that may serve a request, in micro-dollars.
+
+        A request that no model could serve is refused, before anything is recorded.
 
         Raises:
             UnknownModel: the pinned model is not enabled here.
             UnsupportedParameter: no model that may serve it can honour it exactly, or its prompts are too long.
         """
         refusal: UnsupportedParameter | None = None
-        # Refused only if every model refuses: one that can honour the request is enough.
-        for ref in self._living(request):
+        prices = []
+        # If none is left, whichever is called again first may be the dearest.
+        for ref in self._living(request) or self._candidates(request):
             try:
                 self._translate(ref, request)
             except UnsupportedParameter as exc:
+                # Refused only if every model refuses: one that can honour the request is enough.
                 refusal = refusal or exc
             else:
-                return
-        if refusal is not None:
+                prices.append(_price(ref, request))
+        if refusal is not None and not prices:
             raise refusal
+        return max(prices)
 
-    def call(self, request: GenerationRequest, deadline: Deadline) -> ModelImage:
-        """Return the image that the first available model makes.
+    def dearest(self) -> int:
+        """Return the highest price of an image that any model of the deployment makes, in micro-dollars."""
+        return max(ref.model.price.micro_usd(None) for ref in self.refs)
+
+    def price_of(self, model: str | None, request: GenerationRequest) -> int | None:
+        """Return the price of one model, in micro-dollars; None if it is not among the deployment's any more."""
+        return next((_price(ref, request) for ref in self.refs if ref.id == model), None)
+
+    def call(
+        self, request: GenerationRequest, deadline: Deadline, *, at_most: int | None = None
+    ) -> ModelImage:
+        """Return the image that the first available model makes, of those that cost `at_most` micro-dollars.
 
         Raises:
             ModelRetired: no model that may serve the request is alive; unbilled.
@@ -99,15 +114,20 @@ class ModelCaller:
                 # As in `check`: one model that can honour the request is enough, wherever it stands in the list.
                 refusal = refusal or exc
                 continue
+            if at_most is not None and _price(ref, request) > at_most:
+                # Nobody has reserved so much for it: it was not expected to serve when the request came.
+                continue
             try:
                 answer = self._invoke(ref, translation, deadline)
+                artifact = _only(ref, answer, translation)
             except ModelRetired as exc:
                 # Remembered for the life of the process: it costs one unbilled call, not one for every request.
                 self._retired[ref.target, ref.region] = self.clock.now()
                 self.observer.model_retired(ref.id)
                 retired = exc
                 continue
-            artifact = _only(ref, answer, translation)
+            except ImagegenError as exc:
+                raise replace(exc, model=ref.id) from exc.__cause__
             # The model may not report its seed. Without one nobody could make the image again.
             seed = artifact.seed or translation.seed
             return ModelImage(ref=ref, content=artifact.image, seed=seed, ignored=translation.ignored)
@@ -179,6 +199,10 @@ class ModelCaller:
         hint = f" The successor is {', '.join(successors)}." if successors else ""
         what = f"The model {request.model}" if request.model else "Every model of this deployment"
         return ModelRetired(f"{what} has been retired or is not available to this account.{hint}")
+
+
+def _price(ref: ModelRef, request: GenerationRequest) -> int:
+    return ref.model.price.micro_usd(request.task.parameters().get("steps"))
 
 
 def _translator(ref: ModelRef, request: GenerationRequest) -> Translator:

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Literal, Protocol
 
 from imagegen.errors import ImagegenError
+from imagegen.generations.charges import Charge, OwnLimits, QuotaLimits, Remaining
 from imagegen.generations.generation import Generation, ImageName, StoredImage
 from imagegen.models.registry import ModelRef
 
@@ -92,22 +93,33 @@ class GenerationStore(Protocol):
 
 
 class Quotas(Protocol):
-    """Daily image counters; days are UTC dates."""
+    """The counters of a day (a UTC date): images, money and unfinished jobs, of each caller and of the deployment.
 
-    def take(self, owner: str, day: str, *, own_limit: int | None = None) -> None:
-        """Take one quota unit, of the caller and of the deployment; `own_limit` overrides the limit for each caller.
+    `own` are the limits of the caller's API key, which take the place of the deployment's.
+    """
+
+    def limits(self, own: OwnLimits) -> QuotaLimits:
+        """Return the limits that hold for a caller."""
+        ...
+
+    def take(self, owner: str, day: str, charge: Charge, *, own: OwnLimits) -> None:
+        """Take an amount, of the caller and of the deployment.
 
         Raises:
-            QuotaExceeded: a limit is reached; nothing stays counted.
+            QuotaExceeded, RateLimited: a limit is reached; nothing stays counted, except in the minute's counter.
         """
         ...
 
-    def give_back(self, owner: str, day: str) -> None:
-        """Give one quota unit back, because its image was never paid."""
+    def correct(self, owner: str, day: str, change: Charge) -> None:
+        """Change what is counted by an amount, which is negative where something is given back."""
         ...
 
-    def left(self, owner: str, day: str, *, own_limit: int | None = None) -> int | None:
-        """Return how many quota units the caller can still take, or None if nothing is limited; takes none."""
+    def left(self, owner: str, day: str, *, own: OwnLimits) -> Remaining:
+        """Return what the caller can still take; takes nothing."""
+        ...
+
+    def usage(self, owner: str, days: Sequence[str]) -> Sequence[Charge]:
+        """Return what was counted for a caller on each of these days."""
         ...
 
     def stopped(self) -> bool:
@@ -213,6 +225,13 @@ class Observer(Protocol):
 
     def failed(self, id_: str, error: ImagegenError) -> None:
         """Note a generation that failed."""
+        ...
+
+    def charged(self, id_: str, *, model: str, key_id: str, micro_usd: int) -> None:
+        """Note what a generation was found to cost, or with a negative amount to cost less.
+
+        `model` is empty if it is not known which one was called, `key_id` if the caller has no API key.
+        """
         ...
 
     def model_retired(self, model: str) -> None:

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from datetime import datetime
 from typing import Any, Final
 
 from imagegen.contracts.generation_request import TASKS, GenerationRequest
 from imagegen.contracts.text_to_image.parameters import TextToImage
-from imagegen.generations.generation import Failure, Generation, StoredImage
+from imagegen.generations.generation import Bill, Failure, Generation, StoredImage
 from imagegen.generations.image_formats import FORMATS
+from imagegen.models.registry import REGISTRY
 
 RECORD_SCHEMA: Final = 1
 """The number of the record's form. It grows when releases before it could misread what is written.
@@ -27,7 +28,9 @@ release wrote no number, which means 1.
 # first stored, and a member that the first release did not have is written only where it says something.
 _STORED_AS: Final[Mapping[str, str]] = {"fingerprint": "asked", "version": "stamp"}
 _NAMES: Final = {
-    _STORED_AS.get(one.name, one.name): one.name for one in fields(Generation) if one.name != "unknown"
+    _STORED_AS.get(one.name, one.name): one.name
+    for one in fields(Generation)
+    if one.name not in {"unknown", "bill"}
 }
 _FIRST_CONTENT_TYPE: Final = "image/png"
 _TIMES: Final = frozenset({"created_at", "expires_at", "ended_at", "due_at", "lease_until"})
@@ -42,6 +45,8 @@ def to_json(generation: Generation) -> str:
     """Return the record as JSON; times are ISO 8601 in UTC."""
     members = asdict(generation)
     unknown = members.pop("unknown")
+    # Beside the record, because the first release would refuse the record with it.
+    del members["bill"]
     if generation.content_type == _FIRST_CONTENT_TYPE:
         del members["content_type"]
     request, task = members["request"], generation.request.task
@@ -53,7 +58,12 @@ def to_json(generation: Generation) -> str:
     return json.dumps(_merged(stored, unknown), default=datetime.isoformat, separators=(",", ":"))
 
 
-def from_json(text: str, *, schema: int = RECORD_SCHEMA) -> Generation:
+def bill_to_json(generation: Generation) -> str:
+    """Return the bill as JSON. It is stored beside the record, and is lost if the first release writes the record."""
+    return json.dumps(asdict(generation.bill), separators=(",", ":"))
+
+
+def from_json(text: str, *, schema: int = RECORD_SCHEMA, bill: str | None = None) -> Generation:
     """Return the record that `to_json` wrote, in this release or in one before or after it.
 
     Members that this release does not know are kept, and written back with the next version. One exception: a record
@@ -65,7 +75,10 @@ def from_json(text: str, *, schema: int = RECORD_SCHEMA) -> Generation:
     if schema > RECORD_SCHEMA:
         raise UnreadableRecord(f"schema {schema}; this release reads {RECORD_SCHEMA}")
     try:
-        return _read(json.loads(text))
+        record = _read(json.loads(text))
+        return replace(
+            record, bill=_bill(record) if bill is None else Bill(**_split(json.loads(bill), Bill)[0])
+        )
     except (AttributeError, KeyError, TypeError, ValueError) as exc:
         raise UnreadableRecord("a member is missing or of another form") from exc
 
@@ -90,6 +103,15 @@ def _read(stored: Mapping[str, Any]) -> Generation:
     if record.image_name.content_type not in FORMATS:
         raise ValueError("an image format that this release does not know")
     return record
+
+
+def _bill(record: Generation) -> Bill:
+    """Return the bill of a record that has none: the price of its image."""
+    model = REGISTRY.get(record.image.model) if record.image else None
+    if record.image is None or model is None:
+        return Bill()
+    steps = record.request.task.parameters().get("steps")
+    return Bill(spent=model.price.micro_usd(steps), model=record.image.model)
 
 
 def _request(stored: Mapping[str, Any], *, state: str) -> tuple[GenerationRequest, dict[str, Any]]:

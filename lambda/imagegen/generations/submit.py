@@ -14,10 +14,13 @@ from imagegen import errors
 from imagegen.contracts.generation_request import GenerationRequest
 from imagegen.errors import ImagegenError
 from imagegen.generations.attempts import Attempts
-from imagegen.generations.generation import Generation, derive_id
+from imagegen.generations.charges import Charge, OwnLimits, QuotaLimits, Remaining
+from imagegen.generations.generation import Bill, Generation, derive_id
 from imagegen.generations.ledger import Ledger
 from imagegen.generations.ports import Clock, Deadline, JobQueue, Observer, Quotas
 from imagegen.generations.repeats import CONNECTION, Repeats, RepeatSigns
+
+NO_LIMITS: Final[OwnLimits] = {}
 
 POLL_AFTER: Final = 2
 """Seconds after which a client may look again at a generation that is not done."""
@@ -37,6 +40,15 @@ class Submission:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """What was counted for a caller by day, the limits that hold for it, and what is left of today."""
+
+    days: tuple[tuple[str, Charge], ...]
+    limits: QuotaLimits
+    remaining: Remaining
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Call:
     """One request while it is submitted; `began` is when."""
 
@@ -44,7 +56,8 @@ class _Call:
     owner: str
     fingerprint: str
     asynchronous: bool
-    own_daily_limit: int | None
+    own: OwnLimits
+    key_id: str
     deadline: Deadline
     began: datetime
     waits: bool
@@ -71,15 +84,16 @@ class Submitter:
         key: str | None,
         asynchronous: bool,
         deadline: Deadline,
-        own_daily_limit: int | None = None,
+        own: OwnLimits = NO_LIMITS,
+        key_id: str = "",
         signs: RepeatSigns = RepeatSigns(),  # noqa: B008 - frozen
         position: int = 0,
         waits: bool = False,
     ) -> Submission:
         """Make the image, or queue it, or return what the same idempotency key made before.
 
-        `fingerprint` is of the caller's own request. A synchronous generation comes back succeeded. `own_daily_limit`
-        takes the place of the deployment's limit for each caller, in images a day.
+        `fingerprint` is of the caller's own request. A synchronous generation comes back succeeded. `own` are the
+        limits of the caller's API key, and `key_id` is its id.
 
         A synchronous request without a key may be a repeat by its `signs` (`repeats.py`); then it returns what the
         repeated one call. `position` tells the images of one request apart. With `waits`, a request whose key is still
@@ -94,7 +108,8 @@ class Submitter:
             owner=owner,
             fingerprint=fingerprint,
             asynchronous=asynchronous,
-            own_daily_limit=own_daily_limit,
+            own=own,
+            key_id=key_id,
             deadline=deadline,
             began=self.clock.now(),
             waits=waits,
@@ -125,10 +140,13 @@ class Submitter:
         if standing is not None and not (standing.fingerprint == call.fingerprint and standing.restartable):
             return self._replayed(standing, call)
         # Before the quota: a request that no model can serve must not cost a unit.
-        self.attempts.caller.check(call.request)
+        price = self.attempts.caller.price(call.request)
+        # A worker may repeat a call that may have been paid; a synchronous request has one.
+        calls = self.ledger.limits.max_paid_attempts if call.asynchronous else 1
+        draft = replace(draft, bill=Bill(each=price, calls=calls, key_id=call.key_id))
         try:
-            self.quotas.take(owner, draft.quota_day, own_limit=call.own_daily_limit)
-        except errors.QuotaExceeded:
+            self.quotas.take(owner, draft.quota_day, draft.counted, own=call.own)
+        except (errors.QuotaExceeded, errors.RateLimited):
             # A duplicate of this request may have taken the last unit. Then this one is a replay, not one too many.
             standing = self.ledger.get(draft.id) if key else None
             if standing is None or standing.restartable:
@@ -142,10 +160,30 @@ class Submitter:
         send(draft.id, queue=self.queue, observer=self.observer)
         return Submission(generation=draft, replayed=False)
 
-    def images_left(self, owner: str, *, own_daily_limit: int | None = None) -> int | None:
-        """Return how many images a caller may still make today (UTC), or None if nothing is limited."""
-        day = self.ledger.clock.now().date().isoformat()
-        return self.quotas.left(owner, day, own_limit=own_daily_limit)
+    def images_left(self, owner: str, *, own: OwnLimits = NO_LIMITS) -> int | None:
+        """Return how many images a caller may still make today (UTC), or None if nothing is limited.
+
+        Of a budget in dollars, as many as it covers at the price of the dearest model.
+        """
+        left = self.quotas.left(owner, self._today(), own=own)
+        if left.micro_usd is None:
+            return left.images
+        covered = left.micro_usd // max(1, self.attempts.caller.dearest())
+        return covered if left.images is None else min(left.images, covered)
+
+    def usage(self, owner: str, *, days: int, own: OwnLimits = NO_LIMITS) -> Usage:
+        """Return what was counted for a caller on the last days, today first, and what is left of today."""
+        today = self.ledger.clock.now().date()
+        dates = [(today - timedelta(days=ago)).isoformat() for ago in range(days)]
+        counted = self.quotas.usage(owner, dates)
+        return Usage(
+            days=tuple(zip(dates, counted, strict=True)),
+            limits=self.quotas.limits(own),
+            remaining=self.quotas.left(owner, dates[0], own=own),
+        )
+
+    def _today(self) -> str:
+        return self.ledger.clock.now().date().isoformat()
 
     def refuse_other_use(self, key: str, *, owner: str, fingerprint: str) -> None:
         """Make sure that an idempotency key is free, or was used for the same request.
@@ -168,18 +206,18 @@ class Submitter:
         # Another request with the same key was faster, and took a unit of its own. If the claim is ours, the first try
         # of this write was written after all, and somebody has gone on from there: then the unit is in use.
         if stands.claim != draft.claim:
-            self.attempts.give_back(draft)
+            self.ledger.give_back(draft)
         return stands
 
     def _write_claim(self, draft: Generation, *, replacing: Generation | None) -> Generation:
         try:
-            return self.ledger.write(draft, replacing=replacing)
+            return self.ledger.claim(draft, replacing=replacing)
         except ImagegenError as exc:
             # The claim may have been written, and a worker may pay for it. A second write shows whether it was. If that
             # fails as well, the quota unit stays counted: a unit too many is better than an image too many.
             self.observer.warned("a claim is written again", id_=draft.id, error=exc)
         try:
-            return self.ledger.write(draft, replacing=replacing)
+            return self.ledger.claim(draft, replacing=replacing)
         except errors.InternalError as exc:
             # If the record was written after all, the sweep sends its message, and a worker pays for it. A
             # synchronous record has no call to a model without this request.

@@ -238,7 +238,8 @@ class OwnRoutes:
             fingerprint=fingerprint(generation_request),
             key=key,
             asynchronous=asynchronous,
-            own_daily_limit=request.daily_limit,
+            own=request.own_limits,
+            key_id=request.key_id,
             signs=request.repeat_signs,
             deadline=request.deadline,
         )

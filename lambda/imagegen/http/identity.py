@@ -42,10 +42,15 @@ def owner_of(context: Mapping[str, Any], *, salt: str) -> str:
     raise Unauthorized("The request needs an API key, as x-api-key or as a bearer token.")
 
 
-def own_daily_limit(context: Mapping[str, Any]) -> int | None:
-    """Return the images a day that the caller's key allows by itself, or None if it has no limit of its own."""
-    limits: dict[str, int] = json.loads((context.get("authorizer") or {}).get("limits") or "{}")
-    return limits.get("daily_images_per_caller")
+def own_limits(context: Mapping[str, Any]) -> Mapping[str, float | None]:
+    """Return the limits of the caller's API key, by the setting that each overrides; None is no limit at all."""
+    limits: dict[str, float | None] = json.loads((context.get("authorizer") or {}).get("limits") or "{}")
+    return limits
+
+
+def key_id(context: Mapping[str, Any]) -> str:
+    """Return the id of the API key that the authorizer accepted, or nothing for another kind of principal."""
+    return _key(context) or ""
 
 
 def _signer(context: Mapping[str, Any]) -> str | None:

@@ -18,7 +18,7 @@ from imagegen.generations.generation import ID_PATTERN
 from imagegen.generations.repeats import CONNECTION, RepeatSigns
 from imagegen.generations.retry import InvocationDeadline
 from imagegen.http import strict_json
-from imagegen.http.identity import own_daily_limit, owner_of
+from imagegen.http.identity import key_id, own_limits, owner_of
 from imagegen.http.surface import BASE_PATH, Route
 
 DEFAULT_LIMIT: Final = 20
@@ -111,9 +111,14 @@ class Request:
         return owner_of(self.gateway, salt=self.owner_salt)
 
     @property
-    def daily_limit(self) -> int | None:
-        """The images a day that the caller's own key allows, or None if the deployment's limit holds."""
-        return own_daily_limit(self.gateway)
+    def own_limits(self) -> Mapping[str, float | None]:
+        """The limits of the caller's API key, by the setting that each overrides."""
+        return own_limits(self.gateway)
+
+    @property
+    def key_id(self) -> str:
+        """The id of the caller's API key, or nothing if the caller was verified in another way."""
+        return key_id(self.gateway)
 
     @property
     def idempotency_key(self) -> str | None:

@@ -67,12 +67,22 @@ class Lifecycle:
         return "active"
 
 
+STEPS_AT_FIRST_PRICE: Final = 50
+"""The most steps at the lower price of a model with two prices."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Price:
     """In US dollars for one image; `above_50_steps` is set if the vendor charges more for more steps."""
 
     per_image: float
     above_50_steps: float | None = None
+
+    def micro_usd(self, steps: int | None) -> int:
+        """Return the price of one image in whole micro-dollars; `steps` is None for a task without them."""
+        dear = self.above_50_steps is not None and steps is not None and steps > STEPS_AT_FIRST_PRICE
+        usd = self.above_50_steps if dear else self.per_image
+        return round((usd or 0) * 1_000_000)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

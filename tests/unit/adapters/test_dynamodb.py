@@ -1,11 +1,10 @@
-"""The table: one conditional write for each version, lost responses, pages, cursors and counters."""
+"""The table: one conditional write for each version, lost responses, pages and cursors."""
 
 from __future__ import annotations
 
 import json
 from base64 import urlsafe_b64encode
 from dataclasses import replace
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,15 +12,14 @@ from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
 
 from imagegen import errors
 from imagegen.adapters import clients
-from imagegen.adapters.dynamodb import DUE_SHARDS, DynamoDbGenerations, DynamoDbQuotas
+from imagegen.adapters.dynamodb import DUE_SHARDS, DynamoDbGenerations
 from imagegen.errors import ImagegenError
 from imagegen.generations.generation import Generation
-from tests.support.fakes import FakeClock, FakeRandomness
 from tests.support.far_side import FarSide, Reply, answer, json_answer, refusal, session
 from tests.support.records import NEXT, NOW, RECORD
 
 if TYPE_CHECKING:
-    from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+    from botocore.awsrequest import AWSResponse
 
 URL = "https://far.example"
 FAILED = "ConditionalCheckFailedException"
@@ -81,6 +79,7 @@ def test_an_item_has_what_is_indexed_beside_the_record() -> None:
         "id": {"S": RECORD.id},
         "stamp": {"S": "first"},
         "schema": {"N": "1"},
+        "bill": {"S": '{"each":0,"calls":0,"spent":0,"model":"","key_id":""}'},
         "state": {"S": "queued"},
         "owner": {"S": "alice"},
         "created_at": {"S": "2026-11-25T12:00:00.000000+00:00"},
@@ -267,151 +266,3 @@ def test_an_answer_without_items_is_an_error() -> None:
         generations.of_owner("alice", limit=5, cursor=None)
     with pytest.raises(errors.InternalError):
         generations.due(NOW, limit=5)
-
-
-def counters(
-    *replies: Reply, per_caller: int | None = 5, overall: int | None = 9
-) -> tuple[DynamoDbQuotas, FarSide]:
-    """Return counters over these responses, and the requests that they send."""
-    client = clients.dynamodb(session())
-    quotas = DynamoDbQuotas(
-        client=client,
-        once=lambda: client,
-        table="generations",
-        per_caller=per_caller,
-        overall=overall,
-        clock=FakeClock(NOW),
-        randomness=FakeRandomness(),
-    )
-    return quotas, FarSide(client, *replies)
-
-
-def written(far: FarSide) -> list[tuple[str, str]]:
-    """Return the counters that were written to, with the number added."""
-    return [(sent["Key"]["id"]["S"], sent["ExpressionAttributeValues"][":number"]["N"]) for sent in far.sent]
-
-
-@pytest.mark.parametrize(("overall", "stopped"), [(None, False), (1, False), (0, True)])
-def test_only_a_limit_of_nothing_stops_the_deployment(overall: int | None, *, stopped: bool) -> None:
-    """The adapter knows this without a call of the table."""
-    quotas, far = counters(overall=overall)
-    assert quotas.stopped() is stopped
-    assert far.sent == []
-
-
-def test_an_image_is_counted_for_its_caller_and_for_the_deployment() -> None:
-    """Each counter expires after three days."""
-    quotas, far = counters(json_answer({}), json_answer({}))
-    quotas.take("alice", "2026-11-25")
-    assert written(far) == [("quota#alice#2026-11-25", "1"), ("quota##2026-11-25", "1")]
-    expires = str(int((NOW + timedelta(days=3)).timestamp()))
-    assert far.sent[0]["ExpressionAttributeValues"][":expires"] == {"N": expires}
-    assert [sent["ExpressionAttributeValues"][":bound"]["N"] for sent in far.sent] == ["5", "9"]
-
-
-@pytest.mark.parametrize(
-    ("per_caller", "overall", "counted", "left"),
-    [
-        (5, None, ["2"], 3),
-        (None, 9, ["2"], 7),
-        (5, 9, ["2", "8"], 1),
-        (5, 9, [None, None], 5),
-        (5, 9, ["7", "8"], 0),
-    ],
-)
-def test_the_lower_of_two_limits_says_what_is_left(
-    per_caller: int | None, overall: int | None, counted: list[str | None], left: int
-) -> None:
-    """Both counters are read consistently; one that nobody has written yet counts nothing."""
-    replies = [json_answer({"Item": {"images": {"N": number}}} if number else {}) for number in counted]
-    quotas, far = counters(*replies, per_caller=per_caller, overall=overall)
-    assert quotas.left("alice", "2026-11-25") == left
-    assert all(sent["ConsistentRead"] for sent in far.sent)
-    assert len(far.sent) == len(counted)
-
-
-@pytest.mark.parametrize(("per_caller", "overall", "left"), [(None, None, None), (5, 0, 0)])
-def test_what_is_left_needs_no_read_where_it_is_known(
-    per_caller: int | None, overall: int | None, left: int | None
-) -> None:
-    """Without limits, or in a deployment that is switched off, the table is not asked."""
-    quotas, far = counters(per_caller=per_caller, overall=overall)
-    assert quotas.left("alice", "2026-11-25") == left
-    assert far.requests == []
-
-
-def test_where_nothing_is_limited_nothing_is_counted() -> None:
-    """Without limits, a request takes no quota unit."""
-    quotas, far = counters(per_caller=None, overall=None)
-    quotas.take("alice", "2026-11-25")
-    assert far.requests == []
-
-
-@pytest.mark.parametrize(("per_caller", "overall"), [(0, None), (0, 9), (5, 0), (None, 0)])
-def test_a_limit_of_nothing_refuses_without_a_write(per_caller: int | None, overall: int | None) -> None:
-    """The kill switch works even if the table does not."""
-    quotas, far = counters(per_caller=per_caller, overall=overall)
-    with pytest.raises(errors.QuotaExceeded) as raised:
-        quotas.take("alice", "2026-11-25")
-    assert raised.value.retry_after == 43_201
-    assert far.requests == []
-
-
-def test_a_caller_beyond_its_limit_is_refused() -> None:
-    """The deployment's counter is not written."""
-    quotas, far = counters(refusal(FAILED))
-    with pytest.raises(errors.QuotaExceeded, match="caller"):
-        quotas.take("alice", "2026-11-25")
-    assert written(far) == [("quota#alice#2026-11-25", "1")]
-
-
-def test_a_deployment_beyond_its_limit_gives_the_callers_unit_back() -> None:
-    """No quota unit stays counted."""
-    quotas, far = counters(json_answer({}), refusal(FAILED), json_answer({}))
-    with pytest.raises(errors.QuotaExceeded, match="deployment"):
-        quotas.take("alice", "2026-11-25")
-    assert written(far) == [
-        ("quota#alice#2026-11-25", "1"),
-        ("quota##2026-11-25", "1"),
-        ("quota#alice#2026-11-25", "-1"),
-    ]
-
-
-def test_a_counter_that_cannot_be_written_refuses() -> None:
-    """The caller's quota unit is given back."""
-    denied = refusal("AccessDeniedException")
-    quotas, far = counters(json_answer({}), denied, json_answer({}))
-    with pytest.raises(errors.Misconfigured):
-        quotas.take("alice", "2026-11-25")
-    assert [number for _, number in written(far)] == ["1", "1", "-1"]
-
-
-def test_a_count_whose_answer_was_lost_counts_once() -> None:
-    """The SDK repeats the write, and the refusal shows the stamp of the first one."""
-
-    def refused_over_itself(request: AWSPreparedRequest) -> AWSResponse:
-        body: Any = request.body
-        stamp = json.loads(body)["ExpressionAttributeValues"][":stamp"]
-        return refusal(FAILED, Item={"images": {"N": "5"}, "stamp": stamp})
-
-    lost = ConnectionClosedError(endpoint_url=URL)
-    quotas, far = counters(lost, refused_over_itself, overall=None)
-    quotas.take("alice", "2026-11-25")
-    assert far.bodies[0] == far.bodies[1]
-    assert "stamp <> :stamp" in far.sent[0]["ConditionExpression"]
-
-
-def test_a_count_that_another_one_refused_is_not_taken_for_its_own() -> None:
-    """The refusal shows the stamp of another write."""
-    quotas, _ = counters(refusal(FAILED, Item={"images": {"N": "5"}, "stamp": {"S": "other"}}))
-    with pytest.raises(errors.QuotaExceeded):
-        quotas.take("alice", "2026-11-25")
-
-
-def test_giving_back_stops_at_nothing() -> None:
-    """A counter that is already 0 is not lowered, and this is no error."""
-    quotas, far = counters(refusal(FAILED), refusal(FAILED))
-    quotas.give_back("alice", "2026-11-25")
-    assert written(far) == [("quota#alice#2026-11-25", "-1"), ("quota##2026-11-25", "-1")]
-    assert {sent["ConditionExpression"].partition(" AND ")[0] for sent in far.sent} == {"(images > :bound)"}
-    assert {sent["ExpressionAttributeValues"][":bound"]["N"] for sent in far.sent} == {"0"}

@@ -73,12 +73,14 @@ class KnowsNoLease(CallsAgainWhenTheLeaseIsOver):
 class RetriesTimeOuts(ModelCaller):
     """Calls again after a time-out, as the SDK does by default."""
 
-    def call(self, request: GenerationRequest, deadline: Deadline) -> ModelImage:
+    def call(
+        self, request: GenerationRequest, deadline: Deadline, *, at_most: int | None = None
+    ) -> ModelImage:
         """Call, and call once more after a time-out."""
         try:
-            return super().call(request, deadline)
+            return super().call(request, deadline, at_most=at_most)
         except errors.ModelTimeout:
-            return super().call(request, deadline)
+            return super().call(request, deadline, at_most=at_most)
 
 
 class TakesDefectsForUnbilled(Attempts):
@@ -106,7 +108,7 @@ class GivesUnitsBackWithoutHavingEnded(Attempts):
         """End the record, and give the quota unit back whichever end was written."""
         super().end_failed(record, error, deadline)
         if error.kind.paid == "no" and not record.asynchronous:
-            self.give_back(record)
+            self.ledger.give_back(record)
 
 
 class RemovesTheImageFirst(History):
@@ -126,10 +128,38 @@ class GivesUnitsBackForLostClaims(Submitter):
 
     def _write_claim(self, draft: Generation, *, replacing: Generation | None) -> Generation:
         try:
-            return self.ledger.write(draft, replacing=replacing)
+            return self.ledger.claim(draft, replacing=replacing)
         except ImagegenError:
-            self.attempts.give_back(draft)
+            self.ledger.give_back(draft)
             raise
+
+
+class ReservesTheCheapest(ModelCaller):
+    """Reserves the price of the cheapest model, and calls the dear one all the same."""
+
+    def price(self, request: GenerationRequest) -> int:
+        """Return the lowest price."""
+        super().price(request)
+        return min(self.price_of(ref.id, request) or 0 for ref in self.refs)
+
+    def call(
+        self,
+        request: GenerationRequest,
+        deadline: Deadline,
+        *,
+        at_most: int | None = None,  # noqa: ARG002 - the method's shape
+    ) -> ModelImage:
+        """Call whichever model is available."""
+        return super().call(request, deadline)
+
+
+class CorrectsBeforeTheEndIsWritten(Ledger):
+    """Corrects the counters first, and writes the version that does so afterwards."""
+
+    def write(self, new: Generation, *, replacing: Generation) -> Generation:
+        """Correct, then write."""
+        self._correct(replacing, new)
+        return self.store.write(new, replacing=replacing)
 
 
 class NeverSendsAgain(Jobs):
@@ -140,16 +170,19 @@ class NeverSendsAgain(Jobs):
 
 
 WRONG: Mapping[str, tuple[Scenario, str]] = {
-    "frees the key": (Scenario(one_by_one=3, attempts=FreesTheKeyOnAnyFailure), "something was paid"),
+    "frees the key": (
+        Scenario(one_by_one=3, attempts=FreesTheKeyOnAnyFailure),
+        "were paid, and 0 are counted",
+    ),
     "calls again": (Scenario(one_by_one=3, ledger=CallsAgainWhenTheLeaseIsOver), "paid 2 times"),
     "knows no lease": (
         Scenario(at_once=3, faults_in_all=0, doors=("async", "duplicate"), ledger=KnowsNoLease),
-        "paid 2 times",
+        "paid 2 times|not counted",
     ),
     "retries time-outs": (Scenario(one_by_one=1, caller=RetriesTimeOuts), "paid 2 times"),
     "takes defects for unbilled": (
         Scenario(one_by_one=2, attempts=TakesDefectsForUnbilled),
-        "something was paid",
+        "were paid, and 0 are counted",
     ),
     "never looks again": (
         Scenario(at_once=2, doors=("sync", "sweep"), attempts=NeverLooksAgain),
@@ -166,6 +199,13 @@ WRONG: Mapping[str, tuple[Scenario, str]] = {
     "gives units back for lost claims": (
         Scenario(one_by_one=1, submitter=GivesUnitsBackForLostClaims),
         "not counted against the quota",
+    ),
+    "reserves the cheapest": (Scenario(one_by_one=1, caller=ReservesTheCheapest), "are counted"),
+    "corrects too early": (
+        Scenario(
+            at_once=2, faults_in_all=1, doors=("sync", "async", "work"), ledger=CorrectsBeforeTheEndIsWritten
+        ),
+        "counted|given back twice",
     ),
     "never sends again": (Scenario(one_by_one=1, jobs=NeverSendsAgain), "never ended"),
 }

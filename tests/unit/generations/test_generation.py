@@ -12,7 +12,16 @@ from imagegen import errors
 from imagegen.contracts.generation_request import GenerationRequest
 from imagegen.contracts.text_to_image.parameters import Prompt, TextToImage
 from imagegen.generations import generation as generations
-from imagegen.generations.generation import Failure, Generation, IllegalTransition, Moment, State, StoredImage
+from imagegen.generations.charges import NOTHING, Charge
+from imagegen.generations.generation import (
+    Bill,
+    Failure,
+    Generation,
+    IllegalTransition,
+    Moment,
+    State,
+    StoredImage,
+)
 
 NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 NEW = Moment(now=NOW, version="new")
@@ -81,7 +90,7 @@ TRANSITIONS: Mapping[str, tuple[Callable[[Generation], Generation], set[str]]] =
     "requeue": (lambda one: one.requeue(NEW), {"running"}),
     "delete": (
         lambda one: one.delete(NEW),
-        {"succeeded", "failed, unpaid", "failed, paid", "failed, may heal"},
+        {"queued", "succeeded", "failed, unpaid", "failed, paid", "failed, may heal"},
     ),
 }
 PAIRS = [(transition, state) for transition in TRANSITIONS for state in EVERY_STATE]
@@ -192,6 +201,62 @@ def test_a_tombstone_keeps_nothing_of_the_request() -> None:
     assert (gone.image, gone.failure, gone.webhook, gone.ignored) == (None, None, None, ())
     assert (gone.owner, gone.fingerprint) == ("o" * 26, "fingerprint")
     assert gone.due_at is not None
+
+
+BILLED = Bill(each=80_000, calls=1, key_id="alicealice22")
+
+
+def billed(state: State, *, paid_attempts: int = 0) -> Generation:
+    """Return a record with 8 cents reserved."""
+    return replace(record(state, paid_attempts=paid_attempts), asynchronous=False, bill=BILLED)
+
+
+def test_what_is_reserved_is_counted_until_the_end_says_what_it_cost() -> None:
+    """The dearest model is reserved, and a cheaper one draws."""
+    running = billed("running", paid_attempts=1)
+    assert running.counted == Charge(images=1, micro_usd=80_000)
+    done = running.succeed(NEW, image=IMAGE, ignored=(), cost=40_000)
+    assert (done.counted, done.cost, done.bill.model) == (
+        Charge(images=1, micro_usd=40_000),
+        40_000,
+        IMAGE.model,
+    )
+
+
+def test_an_unbilled_end_counts_for_nothing() -> None:
+    """The reservation and the image are given back."""
+    failed = billed("running", paid_attempts=1).fail(NEW, UNPAID)
+    assert (failed.counted, failed.cost) == (NOTHING, 0)
+
+
+def test_what_may_be_paid_stays_counted_at_the_price_of_the_model_that_was_called() -> None:
+    """Where nobody knows which model that was, the reservation stays."""
+    running = billed("running", paid_attempts=1)
+    assert running.fail(NEW, PAID, cost=40_000, model="core").cost == 40_000
+    assert running.fail(NEW, PAID).cost == 80_000
+
+
+def test_a_late_image_corrects_what_was_counted() -> None:
+    """The image says which model drew it."""
+    failed = billed("running", paid_attempts=1).fail(NEW, UNKNOWN)
+    assert failed.succeed(NEW, image=IMAGE, ignored=(), cost=40_000).cost == 40_000
+
+
+def test_each_attempt_that_may_be_paid_is_counted() -> None:
+    """A job with two calls has both reserved, and the second is given back if it is not needed."""
+    job = replace(billed("running", paid_attempts=1), asynchronous=True, bill=replace(BILLED, calls=2))
+    assert job.counted == Charge(images=1, micro_usd=160_000, jobs=1)
+    again = job.requeue(NEW)
+    assert (again.counted, again.cost) == (job.counted, 80_000)
+    second = again.start(NEW, lease=LATER - NOW, max_paid_attempts=2)
+    assert second.cost == 160_000
+    done = second.succeed(NEW, image=IMAGE, ignored=(), cost=40_000)
+    assert (done.counted, done.cost) == (Charge(images=1, micro_usd=120_000), 120_000)
+
+
+def test_a_cancelled_job_counts_for_nothing() -> None:
+    """Deleting a job that nobody has worked on gives everything back."""
+    assert replace(billed("queued"), asynchronous=True).delete(NEW).counted == NOTHING
 
 
 def test_a_webhook_is_given_up_after_its_last_try() -> None:

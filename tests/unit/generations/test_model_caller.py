@@ -154,7 +154,7 @@ def test_a_pinned_model_that_is_not_enabled_lists_those_that_are() -> None:
     """The error lists the models that a caller may pin."""
     service = line()
     with pytest.raises(errors.UnknownModel) as caught:
-        service.caller.check(replace(REQUEST, model="amazon.nova-canvas-v1:0"))
+        service.caller.price(replace(REQUEST, model="amazon.nova-canvas-v1:0"))
     assert caught.value.errors[0].field == "model"
     assert SDXL in caught.value.errors[0].message
     assert CORE in caught.value.errors[0].message
@@ -231,7 +231,7 @@ def test_strict_refuses_what_the_model_would_ignore_before_calling_it() -> None:
     """The error names the parameter that the model would ignore."""
     service = line(models=(CORE,))
     with pytest.raises(errors.UnsupportedParameter) as caught:
-        service.caller.check(STRICT)
+        service.caller.price(STRICT)
     assert [one.field for one in caught.value.errors] == ["cfg_scale"]
     with pytest.raises(errors.UnsupportedParameter):
         service.caller.call(STRICT, service.deadline())
@@ -241,12 +241,12 @@ def test_strict_refuses_what_the_model_would_ignore_before_calling_it() -> None:
 def test_strict_passes_the_door_while_one_living_model_could_honour_it() -> None:
     """The check passes if any model could honour the request; the call decides which model serves it."""
     service = line(RETIRED)
-    service.caller.check(STRICT)
+    service.caller.price(STRICT)
     with pytest.raises(errors.UnsupportedParameter):
         service.caller.call(STRICT, service.deadline())
     assert service.called == [SDXL]
     with pytest.raises(errors.UnsupportedParameter):
-        service.caller.check(STRICT)
+        service.caller.price(STRICT)
 
 
 def test_what_the_model_ignores_is_named_where_strict_is_not_asked_for() -> None:
@@ -295,6 +295,6 @@ def test_a_filtered_image_is_a_paid_failure_and_does_not_fall_through() -> None:
 def test_a_model_that_cannot_honour_the_request_is_passed_over() -> None:
     """The first model of the list ignores a parameter of a strict request; the second does not."""
     service = line(models=(CORE, SDXL))
-    service.caller.check(STRICT)
+    service.caller.price(STRICT)
     service.caller.call(STRICT, service.deadline())
     assert service.called == [SDXL]

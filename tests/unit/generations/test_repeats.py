@@ -355,7 +355,7 @@ def test_a_request_whose_claim_was_not_written_yet_is_claimed_once() -> None:
     draft = service.ledger.draft(
         REQUEST, owner=OWNER, fingerprint="fingerprint", key=first.request.key, asynchronous=False
     )
-    assert service.ledger.write(draft, replacing=None).id == again.generation.id
+    assert service.ledger.claim(draft, replacing=None).id == again.generation.id
     assert paid(service) == 1
 
 

@@ -13,10 +13,17 @@ from hypothesis import strategies as st
 
 from imagegen.contracts.generation_request import GenerationRequest
 from imagegen.contracts.text_to_image.parameters import SIZES, Prompt, TextToImage
-from imagegen.generations.generation import Failure, Generation, Moment, StoredImage
+from imagegen.generations.generation import Bill, Failure, Generation, Moment, StoredImage
 from imagegen.generations.image_formats import FORMATS
-from imagegen.generations.stored_record import RECORD_SCHEMA, UnreadableRecord, from_json, to_json
+from imagegen.generations.stored_record import (
+    RECORD_SCHEMA,
+    UnreadableRecord,
+    bill_to_json,
+    from_json,
+    to_json,
+)
 from tests.support import first_release
+from tests.support.fakes import CORE
 from tests.support.records import ENDED, NEXT, NOW, RECORD
 
 
@@ -190,3 +197,24 @@ GENERATIONS = st.builds(
 def test_a_record_survives_being_text(one: Generation) -> None:
     """A record of any values is the same after it was written and read."""
     assert from_json(to_json(one)) == one
+
+
+BILLED = replace(RECORD, bill=Bill(each=80_000, calls=1, spent=40_000, model=CORE, key_id="alicealice22"))
+
+
+def test_the_bill_is_stored_beside_the_record() -> None:
+    """The first release would refuse a record with a member more."""
+    assert "bill" not in stored(BILLED)
+    assert from_json(to_json(BILLED), bill=bill_to_json(BILLED)) == BILLED
+
+
+def test_a_member_of_the_bill_that_another_release_added_is_passed_over() -> None:
+    """A rollback must not make records unreadable."""
+    later = json.dumps({**json.loads(bill_to_json(BILLED)), "tax": 1})
+    assert from_json(to_json(BILLED), bill=later) == BILLED
+
+
+@pytest.mark.parametrize(("state", "spent"), [("queued", 0), ("succeeded", 40_000)])
+def test_a_record_without_a_bill_costs_what_its_image_costs(state: str, spent: int) -> None:
+    """The first release wrote none."""
+    assert from_json(json.dumps(first_release.RECORDS[state])).bill.spent == spent

@@ -8,6 +8,7 @@ import pytest
 
 from imagegen import errors
 from imagegen.errors import ImagegenError
+from imagegen.generations.charges import QuotaLimits
 from imagegen.generations.submit import Submission
 from tests.support.fakes import CORE, SDXL, png, sdxl_answer
 from tests.support.interrupted_store import interrupted
@@ -253,7 +254,7 @@ def test_a_quota_of_nothing_is_the_kill_switch() -> None:
     """A quota of 0 stops all calls; earlier images are still replayed."""
     service = world()
     made = submit(service)
-    service.quotas.limit = 0
+    service.quotas.ceilings = QuotaLimits(daily_images_per_caller=0)
     with pytest.raises(errors.QuotaExceeded):
         submit(service, key=None)
     assert submit(service).generation == made.generation

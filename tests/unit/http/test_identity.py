@@ -21,7 +21,7 @@ def signed(arn: str = ARN) -> dict[str, Any]:
     return sent
 
 
-def with_key(key: str = KEY, **limits: int) -> dict[str, Any]:
+def with_key(key: str = KEY, **limits: float | None) -> dict[str, Any]:
     """Return an event whose API key the authorizer has accepted."""
     sent = event("GET", "/generations", key=None)
     sent["requestContext"]["authorizer"] = authorized(key, **limits)
@@ -119,9 +119,15 @@ def test_an_event_without_any_context_is_refused() -> None:
         owner_of({"requestContext": None, "multiValueHeaders": None})
 
 
-def test_a_key_may_have_a_daily_limit_of_its_own() -> None:
+def test_a_key_may_have_limits_of_its_own() -> None:
     """The authorizer passes the limits of a key on; without one, the deployment's limit holds."""
-    assert received(with_key(daily_images_per_caller=3)).daily_limit == 3
-    assert received(with_key(daily_images_per_caller=0)).daily_limit == 0
-    assert received(with_key()).daily_limit is None
-    assert received(signed()).daily_limit is None
+    own = received(with_key(daily_images_per_caller=3, daily_usd_per_caller=0.5)).own_limits
+    assert own == {"daily_images_per_caller": 3, "daily_usd_per_caller": 0.5}
+    assert received(with_key()).own_limits == {}
+    assert received(signed()).own_limits == {}
+
+
+def test_the_id_of_a_key_says_who_is_billed() -> None:
+    """A principal of another kind has none."""
+    assert received(with_key()).key_id == KEY
+    assert received(signed()).key_id == ""

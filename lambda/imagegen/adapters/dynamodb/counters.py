@@ -1,30 +1,43 @@
-"""The daily counters in the table; `docs/data.md` describes them."""
+"""The counters in the table; `docs/data.md` describes them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import timedelta
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
 from imagegen.adapters.dynamodb.table_errors import refusing_item, translated
-from imagegen.errors import ImagegenError, QuotaExceeded
+from imagegen.errors import ImagegenError, InternalError, QuotaExceeded
+from imagegen.generations.charges import (
+    NOTHING,
+    Ceiling,
+    Charge,
+    OwnLimits,
+    QuotaLimits,
+    Remaining,
+    seconds_to_midnight,
+)
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
     from imagegen.generations.ports import Clock, Randomness
 
-# A counter counts for one day, and a unit may still be given back on the next.
-_COUNTER_KEPT: Final = timedelta(days=3)
+# The usage of a month is shown; a unit may be given back on the day after its own.
+_COUNTER_KEPT: Final = timedelta(days=40)
+_MINUTE_KEPT: Final = timedelta(hours=1)
+_AMOUNTS: Final = ("images", "micro_usd", "jobs")
+_DEPLOYMENT: Final = ""
 
 
 class DynamoDbQuotas:
-    """Daily counters in the same table: one item for a caller and day, one for the deployment and day.
+    """Counters in the table of generations: one item for a caller and day, one for the deployment and day.
 
-    A lost response may count an image twice, so the error is on the side of fewer images. `once` returns the client
-    that gives units back; it sends each request a single time.
+    Each update is one conditional write, so that a limit holds however many requests come at once. A lost response may
+    count an image twice, so the error is on the side of fewer images. `once` returns the client that gives units back;
+    it sends each request a single time.
     """
 
     def __init__(
@@ -33,98 +46,144 @@ class DynamoDbQuotas:
         client: DynamoDBClient,
         once: Callable[[], DynamoDBClient],
         table: str,
-        per_caller: int | None,
-        overall: int | None,
+        limits: QuotaLimits,
         clock: Clock,
         randomness: Randomness,
     ) -> None:
         self._client = client
         self._once = once
         self._table = table
-        self._per_caller = per_caller
-        self._overall = overall
+        self._limits = limits
         self._clock = clock
         self._randomness = randomness
 
-    def take(self, owner: str, day: str, *, own_limit: int | None = None) -> None:
-        """Take one quota unit. If the counter does not respond, refuse: an unbounded bill is worse than an error.
+    def limits(self, own: OwnLimits) -> QuotaLimits:
+        """Return the limits that hold for a caller."""
+        return self._limits.overridden(own)
 
-        `own_limit` takes the place of the limit for each caller.
+    def take(self, owner: str, day: str, charge: Charge, *, own: OwnLimits) -> None:
+        """Take an amount. If the counter does not respond, refuse: an unbounded bill is worse than an error.
 
         Raises:
-            QuotaExceeded: the caller's or the deployment's limit is reached; nothing stays counted.
+            QuotaExceeded, RateLimited: a limit is reached; nothing stays counted, except in the minute's counter.
         """
+        limits = self.limits(own)
         if self.stopped():
-            raise self._exceeded("deployment", "It is switched off until its operator raises its limit of 0.")
-        per_caller = self._per_caller if own_limit is None else own_limit
+            raise _switched_off(self._clock.now())
+        self._take_in_this_minute(owner, limits)
         # The caller's limit comes first, because a caller who has reached it must not use up the deployment's.
-        if not self._count(owner, day, per_caller):
-            raise self._exceeded("caller")
-        try:
-            counted = self._count("", day, self._overall)
-        except ImagegenError:
-            self._uncount(owner, day)
-            raise
-        if not counted:
-            self._uncount(owner, day)
-            raise self._exceeded("deployment")
+        self._take(owner, day, charge, limits.caller, "caller")
+        if limits.deployment.limits:
+            shared = Charge(images=charge.images, micro_usd=charge.micro_usd)
+            try:
+                self._take(_DEPLOYMENT, day, shared, limits.deployment, "deployment")
+            except ImagegenError:
+                self._change(self._once(), owner, day, NOTHING - charge)
+                raise
 
-    def give_back(self, owner: str, day: str) -> None:
-        """Give one quota unit back; no counter falls below zero."""
-        # Whether the caller's key had a limit of its own is not known any more. A counter that is absent refuses.
-        self._uncount(owner, day)
-        if self._overall is not None:
-            self._uncount("", day)
+    def correct(self, owner: str, day: str, change: Charge) -> None:
+        """Change what is counted by an amount, which is negative where something is given back.
 
-    def left(self, owner: str, day: str, *, own_limit: int | None = None) -> int | None:
-        """Return the fewer of what the caller's and the deployment's counters leave; None if neither has a limit."""
-        if self.stopped():
-            return 0
-        per_caller = self._per_caller if own_limit is None else own_limit
-        limits = ((owner, per_caller), ("", self._overall))
-        rests = [limit and limit - self._counted(who, day) for who, limit in limits if limit is not None]
-        # A limit that was lowered during the day may have been passed already.
-        return max(0, min(rests)) if rests else None
+        No counter falls below zero, and a counter that is gone stays gone.
+        """
+        # A second request for one change could give too much back, and allow an image too many: it is sent only once.
+        self._change(self._once(), owner, day, change)
+        shared = Charge(images=change.images, micro_usd=change.micro_usd)
+        if self._limits.deployment.limits and shared:
+            self._change(self._once(), _DEPLOYMENT, day, shared)
+
+    def left(self, owner: str, day: str, *, own: OwnLimits) -> Remaining:
+        """Return what the caller's and the deployment's counters leave."""
+        limits = self.limits(own)
+        return Remaining.of(
+            limits,
+            caller=self._counted(_counter(owner, day)),
+            deployment=self._counted(_counter(_DEPLOYMENT, day)) if limits.deployment.limits else NOTHING,
+        )
+
+    def usage(self, owner: str, days: Sequence[str]) -> Sequence[Charge]:
+        """Return what was counted for a caller on each of these days."""
+        return [self._counted(_counter(owner, day)) for day in days]
 
     def stopped(self) -> bool:
-        """Say whether the deployment's limit is 0, which switches it off."""
-        return self._overall == 0
+        """Say whether a limit of the deployment is 0, which switches it off."""
+        return self._limits.deployment.stops
 
-    def _counted(self, owner: str, day: str) -> int:
-        with translated():
-            response = self._client.get_item(
-                TableName=self._table, Key=_counter(owner, day), ConsistentRead=True
-            )
-        return int(response.get("Item", {}).get("images", {}).get("N", "0"))
-
-    def _count(self, owner: str, day: str, limit: int | None) -> bool:
+    def _take_in_this_minute(self, owner: str, limits: QuotaLimits) -> None:
+        limit = limits.images_per_minute_per_caller
         if limit is None:
-            return True
-        if limit == 0:
-            return False
-        # Like a record, a counter carries the version of its last write. So a write that botocore sends again
-        # recognises itself and counts once, unless another write came in between.
-        condition = "attribute_not_exists(images) OR images < :bound"
-        return self._add(self._client, owner, day, 1, condition, bound=limit)
+            return
+        now = self._clock.now()
+        key = {"id": {"S": f"minute#{owner}#{now:%Y-%m-%dT%H:%M}"}}
+        ceiling = Ceiling(images=limit)
+        if limit and self._add(self._client, key, Charge(images=1), ceiling, kept=_MINUTE_KEPT) is None:
+            return
+        raise limits.minute_refusal(limit, now=now) or _busy("minute")
 
-    def _uncount(self, owner: str, day: str) -> None:
-        # A second request for one unit could give two back, and allow an image too many. So it is sent only once.
-        self._add(self._once(), owner, day, -1, "images > :bound", bound=0)
+    def _take(self, owner: str, day: str, charge: Charge, ceiling: Ceiling, whose: str) -> None:
+        key, now = _counter(owner, day), self._clock.now()
+        # Without a write, if not even the first one of the day fits.
+        refused = ceiling.refusal(charge, counted=NOTHING, whose=whose, now=now)
+        if refused is not None:
+            raise refused
+        counted = self._add(self._client, key, charge, ceiling, kept=_COUNTER_KEPT)
+        if counted is not None:
+            # The table need not send the item that refused.
+            counted = counted or self._counted(key)
+            raise ceiling.refusal(charge, counted=counted, whose=whose, now=now) or _busy(whose)
+
+    def _counted(self, key: dict[str, Any]) -> Charge:
+        with translated():
+            response = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True)
+        return _charge(response.get("Item", {}))
 
     def _add(
-        self, client: DynamoDBClient, owner: str, day: str, number: int, condition: str, *, bound: int
-    ) -> bool:
-        expires = int((self._clock.now() + _COUNTER_KEPT).timestamp())
-        numbers = {":number": number, ":bound": bound, ":expires": expires}
+        self,
+        client: DynamoDBClient,
+        key: dict[str, Any],
+        charge: Charge,
+        ceiling: Ceiling,
+        *,
+        kept: timedelta,
+    ) -> Charge | None:
+        """Add an amount that fits; otherwise return what is counted, or nothing if the table does not say."""
+        limits = {name: getattr(ceiling, name) for name in _AMOUNTS if getattr(charge, name)}
+        bounds = {name: limit - getattr(charge, name) for name, limit in limits.items() if limit is not None}
+        conditions = [f"(attribute_not_exists({name}) OR {name} <= :{name}_bound)" for name in bounds]
+        return self._update(client, key, charge, conditions, bounds, kept=kept)
+
+    def _change(self, client: DynamoDBClient, owner: str, day: str, change: Charge) -> None:
+        bounds = {name: -getattr(change, name) for name in _AMOUNTS if getattr(change, name) < 0}
+        conditions = ["attribute_exists(stamp)", *(f"{name} >= :{name}_bound" for name in bounds)]
+        self._update(client, _counter(owner, day), change, conditions, bounds, kept=_COUNTER_KEPT)
+
+    def _update(
+        self,
+        client: DynamoDBClient,
+        key: dict[str, Any],
+        amounts: Charge,
+        conditions: Sequence[str],
+        bounds: Mapping[str, int],
+        *,
+        kept: timedelta,
+    ) -> Charge | None:
+        # Like a record, a counter carries the version of its last write. So a write that botocore sends again
+        # recognises itself and counts once, unless another write came in between.
         version = self._randomness.token()
+        numbers = {
+            ":expires": int((self._clock.now() + kept).timestamp()),
+            **{f":{name}": getattr(amounts, name) for name in _AMOUNTS},
+            **{f":{name}_bound": bound for name, bound in bounds.items()},
+        }
+        unless_ours = "(attribute_not_exists(stamp) OR stamp <> :stamp)"
         with translated():
             try:
                 client.update_item(
                     TableName=self._table,
-                    Key=_counter(owner, day),
-                    UpdateExpression="ADD images :number "
+                    Key=key,
+                    UpdateExpression=f"ADD {', '.join(f'{name} :{name}' for name in _AMOUNTS)} "
                     "SET expires_at = if_not_exists(expires_at, :expires), stamp = :stamp",
-                    ConditionExpression=f"({condition}) AND (attribute_not_exists(stamp) OR stamp <> :stamp)",
+                    ConditionExpression=" AND ".join([*conditions, unless_ours]),
                     ExpressionAttributeValues={
                         ":stamp": {"S": version},
                         **{name: {"N": str(value)} for name, value in numbers.items()},
@@ -132,18 +191,26 @@ class DynamoDbQuotas:
                     ReturnValuesOnConditionCheckFailure="ALL_OLD",
                 )
             except ClientError as exc:
-                written: str = refusing_item(exc).get("stamp", {}).get("S", "")
-                return written == version
-        return True
-
-    def _exceeded(
-        self, whose: str, until: str = "New ones are available from midnight UTC."
-    ) -> QuotaExceeded:
-        now = self._clock.now()
-        midnight = (now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
-        seconds = int((midnight - now).total_seconds()) + 1
-        return QuotaExceeded(f"The {whose}'s images of today are used up. {until}", retry_after=seconds)
+                item = refusing_item(exc)
+                return None if item.get("stamp", {}).get("S") == version else _charge(item)
+        return None
 
 
 def _counter(owner: str, day: str) -> dict[str, Any]:
     return {"id": {"S": f"quota#{owner}#{day}"}}
+
+
+def _busy(whose: str) -> InternalError:
+    # Something was given back since the counter refused: whoever repeats the request may get it.
+    return InternalError(f"The counter of the {whose} was busy.")
+
+
+def _switched_off(now: datetime) -> QuotaExceeded:
+    return QuotaExceeded(
+        "The deployment is switched off until its operator raises its limit of 0.",
+        retry_after=seconds_to_midnight(now),
+    )
+
+
+def _charge(item: Mapping[str, Any]) -> Charge:
+    return Charge(**{name: int(item[name]["N"]) for name in _AMOUNTS if name in item})

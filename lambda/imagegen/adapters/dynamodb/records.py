@@ -16,7 +16,13 @@ from imagegen.adapters.dynamodb.table_errors import refusing_item, translated
 from imagegen.errors import FieldError, InternalError, InvalidParameter
 from imagegen.generations.generation import ID_PATTERN, Generation
 from imagegen.generations.ports import Page
-from imagegen.generations.stored_record import RECORD_SCHEMA, UnreadableRecord, from_json, to_json
+from imagegen.generations.stored_record import (
+    RECORD_SCHEMA,
+    UnreadableRecord,
+    bill_to_json,
+    from_json,
+    to_json,
+)
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -131,6 +137,7 @@ def _item(generation: Generation) -> dict[str, Any]:
         "stamp": {"S": generation.version},
         "state": {"S": generation.state},
         "record": {"S": to_json(generation)},
+        "bill": {"S": bill_to_json(generation)},
         "schema": {"N": str(RECORD_SCHEMA)},
         "created_at": {"S": _text(generation.created_at)},
         "expires_at": {"N": str(int(generation.expires_at.timestamp()))},
@@ -158,7 +165,11 @@ def _readable(items: Sequence[Mapping[str, Any]]) -> tuple[tuple[Generation, ...
 
 
 def _record(item: Mapping[str, Any]) -> Generation:
-    return from_json(item["record"]["S"], schema=int(item.get("schema", {}).get("N", RECORD_SCHEMA)))
+    return from_json(
+        item["record"]["S"],
+        schema=int(item.get("schema", {}).get("N", RECORD_SCHEMA)),
+        bill=item.get("bill", {}).get("S"),
+    )
 
 
 def _text(moment: datetime) -> str:

@@ -115,7 +115,8 @@ class Bedrock:
                 fingerprint=fingerprint(wanted),
                 key=key,
                 asynchronous=False,
-                own_daily_limit=request.daily_limit,
+                own=request.own_limits,
+                key_id=request.key_id,
                 signs=request.repeat_signs,
                 # An SDK repeats by itself, and takes a refusal for the end of its call.
                 waits=not request.header("Idempotency-Key"),

@@ -129,7 +129,8 @@ class Stability:
             fingerprint=fingerprint(generation_request),
             key=key,
             asynchronous=False,
-            own_daily_limit=request.daily_limit,
+            own=request.own_limits,
+            key_id=request.key_id,
             signs=request.repeat_signs,
             deadline=request.deadline,
         )
@@ -147,7 +148,7 @@ class Stability:
     def show_balance(self, request: Request) -> Reply:
         """Return how many images the caller may still make today."""
         return reply.json_reply(
-            200, balance(self.submitter.images_left(request.owner, own_daily_limit=request.daily_limit))
+            200, balance(self.submitter.images_left(request.owner, own=request.own_limits))
         )
 
     def problem(self, error: ImagegenError, request: Request) -> Reply:

@@ -90,7 +90,8 @@ class OpenAI:
             images=wanted.images,
             owner=owner,
             key=key,
-            own_daily_limit=request.daily_limit,
+            own=request.own_limits,
+            key_id=request.key_id,
             signs=request.repeat_signs,
             deadline=request.deadline,
         )

@@ -1,0 +1,274 @@
+"""The counters in the table: images, micro-dollars and jobs of a day under their limits, and what is given back."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from botocore.exceptions import ConnectionClosedError
+
+from imagegen import errors
+from imagegen.adapters import clients
+from imagegen.adapters.dynamodb import DynamoDbQuotas
+from imagegen.generations.charges import NOTHING, Charge, QuotaLimits, Remaining
+from tests.support.fakes import FakeClock, FakeRandomness
+from tests.support.far_side import FarSide, Reply, json_answer, refusal, session
+from tests.support.records import NOW
+
+if TYPE_CHECKING:
+    from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+
+URL = "https://far.example"
+FAILED = "ConditionalCheckFailedException"
+DAY = "2026-11-25"
+CALLER, SHARED = f"quota#alice#{DAY}", f"quota##{DAY}"
+LIMITS = QuotaLimits(
+    daily_images_per_caller=5,
+    daily_micro_usd_per_caller=1_000_000,
+    queued_jobs_per_caller=3,
+    daily_images=9,
+    daily_micro_usd=2_000_000,
+)
+CHARGE = Charge(images=1, micro_usd=40_000)
+JOB = replace(CHARGE, jobs=1)
+
+
+def counters(*replies: Reply, limits: QuotaLimits = LIMITS) -> tuple[DynamoDbQuotas, FarSide]:
+    """Return counters over these responses, and the requests that they send."""
+    client = clients.dynamodb(session())
+    quotas = DynamoDbQuotas(
+        client=client,
+        once=lambda: client,
+        table="generations",
+        limits=limits,
+        clock=FakeClock(NOW),
+        randomness=FakeRandomness(),
+    )
+    return quotas, FarSide(client, *replies)
+
+
+def take(quotas: DynamoDbQuotas, charge: Charge = CHARGE) -> None:
+    """Take an amount of the caller's day."""
+    quotas.take("alice", DAY, charge, own={})
+
+
+def value(sent: dict[str, Any], name: str) -> int:
+    """Return a number of a request's expression."""
+    return int(sent["ExpressionAttributeValues"][f":{name}"]["N"])
+
+
+def written(far: FarSide) -> list[tuple[str, int, int]]:
+    """Return the counters that were written to, with the images and micro-dollars added."""
+    return [
+        (sent["Key"]["id"]["S"], value(sent, "images"), value(sent, "micro_usd"))
+        for sent in far.sent
+        if "UpdateExpression" in sent
+    ]
+
+
+def item(**amounts: int) -> dict[str, Any]:
+    """Return a counter's item."""
+    return {"stamp": {"S": "other"}, **{name: {"N": str(number)} for name, number in amounts.items()}}
+
+
+def test_an_image_is_counted_for_its_caller_and_for_the_deployment() -> None:
+    """One write each, conditional on the room that its limit leaves; the counters are kept for forty days."""
+    quotas, far = counters(json_answer({}), json_answer({}))
+    take(quotas, JOB)
+    assert written(far) == [(CALLER, 1, 40_000), (SHARED, 1, 40_000)]
+    first, second = far.sent
+    assert value(first, "expires") == int((NOW + timedelta(days=40)).timestamp())
+    assert [value(first, f"{name}_bound") for name in ("images", "micro_usd", "jobs")] == [4, 960_000, 2]
+    assert [value(second, f"{name}_bound") for name in ("images", "micro_usd")] == [8, 1_960_000]
+    for name in ("images", "micro_usd", "jobs"):
+        assert f"(attribute_not_exists({name}) OR {name} <= :{name}_bound)" in first["ConditionExpression"]
+    assert value(second, "jobs") == 0
+
+
+def test_a_caller_without_a_limit_is_counted_all_the_same() -> None:
+    """Its usage is shown; the deployment's counter is kept only where it limits something."""
+    quotas, far = counters(json_answer({}), limits=QuotaLimits())
+    take(quotas)
+    assert written(far) == [(CALLER, 1, 40_000)]
+    assert "bound" not in far.sent[0]["ConditionExpression"]
+
+
+@pytest.mark.parametrize(
+    ("limits", "sentence"),
+    [
+        (QuotaLimits(daily_images_per_caller=0), "caller's images of today are used up"),
+        (QuotaLimits(daily_images=0), "switched off"),
+        (QuotaLimits(daily_micro_usd=0), "switched off"),
+        (
+            QuotaLimits(daily_micro_usd_per_caller=30_000),
+            r"budget of \$0.03 a day is below the price of one image, which may be \$0.04",
+        ),
+        (QuotaLimits(daily_micro_usd=30_000), r"deployment's budget of \$0.03 a day is below"),
+    ],
+)
+def test_what_can_never_fit_is_refused_without_a_write_that_counts(
+    limits: QuotaLimits, sentence: str
+) -> None:
+    """The sentence says which limit it is, and the client may wait until midnight."""
+    quotas, far = counters(*[json_answer({})] * 2, limits=limits)
+    with pytest.raises(errors.QuotaExceeded, match=sentence) as raised:
+        take(quotas)
+    assert raised.value.retry_after == 43_201
+    assert sum(images for _, images, _ in written(far)) == 0
+
+
+@pytest.mark.parametrize(
+    ("counted", "error", "sentence"),
+    [
+        ({"images": 5}, errors.QuotaExceeded, "images of today are used up"),
+        (
+            {"images": 1, "micro_usd": 980_000},
+            errors.QuotaExceeded,
+            r"budget of \$1.00 a day has \$0.02 left, and one more image may cost \$0.04",
+        ),
+        ({"images": 3, "jobs": 3}, errors.RateLimited, "has 3 unfinished jobs"),
+    ],
+)
+@pytest.mark.parametrize("sends_item", [True, False])
+def test_a_caller_at_a_limit_is_told_which(
+    counted: dict[str, int], error: type[errors.ImagegenError], sentence: str, *, sends_item: bool
+) -> None:
+    """By the item that refused, or by reading it; the deployment's counter is not written."""
+    replies = [refusal(FAILED, Item=item(**counted))] if sends_item else [refusal(FAILED)]
+    quotas, far = counters(*replies, json_answer({"Item": item(**counted)}))
+    with pytest.raises(error, match=sentence):
+        take(quotas, JOB)
+    assert [name for name, _, _ in written(far)] == [CALLER]
+
+
+def test_a_counter_that_has_room_again_is_an_error_that_passes() -> None:
+    """Something was given back between the refusal and the look."""
+    quotas, _ = counters(refusal(FAILED), json_answer({"Item": item(images=1)}))
+    with pytest.raises(errors.InternalError, match="busy"):
+        take(quotas)
+
+
+def test_a_deployment_beyond_its_limit_gives_the_callers_amount_back() -> None:
+    """Nothing stays counted."""
+    quotas, far = counters(json_answer({}), refusal(FAILED, Item=item(images=9)), json_answer({}))
+    with pytest.raises(errors.QuotaExceeded, match="deployment"):
+        take(quotas)
+    assert written(far) == [(CALLER, 1, 40_000), (SHARED, 1, 40_000), (CALLER, -1, -40_000)]
+
+
+def test_a_counter_that_cannot_be_written_refuses() -> None:
+    """An unbounded bill would be worse than an error; the caller's amount is given back."""
+    quotas, far = counters(json_answer({}), refusal("AccessDeniedException"), json_answer({}))
+    with pytest.raises(errors.Misconfigured):
+        take(quotas)
+    assert [images for _, images, _ in written(far)] == [1, 1, -1]
+
+
+def test_a_count_whose_answer_was_lost_counts_once() -> None:
+    """The SDK repeats the write, and the refusal shows the stamp of the first one."""
+
+    def refused_over_itself(request: AWSPreparedRequest) -> AWSResponse:
+        body: Any = request.body
+        stamp = json.loads(body)["ExpressionAttributeValues"][":stamp"]
+        return refusal(FAILED, Item={"images": {"N": "5"}, "stamp": stamp})
+
+    lost = ConnectionClosedError(endpoint_url=URL)
+    quotas, far = counters(lost, refused_over_itself, limits=QuotaLimits(daily_images_per_caller=5))
+    take(quotas)
+    assert far.bodies[0] == far.bodies[1]
+    assert "stamp <> :stamp" in far.sent[0]["ConditionExpression"]
+
+
+def test_a_key_may_have_limits_of_its_own() -> None:
+    """They take the place of the deployment's; null is no limit."""
+    quotas, far = counters(json_answer({}), json_answer({}))
+    quotas.take("alice", DAY, CHARGE, own={"daily_images_per_caller": None, "daily_usd_per_caller": 0.05})
+    assert ":images_bound" not in far.sent[0]["ExpressionAttributeValues"]
+    assert value(far.sent[0], "micro_usd_bound") == 10_000
+
+
+# -- a minute ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_minute_is_counted_before_the_day() -> None:
+    """The counter of the minute is kept for an hour."""
+    quotas, far = counters(*[json_answer({})] * 2, limits=QuotaLimits(images_per_minute_per_caller=2))
+    take(quotas)
+    assert [name for name, _, _ in written(far)] == ["minute#alice#2026-11-25T12:00", CALLER]
+    assert value(far.sent[0], "images_bound") == 1
+    assert value(far.sent[0], "expires") == int((NOW + timedelta(hours=1)).timestamp())
+
+
+@pytest.mark.parametrize("limit", [0, 2])
+def test_a_full_minute_refuses_until_the_next(limit: int) -> None:
+    """The day's counter is not written."""
+    quotas, far = counters(refusal(FAILED), limits=QuotaLimits(images_per_minute_per_caller=limit))
+    with pytest.raises(errors.RateLimited, match=f"may ask for {limit} images in a minute") as raised:
+        take(quotas)
+    assert raised.value.retry_after == 60
+    assert CALLER not in [name for name, _, _ in written(far)]
+
+
+# -- corrections and looks ---------------------------------------------------------------------------------------------
+
+
+def test_what_is_given_back_is_taken_from_both_counters() -> None:
+    """Neither falls below zero, and one that is gone is not made again."""
+    quotas, far = counters(json_answer({}), json_answer({}))
+    quotas.correct("alice", DAY, NOTHING - JOB)
+    assert written(far) == [(CALLER, -1, -40_000), (SHARED, -1, -40_000)]
+    condition = far.sent[0]["ConditionExpression"]
+    assert condition.startswith("attribute_exists(stamp) AND images >= :images_bound AND micro_usd >= ")
+    assert value(far.sent[0], "images_bound") == 1
+
+
+def test_giving_back_stops_at_nothing() -> None:
+    """A counter that holds less is not lowered, and this is no error."""
+    quotas, far = counters(refusal(FAILED), refusal(FAILED))
+    quotas.correct("alice", DAY, NOTHING - CHARGE)
+    assert len(far.sent) == 2
+
+
+@pytest.mark.parametrize(
+    ("limits", "replies", "left"),
+    [
+        (LIMITS, [{"images": 2, "micro_usd": 80_000}, {"images": 8}], Remaining(images=1, micro_usd=920_000)),
+        (LIMITS, [{}, {}], Remaining(images=5, micro_usd=1_000_000)),
+        (LIMITS, [{"images": 7}, {}], Remaining(images=0, micro_usd=1_000_000)),
+        (QuotaLimits(), [{"images": 7}], Remaining(images=None, micro_usd=None)),
+    ],
+)
+def test_the_lower_of_two_limits_says_what_is_left(
+    limits: QuotaLimits, replies: list[dict[str, int]], left: Remaining
+) -> None:
+    """Both counters are read consistently; one that nobody has written yet counts nothing."""
+    answers = [json_answer({"Item": item(**one)} if one else {}) for one in replies]
+    quotas, far = counters(*answers, limits=limits)
+    assert quotas.left("alice", DAY, own={}) == left
+    assert all(sent["ConsistentRead"] for sent in far.sent)
+
+
+def test_the_usage_of_several_days_is_one_read_a_day() -> None:
+    """A day without images counts nothing."""
+    quotas, far = counters(json_answer({"Item": item(images=2, micro_usd=80_000)}), json_answer({}))
+    assert quotas.usage("alice", [DAY, "2026-11-24"]) == [Charge(images=2, micro_usd=80_000), NOTHING]
+    assert [sent["Key"]["id"]["S"] for sent in far.sent] == [CALLER, "quota#alice#2026-11-24"]
+
+
+@pytest.mark.parametrize(
+    ("limits", "stopped"),
+    [
+        (QuotaLimits(), False),
+        (QuotaLimits(daily_images=1), False),
+        (QuotaLimits(daily_images=0), True),
+        (QuotaLimits(daily_micro_usd=0), True),
+    ],
+)
+def test_only_a_limit_of_nothing_stops_the_deployment(limits: QuotaLimits, *, stopped: bool) -> None:
+    """The adapter knows this without a call of the table."""
+    quotas, far = counters(limits=limits)
+    assert quotas.stopped() is stopped
+    assert far.sent == []
