@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import secrets
 import stat
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -11,6 +13,7 @@ import pytest
 
 from imagegen.adapters.key_table import DynamoDbKeys
 from imagegen.keys.api_key import ApiKey
+from imagegen.keys.stored_key import StoredKey
 from local.keys import NAMES, ensure
 from operating.keys import Keys
 
@@ -18,6 +21,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.support.bare_emulator import Emulator
+
+
+NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -66,3 +72,38 @@ def test_a_key_that_no_longer_works_is_replaced(table: DynamoDbKeys, tmp_path: P
     assert renewed[0] != first
     assert renewed[1] == second
     assert all(accepted(table, each) for each in renewed)
+
+
+CHANGES: Mapping[str, Callable[[StoredKey], StoredKey]] = {
+    "limit": lambda key: key.limit({"daily_usd_per_caller": 0.000001}),
+    "drop": lambda key: key.limit({}, dropped=["images_per_minute_per_caller"]),
+    "none": lambda key: key.limit({"daily_images_per_caller": None}),
+    "rotate": lambda key: key.rotate(
+        ApiKey.create(secrets.token_bytes, id_=key.id), now=NOW, grace=timedelta(hours=1)
+    ),
+    "revoke": lambda key: key.revoke(now=NOW),
+}
+
+
+@pytest.mark.parametrize("first", CHANGES)
+@pytest.mark.parametrize("second", CHANGES)
+def test_of_two_changes_at_once_the_second_is_refused(table: DynamoDbKeys, first: str, second: str) -> None:
+    """Both read the same key. Whoever writes last would undo what the other wrote."""
+    key = StoredKey.of(
+        ApiKey.create(secrets.token_bytes),
+        name="alice",
+        now=NOW,
+        limits={
+            "daily_images_per_caller": 20,
+            "daily_usd_per_caller": 14.0,
+            "images_per_minute_per_caller": None,
+        },
+    )
+    table.add(key)
+    read = table.get(key.id)
+    assert read == key
+    changed = CHANGES[first](read)
+    assert table.replace(read, changed)
+    assert not table.replace(read, CHANGES[second](read))
+    assert table.get(key.id) == changed
+    assert table.replace(changed, CHANGES[second](changed))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -42,10 +43,11 @@ class DynamoDbKeys:
 
     def replace(self, old: StoredKey, new: StoredKey) -> bool:
         """Store a key anew; return False if somebody changed it since `old` was read."""
+        # These three are all that a command changes in a key.
         condition = {
-            "ConditionExpression": "digest = :digest AND "
+            "ConditionExpression": "digest = :digest AND limits = :limits AND "
             + ("attribute_exists(revoked_at)" if old.revoked_at else "attribute_not_exists(revoked_at)"),
-            "ExpressionAttributeValues": {":digest": {"S": old.digest}},
+            "ExpressionAttributeValues": {":digest": {"S": old.digest}, ":limits": _limits(old)},
         }
         try:
             self._client.put_item(TableName=self._table, Item=_item(new), **condition)  # type: ignore[arg-type]
@@ -67,8 +69,25 @@ def _item(key: StoredKey) -> dict[str, Any]:
     return {
         **{name: {"S": text} for name, text in texts.items() if text},
         **{name: {"S": time.isoformat()} for name, time in times.items() if time is not None},
-        "limits": {"M": {name: {"N": str(number)} for name, number in key.limits.items()}},
+        "limits": _limits(key),
     }
+
+
+def _limits(key: StoredKey) -> dict[str, Any]:
+    return {
+        "M": {
+            # `str` alone would write 0.000001 with an exponent.
+            name: {"NULL": True} if number is None else {"N": f"{Decimal(str(number)):f}"}
+            for name, number in key.limits.items()
+        }
+    }
+
+
+def _number(value: Mapping[str, Any]) -> float | None:
+    if "NULL" in value:
+        return None
+    text = str(value["N"])
+    return int(text) if text.isdecimal() else float(text)
 
 
 def _stored(item: Mapping[str, Any]) -> StoredKey:
@@ -90,5 +109,5 @@ def _stored(item: Mapping[str, Any]) -> StoredKey:
         revoked_at=time("revoked_at"),
         previous_digest=text("previous_digest"),
         previous_until=time("previous_until"),
-        limits={name: int(number["N"]) for name, number in item.get("limits", {}).get("M", {}).items()},
+        limits={name: _number(value) for name, value in item.get("limits", {}).get("M", {}).items()},
     )

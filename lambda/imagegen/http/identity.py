@@ -42,15 +42,18 @@ def owner_of(context: Mapping[str, Any], *, salt: str) -> str:
     raise Unauthorized("The request needs an API key, as x-api-key or as a bearer token.")
 
 
-def own_limits(context: Mapping[str, Any]) -> Mapping[str, float | None]:
-    """Return the limits of the caller's API key, by the setting that each overrides; None is no limit at all."""
-    limits: dict[str, float | None] = json.loads((context.get("authorizer") or {}).get("limits") or "{}")
-    return limits
-
-
 def key_id(context: Mapping[str, Any]) -> str:
     """Return the id of the API key that the authorizer accepted, or nothing for another kind of principal."""
     return _key(context) or ""
+
+
+def own_limits(context: Mapping[str, Any]) -> Mapping[str, float | None]:
+    """Return the limits that the caller's key has by itself, by the name of the setting.
+
+    None means that the key has no such limit. For a name that is absent the deployment's limit holds.
+    """
+    limits = json.loads((context.get("authorizer") or {}).get("limits") or "{}")
+    return {name: limits[name] for name in OWN_LIMITS if name in limits}
 
 
 def _signer(context: Mapping[str, Any]) -> str | None:
@@ -78,3 +81,6 @@ PRINCIPALS: Final = (
     PrincipalKind(prefix="cognito", find=_subject),
 )
 """The first kind that finds a principal decides. A deployment has one kind, and clients can set none of them."""
+
+OWN_LIMITS: Final = ("daily_images_per_caller", "daily_usd_per_caller", "images_per_minute_per_caller")
+"""The limits that a key may have: `LIMITS` of `imagegen.keys.stored_key`, which this room does not import."""

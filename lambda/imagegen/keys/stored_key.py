@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final, Self
 
 from imagegen.keys.api_key import ApiKey
 
-LIMITS: Final = ("daily_images_per_caller",)
-"""The settings of the deployment that a key may override with a whole number of its own."""
+LIMITS: Final = ("daily_images_per_caller", "daily_usd_per_caller", "images_per_minute_per_caller")
+"""The settings of the deployment that a key may override with a number of its own."""
 
 MAX_NAME_LENGTH: Final = 64
 
@@ -22,7 +22,8 @@ class StoredKey:
 
     `digest` is the SHA-256 of the key. After a rotation `previous_digest` is that of the key before, which is accepted
     until `previous_until`. A key is refused from `expires_at` on, and from the moment when it has `revoked_at`.
-    `limits` overrides limits of the deployment for this key, by the name of the setting.
+    `limits` overrides limits of the deployment for this key, by the name of the setting. None means that the key has no
+    such limit, whatever the deployment's is. For a name that is absent the deployment's limit holds.
     """
 
     id: str
@@ -33,7 +34,7 @@ class StoredKey:
     revoked_at: datetime | None = None
     previous_digest: str = ""
     previous_until: datetime | None = None
-    limits: Mapping[str, int] = field(default_factory=dict)
+    limits: Mapping[str, float | None] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -43,7 +44,7 @@ class StoredKey:
         name: str,
         now: datetime,
         expires_at: datetime | None = None,
-        limits: Mapping[str, int] | None = None,
+        limits: Mapping[str, float | None] | None = None,
     ) -> Self:
         """Return what is stored of a new key."""
         return cls(
@@ -62,6 +63,11 @@ class StoredKey:
     def revoke(self, *, now: datetime) -> Self:
         """Return it revoked; a key that was revoked before keeps its time."""
         return self if self.revoked_at else replace(self, revoked_at=now)
+
+    def limit(self, changed: Mapping[str, float | None], *, dropped: Collection[str] = ()) -> Self:
+        """Return it with these limits changed; of those that are dropped the deployment's hold again."""
+        kept = {name: number for name, number in self.limits.items() if name not in dropped}
+        return replace(self, limits={**kept, **changed})
 
     def state(self, now: datetime) -> str:
         """Return `active`, `expired` or `revoked`."""

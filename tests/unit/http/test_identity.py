@@ -8,6 +8,7 @@ import pytest
 
 from imagegen.errors import Unauthorized
 from imagegen.http import identity
+from imagegen.keys.stored_key import LIMITS
 from tests.support.events import KEY, OTHER_KEY, SALT, authorized, event, received
 
 ARN = "arn:aws:iam::123456789012:user/alice"
@@ -119,15 +120,38 @@ def test_an_event_without_any_context_is_refused() -> None:
         owner_of({"requestContext": None, "multiValueHeaders": None})
 
 
-def test_a_key_may_have_limits_of_its_own() -> None:
-    """The authorizer passes the limits of a key on; without one, the deployment's limit holds."""
-    own = received(with_key(daily_images_per_caller=3, daily_usd_per_caller=0.5)).own_limits
-    assert own == {"daily_images_per_caller": 3, "daily_usd_per_caller": 0.5}
-    assert received(with_key()).own_limits == {}
-    assert received(signed()).own_limits == {}
-
-
 def test_the_id_of_a_key_says_who_is_billed() -> None:
     """A principal of another kind has none."""
     assert received(with_key()).key_id == KEY
     assert received(signed()).key_id == ""
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [
+        {},
+        {"daily_images_per_caller": 3},
+        {"daily_usd_per_caller": 0.000001, "daily_images_per_caller": None},
+        {"daily_usd_per_caller": 12.5, "daily_images_per_caller": 0, "images_per_minute_per_caller": 2},
+    ],
+)
+def test_a_key_may_have_limits_of_its_own(limits: dict[str, float | None]) -> None:
+    """None is a limit as well: the key has none, whatever the deployment's is."""
+    assert received(with_key(KEY, **limits)).own_limits == limits
+
+
+@pytest.mark.parametrize("sent", [signed(), with_token(), event("GET", "/generations", key=None)])
+def test_whoever_has_no_key_has_no_limits_of_their_own(sent: dict[str, Any]) -> None:
+    """The deployment's limits hold."""
+    assert identity.own_limits(sent["requestContext"]) == {}
+
+
+def test_a_limit_of_a_later_release_is_passed_over() -> None:
+    """During a deployment the authorizer may be newer than the api function."""
+    sent = with_key(daily_images_per_caller=3, weekly_images_per_caller=5)
+    assert identity.own_limits(sent["requestContext"]) == {"daily_images_per_caller": 3}
+
+
+def test_the_limits_that_are_read_are_those_that_a_key_may_have() -> None:
+    """The two rooms do not import each other."""
+    assert identity.OWN_LIMITS == LIMITS

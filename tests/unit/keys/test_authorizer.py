@@ -128,12 +128,15 @@ def test_two_different_keys_are_an_error_of_their_own(gate: Gate, headers: dict[
 
 def test_the_gateway_learns_the_id_and_the_limits_and_never_the_key(gate: Gate) -> None:
     """The access log and the function see what the policy holds."""
-    gate.table.keys[KEY.id] = StoredKey.of(
-        KEY, name="alice", now=gate.clock.now(), limits={"daily_images_per_caller": 3}
-    )
+    limits = {
+        "daily_images_per_caller": 3,
+        "daily_usd_per_caller": 12.5,
+        "images_per_minute_per_caller": None,
+    }
+    gate.table.keys[KEY.id] = StoredKey.of(KEY, name="alice", now=gate.clock.now(), limits=limits)
     policy = gate.authorizer.decide(asking(x_api_key=KEY.text))
     assert policy["principalId"] == policy["context"]["keyId"] == KEY.id
-    assert json.loads(policy["context"]["limits"]) == {"daily_images_per_caller": 3}
+    assert json.loads(policy["context"]["limits"]) == limits
     assert KEY.secret not in json.dumps(policy)
     assert KEY.digest not in json.dumps(policy)
 

@@ -67,3 +67,12 @@ def test_a_revoked_key_is_refused_with_its_old_secret_too() -> None:
     second = ApiKey.create(secrets.token_bytes, id_=KEY.id)
     revoked = STORED.rotate(second, now=NOW, grace=HOUR).revoke(now=NOW)
     assert [revoked.accepts(key, NOW) for key in (KEY, second)] == [False, False]
+
+
+def test_a_change_of_limits_leaves_the_others_as_they_are() -> None:
+    """A limit of None is kept apart from an absent one."""
+    limited = STORED.limit({"daily_images_per_caller": None, "daily_usd_per_caller": 12.5})
+    assert limited.limits == {"daily_images_per_caller": None, "daily_usd_per_caller": 12.5}
+    changed = limited.limit({"images_per_minute_per_caller": 0}, dropped=["daily_images_per_caller"])
+    assert changed.limits == {"daily_usd_per_caller": 12.5, "images_per_minute_per_caller": 0}
+    assert changed.limit({}, dropped=["daily_images_per_caller", *changed.limits]) == STORED
