@@ -1,6 +1,6 @@
 # Every target first installs what it needs into the checkout, so a fresh clone can start with `make demo`.
 .DEFAULT_GOAL := help
-.PHONY: help set-up demo quick test check clients up down status synth deploy destroy key keys revoke rotate bench openapi lock clean
+.PHONY: help set-up demo quick test check clients up down status synth deploy destroy key keys limit revoke rotate bench openapi lock clean
 
 # What runs on Node.js here is pinned and tested with 20; its banner would stand in the output of every test process.
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
@@ -60,11 +60,17 @@ deploy: set-up ## deploy STAGE (dev) into the AWS account of your credentials
 destroy: set-up ## remove STAGE (dev) from that account
 	@$(CDK) destroy --all -c stage=$(STAGE)
 
-key: set-up ## make an API key of STAGE for NAME; DAYS= until it expires, DAILY_IMAGES= in place of the stage's limit
-	@$(PYTHON) -m operating --stage "$(STAGE)" key --name "$(NAME)" --days "$(DAYS)" --daily-images "$(DAILY_IMAGES)"
+# The limits of one key. A value that begins with a hyphen must follow its option in the same word.
+LIMITS = --daily-images="$(DAILY_IMAGES)" --daily-usd="$(DAILY_USD)" --images-per-minute="$(IMAGES_PER_MINUTE)"
+
+key: set-up ## make an API key of STAGE for NAME; DAYS= until it expires, DAILY_IMAGES=, DAILY_USD=, IMAGES_PER_MINUTE= for limits of its own
+	@$(PYTHON) -m operating --stage "$(STAGE)" key --name "$(NAME)" --days "$(DAYS)" $(LIMITS)
 
 keys: set-up ## list the API keys of STAGE
 	@$(PYTHON) -m operating --stage "$(STAGE)" keys
+
+limit: set-up ## change limits of the API key with the id KEY: DAILY_IMAGES=, DAILY_USD=, IMAGES_PER_MINUTE= (a number, none, or stage)
+	@$(PYTHON) -m operating --stage "$(STAGE)" limit --key "$(KEY)" $(LIMITS)
 
 revoke: set-up ## refuse the API key with the id KEY from now on
 	@$(PYTHON) -m operating --stage "$(STAGE)" revoke --key "$(KEY)"

@@ -1,4 +1,4 @@
-"""The operator's commands: `python -m operating key|keys|revoke|rotate`; `make key` and its like run it."""
+"""The operator's commands: `python -m operating key|keys|limit|revoke|rotate`; `make key` and its like run it."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from datetime import UTC, datetime, timedelta
 from botocore.exceptions import BotoCoreError, ClientError
 
 from imagegen.adapters.key_table import DynamoDbKeys
-from imagegen.keys.stored_key import LIMITS, StoredKey
-from imagegen.settings import DailyImagesPerCaller, SettingType
-from operating import stage
+from imagegen.keys.authorizer import CACHE_FOR
+from imagegen.keys.stored_key import StoredKey
+from operating import limits, stage
 from operating.keys import Keys
 from tools.failures import LocalError
 
@@ -31,8 +31,11 @@ def main() -> int:
     create = commands.add_parser("key", help="make a key and print it, once")
     create.add_argument("--name", default="", help="whose key it is")
     create.add_argument("--days", default="", help="after how many days it expires; without, it never does")
-    create.add_argument("--daily-images", default="", help="images a day, in place of the stage's limit")
+    _add_limits(create, words=limits.NO_LIMIT)
     commands.add_parser("keys", help="list the keys")
+    limit = commands.add_parser("limit", help="change limits of a key")
+    limit.add_argument("--key", default="", help="its id, from the list")
+    _add_limits(limit, words=f"{limits.NO_LIMIT} or {limits.OF_THE_STAGE}")
     revoke = commands.add_parser("revoke", help="refuse a key from now on")
     revoke.add_argument("--key", default="", help="its id, from the list")
     rotate = commands.add_parser("rotate", help="give a key a new secret and print it, once")
@@ -52,16 +55,22 @@ def _run(arguments: argparse.Namespace) -> int:
     match arguments.command:
         case "key":
             days = _number("DAYS", arguments.days, low=1, high=MAX_DAYS)
-            images = SettingType.of(DailyImagesPerCaller)
-            limit = _number("DAILY_IMAGES", arguments.daily_images, low=images.low, high=images.high)
+            own = limits.read_limits(_limits(arguments))
             made = _keys(arguments).create(
                 name=arguments.name,
                 expires_in=timedelta(days=days) if days is not None else None,
-                limits={LIMITS[0]: limit} if limit is not None else None,
+                limits=own,
             )
             print(f"The key {made.id} of {arguments.name}. It is shown only now:\n{made.text}")
         case "keys":
             print(_table(_keys(arguments).list(), now=datetime.now(tz=UTC)))
+        case "limit":
+            id_, change = _id(arguments.key), limits.read_change(_limits(arguments))
+            limited = _keys(arguments).limit(id_, changed=change.changed, dropped=change.dropped)
+            print(
+                f"The limits of the key {id_} are now {limits.in_words(limited.limits)}. "
+                f"That holds everywhere within {CACHE_FOR.seconds} seconds."
+            )
         case "revoke":
             _keys(arguments).revoke(_id(arguments.key))
             print(f"The key {arguments.key} is revoked. It is refused everywhere within a minute.")
@@ -73,6 +82,21 @@ def _run(arguments: argparse.Namespace) -> int:
                 f"The new one is shown only now:\n{made.text}"
             )
     return 0
+
+
+def _add_limits(parser: argparse.ArgumentParser, *, words: str) -> None:
+    for name, variable in limits.VARIABLES.items():
+        parser.add_argument(
+            _option(name), default="", help=f"{variable.setting} of this key: a number, or {words}"
+        )
+
+
+def _limits(arguments: argparse.Namespace) -> Mapping[str, str]:
+    return {name: getattr(arguments, name.lower()) for name in limits.VARIABLES}
+
+
+def _option(variable: str) -> str:
+    return f"--{variable.lower().replace('_', '-')}"
 
 
 def _keys(arguments: argparse.Namespace) -> Keys:
@@ -106,12 +130,11 @@ def _table(keys: Sequence[StoredKey], *, now: datetime) -> str:
 
 
 def _row(key: StoredKey, *, now: datetime) -> tuple[str, ...]:
-    limits = " ".join(f"{name}={number}" for name, number in sorted(key.limits.items()))
     state = key.state(now)
     if state == "active" and key.previous_until is not None and now < key.previous_until:
         state = f"active; the old secret until {_minute(key.previous_until)}"
     expires = _minute(key.expires_at) if key.expires_at else "never"
-    return key.id, key.name, state, _minute(key.created_at), expires, limits or "those of the stage"
+    return key.id, key.name, state, _minute(key.created_at), expires, limits.in_words(key.limits)
 
 
 def _minute(moment: datetime) -> str:

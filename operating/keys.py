@@ -1,9 +1,9 @@
-"""Makes, lists, revokes and rotates the API keys of a stage."""
+"""Makes, lists, limits, revokes and rotates the API keys of a stage."""
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -22,7 +22,11 @@ class Keys:
     random_bytes: Callable[[int], bytes] = secrets.token_bytes
 
     def create(
-        self, *, name: str, expires_in: timedelta | None = None, limits: Mapping[str, int] | None = None
+        self,
+        *,
+        name: str,
+        expires_in: timedelta | None = None,
+        limits: Mapping[str, float | None] | None = None,
     ) -> ApiKey:
         """Store a new key and return it; nobody can read it again.
 
@@ -41,6 +45,21 @@ class Keys:
         """Return every key, oldest first."""
         return sorted(self.table.all(), key=lambda key: (key.created_at, key.id))
 
+    def limit(
+        self, id_: str, *, changed: Mapping[str, float | None], dropped: Collection[str] = ()
+    ) -> StoredKey:
+        """Change limits of a key, and return it; of those that are dropped the stage's hold again.
+
+        Raises:
+            LocalError: there is no such key, or it is revoked or has expired.
+        """
+
+        def limited(stored: StoredKey) -> StoredKey:
+            self._check_active(stored)
+            return stored.limit(changed, dropped=dropped)
+
+        return self._change(id_, limited)
+
     def revoke(self, id_: str) -> StoredKey:
         """Revoke a key; it is refused within a minute.
 
@@ -58,13 +77,16 @@ class Keys:
         key = ApiKey.create(self.random_bytes, id_=id_)
 
         def rotated(stored: StoredKey) -> StoredKey:
-            state = stored.state(self.now())
-            if state != "active":
-                raise LocalError(f"The key {id_} is {state}: make a new one with `make key`.")
+            self._check_active(stored)
             return stored.rotate(key, now=self.now(), grace=grace)
 
         self._change(id_, rotated)
         return key
+
+    def _check_active(self, stored: StoredKey) -> None:
+        state = stored.state(self.now())
+        if state != "active":
+            raise LocalError(f"The key {stored.id} is {state}: make a new one with `make key`.")
 
     def _change(self, id_: str, change: Callable[[StoredKey], StoredKey]) -> StoredKey:
         stored = self.table.get(id_)

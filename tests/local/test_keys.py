@@ -227,7 +227,9 @@ def run(stack: Stack, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_an_operator_makes_lists_rotates_and_revokes_keys(stack: Stack, anonymous: httpx.Client) -> None:
+def test_an_operator_makes_lists_limits_rotates_and_revokes_keys(
+    stack: Stack, anonymous: httpx.Client
+) -> None:
     """The key is the last line, and is shown once; the list has no secret."""
     made = run(stack, "key", "--name", "alice", "--days", "90", "--daily-images", "20")
     assert made.returncode == 0, made.stderr
@@ -239,6 +241,12 @@ def test_an_operator_makes_lists_rotates_and_revokes_keys(stack: Stack, anonymou
     assert "active" in row
     assert "daily_images_per_caller=20" in row
     assert key not in listed
+    limited = run(stack, "limit", "--key", id_of(key), "--daily-images", "none", "--daily-usd", "12.5")
+    assert limited.stdout == (
+        f"The limits of the key {id_of(key)} are now daily_images_per_caller=none daily_usd_per_caller=12.5. "
+        "That holds everywhere within 30 seconds.\n"
+    )
+    assert "daily_images_per_caller=none daily_usd_per_caller=12.5" in run(stack, "keys").stdout
     rotated = run(stack, "rotate", "--key", id_of(key), "--grace", "0")
     assert id_of(rotated.stdout.splitlines()[-1]) == id_of(key)
     assert run(stack, "revoke", "--key", id_of(key)).returncode == 0
@@ -251,6 +259,10 @@ def test_an_operator_makes_lists_rotates_and_revokes_keys(stack: Stack, anonymou
         (("key",), "NAME must be"),
         (("key", "--name", "bob", "--days", "0"), "DAYS must be a whole number from 1 to 3650, not '0'."),
         (("key", "--name", "bob", "--daily-images", "-1"), "DAILY_IMAGES must be a whole number from 0"),
+        (("key", "--name", "bob", "--daily-usd", "x"), "DAILY_USD must be a number from 0 to 100000"),
+        (("limit", "--daily-usd", "1"), "KEY is missing"),
+        (("limit", "--key", "abc"), "Nothing is given to change: set DAILY_IMAGES"),
+        (("limit", "--key", "abc", "--daily-usd", "1"), "There is no key 'abc': `make keys` lists the ids."),
         (
             ("key", "--name", "local"),
             "There is a key named local: rotate or revoke it, or choose another NAME.",

@@ -107,3 +107,23 @@ def test_of_two_changes_at_once_the_second_is_refused(table: DynamoDbKeys, first
     assert not table.replace(read, CHANGES[second](read))
     assert table.get(key.id) == changed
     assert table.replace(changed, CHANGES[second](changed))
+
+
+def test_the_limits_of_a_key_are_changed_one_by_one(table: DynamoDbKeys) -> None:
+    """The table keeps each as it was given: a number, none at all, or the stage's."""
+    keys = Keys(table=table)
+    key = keys.create(
+        name="alice", limits={"daily_images_per_caller": 20, "images_per_minute_per_caller": None}
+    )
+    keys.limit(key.id, changed={"daily_usd_per_caller": 0.000001})
+    (stored,) = keys.list()
+    assert stored.limits == {
+        "daily_images_per_caller": 20,
+        "daily_usd_per_caller": 0.000001,
+        "images_per_minute_per_caller": None,
+    }
+    keys.limit(key.id, changed={"daily_images_per_caller": None}, dropped=["images_per_minute_per_caller"])
+    keys.rotate(key.id, grace=timedelta())
+    keys.revoke(key.id)
+    (stored,) = keys.list()
+    assert stored.limits == {"daily_images_per_caller": None, "daily_usd_per_caller": 0.000001}
