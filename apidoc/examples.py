@@ -11,8 +11,10 @@ from imagegen import errors
 from imagegen.contracts.generation_request import GenerationRequest
 from imagegen.contracts.text_to_image.parameters import Prompt, TextToImage
 from imagegen.errors import FieldError, ImagegenError
-from imagegen.generations.generation import Generation, StoredImage
+from imagegen.generations.charges import Charge, QuotaLimits, Remaining
+from imagegen.generations.generation import Bill, Generation, StoredImage
 from imagegen.generations.ports import SignedUrl
+from imagegen.generations.submit import Usage
 from imagegen.http import serialize
 from imagegen.http.compat import bedrock, openai, stability
 
@@ -63,6 +65,7 @@ def success_examples() -> Mapping[tuple[str, int], Any]:
         ("createGeneration", 202): {**serialize.accepted(_GENERATION), "status": "queued"},
         ("listGenerations", 200): serialize.history([detail], next_cursor=None),
         ("showGeneration", 200): detail,
+        ("showUsage", 200): serialize.usage(_USAGE),
         ("showHealth", 200): serialize.health(),
         ("showOpenAIModel", 200): openai.openai_models(())[0],
         ("createOpenAIImages", 200): openai.images_body(
@@ -80,6 +83,11 @@ def success_examples() -> Mapping[tuple[str, int], Any]:
 
 # A fixed time, so that `make openapi` writes the same file every day.
 _NOW: Final = datetime(2026, 11, 3, 9, 21, 7, tzinfo=UTC)
+_USAGE: Final = Usage(
+    days=(("2026-11-03", Charge(images=19, micro_usd=760_000)), ("2026-11-02", Charge())),
+    limits=QuotaLimits(daily_images_per_caller=100, daily_micro_usd_per_caller=14_000_000),
+    remaining=Remaining(images=81, micro_usd=13_240_000),
+)
 _IMAGE: Final = StoredImage(
     model="stability.stable-image-core-v1:1",
     seed=3407,
@@ -106,5 +114,6 @@ _GENERATION: Final = Generation(
     claim="",
     quota_day="2026-11-03",
     image=_IMAGE,
+    bill=Bill(each=40_000, calls=1, spent=40_000, model=_IMAGE.model),
     ignored=("cfg_scale", "steps"),
 )

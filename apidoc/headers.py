@@ -16,7 +16,7 @@ HEADERS: Final[Mapping[str, tuple[str, dict[str, Any]]]] = {
     "Retry-After": ("How many seconds to wait before the next request.", {"type": "integer", "minimum": 0}),
     "Preference-Applied": ("The preference that was honoured.", {"type": "string", "const": "respond-async"}),
     "Idempotent-Replayed": (
-        "Set if an earlier request with the same idempotency key made this.",
+        "Set if an earlier request made this, which this one repeats.",
         {"type": "string", "const": "true"},
     ),
     "Allow": ("The methods that the path has.", {"type": "string"}),
@@ -25,6 +25,14 @@ HEADERS: Final[Mapping[str, tuple[str, dict[str, Any]]]] = {
     "X-Imagegen-Model": (
         "The id of the model that drew the image; if several drew the images, all their ids with commas.",
         {"type": "string"},
+    ),
+    "X-Imagegen-Cost-Usd": (
+        "US dollars that may have been paid for the images of the reply, by the prices in `GET /models`.",
+        {"type": "string", "pattern": "^[0-9]+([.][0-9]{1,6})?$"},
+    ),
+    "X-Imagegen-Charged": (
+        "Whether the request was paid for: no, yes, or maybe if nobody can know.",
+        {"type": "string", "enum": ["no", "yes", "maybe"]},
     ),
     "X-Amzn-Errortype": (
         "The exception that AWS's SDKs raise.",

@@ -135,7 +135,7 @@ _MAKING: Final[Errors] = (
 
 _REPLAYED: Final = ("Idempotent-Replayed",)
 # `Location` if the image was filtered: its generation failed.
-_INVOKED: Final = (*_REPLAYED, "Location")
+_INVOKED: Final = (*_REPLAYED, "Location", "X-Imagegen-Cost-Usd")
 # A filtered image is no error on these routes.
 _INVOKING: Final = tuple(kind for kind in _MAKING if kind is not errors.ContentFiltered)
 
@@ -238,6 +238,15 @@ DESCRIBED: Final[tuple[Operation, ...]] = (
         errors=(errors.NotFound, *_GATEWAY),
     ),
     Operation(
+        name="showUsage",
+        summary="Show what the caller used",
+        tag=tags.GENERATIONS,
+        description="Images and US dollars by day, the limits that hold for the caller, and what is left of today.",
+        parameters=(parameters.DAYS,),
+        successes=(Success(status=200, description="The usage.", body=serialize.UsageBody),),
+        errors=(errors.InvalidParameter, *_OWN),
+    ),
+    Operation(
         name="showHealth",
         summary="Say that the service runs",
         tag=tags.DEPLOYMENT,
@@ -266,7 +275,7 @@ DESCRIBED: Final[tuple[Operation, ...]] = (
                 status=200,
                 description="The images that were made.",
                 body=openai.OpenAIImagesBody,
-                headers=("Idempotent-Replayed", "X-Imagegen-Model"),
+                headers=("Idempotent-Replayed", "X-Imagegen-Model", "X-Imagegen-Cost-Usd"),
             ),
         ),
         errors=_MAKING,
@@ -289,7 +298,7 @@ DESCRIBED: Final[tuple[Operation, ...]] = (
                 description="The image. If it is sent as bytes, the reply has the headers `Finish-Reason` and `Seed`.",
                 body=stability.StabilityArtifactsBody,
                 png=True,
-                headers=("Idempotent-Replayed", "Finish-Reason", "Seed"),
+                headers=("Idempotent-Replayed", "Finish-Reason", "Seed", "X-Imagegen-Cost-Usd"),
             ),
         ),
         errors=(errors.NotFound, *_MAKING),

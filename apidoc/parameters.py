@@ -51,6 +51,17 @@ LIMIT: Final = {
         "default": request.DEFAULT_LIMIT,
     },
 }
+DAYS: Final = {
+    "name": "days",
+    "in": "query",
+    "description": "How many days to show; today is the first.",
+    "schema": {
+        "type": "integer",
+        "minimum": 1,
+        "maximum": request.MAX_DAYS,
+        "default": request.DEFAULT_DAYS,
+    },
+}
 CURSOR: Final = {
     "name": "cursor",
     "in": "query",

@@ -124,6 +124,7 @@ def add_gateway_responses(
             **{name: _ON_EVERY_REPLY[name] for name in surface.HEADERS_ON_EVERY_REPLY},
             # Without this header OpenAI's clients repeat every 429 and 5xx by themselves, and may pay again.
             "X-Should-Retry": f"'{problem.should_retry()}'",
+            "X-Imagegen-Charged": f"'{problem.failure.paid}'",
             **_cors_headers(cors_origins),
         }
         if problem.error is errors.Unauthorized:

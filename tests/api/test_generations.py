@@ -77,7 +77,7 @@ def test_a_generation_that_is_not_done_is_shown_without_image(state: State) -> N
     made(service)
     answer = ask(service, "GET", f"/generations/{put_state(service, state)}")
     assert answer.status == 200
-    assert set(answer.json) == {"id", "status", "created_at", "request"}
+    assert set(answer.json) == {"id", "status", "created_at", "cost_usd", "request"}
     assert answer.json["status"] == state
 
 
@@ -87,7 +87,7 @@ def test_a_failed_generation_is_shown_with_its_problem() -> None:
     ask(service, "POST", "/text-to-image", TEA)
     answer = ask(service, "GET", f"/generations/{service.store.only().id}")
     assert answer.status == 200
-    assert set(answer.json) == {"id", "status", "created_at", "request", "error"}
+    assert set(answer.json) == {"id", "status", "created_at", "cost_usd", "request", "error"}
     error = answer.json["error"]
     assert (error["code"], error["status"], error["retryable"]) == ("content_filtered", 422, False)
 

@@ -20,6 +20,8 @@ READABLE = {
     "Finish-Reason",
     "Seed",
     "X-Should-Retry",
+    "X-Imagegen-Charged",
+    "X-Imagegen-Cost-Usd",
     "X-Imagegen-Model",
     "X-Amzn-Errortype",
     "X-Amzn-Bedrock-Content-Type",

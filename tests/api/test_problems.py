@@ -15,7 +15,18 @@ from tests.support.fakes import FakeClock
 from tests.support.scenarios import CASES, ROUTES, SCENARIOS, TEA, kind_of, post
 from tests.support.world import world
 
-MEMBERS = {"type", "title", "status", "code", "detail", "request_id", "retryable", "message", "error"}
+MEMBERS = {
+    "type",
+    "title",
+    "status",
+    "code",
+    "detail",
+    "request_id",
+    "retryable",
+    "charged",
+    "message",
+    "error",
+}
 
 
 def test_every_code_has_a_scenario() -> None:
@@ -33,6 +44,7 @@ def test_each_code_is_one_complete_problem(code: str) -> None:
     assert set(problem) - {"errors"} == MEMBERS
     assert problem["type"] == f"urn:imagegen:problem:{code}"
     assert (problem["code"], problem["title"], problem["retryable"]) == (code, kind.title, kind.retryable)
+    assert problem["charged"] == kind.paid
     assert problem["request_id"] == answer.headers["x-request-id"] == "req-1"
     assert problem["message"] == problem["error"]["message"]
     assert problem["message"].startswith(problem["detail"])
@@ -85,6 +97,7 @@ def test_every_error_says_whether_to_repeat_the_request(path: str, code: str) ->
     answer = SCENARIOS[code](path)
     soon = int(answer.headers.get("retry-after", "0")) <= 60
     assert answer.headers["x-should-retry"] == ("true" if kind_of(code).retryable and soon else "false")
+    assert answer.headers["x-imagegen-charged"] == kind_of(code).paid
     # The day of the quota ends hours later.
     assert soon == (code != "quota_exceeded")
 

@@ -183,7 +183,12 @@ def members(body: type) -> list[str]:
         ("createGeneration", serialize.AcceptedBody),
         ("showGeneration", serialize.GenerationDetailBody),
         ("listGenerations", serialize.HistoryBody),
+        ("listGenerations", serialize.TotalsBody),
         ("listModels", serialize.ModelBody),
+        ("listModels", serialize.PriceBody),
+        ("showUsage", serialize.UsageBody),
+        ("showUsage", serialize.UsageDayBody),
+        ("showUsage", serialize.UsageLimitsBody),
         ("listModels", serialize.LifecycleBody),
     ],
 )

@@ -39,7 +39,7 @@ EXPECTED = {
     "WAF_FILTERED": (403, "forbidden"),
 }
 POOL = "arn:aws:cognito-idp:us-east-1:111122223333:userpool/us-east-1_Callers"
-OURS = {"type", "title", "status", "code", "detail", "request_id", "retryable"}
+OURS = {"type", "title", "status", "code", "detail", "request_id", "retryable", "charged"}
 THEIRS = {"message", "error", "id", "name"}
 """Members for the clients of other APIs: a template serves every path."""
 
@@ -83,6 +83,7 @@ def test_a_gateway_response_is_a_complete_problem(dev: Synthesized, type_: str) 
     assert problem["request_id"] == "$context.requestId"
     assert problem["title"] == kinds[problem["code"]].title
     assert problem["retryable"] is kinds[problem["code"]].retryable
+    assert problem["charged"] == kinds[problem["code"]].paid
     assert problem["message"] == problem["error"]["message"] == problem["detail"]
     assert (problem["error"]["code"], problem["id"]) == (problem["code"], "$context.requestId")
     assert problem["name"] == stability.problem(kind_error(problem), request_id="")["name"]

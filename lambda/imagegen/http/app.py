@@ -29,6 +29,7 @@ from imagegen.http.request import (
     download_name,
     generation_id,
     history_limit,
+    usage_days,
 )
 from imagegen.http.surface import Route
 
@@ -216,6 +217,7 @@ class OwnRoutes:
             "redirectToImage": self.redirect_to_image,
             "deleteGeneration": self.delete_generation,
             "listModels": self.list_models,
+            "showUsage": self.show_usage,
             "showHealth": self.show_health,
             "showOpenApi": self.show_openapi,
         }
@@ -285,6 +287,12 @@ class OwnRoutes:
         ours = serialize.models(models, today=self.services.clock.now().date())
         # OpenAI's clients read the same path, so its reply has their members as well.
         return reply.json_reply(200, openai.models_body(ours, models))
+
+    def show_usage(self, request: Request) -> Reply:
+        """Return what the caller used on the last days, its limits, and what is left of today."""
+        owner, days = request.owner, usage_days(request.query.get("days", ()))
+        used = self.services.submitter.usage(owner, days=days, own=request.own_limits)
+        return reply.json_reply(200, serialize.usage(used))
 
     def show_health(self, _: Request) -> Reply:
         """Say that the function runs and could read its settings; checks nothing else."""

@@ -109,7 +109,7 @@ def should_retry(error: ImagegenError) -> bool:
     """Say whether a client should repeat the request by itself: only if that is free, helps, and is soon."""
     kind = error.kind
     # A client that obeys `Retry-After` without a bound would sleep until the quota of the next day.
-    return kind.retryable and kind.paid == "no" and (error.retry_after or 0) <= MAX_WAIT
+    return kind.retryable and error.paid == "no" and (error.retry_after or 0) <= MAX_WAIT
 
 
 def shortened(text: str, limit: int) -> str:

@@ -10,6 +10,8 @@ from typing import Any, Final
 from aws_lambda_powertools.event_handler import Response
 
 from imagegen.errors import ImagegenError
+from imagegen.generations.generation import Generation
+from imagegen.http import serialize
 from imagegen.http.problems import should_retry
 from imagegen.http.request import Request
 from imagegen.http.surface import HEADERS_ON_EVERY_REPLY, generation_path
@@ -43,7 +45,10 @@ def error_headers(error: ImagegenError) -> dict[str, str]:
 
     By themselves OpenAI's clients repeat every 409, 429 and 5xx. `X-Should-Retry` overrules that.
     """
-    headers = {"X-Should-Retry": "true" if should_retry(error) else "false"}
+    headers = {
+        "X-Should-Retry": "true" if should_retry(error) else "false",
+        "X-Imagegen-Charged": error.paid,
+    }
     if error.retry_after is not None:
         headers["Retry-After"] = str(error.retry_after)
     if error.generation_id is not None:
@@ -53,6 +58,13 @@ def error_headers(error: ImagegenError) -> dict[str, str]:
     if error.allow:
         headers["Allow"] = ", ".join(error.allow)
     return headers
+
+
+def cost_header(*made: Generation) -> dict[str, str]:
+    """Return the header that says what the generations cost, for a shape whose body has no member for it."""
+    usd = serialize.usd(sum(generation.cost for generation in made))
+    # Never in scientific notation, and without a tail of zeros.
+    return {"X-Imagegen-Cost-Usd": f"{usd:.6f}".rstrip("0").rstrip(".")}
 
 
 def response(outgoing: Reply, request: Request, *, varies: bool) -> Response[Any]:

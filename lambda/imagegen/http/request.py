@@ -23,6 +23,8 @@ from imagegen.http.surface import BASE_PATH, Route
 
 DEFAULT_LIMIT: Final = 20
 MAX_LIMIT: Final = 100
+DEFAULT_DAYS: Final = 7
+MAX_DAYS: Final = 31
 MAX_CURSOR_LENGTH: Final = 256
 MAX_DOWNLOAD_LENGTH: Final = 128
 """In characters: the longest file name that `download` may ask for."""
@@ -282,6 +284,19 @@ def history_limit(values: Sequence[str]) -> int:
         return DEFAULT_LIMIT
     if len(values) > 1 or not _LIMIT.fullmatch(values[0]) or int(values[0]) > MAX_LIMIT:
         raise invalid("limit", f"must be sent once and be an integer from 1 to {MAX_LIMIT}")
+    return int(values[0])
+
+
+def usage_days(values: Sequence[str]) -> int:
+    """Return how many days of usage to show, by the query parameter `days`; today is the first.
+
+    Raises:
+        InvalidParameter: it is repeated, or anything but an integer from 1 to 31.
+    """
+    if not values:
+        return DEFAULT_DAYS
+    if len(values) > 1 or not _LIMIT.fullmatch(values[0]) or int(values[0]) > MAX_DAYS:
+        raise invalid("days", f"must be sent once and be an integer from 1 to {MAX_DAYS}")
     return int(values[0])
 
 

@@ -15,11 +15,13 @@ from typing_extensions import TypedDict  # below Python 3.12, pydantic cannot re
 
 from imagegen.contracts.generation_request import GenerationRequest
 from imagegen.contracts.text_to_image import parameters
-from imagegen.errors import MAX_FIELD_ERRORS, ImagegenError
+from imagegen.errors import MAX_FIELD_ERRORS, ImagegenError, Paid
+from imagegen.generations.charges import MICRO
 from imagegen.generations.generation import ID_PATTERN, Generation
 from imagegen.generations.image_formats import FORMATS
 from imagegen.generations.ports import SignedUrl
-from imagegen.models.registry import ModelRef
+from imagegen.generations.submit import Usage
+from imagegen.models.registry import STEPS_AT_FIRST_PRICE, ModelRef
 
 PROBLEM_TYPE: Final = "urn:imagegen:problem:"
 # In characters. With ten field errors a problem must still be small enough to log and to show.
@@ -55,6 +57,17 @@ Status = Annotated[ShownState, Field(description="The state of the generation; t
 ModelId = Annotated[str, Field(description="The model that drew the image.", examples=[_EXAMPLE_MODEL])]
 Result = Annotated[
     Literal["success"], Field(description="The contract's own word for an image that was made.")
+]
+CostUsd = Annotated[
+    float,
+    Field(
+        ge=0,
+        description="US dollars that may have been paid for it, by the prices in `GET /models`; 0 if it was unbilled.",
+        examples=[0.04],
+    ),
+]
+Charged = Annotated[
+    Paid, Field(description="Whether this request was paid for: no, yes, or maybe if nobody can know.")
 ]
 IgnoredParameters = Annotated[
     list[str],
@@ -120,6 +133,7 @@ class GenerationBody(TypedDict):
     result: Result
     model: ModelId
     created_at: CreatedAt
+    cost_usd: CostUsd
     ignored_parameters: IgnoredParameters
     artifacts: Annotated[list[ArtifactBody], Field(min_length=1, max_length=1, description="The image.")]
 
@@ -156,6 +170,7 @@ class ProblemBody(TypedDict):
     ]
     request_id: Annotated[str, Field(description="The id of this request in the service's logs.")]
     retryable: Annotated[bool, Field(description="Whether the same request can work later.")]
+    charged: Charged
     errors: NotRequired[
         Annotated[
             list[FieldErrorBody],
@@ -170,6 +185,7 @@ class GenerationDetailBody(TypedDict):
     id: GenerationId
     status: Status
     created_at: CreatedAt
+    cost_usd: CostUsd
     request: Annotated[
         dict[str, Any],
         Field(description="The contract's parameters as resolved, with defaults and the seed."),
@@ -185,10 +201,18 @@ class GenerationDetailBody(TypedDict):
     error: NotRequired[Annotated[ProblemBody, Field(description="Why it failed; present if it failed.")]]
 
 
+class TotalsBody(TypedDict):
+    """What the generations of one page come to."""
+
+    images: Annotated[int, Field(ge=0, description="How many of them succeeded.", examples=[19])]
+    cost_usd: Annotated[float, Field(ge=0, description="The sum of their `cost_usd`.", examples=[0.76])]
+
+
 class HistoryBody(TypedDict):
     """One page of the caller's generations, newest first; failed ones are listed as well."""
 
     generations: Annotated[list[GenerationDetailBody], Field(description="At most `limit` generations.")]
+    totals: Annotated[TotalsBody, Field(description="What this page comes to.")]
     next_cursor: Annotated[
         str | None, Field(description="Send it as `cursor` for the next page; null on the last.")
     ]
@@ -213,6 +237,21 @@ class LifecycleBody(TypedDict):
     ]
 
 
+class PriceBody(TypedDict):
+    """One price of a model."""
+
+    max_steps: Annotated[
+        int,
+        Field(
+            ge=parameters.MIN_STEPS,
+            le=parameters.MAX_STEPS,
+            description="The most `steps` at this price.",
+            examples=[50],
+        ),
+    ]
+    usd: Annotated[float, Field(ge=0, description="US dollars for one image.", examples=[0.04])]
+
+
 class ModelBody(TypedDict):
     """One enabled model."""
 
@@ -226,6 +265,9 @@ class ModelBody(TypedDict):
     price_per_image: Annotated[
         float, Field(ge=0, description="US dollars for one image of up to 50 steps.", examples=[0.04])
     ]
+    prices: Annotated[
+        list[PriceBody], Field(min_length=1, description="Its prices by `steps`, the lowest first.")
+    ]
     honours: Annotated[
         list[str],
         Field(description="The contract's parameters that have an effect on it.", examples=[["seed"]]),
@@ -236,6 +278,46 @@ class ModelsBody(TypedDict):
     """The enabled models, in the order in which they are tried."""
 
     models: Annotated[list[ModelBody], Field(description="In the order in which they are tried.")]
+
+
+class UsageDayBody(TypedDict):
+    """What was counted for the caller on one day."""
+
+    date: Annotated[
+        str,
+        Field(description="The day, in UTC.", examples=["2026-11-03"], json_schema_extra={"format": "date"}),
+    ]
+    images: Annotated[
+        int, Field(ge=0, description="Images, and those that may have been paid.", examples=[19])
+    ]
+    usd: Annotated[
+        float, Field(ge=0, description="US dollars, by the prices in `GET /models`.", examples=[0.76])
+    ]
+
+
+class UsageLimitsBody(TypedDict):
+    """The limits that hold for the caller; null is no limit."""
+
+    daily_images_per_caller: Annotated[int | None, Field(description="The caller's images a day.")]
+    daily_usd_per_caller: Annotated[float | None, Field(description="The caller's US dollars a day.")]
+    images_per_minute_per_caller: Annotated[int | None, Field(description="The caller's images a minute.")]
+    daily_images: Annotated[int | None, Field(description="The images a day of all callers together.")]
+    daily_usd: Annotated[float | None, Field(description="The US dollars a day of all callers together.")]
+
+
+class UsageRemainingBody(TypedDict):
+    """What the caller may still spend until midnight UTC; null is no limit."""
+
+    images: Annotated[int | None, Field(description="Images.", examples=[81])]
+    usd: Annotated[float | None, Field(description="US dollars.", examples=[13.24])]
+
+
+class UsageBody(TypedDict):
+    """What the caller used, day by day, and what is left of today."""
+
+    days: Annotated[list[UsageDayBody], Field(min_length=1, description="Today first.")]
+    limits: UsageLimitsBody
+    remaining: UsageRemainingBody
 
 
 class HealthBody(TypedDict):
@@ -255,6 +337,7 @@ def problem(error: ImagegenError, *, request_id: str) -> ProblemBody:
         "detail": error.detail[:_MAX_DETAIL],
         "request_id": request_id,
         "retryable": kind.retryable,
+        "charged": error.paid,
     }
     if error.errors:
         members["errors"] = [
@@ -285,6 +368,7 @@ def succeeded(generation: Generation, signed: SignedUrl) -> GenerationBody:
         "result": "success",
         "model": image.model,
         "created_at": timestamp(generation.created_at),
+        "cost_usd": usd(generation.cost),
         "ignored_parameters": list(generation.ignored),
         "artifacts": [
             {
@@ -315,6 +399,7 @@ def full(generation: Generation, signed: SignedUrl | None, *, request_id: str) -
             "id": begun["id"],
             "status": begun["status"],
             "created_at": begun["created_at"],
+            "cost_usd": usd(generation.cost),
             "request": request,
         }
     else:
@@ -325,6 +410,7 @@ def full(generation: Generation, signed: SignedUrl | None, *, request_id: str) -
             "result": made["result"],
             "model": made["model"],
             "created_at": made["created_at"],
+            "cost_usd": made["cost_usd"],
             "ignored_parameters": made["ignored_parameters"],
             "artifacts": made["artifacts"],
             "request": request,
@@ -336,7 +422,45 @@ def full(generation: Generation, signed: SignedUrl | None, *, request_id: str) -
 
 def history(generations: list[GenerationDetailBody], *, next_cursor: str | None) -> HistoryBody:
     """Return one page of a caller's generations."""
-    return {"generations": generations, "next_cursor": next_cursor}
+    # Summed in micro-dollars, because a sum of floats would show its rounding.
+    micro = sum(round(one["cost_usd"] * MICRO) for one in generations)
+    images = sum(one["status"] == "succeeded" for one in generations)
+    return {
+        "generations": generations,
+        "totals": {"images": images, "cost_usd": usd(micro)},
+        "next_cursor": next_cursor,
+    }
+
+
+def usage(used: Usage) -> UsageBody:
+    """Return what a caller used."""
+    limits = used.limits
+    return {
+        "days": [
+            {"date": date_, "images": counted.images, "usd": usd(counted.micro_usd)}
+            for date_, counted in used.days
+        ],
+        "limits": {
+            "daily_images_per_caller": limits.daily_images_per_caller,
+            "daily_usd_per_caller": _usd_or_none(limits.daily_micro_usd_per_caller),
+            "images_per_minute_per_caller": limits.images_per_minute_per_caller,
+            "daily_images": limits.daily_images,
+            "daily_usd": _usd_or_none(limits.daily_micro_usd),
+        },
+        "remaining": {
+            "images": used.remaining.images,
+            "usd": _usd_or_none(used.remaining.micro_usd),
+        },
+    }
+
+
+def usd(micro: int) -> float:
+    """Return micro-dollars as dollars."""
+    return micro / MICRO
+
+
+def _usd_or_none(micro: int | None) -> float | None:
+    return None if micro is None else usd(micro)
 
 
 def model(ref: ModelRef, *, default: bool, today: date) -> ModelBody:
@@ -354,8 +478,19 @@ def model(ref: ModelRef, *, default: bool, today: date) -> ModelBody:
         },
         "region": ref.region,
         "price_per_image": ref.model.price.per_image,
+        "prices": _prices(ref),
         "honours": _honours(ref),
     }
+
+
+def _prices(ref: ModelRef) -> list[PriceBody]:
+    price = ref.model.price
+    if price.above_50_steps is None:
+        return [{"max_steps": parameters.MAX_STEPS, "usd": price.per_image}]
+    return [
+        {"max_steps": STEPS_AT_FIRST_PRICE, "usd": price.per_image},
+        {"max_steps": parameters.MAX_STEPS, "usd": price.above_50_steps},
+    ]
 
 
 def _honours(ref: ModelRef) -> list[str]:

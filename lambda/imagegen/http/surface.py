@@ -65,6 +65,7 @@ ROUTES: Final = (
     # Before its list, so that paths below /models are refused in its shape (`shape_at`).
     Route(method="GET", path="/models/{id}", name="showOpenAIModel", shape="openai"),
     Route(method="GET", path="/models", name="listModels"),
+    Route(method="GET", path="/usage", name="showUsage", query=("days",)),
     Route(method="GET", path="/health", name="showHealth", needs_key=False),
     Route(method="GET", path="/openapi.json", name="showOpenApi", needs_key=False),
     Route(
@@ -168,7 +169,7 @@ Most of them mean nothing here. But a browser does not send a request at all if 
 HEADERS_ON_EVERY_REPLY: Final = ("X-Request-Id",)
 """The app and the gateway both send these."""
 
-HEADERS_ON_EVERY_ERROR: Final = ("X-Should-Retry",)
+HEADERS_ON_EVERY_ERROR: Final = ("X-Should-Retry", "X-Imagegen-Charged")
 """The app and the gateway also send these with every reply to a failed request."""
 
 EXPOSED_HEADERS: Final = (
@@ -182,6 +183,7 @@ EXPOSED_HEADERS: Final = (
     "Seed",
     *HEADERS_ON_EVERY_ERROR,
     "X-Imagegen-Model",
+    "X-Imagegen-Cost-Usd",
     "X-Amzn-Errortype",
     "X-Amzn-Bedrock-Content-Type",
 )

@@ -78,6 +78,22 @@ def test_an_image_is_logged_and_counted(
     assert metrics["_aws"]["CloudWatchMetrics"][0]["Namespace"] == "imagegen"
 
 
+def test_what_was_spent_is_counted_by_model_and_by_key(
+    create: Callable[[], PowertoolsObserver], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Two metrics in dollars, each with one dimension more than the service; a correction is negative."""
+    observer = create()
+    observer.charged("gen_1", model=CORE, key_id="alicealice22", micro_usd=40_000)
+    observer.charged("gen_2", model="", key_id="", micro_usd=-80_000)
+    by_model, by_key, log, unknown, _ = lines(capsys)
+    assert (by_model["Spend"], by_model["model"]) == ([0.04], CORE)
+    assert (by_key["Spend"], by_key["key"]) == ([0.04], "alicealice22")
+    dimensions = by_model["_aws"]["CloudWatchMetrics"][0]["Dimensions"]
+    assert [sorted(one) for one in dimensions] == [["model", "service"]]
+    assert (log["message"], log["micro_usd"], log["key"]) == ("charged", 40_000, "alicealice22")
+    assert (unknown["Spend"], unknown["model"]) == ([-0.08], "unknown")
+
+
 @pytest.mark.parametrize(
     ("error", "level", "counted"),
     [

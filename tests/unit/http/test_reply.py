@@ -28,7 +28,11 @@ from tests.support.events import event, received
 )
 def test_each_fact_of_an_error_is_one_header(facts: dict[str, Any], headers: dict[str, str]) -> None:
     """Each fact becomes one header; the error itself knows no headers."""
-    assert error_headers(NotFound("No.", **facts)) == {"X-Should-Retry": "false", **headers}
+    assert error_headers(NotFound("No.", **facts)) == {
+        "X-Should-Retry": "false",
+        "X-Imagegen-Charged": "no",
+        **headers,
+    }
 
 
 @pytest.mark.parametrize("kind", error_types(), ids=[kind.kind.code for kind in error_types()])

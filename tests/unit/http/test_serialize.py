@@ -54,6 +54,7 @@ def test_the_members_are_those_of_the_contract() -> None:
         "result",
         "model",
         "created_at",
+        "cost_usd",
         "ignored_parameters",
         "artifacts",
     ]
@@ -70,7 +71,16 @@ def test_the_members_are_those_of_the_contract() -> None:
     ]
     problem = published(serialize.ProblemBody)
     assert list(problem["properties"]) == [*problem["required"], "errors"]
-    assert problem["required"] == ["type", "title", "status", "code", "detail", "request_id", "retryable"]
+    assert problem["required"] == [
+        "type",
+        "title",
+        "status",
+        "code",
+        "detail",
+        "request_id",
+        "retryable",
+        "charged",
+    ]
     assert problem["properties"]["errors"]["maxItems"] == 10
     sent = published(problems.ProblemReplyBody)
     assert set(sent["required"]) == {*problem["required"], "message", "error"}

@@ -70,6 +70,6 @@ def read_inline(
     if image.bytes > max_bytes:
         where = surface.spoken("showGeneration", id=generation.id)
         raise errors.BadModelResponse(
-            f"The image was made but is too large for the reply; {where} shows its URL."
+            f"The image was made but is too large for the reply; {where} shows its URL.", charged="yes"
         )
     return history.read(generation), image

@@ -123,15 +123,15 @@ class Bedrock:
                 deadline=request.deadline,
             )
         except errors.ContentFiltered as exc:
-            return self._filtered(exc, owner=owner), error_headers(exc)
+            # The error names its generation, whose record has the seed that was sent to the model.
+            record = self.history.look_up(str(exc.generation_id), owner=owner)
+            body = body_of("", seed=record.request.task.seed, reason="CONTENT_FILTERED")
+            return body, error_headers(exc) | reply.cost_header(record)
         png, image = read_inline(self.history, submission.generation, max_bytes=max_bytes)
-        headers = dict(reply.REPLAYED) if submission.replayed else {}
+        headers = reply.cost_header(submission.generation)
+        if submission.replayed:
+            headers |= reply.REPLAYED
         return body_of(b64encode(png).decode("ascii"), seed=image.seed, reason="SUCCESS"), headers
-
-    def _filtered(self, error: errors.ContentFiltered, *, owner: str) -> BedrockBody:
-        # The error names its generation, whose record has the seed that was sent to the model.
-        record = self.history.look_up(str(error.generation_id), owner=owner)
-        return body_of("", seed=record.request.task.seed, reason="CONTENT_FILTERED")
 
 
 def model_of(model_id: str, refs: Iterable[ModelRef]) -> str | None:

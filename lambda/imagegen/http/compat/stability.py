@@ -135,7 +135,9 @@ class Stability:
             deadline=request.deadline,
         )
         png, image = read_inline(self.history, submission.generation)
-        headers = reply.REPLAYED if submission.replayed else {}
+        headers = reply.cost_header(submission.generation)
+        if submission.replayed:
+            headers |= reply.REPLAYED
         if not wants_png(request.header("Accept")):
             return reply.json_reply(200, artifacts_body(png, image), headers=headers)
         headers = {**headers, **png_headers(image)}

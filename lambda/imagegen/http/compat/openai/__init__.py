@@ -102,7 +102,10 @@ class OpenAI:
             first=stored[0],
             quality=wanted.quality,
         )
-        headers = {"X-Imagegen-Model": ", ".join(dict.fromkeys(image.model for image in stored))}
+        headers = {
+            "X-Imagegen-Model": ", ".join(dict.fromkeys(image.model for image in stored)),
+            **reply.cost_header(*(one.generation for one in made)),
+        }
         # If one of the images is new, so is the reply.
         if all(one.replayed for one in made):
             headers |= reply.REPLAYED
