@@ -61,6 +61,7 @@ DOORS: Final = ("sync", "async", "work", "duplicate", "look", "delete", "bury", 
 
 REFS: Final = tuple(resolve(model, region="us-west-2") for model in (SDXL, SD35))
 """Two models of different prices: the dearer one is reserved, whichever draws."""
+DEAREST: Final = 80_000
 
 
 class Budget(NamedTuple):
@@ -86,6 +87,8 @@ class Scenario:
     doors: tuple[str, ...] = DOORS
     max_paid_attempts: int = 1
     webhook: bool = False
+    bounds_losses: bool = False
+    """Whether to check that each fault loses one unit at most; then states with more faults are states of their own."""
     submitter: type[Submitter] = Submitter
     history: type[History] = History
     jobs: type[Jobs] = Jobs
@@ -102,6 +105,7 @@ SCENARIOS: Final[Mapping[str, Scenario]] = {
     "four deliveries, three payable calls": Scenario(one_by_one=4, max_paid_attempts=3),
     "two at once, one fault": Scenario(at_once=2, faults_in_all=1, max_paid_attempts=2, webhook=True),
     "two at once after one": Scenario(one_by_one=1, at_once=2, faults_in_all=0),
+    "four deliveries, and what they lose": Scenario(one_by_one=4, bounds_losses=True),
 }
 """The scenarios that the thorough test suite explores, and that `make bench` measures."""
 
@@ -111,6 +115,7 @@ SHORTER_SCENARIOS: Final[Mapping[str, Scenario]] = {
     ),
     "three deliveries, three payable calls": Scenario(one_by_one=3, max_paid_attempts=3),
     "two at once after one": SCENARIOS["two at once after one"],
+    "three deliveries, and what they lose": Scenario(one_by_one=3, bounds_losses=True),
 }
 """The same with fewer deliveries, in a fifth of the time."""
 
@@ -236,10 +241,13 @@ class Explorer:
             for outcome in self._outcomes(activity, budget):
                 self.answers.add((activity.pending, outcome))
                 left = budget if outcome == "done" else budget._replace(faults=budget.faults - 1)
+                before = env
+                if outcome != "done" and self.scenario.bounds_losses:
+                    before = env._replace(faults=env.faults + 1)
                 if outcome == "killed":
-                    child, running, how = _returned(env, activity), (), ""
+                    child, running, how = _returned(before, activity), (), ""
                 else:
-                    child, running, how = self._step(env, activity, outcome)
+                    child, running, how = self._step(before, activity, outcome)
                 step = f"  {activity.door} #{activity.serial}: {activity.pending} {outcome}{how}"
                 yield step, child, (*others[0], *running, *others[1]), left
 
@@ -446,6 +454,11 @@ class Explorer:
             raise Broken("a webhook was never called")
         if record.due_at is not None and record.due_at <= env.now:
             raise Broken("a record stays due for ever")
+        if self.scenario.bounds_losses:
+            lost = env.counted - record.counted
+            # See `generations/charges.py`: a fault costs what one request took, and no more.
+            if lost.images > env.faults or lost.micro_usd > env.faults * DEAREST or lost.jobs > env.faults:
+                raise Broken(f"{env.faults} faults lost {lost}")
         self._check(env)
 
     def _run(self, env: Env, door: str) -> Env:
@@ -493,7 +506,7 @@ def _canonical(env: Env, activities: tuple[Activity, ...]) -> Any:
         env.image is not None,
         env.late_image is not None,
         tuple((shape(new), version(replacing)) for new, replacing in env.late_writes),
-        (env.messages, env.paid, env.counted, env.spent, env.deleted),
+        (env.messages, env.paid, env.counted, env.spent, env.faults, env.deleted),
         tuple(
             (
                 activity.door,

@@ -84,6 +84,8 @@ class Env(NamedTuple):
     """What was really paid, in micro-dollars."""
     counted: Charge = NOTHING
     now: datetime = START
+    faults: int = 0
+    """How many faults there were, if the scenario bounds what they lose."""
     deleted: bool = False
     """Whether anybody deleted the generation; if so, its image may be gone."""
 

@@ -153,6 +153,13 @@ class ReservesTheCheapest(ModelCaller):
         return super().call(request, deadline)
 
 
+class NeverGivesBack(Ledger):
+    """Counts the dearest model for ever, and what was unbilled as well."""
+
+    def _correct(self, old: Generation, new: Generation) -> None:
+        """Correct nothing."""
+
+
 class CorrectsBeforeTheEndIsWritten(Ledger):
     """Corrects the counters first, and writes the version that does so afterwards."""
 
@@ -201,6 +208,10 @@ WRONG: Mapping[str, tuple[Scenario, str]] = {
         "not counted against the quota",
     ),
     "reserves the cheapest": (Scenario(one_by_one=1, caller=ReservesTheCheapest), "are counted"),
+    "never gives back": (
+        Scenario(one_by_one=1, faults_in_each=0, bounds_losses=True, ledger=NeverGivesBack),
+        "0 faults lost",
+    ),
     "corrects too early": (
         Scenario(
             at_once=2, faults_in_all=1, doors=("sync", "async", "work"), ledger=CorrectsBeforeTheEndIsWritten
