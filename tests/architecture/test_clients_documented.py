@@ -9,6 +9,7 @@ from typing import Final
 
 import pytest
 
+from tests.clients import test_repeats
 from tests.support.recorded_tools import Tool, tools
 
 ROOT: Final = Path(__file__).parents[2]
@@ -78,3 +79,10 @@ def test_a_tool_was_read_somewhere_and_has_its_limits(tool: Tool) -> None:
 
 def _runs() -> set[str]:
     return {f"recorded requests `{tool.id}`" for tool in tools()}
+
+
+def test_every_client_that_repeats_has_its_row() -> None:
+    """The table has the clients that are interrupted by `tests/clients/test_repeats.py`, in the same order."""
+    listed = rows_of("What a repeat costs")
+    assert [row[0] for row in listed] == [client.name for client in test_repeats.CLIENTS]
+    assert all(row[2:] == ["1"] * len(test_repeats.FAULTS) for row in listed)

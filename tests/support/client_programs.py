@@ -66,27 +66,33 @@ class Program:
         """Where its files are."""
         return FOLDER / self.name
 
-    def install(self) -> list[str]:
-        """Install the packages, and return the command without its prompt."""
+    def install(self, program: str = "picture") -> list[str]:
+        """Install the packages, and return the command of one of its programs without its prompt."""
         if self.name.startswith("python/"):
-            return [str(python_packages(self.folder / "requirements.txt")), str(self.folder / "picture.py")]
+            python = python_packages(self.folder / "requirements.txt")
+            return [str(python), str(self.folder / f"{program}.py")]
         installed = node_packages(self.folder / "package.json")
         # Node.js looks for packages beside the program, so the program is copied to them.
-        program = shutil.copy(self.folder / "picture.mjs", installed)
-        return [node_of(installed), str(program)]
+        copied = shutil.copy(self.folder / f"{program}.mjs", installed)
+        return [node_of(installed), str(copied)]
 
     def run(self, stack: Stack, *, key: str, prompt: str, folder: Path) -> subprocess.CompletedProcess[str]:
         """Run the program in `folder`, with an environment that has only the base URL, the key and what it trusts."""
-        return subprocess.run(  # noqa: S603 - the programs of this checkout
-            [*self.install(), prompt],
-            cwd=folder,
-            env=environment(stack, key=key, home=folder),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=TIMEOUT,
-            check=False,
-        )
+        return run([*self.install(), prompt], stack, key=key, folder=folder)
+
+
+def run(command: list[str], stack: Stack, *, key: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run a command in `folder`, with an environment that has only the base URL, the key and what it trusts."""
+    return subprocess.run(  # noqa: S603 - the programs of this checkout, and commands of the system
+        command,
+        cwd=folder,
+        env=environment(stack, key=key, home=folder),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT,
+        check=False,
+    )
 
 
 def keep(png: bytes, *, name: str) -> None:

@@ -131,14 +131,17 @@ class Quotas(Protocol):
 class RecentRequest:
     """The newest request of a caller with one fingerprint that came without an idempotency key.
 
-    `key` is the key that the service chose for it. `by_repeat` says that a repeat made it and not the first request.
-    `repeated` says that a repeat was recognised, and `handed_at` when one received the image.
+    `key` is the key that the service chose for it. `connection` is how many seconds its client's connection lasts.
+    After `gives_up` seconds an equal request of the same client is its repeat. `by_repeat` says that a repeat made it,
+    and not the first request. `repeated` says that a repeat was recognised, and `handed_at` when one received the image.
     """
 
     name: str
     key: str
     version: str
     begun_at: datetime
+    connection: float
+    gives_up: float
     by_repeat: bool = False
     repeated: bool = False
     handed_at: datetime | None = None

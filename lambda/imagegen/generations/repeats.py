@@ -16,7 +16,7 @@ written down before its image is made:
     B               read: nothing ── write (key b): a was faster ── read: a is running, too new to be given up
                                                     ── write (key b) ── claim b ── call …
 
-Who counts as a repeat, where `gives_up` are the seconds for which the client's connection lasts:
+Who counts as a repeat, where `gives_up` is what the first request told about its client:
 
     the client marks it (`x-stainless-retry-count`)       the newest request of the last 15 minutes is repeated
     unmarked; the newest one failed, maybe paid           for 5 minutes: the recorded failure is the reply
@@ -25,7 +25,7 @@ Who counts as a repeat, where `gives_up` are the seconds for which the client's 
     unmarked; anything else                               a new picture, also while an equal one is being made
 
 What stays uncovered: a client that neither marks its repeats nor says how long it waits, and that loses its connection
-before 29 seconds, pays again; so does a tool that repeats silently (`RepeatSigns.silent`) if the image was finished
+before 29 seconds, pays again; so does a client that repeats silently (`RepeatSigns.silent`) if the image was finished
 between two of its attempts. Nothing tells such a request from somebody who wants another picture.
 """
 
@@ -43,8 +43,8 @@ from imagegen.generations.ports import Clock, Observer, Randomness, RecentReques
 CONNECTION: Final = 29.0
 """Seconds that API Gateway keeps a connection open: its developer guide, "Amazon API Gateway quotas"."""
 
-SILENT_REPEAT_AFTER: Final = 1.0
-"""Seconds: no tool that repeats silently does so sooner. Equal requests of such a tool that begin closer are two."""
+SILENT_REPEAT_AFTER: Final = 0.5
+"""Seconds: no client that repeats silently does so sooner. Equal requests of one that begin closer together are two."""
 
 REPEATED_FOR: Final = timedelta(minutes=5)
 """How long after its end a request is repeated by an unmarked one."""
@@ -66,7 +66,7 @@ class RepeatSigns:
     """What a request tells about itself and about earlier ones of the same client.
 
     `marked` says that the client calls it a repeat. `connection` is how long its connection lasts, in seconds. `silent`
-    says that the client is a tool that repeats by itself without a mark, such as curl.
+    says that the client repeats by itself without a mark, such as curl.
     """
 
     marked: bool = False
@@ -138,7 +138,7 @@ class Repeats:
             # The request that its own repeat overtook, or one made at the same time. It can be so only once.
             overtaken = now - seen.begun_at <= OVERTAKEN_FOR
             return replace(seen, by_repeat=False) if overtaken else None
-        if record is None or now - ended > REPEATED_FOR or not _was_lost(seen, record, now=now, signs=signs):
+        if record is None or now - ended > REPEATED_FOR or not _was_lost(seen, record, now=now):
             return None
         return seen if record.terminal else replace(seen, repeated=True)
 
@@ -156,17 +156,19 @@ class Repeats:
             key=self.randomness.token(),
             version=self.randomness.token(),
             begun_at=self.clock.now(),
+            connection=signs.connection,
+            gives_up=signs.gives_up,
             by_repeat=signs.marked,
         )
 
 
-def _was_lost(seen: RecentRequest, record: Generation, *, now: datetime, signs: RepeatSigns) -> bool:
+def _was_lost(seen: RecentRequest, record: Generation, *, now: datetime) -> bool:
     """Say whether the client of an earlier request cannot have its outcome, or must not repeat it."""
     begun = record.created_at
     if not record.terminal:
-        return (now - begun).total_seconds() >= signs.gives_up
+        return (now - begun).total_seconds() >= seen.gives_up
     if record.state == "failed":
         return not record.restartable
     took = ((record.ended_at or now) - begun).total_seconds()
     free = seen.handed_at is None or now - seen.handed_at <= HANDED_OVER_FOR
-    return free and (seen.repeated or took > signs.connection)
+    return free and (seen.repeated or took > seen.connection)

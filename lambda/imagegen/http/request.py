@@ -34,7 +34,7 @@ _IDEMPOTENCY_KEY: Final = re.compile(r"[A-Za-z0-9_-]{16,64}")
 _COUNT: Final = re.compile(r"[1-9][0-9]{0,3}")
 _SECONDS: Final = re.compile(r"[0-9]{1,6}(?:\.[0-9]{1,6})?")
 # These repeat 5xx, lost connections and time-outs of their own by themselves, and nothing in the repeat says so.
-_REPEATS_SILENTLY: Final = re.compile(r"\A(?:curl|Wget)/|(?:\A| )ai-sdk/", re.IGNORECASE)
+_REPEATS_SILENTLY: Final = re.compile(r"\A(?:curl|Wget)/|(?:\A| )ai-sdk[-/]", re.IGNORECASE)
 _NOT_IN_A_FILE_NAME: Final = frozenset('/\\"')
 _LIMIT: Final = re.compile(r"[1-9][0-9]{0,2}")
 # The possessive quantifiers (`++`, `*+`) keep a hostile header from being tried in every way that it can be split.
@@ -237,7 +237,7 @@ def idempotency_key(values: Sequence[str]) -> str | None:
 def repeat_signs(headers: Mapping[str, Sequence[str]]) -> RepeatSigns:
     """Return what a client's own headers tell about being a repeat; what cannot be read counts as absent.
 
-    OpenAI's clients number their attempts, and say for how many seconds they wait; LiteLLM uses them without numbers.
+    OpenAI's clients number their attempts, and say for how many seconds they wait.
     """
     counts = headers.get("x-stainless-retry-count", ())
     waits = [
@@ -250,7 +250,8 @@ def repeat_signs(headers: Mapping[str, Sequence[str]]) -> RepeatSigns:
     return RepeatSigns(
         marked=any(_COUNT.fullmatch(value) for value in counts),
         connection=min(waits, default=CONNECTION),
-        silent=_REPEATS_SILENTLY.search(agent) is not None,
+        # LiteLLM's router repeats over OpenAI's client, and reads its raw replies.
+        silent=_REPEATS_SILENTLY.search(agent) is not None or "x-stainless-raw-response" in headers,
     )
 
 

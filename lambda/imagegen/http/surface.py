@@ -121,6 +121,7 @@ READ_HEADERS: Final = (
     "Prefer",
     "User-Agent",
     "X-Api-Key",
+    "X-Stainless-Raw-Response",
     "X-Stainless-Read-Timeout",
     "X-Stainless-Retry-Count",
     "X-Stainless-Timeout",

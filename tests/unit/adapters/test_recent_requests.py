@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from typing import Any
 
 FAILED = "ConditionalCheckFailedException"
-SEEN = RecentRequest(name="alice#print#0", key="a" * 26, version="first", begun_at=NOW)
+SEEN = RecentRequest(
+    name="alice#print#0", key="a" * 26, version="first", begun_at=NOW, connection=29.0, gives_up=1.0
+)
 NEXT = replace(SEEN, version="second", repeated=True, handed_at=NOW)
 
 
@@ -89,4 +91,7 @@ def test_it_is_kept_for_an_hour_and_holds_no_word_of_the_prompt() -> None:
     """The table removes it by its time."""
     item = item_of(SEEN)
     assert int(item["expires_at"]["N"]) == int(NOW.timestamp()) + 3600
-    assert set(item) == {"id", "key", "stamp", "begun_at", "by_repeat", "repeated", "expires_at"}
+    assert set(item) == {
+        *("id", "key", "stamp", "begun_at", "expires_at"),
+        *("connection", "gives_up", "by_repeat", "repeated"),
+    }

@@ -241,7 +241,7 @@ def test_a_running_request_that_outlived_its_connection_is_waited_for() -> None:
 def test_a_client_that_says_how_long_it_waits_has_given_up_after_that() -> None:
     """LiteLLM's router repeats without a mark, and OpenAI's header names its time-out."""
     service = world()
-    running(service, seconds=6)
+    running(service, seconds=6, by=SHORT)
     with pytest.raises(errors.InProgress):
         ask(service, SHORT)
     assert paid(service) == 1
@@ -250,14 +250,14 @@ def test_a_client_that_says_how_long_it_waits_has_given_up_after_that() -> None:
 def test_a_client_that_waits_longer_has_not() -> None:
     """The same request of a client with a longer time-out is a second picture."""
     service = world()
-    running(service, seconds=4)
+    running(service, seconds=4, by=SHORT)
     assert ask(service, SHORT).replayed is False
 
 
 def test_a_tool_that_repeats_silently_attaches_to_what_is_running() -> None:
     """A repeat of curl begins a second after the lost connection, at the earliest."""
     service = world()
-    running(service, seconds=2)
+    running(service, seconds=2, by=SILENT)
     with pytest.raises(errors.InProgress):
         ask(service, SILENT)
     assert paid(service) == 1
@@ -266,17 +266,28 @@ def test_a_tool_that_repeats_silently_attaches_to_what_is_running() -> None:
 def test_its_third_attempt_gets_the_image_as_well() -> None:
     """The second attempt may have been lost before the image was there."""
     service = world()
-    running(service, seconds=2)
+    running(service, seconds=2, by=SILENT)
     with pytest.raises(errors.InProgress):
         ask(service, SILENT)
     finish(service)
     assert (ask(service, SILENT).replayed, paid(service)) == (True, 1)
 
 
-def test_two_commands_at_once_are_two_pictures() -> None:
-    """Two equal requests of a silent tool within a second are no repeat."""
+def test_another_client_with_less_patience_is_no_repeat() -> None:
+    """What counts is how long the client of the first request waited."""
     service = world()
-    running(service, seconds=0.5)
+    takes(service, 6)
+    ask(service)
+    assert ask(service, SHORT).replayed is False
+    service = world()
+    running(service, seconds=2)
+    assert ask(service, SILENT).replayed is False
+
+
+def test_two_commands_at_once_are_two_pictures() -> None:
+    """Two equal requests of a silent tool within half a second are no repeat."""
+    service = world()
+    running(service, seconds=0.4, by=SILENT)
     assert ask(service, SILENT).replayed is False
 
 
