@@ -183,8 +183,8 @@ def test_a_deployments_limit_leaves_the_callers_counter_alone(
     day = f"2026-11-25 {owner}"
     quotas(table_name, session, per_caller=None, overall=1).take(owner, day, IMAGE_UNIT, own={})
     with pytest.raises(errors.QuotaExceeded, match="deployment"):
-        quotas(table_name, session, per_caller=1, overall=1).take(owner, day, IMAGE_UNIT, own={})
-    quotas(table_name, session, per_caller=1, overall=None).take(owner, day, IMAGE_UNIT, own={})
+        quotas(table_name, session, per_caller=2, overall=1).take(owner, day, IMAGE_UNIT, own={})
+    quotas(table_name, session, per_caller=2, overall=None).take(owner, day, IMAGE_UNIT, own={})
 
 
 def test_a_counters_life_ends_by_itself(table_name: str, session: boto3.session.Session, owner: str) -> None:

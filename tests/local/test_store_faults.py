@@ -203,7 +203,7 @@ STORE_ENDINGS: list[tuple[str, list[Script], str, int]] = [
     ("due", [CLOSED], "internal_error", 3),
     ("count", [OK], "counted", 1),
     ("count", [CLOSED, refused_over_its_count], "counted", 2),
-    ("count", [failed_condition({"stamp": {"S": "other"}})], "quota_exceeded", 1),
+    ("count", [failed_condition({"images": {"N": "5"}, "stamp": {"S": "other"}})], "quota_exceeded", 1),
     ("count", [throttled("ThrottlingException")], "internal_error", 3),
     ("give back", [OK], "given back", 1),
     ("give back", [CLOSED], "internal_error", 1),  # not repeated: better a count too high than too low

@@ -78,7 +78,7 @@ def _event(environ: WSGIEnvironment, path: str, headers: dict[str, str]) -> dict
 
 def _refused(start_response: StartResponse) -> Iterable[bytes]:
     members = gateway_reply(Unauthorized("The key is missing or unknown."), request_id="req-1")
-    values = {"X-Request-Id": "req-1", "X-Should-Retry": "false"}
+    values = {"X-Request-Id": "req-1", "X-Should-Retry": "false", "X-Imagegen-Charged": "no"}
     common = [(name, values[name]) for name in (*HEADERS_ON_EVERY_REPLY, *HEADERS_ON_EVERY_ERROR)]
     start_response(_status(401), [("Content-Type", "application/problem+json"), *common])
     return [json.dumps(members).encode()]

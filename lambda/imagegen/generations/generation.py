@@ -123,7 +123,7 @@ class Failure:
         return cls(
             code=error.kind.code,
             detail=error.detail,
-            paid=error.kind.paid != "no",
+            paid=error.paid != "no",
             fields=tuple((item.field, item.message) for item in error.errors),
         )
 

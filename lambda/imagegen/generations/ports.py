@@ -133,7 +133,7 @@ class RecentRequest:
 
     `key` is the key that the service chose for it. `connection` is how many seconds its client's connection lasts.
     After `gives_up` seconds an equal request of the same client is its repeat. `by_repeat` says that a repeat made it,
-    and not the first request. `repeated` says that a repeat was recognised, and `handed_at` when one received the image.
+    and not the first request. `repeated` says that a repeat was recognised, `handed_at` when one received the image.
     """
 
     name: str
