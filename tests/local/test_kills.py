@@ -16,6 +16,7 @@ import pytest
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 from imagegen.generations import generation as generations
+from imagegen.generations.charges import NOTHING, Charge
 from imagegen.generations.generation import Generation
 from imagegen.http.app import create_app
 from local.bedrock.settings import Settings as ModelSettings
@@ -33,6 +34,8 @@ CASES_A_POINT: Final = at_depth(thorough=12, usual=3)
 RANDOM_CASES: Final = at_depth(thorough=60, usual=10)
 LONGEST_RUN: Final = 0.06
 """Seconds in which a worker is usually done, so that a kill within them can come at any step."""
+PRICE: Final = 40_000
+"""Micro-dollars for an image of the only model."""
 AFTER_THE_LEASE: Final = 3600.0
 
 WORKER_POINTS: Final = {
@@ -46,10 +49,12 @@ WORKER_POINTS: Final = {
     "worker, after the put": Point(port="images", method="put", when="after"),
     "worker, before the end is written": Point(port="store", method="write", when="before", nth=2),
     "worker, after the end is written": Point(port="store", method="write", when="after", nth=2),
+    "worker, before the counters are corrected": Point(port="quotas", method="correct", when="before"),
     "worker, before the acknowledgement": Point(port="acknowledgement", method="", when="before"),
 }
 ANY_MOMENT: Final = "worker, at any moment"
 REQUEST_POINTS: Final = {
+    "request, after the units are taken": Point(port="quotas", method="take", when="after"),
     "request, before the claim": Point(port="store", method="write", when="before"),
     "request, after the claim": Point(port="store", method="write", when="after"),
     "request, during the call": Point(port="runtime", method="invoke", when="during"),
@@ -58,6 +63,7 @@ REQUEST_POINTS: Final = {
     "request, after the end is written": Point(port="store", method="write", when="after", nth=2),
 }
 ASYNC_POINTS: Final = {
+    "async request, after the units are taken": Point(port="quotas", method="take", when="after"),
     "async request, before the claim": Point(port="store", method="write", when="before"),
     "async request, after the claim": Point(port="store", method="write", when="after"),
     "async request, before the message": Point(port="queue", method="send", when="before"),
@@ -73,6 +79,7 @@ AFTER_THE_PUT: Final = (
     "worker, after the put",
     "worker, before the end is written",
     "worker, after the end is written",
+    "worker, before the counters are corrected",
     "worker, before the acknowledgement",
     "request, after the put",
     "request, after the end is written",
@@ -222,9 +229,23 @@ def model() -> Iterator[Model]:
         yield far
 
 
+@dataclass(frozen=True, kw_only=True)
+class Aftermath:
+    """Every case, after its deaths and its recovery, and what is counted for their caller."""
+
+    cases: Sequence[Case]
+    counted: Charge
+
+
 @pytest.fixture(scope="module")
-def cases(emulator: Emulator, model: Model) -> Sequence[Case]:
-    """Every case, after its deaths and its recovery."""
+def cases(aftermath: Aftermath) -> Sequence[Case]:
+    """Every case."""
+    return aftermath.cases
+
+
+@pytest.fixture(scope="module")
+def aftermath(emulator: Emulator, model: Model) -> Aftermath:
+    """Let everything happen."""
     variables = {
         **real_parts.own_environment(emulator),
         "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": model.url,
@@ -243,7 +264,10 @@ def cases(emulator: Emulator, model: Model) -> Sequence[Case]:
                 service.ports.images.find(image_name(received(case.request).owner, case.id)) is not None
             )
             case.billed = model.calls(prompt=case.prompt, last=0)["billed"]
-        return everything
+        owner = received(event("GET", "/generations")).owner
+        days = {case.ended.quota_day for case in everything if case.ended}
+        counted = sum(service.ports.quotas.usage(owner, sorted(days)), NOTHING)
+        return Aftermath(cases=everything, counted=counted)
 
 
 def ending(case: Case) -> str:
@@ -306,10 +330,19 @@ def test_a_record_counts_the_calls_that_were_paid(cases: Sequence[Case]) -> None
     assert [case.prompt for case in cases if case.ended and case.ended.paid_attempts < case.billed] == []
 
 
+def test_what_may_be_paid_is_counted_and_a_kill_loses_one_unit_at_most(aftermath: Aftermath) -> None:
+    """The counters are never below the models' bill, and above it by one image for each killed process at most."""
+    billed, kills = (sum(getattr(case, name) for case in aftermath.cases) for name in ("billed", "kills"))
+    assert billed <= aftermath.counted.images <= billed + kills
+    assert billed * PRICE <= aftermath.counted.micro_usd <= (billed + kills) * PRICE
+    assert 0 < aftermath.counted.jobs <= kills
+
+
 def test_a_caller_whose_request_died_gets_an_answer_by_repeating_it(cases: Sequence[Case]) -> None:
     """The image, or that it is unknown what became of it; never a second image."""
     answers = {(case.label, case.answer) for case in cases if case.label in REQUEST_POINTS}
     assert answers == {
+        ("request, after the units are taken", 200),
         ("request, before the claim", 200),
         ("request, after the claim", 502),
         ("request, during the call", 502),
