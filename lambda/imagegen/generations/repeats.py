@@ -21,12 +21,14 @@ Who counts as a repeat, where `gives_up` is what the first request told about it
     the client marks it (`x-stainless-retry-count`)       the newest request of the last 15 minutes is repeated
     unmarked; the newest one failed, maybe paid           for 5 minutes: the recorded failure is the reply
     unmarked; it is running, for longer than `gives_up`   its client has lost it: the request waits for the image
+    unmarked; it began so long ago and has no record      for 5 minutes: the request makes the image under its key
     unmarked; it took longer than its connection lasts    for 5 minutes, until somebody has it: its image is the reply
     unmarked; anything else                               a new picture, also while an equal one is being made
 
 What stays uncovered: a client that neither marks its repeats nor says how long it waits, and that loses its connection
 before 29 seconds, pays again; so does a client that repeats silently (`RepeatSigns.silent`) if the image was finished
-between two of its attempts. Nothing tells such a request from somebody who wants another picture.
+between two of its attempts. Nothing tells such a request from somebody who wants another picture. The same holds for a
+request that is held up before it is written down: for 29 seconds, or for more than 10 seconds behind its marked repeat.
 """
 
 from __future__ import annotations
@@ -105,20 +107,21 @@ class Repeats:
         Raises:
             ImagegenError: the table did not respond; nothing was paid.
         """
+        began = self.clock.now()
         seen = self.recent.get(name)
         for _ in range(_MOST_RACES):
             met = None if seen is None else self._met(seen, owner=owner, signs=signs)
             if seen is not None and met is not None:
                 left = seen if met == seen else self._note(met, replacing=seen)
                 return Chosen(request=left, is_repeat=True)
-            new = self._new(name, signs)
+            new = self._new(name, signs, began)
             # Only if nobody else has come in between. Otherwise that one may be this one's repeat.
             stands = self.recent.put(new, replacing=seen)
             if stands.key == new.key:
                 return Chosen(request=stands, is_repeat=False)
             seen = stands
         # Nine others were faster within one moment: then this is one of many pictures that are made at once.
-        return Chosen(request=self._new(name, signs), is_repeat=False)
+        return Chosen(request=self._new(name, signs, began), is_repeat=False)
 
     def handed_over(self, repeated: RecentRequest) -> None:
         """Note that a repeat has received the image; whoever asks again after a minute wants another one."""
@@ -138,9 +141,9 @@ class Repeats:
             # The request that its own repeat overtook, or one made at the same time. It can be so only once.
             overtaken = now - seen.begun_at <= OVERTAKEN_FOR
             return replace(seen, by_repeat=False) if overtaken else None
-        if record is None or now - ended > REPEATED_FOR or not _was_lost(seen, record, now=now):
+        if now - ended > REPEATED_FOR or not _was_lost(seen, record, now=now):
             return None
-        return seen if record.terminal else replace(seen, repeated=True)
+        return seen if record is None or record.terminal else replace(seen, repeated=True)
 
     def _note(self, new: RecentRequest, *, replacing: RecentRequest) -> RecentRequest:
         new = replace(new, version=self.randomness.token())
@@ -150,25 +153,26 @@ class Repeats:
             self.observer.warned("a repeat was not noted", error=exc)
         return new
 
-    def _new(self, name: str, signs: RepeatSigns) -> RecentRequest:
+    def _new(self, name: str, signs: RepeatSigns, began: datetime) -> RecentRequest:
         return RecentRequest(
             name=name,
             key=self.randomness.token(),
             version=self.randomness.token(),
-            begun_at=self.clock.now(),
+            begun_at=began,
             connection=signs.connection,
             gives_up=signs.gives_up,
             by_repeat=signs.marked,
         )
 
 
-def _was_lost(seen: RecentRequest, record: Generation, *, now: datetime) -> bool:
+def _was_lost(seen: RecentRequest, record: Generation | None, *, now: datetime) -> bool:
     """Say whether the client of an earlier request cannot have its outcome, or must not repeat it."""
-    begun = record.created_at
-    if not record.terminal:
+    # Without a record it died before its claim, or is about to claim. Either way the claim lets one of the two pay.
+    begun = seen.begun_at if record is None else record.created_at
+    if record is None or not record.terminal:
         return (now - begun).total_seconds() >= seen.gives_up
     if record.state == "failed":
         return not record.restartable
     took = ((record.ended_at or now) - begun).total_seconds()
     free = seen.handed_at is None or now - seen.handed_at <= HANDED_OVER_FOR
-    return free and (seen.repeated or took > seen.connection)
+    return free and (seen.repeated or took >= seen.connection)

@@ -143,7 +143,8 @@ class Submitter:
         price = self.attempts.caller.price(call.request)
         # A worker may repeat a call that may have been paid; a synchronous request has one.
         calls = self.ledger.limits.max_paid_attempts if call.asynchronous else 1
-        draft = replace(draft, bill=Bill(each=price, calls=calls, key_id=call.key_id))
+        # Whether a client has lost its connection is told by when it asked, and choosing the key took time.
+        draft = replace(draft, created_at=call.began, bill=Bill(each=price, calls=calls, key_id=call.key_id))
         try:
             self.quotas.take(owner, draft.quota_day, draft.counted, own=call.own)
         except (errors.QuotaExceeded, errors.RateLimited):

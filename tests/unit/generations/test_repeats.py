@@ -12,6 +12,7 @@ from imagegen import errors
 from imagegen.contracts.generation_request import fingerprint
 from imagegen.generations import repeats
 from imagegen.generations.batch import submit_batch
+from imagegen.generations.generation import derive_id
 from imagegen.generations.ports import RecentRequest
 from imagegen.generations.repeats import RepeatSigns
 from tests.support.fakes import FakeClock
@@ -236,6 +237,37 @@ def test_a_running_request_that_outlived_its_connection_is_waited_for() -> None:
     with pytest.raises(errors.InProgress):
         ask(service)
     assert paid(service) == 1
+
+
+def test_its_connection_is_as_old_as_the_request() -> None:
+    """Time that passed while the key was chosen counts as well: the gateway closes the connection all the same."""
+    service = world()
+    reads = service.recent.get
+
+    def slowly(name: str) -> RecentRequest | None:
+        service.recent.get = reads  # type: ignore[method-assign]  # only the first time
+        service.clock.sleep(2)
+        return reads(name)
+
+    service.recent.get = slowly  # type: ignore[method-assign]
+    running(service, seconds=repeats.CONNECTION - 2)
+    with pytest.raises(errors.InProgress):
+        ask(service)
+    assert paid(service) == 1
+
+
+@pytest.mark.parametrize(("seconds", "once"), [(28, False), (29, True), (300, True), (301, False)])
+def test_a_lost_request_that_has_no_record_yet_is_not_paid_beside_its_repeat(
+    seconds: float,
+    once: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    """It was held up before its claim; the repeat claims under the same key, so one of the two pays."""
+    service = world()
+    name = f"{OWNER}#fingerprint#0"
+    first = service.submitter.repeats.chosen(name, owner=OWNER, signs=PLAIN)
+    service.clock.time += timedelta(seconds=seconds)
+    again = ask(service)
+    assert (again.generation.id == derive_id(OWNER, first.request.key)) is once
 
 
 def test_a_client_that_says_how_long_it_waits_has_given_up_after_that() -> None:
