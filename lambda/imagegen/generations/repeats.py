@@ -22,7 +22,7 @@ Who counts as a repeat, where `gives_up` is what the first request told about it
     unmarked; the newest one failed, maybe paid           for 5 minutes: the recorded failure is the reply
     unmarked; it is running, for longer than `gives_up`   its client has lost it: the request waits for the image
     unmarked; it began so long ago and has no record      for 5 minutes: the request makes the image under its key
-    unmarked; it took longer than its connection lasts    for 5 minutes, until somebody has it: its image is the reply
+    unmarked; it took as long as its connection lasts     for 5 minutes, until somebody has it: its image is the reply
     unmarked; anything else                               a new picture, also while an equal one is being made
 
 What stays uncovered: a client that neither marks its repeats nor says how long it waits, and that loses its connection
@@ -60,6 +60,8 @@ HANDED_OVER_FOR: Final = timedelta(seconds=60)
 OVERTAKEN_FOR: Final = timedelta(seconds=10)
 """How much later than its own repeat a request may arrive; a function needs a few seconds to start."""
 
+# A function's start before the request came here, and the reply's way back, are part of the connection as well.
+_LOST_FROM: Final = 0.9
 _MOST_RACES: Final = 10
 
 
@@ -175,4 +177,4 @@ def _was_lost(seen: RecentRequest, record: Generation | None, *, now: datetime) 
         return not record.restartable
     took = ((record.ended_at or now) - begun).total_seconds()
     free = seen.handed_at is None or now - seen.handed_at <= HANDED_OVER_FOR
-    return free and (seen.repeated or took >= seen.connection)
+    return free and (seen.repeated or took >= seen.connection * _LOST_FROM)

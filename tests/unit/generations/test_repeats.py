@@ -201,6 +201,15 @@ def test_a_person_who_asks_again_gets_another_picture() -> None:
     assert paid(service) == 3
 
 
+@pytest.mark.parametrize(("seconds", "lost"), [(26, False), (27, True), (29, True)])
+def test_an_image_that_came_at_the_last_moment_counts_as_lost(seconds: int, *, lost: bool) -> None:
+    """The reply needs time as well, and so did the function's start."""
+    service = world()
+    takes(service, seconds)
+    ask(service)
+    assert ask(service).replayed is lost
+
+
 def test_an_image_that_outlived_its_connection_is_returned_to_the_repeat() -> None:
     """The gateway closed the first connection after 29 seconds."""
     service = world()
