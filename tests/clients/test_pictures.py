@@ -137,7 +137,8 @@ def test_what_may_have_been_paid_is_not_repeated(
 ) -> None:
     """Many clients repeat a 502 by themselves: `X-Should-Retry` stops some, and the others get the recorded failure."""
     stand_in.set_rules({"action": {"type": "error", "name": "InternalServerException"}})
-    done = program.run(stack, key=stack.state.api_key, prompt=PROMPT, folder=tmp_path)
+    # A prompt of its own: the failure of one client is the reply to an equal request of the next.
+    done = program.run(stack, key=stack.state.api_key, prompt=f"{PROMPT} {program.name}", folder=tmp_path)
     assert_told(program, done, program.failed, "The call to the model ended without an answer")
     assert stand_in.calls()["billed"] == 1
 
