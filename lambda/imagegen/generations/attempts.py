@@ -123,18 +123,21 @@ class Attempts:
         self.ledger.write(tombstone.finish(self.ledger.moment()), replacing=tombstone)
 
     def _call(self, record: Generation, deadline: Deadline) -> tuple[ModelImage, StoredImage]:
+        model: str | None = None
         try:
             # A record of the release before has nothing reserved, and no bound.
             at_most = record.bill.each or None
             model_image = self.caller.call(record.request, deadline, at_most=at_most)
+            model = model_image.ref.id
             return model_image, _described(model_image, content_type=record.image_name.content_type)
-        except ImagegenError:
-            raise
+        except ImagegenError as exc:
+            # An image that cannot be read costs what its model costs, and not what was reserved.
+            raise replace(exc, model=exc.model or model) from exc.__cause__
         except Exception as exc:
             # The call is granted, so a defect of ours may have been paid as well.
             self.observer.defect(exc)
             raise errors.OutcomeUnknown(
-                "The call met a defect of the service; it may have been paid."
+                "The call met a defect of the service; it may have been paid.", model=model
             ) from exc
 
     def _store(
@@ -144,12 +147,14 @@ class Attempts:
         put = partial(self.images.put, record.image_name, model_image.content, image)
         try:
             self._insist(put, deadline)
-        except errors.StoreFailed:
-            raise
+        except errors.StoreFailed as exc:
+            raise replace(exc, model=model_image.ref.id) from exc.__cause__
         except Exception as exc:
             if not isinstance(exc, ImagegenError):
                 self.observer.defect(exc)
-            raise errors.StoreFailed("The image was made and could not be stored.") from exc
+            raise errors.StoreFailed(
+                "The image was made and could not be stored.", model=model_image.ref.id
+            ) from exc
 
     def _end_succeeded(
         self, record: Generation, image: StoredImage, *, ignored: tuple[str, ...], deadline: Deadline

@@ -13,8 +13,8 @@ from imagegen.contracts.generation_request import GenerationRequest
 from imagegen.contracts.text_to_image.parameters import Prompt, TextToImage
 from imagegen.generations.batch import submit_batch
 from imagegen.generations.charges import Charge, QuotaLimits, dollars, micro_usd
-from tests.support.fakes import CORE, SDXL
-from tests.support.use_case import DOWN, OWNER, PAID, REQUEST, UNBILLED, code, later, submit, work
+from tests.support.fakes import CORE, SDXL, stable_image_answer
+from tests.support.use_case import DOWN, NOT_STORED, OWNER, PAID, REQUEST, UNBILLED, code, later, submit, work
 from tests.support.world import World, world
 
 if TYPE_CHECKING:
@@ -84,6 +84,26 @@ def test_what_may_be_paid_stays_counted_at_the_price_of_the_model_that_was_calle
     with pytest.raises(type(failure)):
         submit(service)
     assert counted(service) == Charge(images=1, micro_usd=40_000)
+    assert service.observer.charges == [(CORE, "", 40_000)]
+
+
+@pytest.mark.parametrize("failure", [NOT_STORED, DOWN, ZeroDivisionError()], ids=["stored", "down", "defect"])
+def test_an_image_that_was_not_stored_counts_at_the_price_of_its_model(failure: Exception) -> None:
+    """The dearest model was reserved, and it is known that another one drew."""
+    service = world(models=(CORE, ULTRA))
+    service.images.failures.extend([failure] * 500)  # type: ignore[list-item]  # a defect is none of ours
+    with pytest.raises(errors.StoreFailed) as caught:
+        submit(service)
+    assert (caught.value.model, counted(service).micro_usd) == (CORE, 40_000)
+    assert service.observer.charges == [(CORE, "", 40_000)]
+
+
+def test_an_image_that_cannot_be_read_counts_at_the_price_of_its_model() -> None:
+    """The model answered with bytes that are no image."""
+    service = world(models=(CORE, ULTRA), answers=[stable_image_answer(b"no image")])
+    with pytest.raises(errors.BadModelResponse):
+        submit(service)
+    assert counted(service).micro_usd == 40_000
     assert service.observer.charges == [(CORE, "", 40_000)]
 
 
