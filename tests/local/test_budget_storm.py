@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from threading import local
+from contextlib import contextmanager
+from threading import Event, Thread, local
 from typing import TYPE_CHECKING, Any, Final
 
 import boto3
@@ -20,6 +21,8 @@ from tests.support.events import event, received, send
 from tests.support.fakes import CORE, FakeObserver
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tests.support.bare_emulator import Emulator
     from tests.support.events import Answer
 
@@ -41,9 +44,28 @@ def counter(emulator: Emulator, table: str, owner: str) -> dict[str, int]:
     return {name: sum(int(item[name]["N"]) for item in items) for name in ("images", "micro_usd")}
 
 
+@contextmanager
+def watched(emulator: Emulator, table: str, owner: str) -> Iterator[list[int]]:
+    """Yield what a counter holds in micro-dollars again and again, and for the last time at the end."""
+    seen: list[int] = []
+    over = Event()
+
+    def watch() -> None:
+        while not over.is_set():
+            seen.append(counter(emulator, table, owner)["micro_usd"])
+
+    watcher = Thread(target=watch)
+    watcher.start()
+    try:
+        yield seen
+    finally:
+        over.set()
+        watcher.join()
+
+
 @pytest.mark.parametrize("setting", ["DAILY_USD_PER_CALLER", "DAILY_USD"])
 def test_exactly_what_the_budget_covers_is_paid(setting: str, emulator: Emulator) -> None:
-    """Every other request is refused as a used-up quota, and the counters are exact."""
+    """Every other request is refused as a used-up quota, and the limited counter is exact and was never above it."""
     with Model(settings=ModelSettings(instant=True, latency=0.05)) as model:
         variables = {
             **real_parts.own_environment(emulator),
@@ -64,12 +86,17 @@ def test_exactly_what_the_budget_covers_is_paid(setting: str, emulator: Emulator
                 headers = {"Idempotency-Key": f"budget-{number:016d}"}
                 return send(own.app, event("POST", "/text-to-image", body, headers=headers))
 
-            with ThreadPoolExecutor(AT_ONCE) as pool:
+            owner, table = received(event("GET", "/generations")).owner, variables["TABLE_NAME"]
+            limited = owner if setting == "DAILY_USD_PER_CALLER" else ""
+            with watched(emulator, table, limited) as seen, ThreadPoolExecutor(AT_ONCE) as pool:
                 replies = list(pool.map(ask, range(REQUESTS)))
-            owner = received(event("GET", "/generations")).owner
-            counted = counter(emulator, variables["TABLE_NAME"], owner)
+            counted = [counter(emulator, table, each) for each in {owner, limited}]
+            pages = boto3.client("s3", **emulator.aws()).get_paginator("list_objects_v2")
+            stored = sum(page["KeyCount"] for page in pages.paginate(Bucket=variables["BUCKET_NAME"]))
         paid = model.calls(last=0)["billed"]
     statuses = Counter(reply.status for reply in replies)
-    assert (paid, statuses) == (COVERED, {200: COVERED, 429: REQUESTS - COVERED})
+    assert (paid, stored) == (COVERED, COVERED)
+    assert statuses == {200: COVERED, 429: REQUESTS - COVERED}
     assert {reply.json["code"] for reply in replies if reply.status == 429} == {"quota_exceeded"}
-    assert counted == {"images": COVERED, "micro_usd": COVERED * PRICE}
+    assert counted == [{"images": COVERED, "micro_usd": COVERED * PRICE}] * len(counted)
+    assert 0 < max(seen) <= COVERED * PRICE
