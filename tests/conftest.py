@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 DEPLOYED_STACK: Final = "deployed stack"
 WITHOUT_STACK: Final = (
     "test_adapters.py",
+    "test_budget_kills.py",
     "test_budget_storm.py",
     "test_canaries.py",
     "test_kills.py",
