@@ -18,7 +18,7 @@ from imagegen.errors import ImagegenError, InternalError, invalid
 from imagegen.generations.charges import NOTHING, Charge, OwnLimits, QuotaLimits, Remaining
 from imagegen.generations.generation import Generation, ImageName, StoredImage
 from imagegen.generations.image_formats import FORMATS
-from imagegen.generations.ports import Delivery, Page, RecentRequest, SignedUrl
+from imagegen.generations.ports import Delivery, Page, RecentList, SignedUrl
 from imagegen.generations.stored_record import UnreadableRecord, bill_to_json, from_json, to_json
 from imagegen.models.registry import ModelRef
 
@@ -341,19 +341,19 @@ class FakeQuotas:
 
 @dataclass
 class FakeRecentRequests:
-    """The newest requests in memory; the first calls raise the `failures`, one each."""
+    """The lists of requests in memory; the first calls raise the `failures`, one each."""
 
-    items: dict[str, RecentRequest] = field(default_factory=dict)
+    items: dict[str, RecentList] = field(default_factory=dict)
     failures: list[ImagegenError] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
-    def get(self, name: str) -> RecentRequest | None:
-        """Return the newest request under a name."""
+    def get(self, name: str) -> RecentList | None:
+        """Return the list under a name."""
         if self.failures:
             raise self.failures.pop(0)
         return self.items.get(name)
 
-    def put(self, new: RecentRequest, *, replacing: RecentRequest | None) -> RecentRequest:
+    def put(self, new: RecentList, *, replacing: RecentList | None) -> RecentList:
         """Write `new` if `replacing` is still current, and return what is current."""
         if self.failures:
             raise self.failures.pop(0)

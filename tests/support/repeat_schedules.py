@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
@@ -28,13 +28,8 @@ from imagegen.generations.history import History
 from imagegen.generations.jobs import Jobs
 from imagegen.generations.ledger import Ledger, Limits
 from imagegen.generations.model_caller import ModelCaller
-from imagegen.generations.ports import RecentRequest
-from imagegen.generations.repeats import (
-    CONNECTION,
-    OVERTAKEN_FOR,
-    Repeats,
-    RepeatSigns,
-)
+from imagegen.generations.ports import RecentList, RecentRequest
+from imagegen.generations.repeats import CONNECTION, Repeats, RepeatSigns
 from imagegen.generations.submit import Submission, Submitter
 from tests.support.schedules import REFS, WAIT, Budget
 from tests.support.staged_ports import (
@@ -55,8 +50,11 @@ ENDS: Final[Mapping[str, tuple[str, ...]]] = {
     **OUTCOMES,
     "recent_get": ("error",),
     "recent_put": ("refused", "lost", "late"),
+    "reply": ("error",),
+    "note_get": ("error",),
+    "note_put": ("refused", "lost", "late"),
 }
-"""How a port's call can end, those of the table of recent requests included."""
+"""How a port's call can end, those of the table of recent requests and the making of the reply included."""
 
 SLOW: Final = frozenset({"recent_get", "recent_put", "get", "take", "invoke"})
 """The calls during which time may pass: all before the claim, a repeat that waits, and the call of the model."""
@@ -64,7 +62,6 @@ SLOW: Final = frozenset({"recent_get", "recent_put", "get", "take", "invoke"})
 TIMEOUT: Final = 80
 """Seconds after which the function of a delivery is stopped."""
 
-LONG_OVERTAKEN: Final = "the first was written down long after its repeat had begun"
 WRITTEN_TOO_LATE: Final = "a request was written down after its connection was lost"
 REPLY_LOST: Final = "the image was there in time, and the reply was lost"
 """What `repeats.py` leaves uncovered."""
@@ -97,6 +94,8 @@ class RepeatScenario:
     client: Client
     faults: int = 1
     leaps: tuple[float, ...] = ()
+    slow: frozenset[str] = SLOW
+    """The port calls during which time may pass; it may also pass while no delivery runs."""
     faulty: tuple[str, ...] = tuple(ENDS)
     """The port calls that may fail, or before which a delivery may be killed."""
     repeats: type[Repeats] = Repeats
@@ -139,8 +138,8 @@ class World(NamedTuple):
     """The stores, the clock, and what the client has sent and received."""
 
     cells: tuple[tuple[str, Env], ...] = ()
-    recent: RecentRequest | None = None
-    late_recents: tuple[tuple[RecentRequest, str | None], ...] = ()
+    recent: RecentList | None = None
+    late_recents: tuple[tuple[RecentList, str | None], ...] = ()
     counted: Charge = NOTHING
     now: datetime = START
     leaps: tuple[float, ...] = ()
@@ -154,6 +153,8 @@ class World(NamedTuple):
     """Whether the client knows that the newest delivery failed."""
     satisfied: bool = False
     """Whether it received an image in time."""
+    reply_failed: bool = False
+    """Whether a reply could not be made, which the service knows."""
     uncovered: str = ""
     """Why `repeats.py` promises nothing any more."""
 
@@ -175,7 +176,7 @@ class World(NamedTuple):
             cells[id_] = bare
         return self._replace(cells=tuple(cells.items()), counted=cell.counted)
 
-    def noted(self, new: RecentRequest, replacing: str | None) -> World:
+    def noted(self, new: RecentList, replacing: str | None) -> World:
         """Return the world after a conditional write to the table of recent requests has arrived."""
         stands = self.recent.version if self.recent else None
         if replacing not in {stands, UNCONDITIONAL}:
@@ -190,6 +191,7 @@ class RepeatStage(Stage):
         super().__init__(Env(now=world.now), activity, outcome)
         self.world = world
         self.id_ = ""
+        self.replied = False
         self.recent = StagedRecentRequests(self, unconditional=unconditional)
 
     def call(self, operation: str, *arguments: Any) -> Any:
@@ -229,24 +231,37 @@ class RepeatStage(Stage):
         """Return every id; the use case has to check which is due."""
         return tuple(id_ for id_, _ in self.world.cells)
 
+    def reply(self) -> None:
+        """Make the reply; what is written after that is a note about it."""
+        self.replied = True
+        self._call("reply")
+
+    def _reply(self, outcome: str) -> tuple[type[Exception] | None, Any]:
+        if outcome != "error":
+            return None, None
+        self.world = self.world._replace(reply_failed=True)
+        return errors.InternalError, None
+
     def _recent_get(self, outcome: str) -> tuple[type[Exception] | None, Any]:
         return (errors.InternalError, None) if outcome == "error" else (None, self.world.recent)
 
     def _recent_put(
-        self, outcome: str, new: RecentRequest, replacing: str | None
+        self, outcome: str, new: RecentList, replacing: str | None
     ) -> tuple[type[Exception] | None, Any]:
         world = self.world
-        if _own(new.key, f"{self.activity.serial}.") and not self.activity.door.startswith("marked"):
-            if world.repeated_at is not None and world.now - world.repeated_at > OVERTAKEN_FOR:
-                world = world._replace(uncovered=LONG_OVERTAKEN)
-            elif (world.now - self.activity.began).total_seconds() >= CONNECTION:
-                world = world._replace(uncovered=WRITTEN_TOO_LATE)
+        own = _own(new.requests[0].key, f"{self.activity.serial}.")
+        late = (world.now - self.activity.asked).total_seconds() >= CONNECTION
+        if own and late and not self.activity.door.startswith("marked"):
+            world = world._replace(uncovered=WRITTEN_TOO_LATE)
         if outcome == "late":
             world = world._replace(late_recents=(*world.late_recents, (new, replacing)))
         elif outcome != "refused":
             world = world.noted(new, replacing)
         self.world = _without_dead(world)
         return (None, self.world.recent) if outcome == "done" else (errors.InternalError, None)
+
+    _note_get = _recent_get
+    _note_put = _recent_put
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,18 +271,20 @@ class StagedRecentRequests:
     stage: RepeatStage
     unconditional: bool
 
-    def get(self, name: str) -> RecentRequest | None:
+    def get(self, name: str) -> RecentList | None:
         """Return the newest request, or None."""
         if name != NAME:
             raise NotImplementedError
-        found: RecentRequest | None = self.stage.call("recent_get")
+        found: RecentList | None = self.stage.call("note_get" if self.stage.replied else "recent_get")
         return found
 
-    def put(self, new: RecentRequest, *, replacing: RecentRequest | None) -> RecentRequest:
+    def put(self, new: RecentList, *, replacing: RecentList | None) -> RecentList:
         """Write `new` if `replacing` is still current, and return what is current."""
         version = replacing.version if replacing else None
-        stands: RecentRequest = self.stage.call(
-            "recent_put", new, UNCONDITIONAL if self.unconditional else version
+        stands: RecentList = self.stage.call(
+            "note_put" if self.stage.replied else "recent_put",
+            new,
+            UNCONDITIONAL if self.unconditional else version,
         )
         return stands
 
@@ -335,7 +352,8 @@ class RepeatExplorer:
         self, world: World, activities: tuple[Activity, ...], budget: Budget
     ) -> Iterator[tuple[str, World, tuple[Activity, ...], Budget]]:
         for sent, signs in self._sent(world):
-            activity = Activity(_door(signs), sent.newest, world.now)
+            arrived = _arrived(sent, signs, patient=self.scenario.client.patient)
+            activity = Activity(_door(signs), sent.newest, world.now, arrived=arrived)
             child, running, how = self._step(sent, activity, None)
             yield f"{activity.door} #{activity.serial}{how}", child, (*activities, *running), budget
         if activities or world.to_send:
@@ -366,9 +384,12 @@ class RepeatExplorer:
         """Yield the world after each delivery that the client may send now."""
         patient = self.scenario.client.patient
         lost = world.may_repeat or (world.now - world.sent_at).total_seconds() >= CONNECTION
-        if world.satisfied or (patient and not lost):
+        if patient and not lost:
             return
         for signs in dict.fromkeys(world.to_send[:1] if patient else world.to_send):
+            # A function may begin with a first request, which was sent before its repeat, after that one's reply.
+            if world.satisfied and (signs.marked or world.repeated_at is None):
+                continue
             self._serial += 1
             rest = list(world.to_send)
             rest.remove(signs)
@@ -387,7 +408,7 @@ class RepeatExplorer:
             )
 
     def _events(self, world: World, activities: tuple[Activity, ...]) -> Iterator[tuple[str, World]]:
-        if world.leaps and all(activity.pending in SLOW for activity in activities):
+        if world.leaps and all(activity.pending in self.scenario.slow for activity in activities):
             leap, *rest = world.leaps
             later = world._replace(now=world.now + timedelta(seconds=leap), leaps=tuple(rest))
             yield f"{leap} s pass", later
@@ -451,7 +472,7 @@ class RepeatExplorer:
         repeats = self.scenario.repeats(
             recent=stage.recent, ledger=ledger, clock=stage, randomness=stage, observer=stage
         )
-        return self.scenario.submitter(
+        submitter = self.scenario.submitter(
             attempts=attempts,
             ledger=ledger,
             quotas=stage,
@@ -459,15 +480,19 @@ class RepeatExplorer:
             queue=stage,
             clock=stage,
             observer=stage,
-        ).submit(
+        )
+        made = submitter.submit(
             self._request,
             owner=OWNER,
             fingerprint="fingerprint",
             key=None,
             asynchronous=False,
             deadline=stage,
-            signs=_SIGNS[door],
+            signs=replace(_SIGNS[door], arrived=stage.activity.asked),
         )
+        with submitter.replying(made):
+            stage.reply()
+        return made
 
     # -- what must hold --------------------------------------------------------------------------------------------
 
@@ -541,16 +566,25 @@ def _door(signs: RepeatSigns) -> str:
     return name
 
 
+def _arrived(world: World, signs: RepeatSigns, *, patient: bool) -> datetime | None:
+    """Return when the gateway received a delivery before it begins now: a first request comes before its repeat."""
+    if patient or signs.marked or world.repeated_at is None:
+        return None
+    return world.repeated_at - timedelta(milliseconds=1)
+
+
 def _received(world: World, activity: Activity, *, image: bool) -> World:
     """Return the world after the client has received the reply to a delivery, if its connection still lasts."""
-    lasts = (world.now - activity.began).total_seconds() < CONNECTION
+    lasts = (world.now - activity.asked).total_seconds() < CONNECTION
     if activity.serial != world.newest or not lasts:
         return world
     return world._replace(satisfied=image, may_repeat=not image)
 
 
 def _made_in_time(world: World) -> bool:
-    """Say whether some record succeeded before the connection of its request was over."""
+    """Say whether some record succeeded before the connection of its request was over, and its reply was made."""
+    if world.reply_failed:
+        return False
     records = [cell.record for _, cell in world.cells if cell.record is not None]
     return any(
         record.state == "succeeded"
@@ -604,12 +638,13 @@ def _canonical(world: World, activities: tuple[Activity, ...]) -> Any:
 
     def shape(value: Any, own: str = "") -> Any:
         """Return the shape of a value; a version that the delivery `own` drew itself is told by its number there."""
+        if isinstance(value, RecentList):
+            own_version = _own(value.version, own)
+            return (name(value.version), own_version, tuple(shape(one, own) for one in value.requests))
         if isinstance(value, RecentRequest):
             return (
                 name(_id(value.key)),
                 _own(value.key, own),
-                name(value.version),
-                _own(value.version, own),
                 since(value.begun_at),
                 value.by_repeat,
                 value.repeated,
@@ -648,14 +683,15 @@ def _canonical(world: World, activities: tuple[Activity, ...]) -> Any:
             )
             for id_, cell in world.cells
         ),
-        (world.counted, world.leaps, world.to_send, world.may_repeat, world.satisfied, world.uncovered),
-        (since(world.sent_at), since(world.repeated_at)),
+        (world.counted, world.leaps, world.to_send, world.may_repeat, world.satisfied),
+        (world.uncovered, world.reply_failed, since(world.sent_at), since(world.repeated_at)),
         tuple(
             (
                 activity.door,
                 activity.pending,
                 activity.serial == world.newest,
                 since(activity.began),
+                since(activity.arrived),
                 tuple((entry.raised, shape(entry.value, f"{activity.serial}.")) for entry in activity.log),
                 tuple(since(entry.now) for entry in _unwritten(activity)),
             )

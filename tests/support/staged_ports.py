@@ -16,7 +16,7 @@ from imagegen import errors
 from imagegen.errors import ImagegenError
 from imagegen.generations.charges import NOTHING, Charge, OwnLimits, QuotaLimits, Remaining
 from imagegen.generations.generation import Generation, ImageName, StoredImage, derive_id
-from imagegen.generations.ports import Delivery, Page, RecentRequest, SignedUrl
+from imagegen.generations.ports import Delivery, Page, RecentList, SignedUrl
 from imagegen.models.registry import ModelRef
 from tests.support.fakes import png, sdxl_answer, stable_image_answer
 
@@ -106,6 +106,13 @@ class Activity(NamedTuple):
     began: datetime
     log: tuple[Entry, ...] = ()
     pending: str = ""
+    arrived: datetime | None = None
+    """When the gateway received it, if that was before its function began."""
+
+    @property
+    def asked(self) -> datetime:
+        """When its client asked."""
+        return self.arrived or self.began
 
 
 @dataclass(slots=True)
@@ -347,11 +354,11 @@ class Stage:
 class StagedRecent:
     """The requests without a key, of which no schedule has one."""
 
-    def get(self, name: str) -> RecentRequest | None:
+    def get(self, name: str) -> RecentList | None:
         """Raise an error, because no delivery calls this."""
         raise NotImplementedError
 
-    def put(self, new: RecentRequest, *, replacing: RecentRequest | None) -> RecentRequest:
+    def put(self, new: RecentList, *, replacing: RecentList | None) -> RecentList:
         """Raise an error, because no delivery calls this."""
         raise NotImplementedError
 

@@ -56,8 +56,8 @@ def submit(
     own: OwnLimits = NO_LIMITS,
     key_id: str = "",
 ) -> Submission:
-    """Submit one request."""
-    return service.submitter.submit(
+    """Submit one request, and return its reply to the client."""
+    made = service.submitter.submit(
         request,
         owner=owner,
         fingerprint=fingerprint,
@@ -68,6 +68,8 @@ def submit(
         own=own,
         key_id=key_id,
     )
+    with service.submitter.replying(made):
+        return made
 
 
 def work(service: World) -> None:

@@ -129,16 +129,15 @@ class Quotas(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecentRequest:
-    """The newest request of a caller with one fingerprint that came without an idempotency key.
+    """One request that came without an idempotency key.
 
     `key` is the key that the service chose for it. `connection` is how many seconds its client's connection lasts.
     After `gives_up` seconds an equal request of the same client is its repeat. `by_repeat` says that a repeat made it,
-    and not the first request. `repeated` says that a repeat was recognised, `handed_at` when one received the image.
+    and not the first request. `repeated` says that a repeat was recognised, or that the reply could not be made.
+    `handed_at` is when a repeat received the image.
     """
 
-    name: str
     key: str
-    version: str
     begun_at: datetime
     connection: float
     gives_up: float
@@ -147,14 +146,23 @@ class RecentRequest:
     handed_at: datetime | None = None
 
 
-class RecentRequests(Protocol):
-    """The newest request under each name, kept for an hour; every write is conditional."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecentList:
+    """The requests of one caller with one fingerprint that may be repeated, newest first, at least one."""
 
-    def get(self, name: str) -> RecentRequest | None:
-        """Return the newest request, read consistently."""
+    name: str
+    version: str
+    requests: tuple[RecentRequest, ...]
+
+
+class RecentRequests(Protocol):
+    """The list under each name, kept for an hour after its newest request; every write is conditional."""
+
+    def get(self, name: str) -> RecentList | None:
+        """Return the list, read consistently."""
         ...
 
-    def put(self, new: RecentRequest, *, replacing: RecentRequest | None) -> RecentRequest:
+    def put(self, new: RecentList, *, replacing: RecentList | None) -> RecentList:
         """Write `new` if `replacing` is still current (None: if there is none), and return what is current."""
         ...
 

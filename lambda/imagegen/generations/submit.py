@@ -6,6 +6,8 @@ Whatever is cut off in between is found again: by its lease if it ran, by its du
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -18,7 +20,7 @@ from imagegen.generations.charges import Charge, OwnLimits, QuotaLimits, Remaini
 from imagegen.generations.generation import Bill, Generation, derive_id
 from imagegen.generations.ledger import Ledger
 from imagegen.generations.ports import Clock, Deadline, JobQueue, Observer, Quotas
-from imagegen.generations.repeats import CONNECTION, Repeats, RepeatSigns
+from imagegen.generations.repeats import CONNECTION, Chosen, Repeats, RepeatSigns
 
 NO_LIMITS: Final[OwnLimits] = {}
 
@@ -33,10 +35,14 @@ _REPLY_RESERVE: Final = 3.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submission:
-    """A generation as it is after a request; `replayed` if an earlier request with the same idempotency key made it."""
+    """A generation as it is after a request; `replayed` if an earlier request with the same idempotency key made it.
+
+    `chosen` is how the service chose the key of a request without one.
+    """
 
     generation: Generation
     replayed: bool
+    chosen: Chosen | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +117,7 @@ class Submitter:
             own=own,
             key_id=key_id,
             deadline=deadline,
-            began=self.clock.now(),
+            began=signs.began(self.clock.now()),
             waits=waits,
         )
         # A repeat without a key changes nothing for asynchronous requests: their replies come at once.
@@ -121,9 +127,39 @@ class Submitter:
         submission = self._submit(
             replace(call, waits=True), key=chosen.request.key, may_stand=chosen.is_repeat
         )
-        if chosen.is_repeat and submission.replayed:
-            self.repeats.handed_over(chosen.request)
-        return submission
+        return replace(submission, chosen=chosen)
+
+    @contextmanager
+    def replying(self, *made: Submission) -> Iterator[None]:
+        """Make the reply to submissions inside: whether that succeeds decides what a repeat of their request gets.
+
+        Raises:
+            ImagegenError: what was raised inside, as `undelivered` returns it.
+        """
+        try:
+            yield
+        except ImagegenError as exc:
+            raise self.undelivered(exc, *made) from exc
+        except Exception as exc:
+            self.observer.defect(exc)
+            error = errors.InternalError("The reply met a defect of the service.")
+            raise self.undelivered(error, *made) from exc
+        for one in made:
+            if one.chosen is not None and one.chosen.is_repeat and one.replayed:
+                self.repeats.handed_over(one.chosen)
+
+    def undelivered(self, error: ImagegenError, *made: Submission) -> ImagegenError:
+        """Return why images do not reach their caller, as an error that says they are paid; a repeat gets them."""
+        # An image that was removed is not lost by this request.
+        gone = isinstance(error, errors.Gone)
+        images = [one for one in made if one.generation.state == "succeeded" and not gone]
+        for one in images:
+            if one.chosen is not None:
+                self.repeats.not_delivered(one.chosen)
+        if not images:
+            return error
+        id_ = error.generation_id or images[0].generation.id
+        return replace(error, charged="yes", generation_id=id_)
 
     def _submit(self, call: _Call, *, key: str | None, may_stand: bool) -> Submission:
         owner = call.owner
@@ -232,7 +268,7 @@ class Submitter:
         if call.waits:
             standing = self._awaited(standing, call)
         if standing.state == "deleted":
-            raise errors.Gone("The generation of this Idempotency-Key was deleted.")
+            raise errors.Gone("The generation that this request repeats was deleted.")
         if standing.failure is not None:
             raise standing.failure.error(generation_id=standing.id, replayed=True)
         # An asynchronous repetition gets the 202 again:

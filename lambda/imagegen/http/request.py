@@ -9,7 +9,8 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any, Final, Protocol
 
 from imagegen.contracts.refusals import refusal, unknown_field
@@ -35,6 +36,8 @@ _COUNT: Final = re.compile(r"[1-9][0-9]{0,3}")
 _SECONDS: Final = re.compile(r"[0-9]{1,6}(?:\.[0-9]{1,6})?")
 # These repeat 5xx, lost connections and time-outs of their own by themselves, and nothing in the repeat says so.
 _REPEATS_SILENTLY: Final = re.compile(r"\A(?:curl|Wget)/|(?:\A| )ai-sdk[-/]", re.IGNORECASE)
+_END_OF_TIME: Final = 253_402_300_800_000
+"""The year 10000 in milliseconds since 1970: Python's calendar ends before it."""
 _NOT_IN_A_FILE_NAME: Final = frozenset('/\\"')
 _LIMIT: Final = re.compile(r"[1-9][0-9]{0,2}")
 # The possessive quantifiers (`++`, `*+`) keep a hostile header from being tried in every way that it can be split.
@@ -134,7 +137,7 @@ class Request:
     @property
     def repeat_signs(self) -> RepeatSigns:
         """What the request tells about being a repeat."""
-        return repeat_signs(self.headers)
+        return replace(repeat_signs(self.headers), arrived=arrived(self.gateway))
 
     @property
     def prefers_async(self) -> bool:
@@ -253,6 +256,15 @@ def repeat_signs(headers: Mapping[str, Sequence[str]]) -> RepeatSigns:
         # LiteLLM's router repeats over OpenAI's client, and reads its raw replies.
         silent=_REPEATS_SILENTLY.search(agent) is not None or "x-stainless-raw-response" in headers,
     )
+
+
+def arrived(gateway: Mapping[str, Any]) -> datetime | None:
+    """Return when the gateway received the request; None if it does not say so."""
+    epoch = gateway.get("requestTimeEpoch")
+    # In milliseconds: see API Gateway's developer guide, "$context variables". A bool is an int to Python.
+    if not isinstance(epoch, int) or isinstance(epoch, bool) or not 0 < epoch < _END_OF_TIME:
+        return None
+    return datetime.fromtimestamp(epoch / 1000, tz=UTC)
 
 
 def prefers_async(values: Sequence[str]) -> bool:

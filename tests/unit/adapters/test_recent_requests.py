@@ -1,7 +1,8 @@
-"""The newest requests without a key, in the table: written under a condition, and read back as they were."""
+"""The recent requests without a key, in the table: written under a condition, and read back as they were."""
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ import pytest
 from imagegen import errors
 from imagegen.adapters import clients
 from imagegen.adapters.dynamodb import DynamoDbRecentRequests
-from imagegen.generations.ports import RecentRequest
+from imagegen.generations.ports import RecentList, RecentRequest
 from tests.support.far_side import FarSide, Reply, json_answer, refusal, session
 from tests.support.records import NOW
 
@@ -18,10 +19,13 @@ if TYPE_CHECKING:
     from typing import Any
 
 FAILED = "ConditionalCheckFailedException"
-SEEN = RecentRequest(
-    name="alice#print#0", key="a" * 26, version="first", begun_at=NOW, connection=29.0, gives_up=1.0
+ONE = RecentRequest(key="a" * 26, begun_at=NOW, connection=29.0, gives_up=1.0)
+SEEN = RecentList(name="alice#print#0", version="first", requests=(ONE,))
+NEXT = replace(
+    SEEN,
+    version="second",
+    requests=(replace(ONE, key="b" * 26, by_repeat=True), replace(ONE, repeated=True, handed_at=NOW)),
 )
-NEXT = replace(SEEN, version="second", repeated=True, handed_at=NOW)
 
 
 def table(*replies: Reply) -> tuple[DynamoDbRecentRequests, FarSide]:
@@ -30,8 +34,8 @@ def table(*replies: Reply) -> tuple[DynamoDbRecentRequests, FarSide]:
     return DynamoDbRecentRequests(client=client, table="generations"), FarSide(client, *replies)
 
 
-def item_of(recent: RecentRequest) -> dict[str, Any]:
-    """Return the item that a request is stored as."""
+def item_of(recent: RecentList) -> dict[str, Any]:
+    """Return the item that a list is stored as."""
     recents, far = table(json_answer({}))
     recents.put(recent, replacing=None)
     item: dict[str, Any] = far.sent[0]["Item"]
@@ -39,7 +43,7 @@ def item_of(recent: RecentRequest) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("recent", [SEEN, NEXT], ids=["new", "handed over"])
-def test_it_is_read_consistently_as_it_was_written(recent: RecentRequest) -> None:
+def test_it_is_read_consistently_as_it_was_written(recent: RecentList) -> None:
     """Every member comes back."""
     recents, far = table(json_answer({"Item": item_of(recent)}))
     assert recents.get(SEEN.name) == recent
@@ -91,7 +95,9 @@ def test_it_is_kept_for_an_hour_and_holds_no_word_of_the_prompt() -> None:
     """The table removes it by its time."""
     item = item_of(SEEN)
     assert int(item["expires_at"]["N"]) == int(NOW.timestamp()) + 3600
-    assert set(item) == {
-        *("id", "key", "stamp", "begun_at", "expires_at"),
-        *("connection", "gives_up", "by_repeat", "repeated"),
+    assert set(item) == {"id", "stamp", "requests", "expires_at"}
+    (stored,) = json.loads(item["requests"]["S"])
+    assert set(stored) == {
+        *("key", "begun_at", "connection", "gives_up"),
+        *("by_repeat", "repeated", "handed_at"),
     }

@@ -13,12 +13,11 @@ from typing import Final
 import pytest
 
 from imagegen.generations.generation import Generation, derive_id
-from imagegen.generations.ports import RecentRequest
-from imagegen.generations.repeats import Chosen, Repeats, RepeatSigns
+from imagegen.generations.ports import RecentList, RecentRequest
+from imagegen.generations.repeats import Chosen, Known, Repeats, RepeatSigns
 from imagegen.generations.submit import Submitter
 from tests.support.depth import at_depth
 from tests.support.repeat_schedules import (
-    LONG_OVERTAKEN,
     REPLY_LOST,
     SCENARIOS,
     SHORTER_SCENARIOS,
@@ -36,7 +35,6 @@ pytestmark = pytest.mark.slow
 EXPLORED = at_depth(thorough={**SHORTER_SCENARIOS, **SCENARIOS}, usual=SHORTER_SCENARIOS)
 
 UNCOVERED: Final[Mapping[str, set[str]]] = {
-    "marked, and time passes twice": {LONG_OVERTAKEN},
     "unmarked, and it is slow twice": {WRITTEN_TOO_LATE},
     "unmarked, slow and with a fault": {WRITTEN_TOO_LATE, REPLY_LOST},
 }
@@ -65,17 +63,18 @@ def test_two_requests_at_once_are_two_pictures() -> None:
 class WritesAfterTheClaim(Repeats):
     """Keeps the recent request back until its record is claimed."""
 
-    kept: Final[dict[str, RecentRequest]] = {}
+    kept: Final[dict[str, RecentList]] = {}
 
     def chosen(self, name: str, *, owner: str, signs: RepeatSigns) -> Chosen:
         """Choose, and write nothing."""
         seen = self.recent.get(name)
-        met = None if seen is None else self._met(seen, owner=owner, signs=signs)
+        known = [(one, self._record(one, owner)) for one in (seen.requests if seen else ())]
+        met = self._met(known, signs=signs, began=self.clock.now())
         if met is not None:
-            return Chosen(request=met, is_repeat=True)
-        new = self._new(name, signs, self.clock.now())
-        self.kept[derive_id(owner, new.key)] = new
-        return Chosen(request=new, is_repeat=False)
+            return Chosen(name=name, request=met, is_repeat=True)
+        new = self._new(signs, self.clock.now())
+        self.kept[derive_id(owner, new.key)] = self._listed(name, (new,))
+        return Chosen(name=name, request=new, is_repeat=False)
 
 
 class ClaimsFirst(Submitter):
@@ -92,36 +91,53 @@ class ClaimsFirst(Submitter):
 class TakesNoRecordForFree(Repeats):
     """Takes a marked repeat for a new request if the one before it has no record yet."""
 
-    def _met(self, seen: RecentRequest, *, owner: str, signs: RepeatSigns) -> RecentRequest | None:
-        if self.ledger.get(derive_id(owner, seen.key)) is None:
+    @staticmethod
+    def _met(known: Known, *, signs: RepeatSigns, began: datetime) -> RecentRequest | None:
+        if known and known[0][1] is None:
             return None
-        return super()._met(seen, owner=owner, signs=signs)
+        return Repeats._met(known, signs=signs, began=began)
 
 
 class ForgetsWhoMadeIt(Repeats):
     """Does not write down that a repeat came before its request."""
 
-    def _new(self, name: str, signs: RepeatSigns, began: datetime) -> RecentRequest:
-        return replace(super()._new(name, signs, began), by_repeat=False)
+    def _new(self, signs: RepeatSigns, began: datetime) -> RecentRequest:
+        return replace(super()._new(signs, began), by_repeat=False)
+
+
+class IgnoresTheGateway(Repeats):
+    """Takes a request for as old as its function."""
+
+    def chosen(self, name: str, *, owner: str, signs: RepeatSigns) -> Chosen:
+        """Choose by the function's own clock."""
+        return super().chosen(name, owner=owner, signs=replace(signs, arrived=None))
 
 
 class RepeatsNoFailure(Repeats):
     """Takes every failure for one that a new request may try again."""
 
-    def _met(self, seen: RecentRequest, *, owner: str, signs: RepeatSigns) -> RecentRequest | None:
-        record = self.ledger.get(derive_id(owner, seen.key))
-        if record is not None and record.state == "failed":
+    @staticmethod
+    def _met(known: Known, *, signs: RepeatSigns, began: datetime) -> RecentRequest | None:
+        if known and known[0][1] is not None and known[0][1].state == "failed":
             return None
-        return super()._met(seen, owner=owner, signs=signs)
+        return Repeats._met(known, signs=signs, began=began)
 
 
 class WaitsForTheRecord(Repeats):
     """Takes a request that its client has lost for free if it has no record yet."""
 
-    def _met(self, seen: RecentRequest, *, owner: str, signs: RepeatSigns) -> RecentRequest | None:
-        if not signs.marked and self.ledger.get(derive_id(owner, seen.key)) is None:
+    @staticmethod
+    def _met(known: Known, *, signs: RepeatSigns, began: datetime) -> RecentRequest | None:
+        if not signs.marked and known and known[0][1] is None:
             return None
-        return super()._met(seen, owner=owner, signs=signs)
+        return Repeats._met(known, signs=signs, began=began)
+
+
+class KeepsTheReplyToItself(Repeats):
+    """Does not note that a reply could not be made."""
+
+    def not_delivered(self, chosen: Chosen) -> None:
+        """Note nothing."""
 
 
 WRONG: Final[Mapping[str, RepeatScenario]] = {
@@ -131,6 +147,12 @@ WRONG: Final[Mapping[str, RepeatScenario]] = {
     "writes unconditionally": RepeatScenario(client=marked(1), faults=0, unconditional=True),
     "takes no record for free": RepeatScenario(client=marked(1), faults=0, repeats=TakesNoRecordForFree),
     "forgets who made it": RepeatScenario(client=marked(1), faults=0, repeats=ForgetsWhoMadeIt),
+    "ignores the gateway": RepeatScenario(
+        client=marked(1), faults=0, leaps=(5,), slow=frozenset(), repeats=IgnoresTheGateway
+    ),
+    "keeps a failed reply to itself": RepeatScenario(
+        client=UNMARKED, faulty=("reply",), repeats=KeepsTheReplyToItself
+    ),
     "repeats no failure": RepeatScenario(client=UNMARKED, repeats=RepeatsNoFailure),
     "repeats no failure of a marked client": RepeatScenario(client=marked(1), repeats=RepeatsNoFailure),
     "waits for the record": RepeatScenario(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
@@ -300,6 +301,20 @@ def test_other_download_names_are_refused_by_name(values: list[str]) -> None:
     with pytest.raises(InvalidParameter) as caught:
         download_name(values)
     assert [error.field for error in caught.value.errors] == ["download"]
+
+
+@pytest.mark.parametrize(
+    ("epoch", "arrived"),
+    [
+        (1_795_860_000_123, datetime(2026, 11, 28, 10, 0, 0, 123000, tzinfo=UTC)),
+        *((epoch, None) for epoch in (None, 0, -1, True, 1.5, "1795860000123", 10**18)),
+    ],
+)
+def test_a_request_is_as_old_as_the_gateway_says(epoch: object, arrived: datetime | None) -> None:
+    """API Gateway tells it in milliseconds; without a time that can be one, the function's own clock counts."""
+    sent = event("POST", "/text-to-image", {})
+    sent["requestContext"]["requestTimeEpoch"] = epoch
+    assert received(sent).repeat_signs.arrived == arrived
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
@@ -9,7 +10,7 @@ from botocore.exceptions import ClientError
 
 from imagegen.adapters.dynamodb.table_errors import refusing_item, translated
 from imagegen.errors import InternalError
-from imagegen.generations.ports import RecentRequest
+from imagegen.generations.ports import RecentList, RecentRequest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,20 +21,20 @@ _KEPT: Final = timedelta(hours=1)
 
 
 class DynamoDbRecentRequests:
-    """One item for each caller and fingerprint; the table removes it an hour after the request began."""
+    """One item for each caller and fingerprint; the table removes it an hour after its newest request began."""
 
     def __init__(self, *, client: DynamoDBClient, table: str) -> None:
         self._client = client
         self._table = table
 
-    def get(self, name: str) -> RecentRequest | None:
-        """Return the newest request, read consistently."""
+    def get(self, name: str) -> RecentList | None:
+        """Return the list, read consistently."""
         with translated():
             response = self._client.get_item(TableName=self._table, Key=_key(name), ConsistentRead=True)
         item = response.get("Item")
-        return _recent(name, item) if item else None
+        return _list(name, item) if item else None
 
-    def put(self, new: RecentRequest, *, replacing: RecentRequest | None) -> RecentRequest:
+    def put(self, new: RecentList, *, replacing: RecentList | None) -> RecentList:
         """Write `new` if `replacing` is still current (None: if there is none), and return what is current."""
         condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(id)"}
         if replacing is not None:
@@ -55,7 +56,7 @@ class DynamoDbRecentRequests:
                 item = refusing_item(exc)
             else:
                 return new
-        stands = _recent(new.name, item) if item else self.get(new.name)
+        stands = _list(new.name, item) if item else self.get(new.name)
         if stands is None:
             raise InternalError("A recent request vanished while it was written.")
         return stands
@@ -65,33 +66,41 @@ def _key(name: str) -> dict[str, Any]:
     return {"id": {"S": f"recent#{name}"}}
 
 
-def _item(recent: RecentRequest) -> dict[str, Any]:
-    item: dict[str, Any] = {
+def _item(recent: RecentList) -> dict[str, Any]:
+    expires = recent.requests[0].begun_at + _KEPT
+    return {
         **_key(recent.name),
-        "key": {"S": recent.key},
         "stamp": {"S": recent.version},
-        "begun_at": {"S": recent.begun_at.isoformat()},
-        "connection": {"N": str(recent.connection)},
-        "gives_up": {"N": str(recent.gives_up)},
-        "by_repeat": {"BOOL": recent.by_repeat},
-        "repeated": {"BOOL": recent.repeated},
-        "expires_at": {"N": str(int((recent.begun_at + _KEPT).timestamp()))},
+        "requests": {"S": json.dumps([_to_json(one) for one in recent.requests])},
+        "expires_at": {"N": str(int(expires.timestamp()))},
     }
-    if recent.handed_at is not None:
-        item["handed_at"] = {"S": recent.handed_at.isoformat()}
-    return item
 
 
-def _recent(name: str, item: Mapping[str, Any]) -> RecentRequest:
-    handed_at = item.get("handed_at", {}).get("S")
+def _list(name: str, item: Mapping[str, Any]) -> RecentList:
+    requests = tuple(_from_json(one) for one in json.loads(item["requests"]["S"]))
+    return RecentList(name=name, version=item["stamp"]["S"], requests=requests)
+
+
+def _to_json(recent: RecentRequest) -> dict[str, Any]:
+    return {
+        "key": recent.key,
+        "begun_at": recent.begun_at.isoformat(),
+        "connection": recent.connection,
+        "gives_up": recent.gives_up,
+        "by_repeat": recent.by_repeat,
+        "repeated": recent.repeated,
+        "handed_at": recent.handed_at.isoformat() if recent.handed_at else None,
+    }
+
+
+def _from_json(members: Mapping[str, Any]) -> RecentRequest:
+    handed_at = members["handed_at"]
     return RecentRequest(
-        name=name,
-        key=item["key"]["S"],
-        version=item["stamp"]["S"],
-        begun_at=datetime.fromisoformat(item["begun_at"]["S"]),
-        connection=float(item["connection"]["N"]),
-        gives_up=float(item["gives_up"]["N"]),
-        by_repeat=item["by_repeat"]["BOOL"],
-        repeated=item["repeated"]["BOOL"],
+        key=members["key"],
+        begun_at=datetime.fromisoformat(members["begun_at"]),
+        connection=members["connection"],
+        gives_up=members["gives_up"],
+        by_repeat=members["by_repeat"],
+        repeated=members["repeated"],
         handed_at=datetime.fromisoformat(handed_at) if handed_at else None,
     )
