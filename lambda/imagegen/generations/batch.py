@@ -17,7 +17,7 @@ from dataclasses import replace
 from imagegen import errors
 from imagegen.contracts.generation_request import GenerationRequest, fingerprint
 from imagegen.contracts.text_to_image.parameters import MAX_CHOSEN_SEED
-from imagegen.errors import ImagegenError
+from imagegen.errors import ImagegenError, Paid
 from imagegen.generations.charges import OwnLimits
 from imagegen.generations.history import History
 from imagegen.generations.ports import Deadline
@@ -66,7 +66,10 @@ def submit_batch(
             deadline=deadline,
         )
         if submission.replayed:
-            history.require_image(submission.generation)
+            try:
+                history.require_image(submission.generation)
+            except ImagegenError as exc:
+                raise submitter.undelivered(exc, submission) from exc
         return submission
 
     if images == 1:
@@ -106,9 +109,24 @@ def _joined(submitter: Submitter, ended: Sequence[Future[Submission]]) -> tuple[
     # A client that repeats then gets all of them; the images that are done now are not lost.
     in_progress = [failure for failure in failures if isinstance(failure, errors.InProgress)]
     if in_progress or not done:
-        raise (in_progress or failures)[0]
+        raise _of_all((in_progress or failures)[0], failures, submitter=submitter, done=done)
     # A failed generation was reported where it failed; a defect in a thread would be lost here.
     for failure in failures:
         if not isinstance(failure, ImagegenError):
             submitter.observer.defect(failure)
     return done
+
+
+def _of_all(
+    error: BaseException,
+    failures: Sequence[BaseException],
+    *,
+    submitter: Submitter,
+    done: Sequence[Submission],
+) -> BaseException:
+    """Return one failure as the batch's own: it says what all of its images mean for the bill."""
+    if not isinstance(error, ImagegenError):
+        return error
+    paid = {failure.paid for failure in failures if isinstance(failure, ImagegenError)}
+    worst: Paid = "yes" if "yes" in paid else "maybe" if "maybe" in paid else "no"
+    return submitter.undelivered(replace(error, charged=worst), *done)

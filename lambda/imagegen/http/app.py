@@ -245,7 +245,8 @@ class OwnRoutes:
             signs=request.repeat_signs,
             deadline=request.deadline,
         )
-        return self._submitted(submission)
+        with self.services.submitter.replying(submission):
+            return self._submitted(submission)
 
     def list_generations(self, request: Request) -> Reply:
         """Return one page of the caller's own history, newest first."""

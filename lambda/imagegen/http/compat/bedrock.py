@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Final, Literal
 from urllib.parse import unquote
 
@@ -124,10 +124,14 @@ class Bedrock:
             )
         except errors.ContentFiltered as exc:
             # The error names its generation, whose record has the seed that was sent to the model.
-            record = self.history.look_up(str(exc.generation_id), owner=owner)
+            try:
+                record = self.history.look_up(str(exc.generation_id), owner=owner)
+            except ImagegenError as lost:
+                raise replace(lost, charged=exc.paid, generation_id=exc.generation_id) from exc
             body = body_of("", seed=record.request.task.seed, reason="CONTENT_FILTERED")
             return body, error_headers(exc) | reply.cost_header(record)
-        png, image = read_inline(self.history, submission.generation, max_bytes=max_bytes)
+        with self.submitter.replying(submission):
+            png, image = read_inline(self.history, submission.generation, max_bytes=max_bytes)
         headers = reply.cost_header(submission.generation)
         if submission.replayed:
             headers |= reply.REPLAYED

@@ -134,7 +134,8 @@ class Stability:
             signs=request.repeat_signs,
             deadline=request.deadline,
         )
-        png, image = read_inline(self.history, submission.generation)
+        with self.submitter.replying(submission):
+            png, image = read_inline(self.history, submission.generation)
         headers = reply.cost_header(submission.generation)
         if submission.replayed:
             headers |= reply.REPLAYED

@@ -96,8 +96,10 @@ class OpenAI:
             deadline=request.deadline,
         )
         stored = [_stored(one) for one in made]
+        with self.submitter.replying(*made):
+            images = self._reply_images(made, form=wanted.form)
         body = images_body(
-            self._reply_images(made, form=wanted.form),
+            images,
             created=int(made[0].generation.created_at.timestamp()),
             first=stored[0],
             quality=wanted.quality,
