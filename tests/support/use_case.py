@@ -89,7 +89,8 @@ def cut_off(service: World, *, stored: bool = False, asynchronous: bool = False)
     )
     if asynchronous:
         draft = service.ledger.start(draft)
-    draft = replace(draft, bill=Bill(each=40_000, calls=1))
+    calls = service.ledger.limits.max_paid_attempts if asynchronous else 1
+    draft = replace(draft, bill=Bill(each=40_000, calls=calls))
     service.quotas.take(OWNER, draft.quota_day, draft.counted, own={})
     service.ledger.claim(draft, replacing=None)
     if stored:

@@ -11,7 +11,8 @@ A failure that cost nothing may be replaced by a new record under the same id (`
 
 Every write gives the record a new, random `version`. A transition is written only if the version that it was computed
 from is still current, so of two that race exactly one is written. `paid_attempts` counts calls that may have been paid.
-It grows *before* the call, in the write that grants the call. It shrinks only when the call was certainly unbilled:
+It grows *before* the call, in the write that grants the call, and never above the number of calls that the bill
+reserved. It shrinks only when the call was certainly unbilled:
 
     worker A   start (version a, paid 1) ── call model ── put image ──✕ killed
     worker B        message again: a's lease is live, so B does not acknowledge it
@@ -232,6 +233,12 @@ class Generation:
         """Whether the worker still has work to do for this record."""
         return self.state == "queued" or self.webhook == "pending"
 
+    def may_be_paid_again(self, max_paid_attempts: int) -> bool:
+        """Say whether one more call may be paid: no more than the deployment allows now, or than its bill reserved."""
+        # A record of a release without bills has nothing reserved, so the deployment's limit alone counts.
+        reserved = self.bill.calls or max_paid_attempts
+        return self.paid_attempts < min(max_paid_attempts, reserved)
+
     def lease_is_live(self, now: datetime) -> bool:
         """Say whether an attempt may still be running."""
         return self.state == "running" and self.lease_until is not None and now < self.lease_until
@@ -243,7 +250,7 @@ class Generation:
         # Counted before the call, so that a crash in between cannot pay twice:
         # see docs/decisions/0003-a-state-machine-not-an-idempotency-helper.md.
         self._require("queued")
-        if self.paid_attempts >= max_paid_attempts:
+        if not self.may_be_paid_again(max_paid_attempts):
             raise IllegalTransition(f"{self.id} has no attempt left")
         # If this attempt is killed, the record becomes due when its lease ends, and the sweep settles it.
         lease_until = moment.now + lease

@@ -112,7 +112,7 @@ class Ledger:
 
     def may_pay_again(self, record: Generation) -> bool:
         """Say whether another call that may be paid is allowed; a synchronous request does not wait for one."""
-        return record.asynchronous and record.paid_attempts < self.limits.max_paid_attempts
+        return record.asynchronous and record.may_be_paid_again(self.limits.max_paid_attempts)
 
     def draft(
         self, request: GenerationRequest, *, owner: str, fingerprint: str, key: str | None, asynchronous: bool

@@ -129,6 +129,20 @@ def test_no_start_is_granted_beyond_the_limit(limit: int) -> None:
         spent.start(NEW, lease=LATER - NOW, max_paid_attempts=limit)
 
 
+@pytest.mark.parametrize(
+    ("calls", "paid", "granted"), [(1, 0, True), (1, 1, False), (2, 1, True), (2, 2, False), (0, 2, True)]
+)
+def test_no_start_is_granted_beyond_what_the_bill_reserved(calls: int, paid: int, *, granted: bool) -> None:
+    """The deployment allows three; a record without a bill has nothing reserved, and goes by that alone."""
+    queued = replace(record("queued", paid_attempts=paid), bill=Bill(each=40_000, calls=calls))
+    assert queued.may_be_paid_again(3) is granted
+    if granted:
+        queued.start(NEW, lease=LATER - NOW, max_paid_attempts=3)
+    else:
+        with pytest.raises(IllegalTransition, match="no attempt left"):
+            queued.start(NEW, lease=LATER - NOW, max_paid_attempts=3)
+
+
 def test_an_unbilled_failure_gives_its_attempt_back_and_frees_the_key() -> None:
     """Nothing was paid, so the same idempotency key may start the generation again."""
     failed = record("running", paid_attempts=1).fail(NEW, UNPAID)

@@ -147,6 +147,28 @@ def test_a_limit_that_was_lowered_ends_what_is_above_it() -> None:
     assert (service.store.only().state, service.runtime.calls) == ("failed", [])
 
 
+@pytest.mark.parametrize("settled_by", ["the worker", "the sweep", "a look-up"])
+def test_a_limit_that_was_raised_pays_no_more_than_was_reserved(settled_by: str) -> None:
+    """The job reserved one call; it ends after it, although later jobs may have three."""
+    service = world(max_paid_attempts=1)
+    service.runtime.defect = SystemExit()
+    id_ = submit(service, asynchronous=True).generation.id
+    with pytest.raises(SystemExit):
+        service.jobs.work(id_, service.deadline())
+    later(service)
+    ledger = replace(service.ledger, limits=replace(service.ledger.limits, max_paid_attempts=3))
+    attempts = replace(service.attempts, ledger=ledger)
+    jobs = replace(service.jobs, ledger=ledger, attempts=attempts)
+    if settled_by == "the sweep":
+        jobs.sweep(limit=5)
+    elif settled_by == "a look-up":
+        attempts.refresh(service.store.only())
+    jobs.work(id_, service.deadline())
+    ended = service.store.only()
+    assert (ended.state, ended.paid_attempts, len(service.runtime.calls)) == ("failed", 1, 1)
+    assert ended.cost == service.quotas.taken[OWNER, ended.quota_day].micro_usd == 40_000
+
+
 def test_a_synchronous_generation_is_never_paid_again() -> None:
     """The caller no longer waits; whoever asks again learns the outcome."""
     service = world(max_paid_attempts=3)
