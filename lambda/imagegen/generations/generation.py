@@ -219,13 +219,15 @@ class Generation:
         """What the counters of its day hold for this version."""
         if not self.terminal:
             reserved = self.bill.each * self.bill.calls
-            return Charge(images=1, micro_usd=reserved, jobs=int(self.asynchronous))
+            # The release without bills counted no jobs, so there is none to give back at the end.
+            job = self.asynchronous and self.bill.calls > 0
+            return Charge(images=1, micro_usd=reserved, jobs=int(job))
         # An end without any call that may have been paid gives everything back.
         return Charge(images=1, micro_usd=self.bill.spent) if self.paid_attempts else NOTHING
 
     @property
     def cost(self) -> int:
-        """What may have been paid for it so far, in micro-dollars."""
+        """What may have been paid for it so far, in micro-dollars; 0 while a record without a bill runs."""
         return self.bill.spent + (self.bill.each if self.state == "running" else 0)
 
     @property

@@ -225,6 +225,47 @@ def test_what_is_given_back_is_taken_from_both_counters() -> None:
     assert value(far.sent[0], "images_bound") == 1
 
 
+@pytest.mark.parametrize(
+    ("counted", "change", "sent"),
+    [
+        ({"images": 3}, NOTHING - JOB, [(-1, -40_000, -1), (-1, 0, 0)]),
+        ({"images": 3, "micro_usd": 90_000}, NOTHING - JOB, [(-1, -40_000, -1), (-1, -40_000, 0)]),
+        ({"images": 3}, Charge(micro_usd=40_000, jobs=-1), [(0, 40_000, -1), (0, 40_000, 0)]),
+        ({"micro_usd": 39_999}, NOTHING - CHARGE, [(-1, -40_000, 0)]),
+        ({}, NOTHING - JOB, [(-1, -40_000, -1)]),
+    ],
+)
+def test_an_amount_that_cannot_be_given_back_does_not_keep_the_others(
+    counted: dict[str, int], change: Charge, sent: list[tuple[int, int, int]]
+) -> None:
+    """The refusal shows what is counted; only what fits is sent again, and each request once."""
+    quotas, far = counters(
+        refusal(FAILED, Item=item(**counted)), json_answer({}), limits=QuotaLimits(daily_images_per_caller=5)
+    )
+    quotas.correct("alice", DAY, change)
+    amounts = ("images", "micro_usd", "jobs")
+    assert [tuple(value(one, name) for name in amounts) for one in far.sent] == sent
+    # A write that is repeated by its stamp would recognise the refused one as its own.
+    assert len({one["ExpressionAttributeValues"][":stamp"]["S"] for one in far.sent}) == len(sent)
+
+
+def test_what_does_not_fit_the_second_time_stays_counted() -> None:
+    """Another one was given back between the two; a unit too many is better than an image too many."""
+    quotas, far = counters(
+        *[refusal(FAILED, Item=item(images=1))] * 2, limits=QuotaLimits(daily_images_per_caller=5)
+    )
+    quotas.correct("alice", DAY, NOTHING - JOB)
+    assert written(far) == [(CALLER, -1, -40_000), (CALLER, -1, 0)]
+
+
+def test_the_deployment_is_corrected_although_the_callers_counter_failed() -> None:
+    """The failure is raised all the same, because the caller's amount stays counted."""
+    quotas, far = counters(refusal("AccessDeniedException"), json_answer({}))
+    with pytest.raises(errors.Misconfigured):
+        quotas.correct("alice", DAY, NOTHING - CHARGE)
+    assert written(far) == [(CALLER, -1, -40_000), (SHARED, -1, -40_000)]
+
+
 def test_giving_back_stops_at_nothing() -> None:
     """A counter that holds less is not lowered, and this is no error."""
     quotas, far = counters(refusal(FAILED), refusal(FAILED))

@@ -273,6 +273,24 @@ def test_a_cancelled_job_counts_for_nothing() -> None:
     assert replace(billed("queued"), asynchronous=True).delete(NEW).counted == NOTHING
 
 
+@pytest.mark.parametrize(
+    ("end", "change"),
+    [
+        (lambda job: job.fail(NEW, UNPAID), Charge(images=-1)),
+        (lambda job: job.fail(NEW, PAID), NOTHING),
+        (lambda job: job.succeed(NEW, image=IMAGE, ignored=(), cost=40_000), Charge(micro_usd=40_000)),
+    ],
+    ids=["unbilled", "paid", "made"],
+)
+def test_a_job_without_a_bill_gives_no_job_back(
+    end: Callable[[Generation], Generation], change: Charge
+) -> None:
+    """The release before counted its image, and neither money nor a job."""
+    job = record("running", paid_attempts=1)
+    assert job.counted == Charge(images=1)
+    assert end(job).counted - job.counted == change
+
+
 def test_a_webhook_is_given_up_after_its_last_try() -> None:
     """The record counts the tries, however many messages there are."""
     one = replace(record("succeeded", paid_attempts=1, request=HOOKED), webhook="pending")

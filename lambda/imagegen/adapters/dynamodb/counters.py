@@ -78,19 +78,22 @@ class DynamoDbQuotas:
             try:
                 self._take(_DEPLOYMENT, day, shared, limits.deployment, "deployment")
             except ImagegenError:
-                self._change(self._once(), owner, day, NOTHING - charge)
+                self._change(owner, day, NOTHING - charge)
                 raise
 
     def correct(self, owner: str, day: str, change: Charge) -> None:
         """Change what is counted by an amount, which is negative where something is given back.
 
-        No counter falls below zero, and a counter that is gone stays gone.
+        No amount falls below zero: one of which less is counted than is given back stays as it is, and the others
+        change. A counter that is gone stays gone. If the caller's counter fails, the deployment's is changed all the
+        same.
         """
-        # A second request for one change could give too much back, and allow an image too many: it is sent only once.
-        self._change(self._once(), owner, day, change)
         shared = Charge(images=change.images, micro_usd=change.micro_usd)
-        if self._limits.deployment.limits and shared:
-            self._change(self._once(), _DEPLOYMENT, day, shared)
+        try:
+            self._change(owner, day, change)
+        finally:
+            if self._limits.deployment.limits and shared:
+                self._change(_DEPLOYMENT, day, shared)
 
     def left(self, owner: str, day: str, *, own: OwnLimits) -> Remaining:
         """Return what the caller's and the deployment's counters leave."""
@@ -152,10 +155,30 @@ class DynamoDbQuotas:
         conditions = [f"(attribute_not_exists({name}) OR {name} <= :{name}_bound)" for name in bounds]
         return self._update(client, key, charge, conditions, bounds, kept=kept)
 
-    def _change(self, client: DynamoDBClient, owner: str, day: str, change: Charge) -> None:
+    def _change(self, owner: str, day: str, change: Charge) -> None:
+        counted = self._change_all(owner, day, change)
+        if counted is None:
+            return
+        # The refusal is proof that nothing was written, so what fits may be sent without the rest. If something was
+        # given back since, this is refused as well, and too much stays counted.
+        fitting = Charge(
+            **{
+                name: getattr(change, name)
+                for name in _AMOUNTS
+                if getattr(counted, name) + getattr(change, name) >= 0
+            }
+        )
+        if fitting:
+            self._change_all(owner, day, fitting)
+
+    def _change_all(self, owner: str, day: str, change: Charge) -> Charge | None:
+        """Change each amount, or none; then return what is counted, or nothing if the table does not say."""
         bounds = {name: -getattr(change, name) for name in _AMOUNTS if getattr(change, name) < 0}
         conditions = ["attribute_exists(stamp)", *(f"{name} >= :{name}_bound" for name in bounds)]
-        self._update(client, _counter(owner, day), change, conditions, bounds, kept=_COUNTER_KEPT)
+        # A second request for one change could give too much back, and allow an image too many: it is sent only once.
+        return self._update(
+            self._once(), _counter(owner, day), change, conditions, bounds, kept=_COUNTER_KEPT
+        )
 
     def _update(
         self,
