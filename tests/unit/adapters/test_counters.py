@@ -159,6 +159,15 @@ def test_a_deployment_beyond_its_limit_gives_the_callers_amount_back() -> None:
     assert written(far) == [(CALLER, 1, 40_000), (SHARED, 1, 40_000), (CALLER, -1, -40_000)]
 
 
+@pytest.mark.parametrize("failed", ["AccessDeniedException", "ItemCollectionSizeLimitExceededException"])
+def test_a_refusal_stays_the_reply_if_giving_back_fails(failed: str) -> None:
+    """The caller's amount stays counted until midnight; an error of the table would not say why."""
+    quotas, far = counters(json_answer({}), refusal(FAILED, Item=item(images=9)), refusal(failed))
+    with pytest.raises(errors.QuotaExceeded, match="deployment"):
+        take(quotas)
+    assert written(far) == [(CALLER, 1, 40_000), (SHARED, 1, 40_000), (CALLER, -1, -40_000)]
+
+
 def test_a_counter_that_cannot_be_written_refuses() -> None:
     """An unbounded bill would be worse than an error; the caller's amount is given back."""
     quotas, far = counters(json_answer({}), refusal("AccessDeniedException"), json_answer({}))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
@@ -65,7 +66,8 @@ class DynamoDbQuotas:
         """Take an amount. If the counter does not respond, refuse: an unbounded bill is worse than an error.
 
         Raises:
-            QuotaExceeded, RateLimited: a limit is reached; nothing stays counted, except in the minute's counter.
+            QuotaExceeded, RateLimited: a limit is reached; nothing stays counted, except in the minute's counter, and
+                in the caller's if the table fails when it is given back.
         """
         limits = self.limits(own)
         if self.stopped():
@@ -78,7 +80,9 @@ class DynamoDbQuotas:
             try:
                 self._take(_DEPLOYMENT, day, shared, limits.deployment, "deployment")
             except ImagegenError:
-                self._change(owner, day, NOTHING - charge)
+                # The refusal is the reply, also if this fails: a unit too many is better than an image too many.
+                with suppress(ImagegenError):
+                    self._change(owner, day, NOTHING - charge)
                 raise
 
     def correct(self, owner: str, day: str, change: Charge) -> None:
