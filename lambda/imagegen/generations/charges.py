@@ -75,15 +75,12 @@ class Ceiling:
     def refusal(self, charge: Charge, *, counted: Charge, whose: str, now: datetime) -> ImagegenError | None:
         """Return why one more charge does not fit on top of what is counted, or None if it fits."""
         until_midnight = seconds_to_midnight(now)
+        never = self._never_fits(charge, whose)
+        if never is not None:
+            return QuotaExceeded(f"{never} Only the operator can raise it.", retry_after=until_midnight)
         if self.images is not None and counted.images + charge.images > self.images:
             return QuotaExceeded(
                 f"The {whose}'s images of today are used up. New ones are available from midnight UTC.",
-                retry_after=until_midnight,
-            )
-        if self.micro_usd is not None and charge.micro_usd > self.micro_usd:
-            return QuotaExceeded(
-                f"The {whose}'s budget of {dollars(self.micro_usd)} a day is below the price of one image, which may "
-                f"be {dollars(charge.micro_usd)}. Only the operator can raise the budget.",
                 retry_after=until_midnight,
             )
         if self.micro_usd is not None and counted.micro_usd + charge.micro_usd > self.micro_usd:
@@ -98,6 +95,21 @@ class Ceiling:
                 f"The {whose} has {counted.jobs} unfinished jobs of today, as many as it may have. "
                 "Wait until some of them have ended.",
                 retry_after=JOBS_AGAIN_AFTER,
+            )
+        return None
+
+    def _never_fits(self, charge: Charge, whose: str) -> str | None:
+        """Return why a charge does not even fit on an empty counter; waiting would not help."""
+        if self.images is not None and charge.images > self.images:
+            return f"The {whose}'s limit of images a day is {self.images}."
+        if self.micro_usd is not None and charge.micro_usd > self.micro_usd:
+            return (
+                f"The {whose}'s budget of {dollars(self.micro_usd)} a day is below the price of one image, which may "
+                f"be {dollars(charge.micro_usd)}."
+            )
+        if self.jobs is not None and charge.jobs > self.jobs:
+            return (
+                f"The {whose}'s limit of unfinished jobs is {self.jobs}, so no request may be asynchronous."
             )
         return None
 
@@ -148,6 +160,11 @@ class QuotaLimits:
         limit = self.images_per_minute_per_caller
         if limit is None or counted < limit:
             return None
+        if not limit:
+            return QuotaExceeded(
+                "The caller's limit of images a minute is 0. Only the operator can raise it.",
+                retry_after=seconds_to_midnight(now),
+            )
         return RateLimited(
             f"The caller may ask for {limit} images in a minute, and has.", retry_after=60 - now.second
         )

@@ -178,6 +178,17 @@ def test_a_key_of_its_own_limits_goes_by_them() -> None:
     assert service.observer.charges == [(SDXL, "alicealice22", 40_000)] * 2
 
 
+def test_a_minute_without_images_is_refused_for_good() -> None:
+    """Also for a key of its own limit of 0; waiting for the next minute would not help."""
+    limits = QuotaLimits(images_per_minute_per_caller=0)
+    own = {"images_per_minute_per_caller": 0}
+    for service, limited in ((world(quota_limits=limits), {}), (world(), own)):
+        with pytest.raises(errors.QuotaExceeded, match=r"a minute is 0\. Only the operator") as caught:
+            submit(service, own=limited)
+        assert caught.value.retry_after == 43_201
+        assert service.runtime.calls == []
+
+
 # -- jobs --------------------------------------------------------------------------------------------------------------
 
 
@@ -198,6 +209,14 @@ def test_a_caller_may_have_so_many_unfinished_jobs() -> None:
         submit(service, asynchronous=True, key=None)
     work(service)
     submit(service, asynchronous=True, key=None)
+
+
+def test_a_caller_without_jobs_may_still_ask_synchronously() -> None:
+    """Waiting for unfinished jobs would not help: there are none."""
+    service = world(quota_limits=QuotaLimits(queued_jobs_per_caller=0))
+    with pytest.raises(errors.QuotaExceeded, match=r"no request may be asynchronous\. Only the operator"):
+        submit(service, asynchronous=True)
+    assert submit(service).generation.state == "succeeded"
 
 
 def test_a_job_that_is_cancelled_gives_everything_back() -> None:
