@@ -13,7 +13,7 @@ one of them: at most one image and its reservation for each such accident. None 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -36,6 +36,8 @@ class Charge:
     images: int = 0
     micro_usd: int = 0
     jobs: int = 0
+    calls: int = field(default=1, compare=False)
+    """How many calls of a model the money is for; it is not counted, and only sentences tell it."""
 
     def __sub__(self, other: Charge) -> Charge:
         return Charge(
@@ -49,6 +51,17 @@ class Charge:
 
     def __bool__(self) -> bool:
         return self != NOTHING
+
+    @property
+    def noun(self) -> str:
+        """What the money is for, in a word."""
+        return "image" if self.calls == 1 else "job"
+
+    @property
+    def at_most(self) -> str:
+        """The money in words, such as `$0.04` or `$0.08 for up to 2 calls of a model`."""
+        cost = dollars(self.micro_usd)
+        return cost if self.calls == 1 else f"{cost} for up to {self.calls} calls of a model"
 
 
 NOTHING: Final = Charge()
@@ -86,8 +99,8 @@ class Ceiling:
         if self.micro_usd is not None and counted.micro_usd + charge.micro_usd > self.micro_usd:
             left = dollars(max(0, self.micro_usd - counted.micro_usd))
             return QuotaExceeded(
-                f"The {whose}'s budget of {dollars(self.micro_usd)} a day has {left} left, and one more image may cost "
-                f"{dollars(charge.micro_usd)}. A new budget is available from midnight UTC.",
+                f"The {whose}'s budget of {dollars(self.micro_usd)} a day has {left} left, and one more "
+                f"{charge.noun} may cost {charge.at_most}. A new budget is available from midnight UTC.",
                 retry_after=until_midnight,
             )
         if charge.jobs and self.jobs is not None and counted.jobs + charge.jobs > self.jobs:
@@ -104,8 +117,8 @@ class Ceiling:
             return f"The {whose}'s limit of images a day is {self.images}."
         if self.micro_usd is not None and charge.micro_usd > self.micro_usd:
             return (
-                f"The {whose}'s budget of {dollars(self.micro_usd)} a day is below the price of one image, which may "
-                f"be {dollars(charge.micro_usd)}."
+                f"The {whose}'s budget of {dollars(self.micro_usd)} a day is below the price of one {charge.noun}, "
+                f"which may be {charge.at_most}."
             )
         if self.jobs is not None and charge.jobs > self.jobs:
             return (

@@ -221,7 +221,7 @@ class Generation:
             reserved = self.bill.each * self.bill.calls
             # The release without bills counted no jobs, so there is none to give back at the end.
             job = self.asynchronous and self.bill.calls > 0
-            return Charge(images=1, micro_usd=reserved, jobs=int(job))
+            return Charge(images=1, micro_usd=reserved, jobs=int(job), calls=max(1, self.bill.calls))
         # An end without any call that may have been paid gives everything back.
         return Charge(images=1, micro_usd=self.bill.spent) if self.paid_attempts else NOTHING
 

@@ -161,6 +161,25 @@ def test_a_deployment_beyond_its_limit_gives_the_callers_amount_back() -> None:
     assert written(far) == [(CALLER, 1, 40_000), (SHARED, 1, 40_000), (CALLER, -1, -40_000)]
 
 
+@pytest.mark.parametrize(
+    ("limits", "replies"),
+    [
+        (QuotaLimits(daily_micro_usd_per_caller=100_000), []),
+        (QuotaLimits(daily_micro_usd=100_000), [json_answer({})] * 2),
+    ],
+    ids=["caller", "deployment"],
+)
+def test_a_job_of_two_calls_is_not_refused_with_the_price_of_an_image(
+    limits: QuotaLimits, replies: list[Reply]
+) -> None:
+    """Twelve cents are what both calls may cost; the same job with one call would fit."""
+    quotas, _ = counters(*replies, limits=limits)
+    with pytest.raises(
+        errors.QuotaExceeded, match=r"one job, which may be \$0.12 for up to 2 calls of a model\."
+    ):
+        take(quotas, replace(JOB, micro_usd=120_000, calls=2))
+
+
 @pytest.mark.parametrize("failed", ["AccessDeniedException", "ItemCollectionSizeLimitExceededException"])
 def test_a_refusal_stays_the_reply_if_giving_back_fails(failed: str) -> None:
     """The caller's amount stays counted until midnight; an error of the table would not say why."""

@@ -237,6 +237,22 @@ def test_a_dead_job_gives_back_what_was_never_paid() -> None:
     assert counted(service) == Charge()
 
 
+def test_a_job_is_refused_with_what_all_of_its_calls_may_cost() -> None:
+    """The price of an image alone would not explain it; a synchronous request has one call, and fits."""
+    service = world(quota_limits=budget(0.07), max_paid_attempts=2)
+    with pytest.raises(
+        errors.QuotaExceeded, match=r"price of one job, which may be \$0.08 for up to 2 calls"
+    ):
+        submit(service, asynchronous=True)
+    submit(service, key=None)
+    service = world(quota_limits=budget(0.13), max_paid_attempts=2)
+    submit(service, asynchronous=True)
+    with pytest.raises(
+        errors.QuotaExceeded, match=r"\$0.05 left, and one more job may cost \$0.08 for up to 2"
+    ):
+        submit(service, asynchronous=True, key=None)
+
+
 def test_a_job_that_was_cut_off_costs_both_of_its_calls() -> None:
     """The first one may have been paid; nobody knows by which model."""
     service = world(models=(CORE, ULTRA), max_paid_attempts=2)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
@@ -76,7 +77,7 @@ class DynamoDbQuotas:
         # The caller's limit comes first, because a caller who has reached it must not use up the deployment's.
         self._take(owner, day, charge, limits.caller, "caller")
         if limits.deployment.limits:
-            shared = Charge(images=charge.images, micro_usd=charge.micro_usd)
+            shared = replace(charge, jobs=0)
             try:
                 self._take(_DEPLOYMENT, day, shared, limits.deployment, "deployment")
             except ImagegenError:
@@ -92,7 +93,7 @@ class DynamoDbQuotas:
         change. A counter that is gone stays gone. If the caller's counter fails, the deployment's is changed all the
         same.
         """
-        shared = Charge(images=change.images, micro_usd=change.micro_usd)
+        shared = replace(change, jobs=0)
         try:
             self._change(owner, day, change)
         finally:
