@@ -194,8 +194,10 @@ class Remaining:
     def of(cls, limits: QuotaLimits, *, caller: Charge, deployment: Charge) -> Remaining:
         """Return what the limits leave, of the caller and of the deployment, whichever is less."""
         pairs = ((limits.caller, caller), (limits.deployment, deployment))
+        images = _least([(ceiling.images, counted.images) for ceiling, counted in pairs])
         return cls(
-            images=_least([(ceiling.images, counted.images) for ceiling, counted in pairs]),
+            # Who may make none in a minute may make none in a day.
+            images=0 if limits.images_per_minute_per_caller == 0 else images,
             micro_usd=_least([(ceiling.micro_usd, counted.micro_usd) for ceiling, counted in pairs]),
         )
 

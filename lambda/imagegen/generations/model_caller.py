@@ -87,8 +87,8 @@ class ModelCaller:
         return max(prices)
 
     def dearest(self) -> int:
-        """Return the highest price of an image that any model of the deployment makes, in micro-dollars."""
-        return max(ref.model.price.micro_usd(None) for ref in self.refs)
+        """Return the highest price of an image that any model makes, with the most steps, in micro-dollars."""
+        return max(ref.model.price.highest_micro_usd for ref in self.refs)
 
     def price_of(self, model: str | None, request: GenerationRequest) -> int | None:
         """Return the price of one model, in micro-dollars; None if it is not among the deployment's any more."""

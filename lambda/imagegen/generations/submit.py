@@ -200,7 +200,7 @@ class Submitter:
     def images_left(self, owner: str, *, own: OwnLimits = NO_LIMITS) -> int | None:
         """Return how many images a caller may still make today (UTC), or None if nothing is limited.
 
-        Of a budget in dollars, as many as it covers at the price of the dearest model.
+        Of a budget in dollars, as many as it covers at the highest price of the dearest model.
         """
         left = self.quotas.left(owner, self._today(), own=own)
         if left.micro_usd is None:

@@ -84,6 +84,11 @@ class Price:
         usd = self.above_50_steps if dear else self.per_image
         return round((usd or 0) * 1_000_000)
 
+    @property
+    def highest_micro_usd(self) -> int:
+        """The price of an image of the most steps, in whole micro-dollars."""
+        return max(self.micro_usd(None), self.micro_usd(STEPS_AT_FIRST_PRICE + 1))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Model:

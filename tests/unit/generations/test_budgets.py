@@ -279,14 +279,30 @@ def test_a_correction_that_fails_leaves_too_much_counted() -> None:
 
 
 def test_what_is_left_of_a_budget_is_told_in_images() -> None:
-    """At the price of the dearest model; the lower of the two limits counts."""
-    limits = replace(budget(0.20), daily_images_per_caller=4)
+    """At the highest price of the dearest model; the lower of the two limits counts."""
+    limits = replace(budget(0.40), daily_images_per_caller=4)
     service = world(quota_limits=limits)
     assert service.submitter.images_left(OWNER) == 4
     submit(service)
     assert service.submitter.images_left(OWNER) == 3
-    assert world(quota_limits=budget(0.20)).submitter.images_left(OWNER) == 5
+    assert world(quota_limits=budget(0.40)).submitter.images_left(OWNER) == 5
     assert world().submitter.images_left(OWNER) is None
+
+
+@pytest.mark.parametrize("models", [(SDXL,), (CORE,), (CORE, ULTRA), (SDXL, CORE)])
+def test_no_more_images_are_promised_than_the_budget_covers(models: tuple[str, ...]) -> None:
+    """More than fifty steps cost more with SDXL, and nobody knows what the next images will be."""
+    service = world(models=models, quota_limits=budget(0.30))
+    promised = service.submitter.images_left(OWNER)
+    assert promised
+    for _ in range(promised):
+        submit(service, key=None, request=SLOW)
+
+
+def test_nothing_is_left_for_a_caller_who_may_make_no_image_in_a_minute() -> None:
+    """Whatever the day's limits leave."""
+    limits = QuotaLimits(images_per_minute_per_caller=0)
+    assert world(quota_limits=limits).submitter.images_left(OWNER) == 0
 
 
 @pytest.mark.parametrize(
