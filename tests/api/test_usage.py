@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -81,7 +82,10 @@ def test_the_usage_has_a_row_a_day_and_what_is_left() -> None:
     """Today first; another caller's images are not in it."""
     service = world(
         quota_limits=QuotaLimits(
-            daily_images_per_caller=5, daily_micro_usd_per_caller=1_000_000, daily_images=9
+            daily_images_per_caller=5,
+            daily_micro_usd_per_caller=1_000_000,
+            queued_jobs_per_caller=7,
+            daily_images=9,
         )
     )
     ask(service, "POST", "/text-to-image", TEA)
@@ -97,11 +101,18 @@ def test_the_usage_has_a_row_a_day_and_what_is_left() -> None:
         "daily_images_per_caller": 5,
         "daily_usd_per_caller": 1.0,
         "images_per_minute_per_caller": None,
+        "queued_jobs_per_caller": 7,
         "daily_images": 9,
         "daily_usd": None,
     }
     assert shown["remaining"] == {"images": 4, "usd": 0.92}
     assert len(usage(service)["days"]) == 7
+
+
+def test_every_limit_that_may_refuse_a_caller_is_shown() -> None:
+    """Under the name of its setting, so that a caller can tell it to the operator."""
+    refusing = {field.name.replace("micro_usd", "usd") for field in fields(QuotaLimits)}
+    assert set(usage(world())["limits"]) == refusing
 
 
 def test_the_usage_of_a_key_has_its_own_limits() -> None:

@@ -301,6 +301,9 @@ class UsageLimitsBody(TypedDict):
     daily_images_per_caller: Annotated[int | None, Field(description="The caller's images a day.")]
     daily_usd_per_caller: Annotated[float | None, Field(description="The caller's US dollars a day.")]
     images_per_minute_per_caller: Annotated[int | None, Field(description="The caller's images a minute.")]
+    queued_jobs_per_caller: Annotated[
+        int | None, Field(description="The caller's unfinished asynchronous generations of one day.")
+    ]
     daily_images: Annotated[int | None, Field(description="The images a day of all callers together.")]
     daily_usd: Annotated[float | None, Field(description="The US dollars a day of all callers together.")]
 
@@ -444,6 +447,7 @@ def usage(used: Usage) -> UsageBody:
             "daily_images_per_caller": limits.daily_images_per_caller,
             "daily_usd_per_caller": _usd_or_none(limits.daily_micro_usd_per_caller),
             "images_per_minute_per_caller": limits.images_per_minute_per_caller,
+            "queued_jobs_per_caller": limits.queued_jobs_per_caller,
             "daily_images": limits.daily_images,
             "daily_usd": _usd_or_none(limits.daily_micro_usd),
         },
