@@ -176,6 +176,17 @@ def test_a_counter_never_falls_below_zero(
         counter.take(owner, DAY, IMAGE_UNIT, own={})
 
 
+def test_an_amount_that_is_not_counted_does_not_keep_the_others(
+    table_name: str, session: boto3.session.Session, owner: str
+) -> None:
+    """A job of an earlier release was not counted as one; its image is given back, and its price is added."""
+    counter = quotas(table_name, session, per_caller=5, overall=None)
+    for _ in range(2):
+        counter.take(owner, DAY, IMAGE_UNIT, own={})
+    counter.correct(owner, DAY, Charge(images=-1, micro_usd=40_000, jobs=-1))
+    assert counter.usage(owner, [DAY]) == [Charge(images=1, micro_usd=40_000)]
+
+
 def test_a_deployments_limit_leaves_the_callers_counter_alone(
     table_name: str, session: boto3.session.Session, owner: str
 ) -> None:
