@@ -21,7 +21,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, Final, NamedTuple
 
@@ -86,6 +86,8 @@ class Scenario:
     faults_in_all: int = 1
     doors: tuple[str, ...] = DOORS
     max_paid_attempts: int = 1
+    raised_to: int | None = None
+    """The limit of paid attempts that everybody goes by who does not submit; what was submitted reserved fewer."""
     webhook: bool = False
     bounds_losses: bool = False
     """Whether to check that each fault loses one unit at most; then states with more faults are states of their own."""
@@ -144,6 +146,9 @@ class Explorer:
             model_timeout=60,
             max_paid_attempts=scenario.max_paid_attempts,
             record_retention_days=30,
+        )
+        self._raised = replace(
+            self._limits, max_paid_attempts=scenario.raised_to or scenario.max_paid_attempts
         )
 
     def explore(self) -> float:
@@ -312,7 +317,7 @@ class Explorer:
         return stage.env, (), ", ended"
 
     def _call(self, stage: Stage, door: str) -> object:
-        attempts = self._attempts(stage)
+        attempts = self._attempts(stage, door)
         if door in {"sync", "async"}:
             repeats = Repeats(
                 recent=StagedRecent(), ledger=attempts.ledger, clock=stage, randomness=stage, observer=stage
@@ -352,7 +357,7 @@ class Explorer:
         }
         return calls[door]()
 
-    def _attempts(self, stage: Stage) -> Attempts:
+    def _attempts(self, stage: Stage, door: str) -> Attempts:
         # `wiring.assemble` cannot be used here, because a scenario may replace the real classes by its own.
         caller = self.scenario.caller(
             refs=REFS, runtime=stage, clock=stage, randomness=stage, observer=stage, model_timeout=60
@@ -363,7 +368,7 @@ class Explorer:
             clock=stage,
             randomness=stage,
             observer=stage,
-            limits=self._limits,
+            limits=self._limits if door in {"sync", "async"} else self._raised,
         )
         return self.scenario.attempts(
             caller=caller,

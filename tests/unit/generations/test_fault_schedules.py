@@ -14,7 +14,7 @@ from imagegen import errors
 from imagegen.contracts.generation_request import GenerationRequest
 from imagegen.errors import ImagegenError
 from imagegen.generations.attempts import Attempts
-from imagegen.generations.generation import Generation, StoredImage
+from imagegen.generations.generation import Bill, Generation, StoredImage
 from imagegen.generations.history import History
 from imagegen.generations.jobs import Jobs
 from imagegen.generations.ledger import Ledger
@@ -39,6 +39,13 @@ def test_no_schedule_pays_too_often_or_loses_an_image(name: str) -> None:
     assert len(explorer.answers) >= 16
 
 
+def test_no_schedule_pays_more_than_was_reserved_after_the_limit_was_raised() -> None:
+    """The workers allow three paid calls; every job was submitted while one was allowed."""
+    explorer = Explorer(Scenario(one_by_one=3, raised_to=3))
+    explorer.explore()
+    assert explorer.schedules >= 100_000
+
+
 # -- the same exploration of code that is wrong on purpose ------------------------------------------------------------
 
 
@@ -60,6 +67,18 @@ class CallsAgainWhenTheLeaseIsOver(Ledger):
     def start(self, record: Generation) -> Generation:
         """Grant every call as if it were the first."""
         return super().start(replace(record, paid_attempts=0))
+
+
+class GoesByTheLimitAlone(Ledger):
+    """Pays as often as the limit of today allows, whatever the job has reserved."""
+
+    def may_pay_again(self, record: Generation) -> bool:
+        """Forget the bill."""
+        return super().may_pay_again(replace(record, bill=Bill()))
+
+    def start(self, record: Generation) -> Generation:
+        """Forget the bill, and write it again."""
+        return replace(super().start(replace(record, bill=Bill())), bill=record.bill)
 
 
 class KnowsNoLease(CallsAgainWhenTheLeaseIsOver):
@@ -182,6 +201,10 @@ WRONG: Mapping[str, tuple[Scenario, str]] = {
         "were paid, and 0 are counted",
     ),
     "calls again": (Scenario(one_by_one=3, ledger=CallsAgainWhenTheLeaseIsOver), "paid 2 times"),
+    "goes by a limit that was raised": (
+        Scenario(one_by_one=3, raised_to=2, ledger=GoesByTheLimitAlone),
+        "paid 2 times",
+    ),
     "knows no lease": (
         Scenario(at_once=3, faults_in_all=0, doors=("async", "duplicate"), ledger=KnowsNoLease),
         "paid 2 times|not counted",
