@@ -126,7 +126,7 @@ class Attempts:
         model: str | None = None
         try:
             # A record of the release before has nothing reserved, and no bound.
-            at_most = record.bill.each or None
+            at_most = record.bill.each if record.bill.calls else None
             model_image = self.caller.call(record.request, deadline, at_most=at_most)
             model = model_image.ref.id
             return model_image, _described(model_image, content_type=record.image_name.content_type)

@@ -111,7 +111,7 @@ class ModelCaller:
             try:
                 translation = self._translate(ref, request)
             except UnsupportedParameter as exc:
-                # As in `check`: one model that can honour the request is enough, wherever it stands in the list.
+                # As in `price`: one model that can honour the request is enough, wherever it stands in the list.
                 refusal = refusal or exc
                 continue
             if at_most is not None and _price(ref, request) > at_most:

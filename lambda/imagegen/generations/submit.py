@@ -185,7 +185,7 @@ class Submitter:
             self.quotas.take(owner, draft.quota_day, draft.counted, own=call.own)
         except (errors.QuotaExceeded, errors.RateLimited):
             # A duplicate of this request may have taken the last unit. Then this one is a replay, not one too many.
-            standing = self.ledger.get(draft.id) if key else None
+            standing = self._seen(draft.id) if key else None
             if standing is None or standing.restartable:
                 raise
             return self._replayed(standing, call)
@@ -237,6 +237,14 @@ class Submitter:
             return self.attempts.run(record, deadline)
         except ImagegenError as exc:
             raise replace(exc, generation_id=record.id) from exc
+
+    def _seen(self, id_: str) -> Generation | None:
+        """Return a record if the table responds."""
+        try:
+            return self.ledger.get(id_)
+        except ImagegenError as exc:
+            self.observer.warned("a refused request was not looked for", id_=id_, error=exc)
+            return None
 
     def _claim(self, draft: Generation, *, replacing: Generation | None) -> Generation:
         stands = self._write_claim(draft, replacing=replacing)

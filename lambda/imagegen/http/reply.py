@@ -19,7 +19,7 @@ from imagegen.http.surface import HEADERS_ON_EVERY_REPLY, generation_path
 JSON: Final = "application/json"
 PROBLEM: Final = "application/problem+json"
 REPLAYED: Final = {"Idempotent-Replayed": "true"}
-"""Says that an earlier request with the same idempotency key made this."""
+"""Says that an earlier request made this: one with the same idempotency key, or one that this request repeats."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -277,6 +277,22 @@ def test_a_duplicate_of_the_request_that_took_the_last_image_is_no_quota_error()
     assert counted(service) == 1
 
 
+def test_a_refusal_stays_a_refusal_though_the_table_fails() -> None:
+    """Whether a duplicate took the last image cannot be seen then; the refusal is true all the same."""
+    service = world(quota=0)
+    looks: list[str] = []
+
+    def fails(id_: str) -> None:
+        looks.append(id_)
+        if len(looks) > 1:
+            raise DOWN
+
+    service.store.get = fails  # type: ignore[method-assign,assignment]
+    with pytest.raises(errors.QuotaExceeded):
+        submit(service)
+    assert ("warned", "a refused request was not looked for") in service.observer.events
+
+
 def test_a_freed_key_needs_quota_again() -> None:
     """The failed request gave its quota unit back, and another request took it."""
     service = world(answers=[errors.Misconfigured("No."), sdxl_answer()], quota=1)
