@@ -61,7 +61,7 @@ class Keys:
         return self._change(id_, limited)
 
     def revoke(self, id_: str) -> StoredKey:
-        """Revoke a key; it is refused within a minute.
+        """Revoke a key; it is refused everywhere within 30 seconds.
 
         Raises:
             LocalError: there is no such key.

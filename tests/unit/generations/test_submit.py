@@ -287,7 +287,7 @@ def test_a_refusal_stays_a_refusal_though_the_table_fails() -> None:
         if len(looks) > 1:
             raise DOWN
 
-    service.store.get = fails  # type: ignore[method-assign,assignment]
+    service.store.get = fails  # type: ignore[method-assign]
     with pytest.raises(errors.QuotaExceeded):
         submit(service)
     assert ("warned", "a refused request was not looked for") in service.observer.events
