@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import typing
 from pathlib import Path
@@ -18,8 +19,9 @@ from imagegen.errors import (
     ServiceError,
     WaitError,
     error_types,
+    invalid,
 )
-from imagegen.http import request, serialize, strict_json, surface
+from imagegen.http import problems, request, serialize, strict_json, surface
 from imagegen.http.compat import bedrock, openai, stability
 from tests.support.largest import LARGEST, escaped
 
@@ -235,6 +237,13 @@ def test_numbers_in_the_text_are_the_codes_own() -> None:
         f"a request has {largest:,} bytes, which leaves {surface.MAX_BODY - largest:,} for spaces"
         in SENTENCES
     )
+
+
+def test_the_example_of_a_problem_is_what_the_service_sends() -> None:
+    """The page's first JSON is the whole body of that failure, with its `request_id`."""
+    example = json.loads(ERRORS.partition("```json\n")[2].partition("```")[0])
+    error = invalid("steps", "must be an integer from 10 to 150")
+    assert example == problems.problem_reply(error, request_id=example["request_id"])
 
 
 def error_row(code: str) -> list[str]:
