@@ -73,7 +73,9 @@ def _run(arguments: argparse.Namespace) -> int:
             )
         case "revoke":
             _keys(arguments).revoke(_id(arguments.key))
-            print(f"The key {arguments.key} is revoked. It is refused everywhere within 30 seconds.")
+            print(
+                f"The key {arguments.key} is revoked. It is refused everywhere within {CACHE_FOR.seconds} seconds."
+            )
         case _:
             grace = _number("GRACE", arguments.grace, low=0, high=MAX_GRACE_HOURS)
             made = _keys(arguments).rotate(_id(arguments.key), grace=timedelta(hours=grace or 0))

@@ -258,7 +258,8 @@ class StoreFailed(ServiceError):
 class InternalError(ServiceError):
     """The service has a defect, or a store did not respond; the logs say more under the request id."""
 
-    # Unbilled: a defect that strikes after the call was granted becomes an OutcomeUnknown (`generations/attempts.py`).
+    # Unbilled: a defect that strikes after the call was granted becomes an OutcomeUnknown (`generations/attempts.py`),
+    # and one that keeps an image from its reply has `charged` (`generations/submit.py`).
     kind = _kind("internal_error", 500, "Something went wrong on our side")
 
 
