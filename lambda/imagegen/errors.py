@@ -41,6 +41,14 @@ class FieldError:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class VendorRefusal:
+    """Why the model's vendor refused a call, as logs and metrics name it, and the vendor's id of the request."""
+
+    reason: str
+    request_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ErrorKind:
     """What is true of an error code wherever it appears; one row of `docs/errors.md`."""
 
@@ -60,7 +68,8 @@ class ImagegenError(Exception):
     `detail` is one sentence that never quotes a prompt. `retry_after` is in seconds. `generation_id` names the
     generation that the failure is about. `replayed` says that an earlier request recorded it. `allow` lists the
     methods that the path has. `model` is the one whose call failed. `charged` says what the failure means for the bill,
-    if that is not what its kind says.
+    and `retryable` whether the same request will work later, if that is not what its kind says. `refusal` is the
+    vendor's.
     """
 
     kind: ClassVar[ErrorKind]
@@ -73,6 +82,13 @@ class ImagegenError(Exception):
     allow: tuple[str, ...] = ()
     model: str | None = None
     charged: Paid | None = None
+    retryable: bool | None = None
+    refusal: VendorRefusal | None = None
+
+    @property
+    def may_be_repeated(self) -> bool:
+        """Whether the same request may work later."""
+        return self.kind.retryable if self.retryable is None else self.retryable
 
     @property
     def paid(self) -> Paid:

@@ -6,6 +6,7 @@ from typing import Final
 # https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_InvokeModel.html
 STATUS_OF: Final[dict[str, int]] = {
     "AccessDeniedException": HTTPStatus.FORBIDDEN,
+    "ExpiredTokenException": HTTPStatus.FORBIDDEN,
     "InternalServerException": HTTPStatus.INTERNAL_SERVER_ERROR,
     "ModelErrorException": HTTPStatus.FAILED_DEPENDENCY,
     "ModelNotReadyException": HTTPStatus.TOO_MANY_REQUESTS,
@@ -51,6 +52,66 @@ LEGACY: Final = (
     "Access denied. This Model is marked by provider as Legacy and you have not been actively using the model "
     "in the last 30 days. Please upgrade to an active model on Amazon Bedrock."
 )
+_CANNOT: Final = (
+    "Your AWS Marketplace subscription for this model cannot be completed at this time. "
+    "If you recently fixed this issue, try again after 2 minutes."
+)
+_WHOEVER: Final = (
+    "User: arn:aws:sts::123456789012:assumed-role/imagegen/api is not authorized to perform: bedrock:InvokeModel "
+    "on resource: arn:aws:bedrock:us-west-2::foundation-model/stability.stable-image-core-v1:1"
+)
+ACCOUNT: Final[dict[str, tuple[str, str]]] = {
+    "marketplace_agreement": (
+        "AccessDeniedException",
+        (
+            "Model access is denied due to IAM user or service role is not authorized to perform the required AWS "
+            "Marketplace actions (aws-marketplace:ViewSubscriptions, aws-marketplace:Subscribe) to enable access to "
+            f"this model. Refer to the Amazon Bedrock documentation for further details. {_CANNOT}"
+        ),
+    ),
+    "payment": (
+        "AccessDeniedException",
+        (
+            "Model access is denied due to INVALID_PAYMENT_INSTRUMENT:A valid payment instrument must be provided.. "
+            f"{_CANNOT}"
+        ),
+    ),
+    "model_access": (
+        "AccessDeniedException",
+        "You don't have access to the model with the specified model ID.",
+    ),
+    "organization_policy": (
+        "AccessDeniedException",
+        f"{_WHOEVER} with an explicit deny in a service control policy",
+    ),
+    "not_authorized": (
+        "AccessDeniedException",
+        f"{_WHOEVER} because no identity-based policy allows the bedrock:InvokeModel action",
+    ),
+    "account_blocked": ("ValidationException", "Operation not allowed"),
+    "credentials": ("ExpiredTokenException", "The security token included in the request is expired"),
+    "region": ("ValidationException", "The model is not supported in this region"),
+    "inference_profile": (
+        "ValidationException",
+        (
+            "Invocation of model ID stability.stable-image-core-v1:1 with on-demand throughput "
+            "isn\N{RIGHT SINGLE QUOTATION MARK}t supported. Retry your request with the ID or ARN of an inference "
+            "profile that contains this model."
+        ),
+    ),
+    "unsupported_operation": (
+        "ValidationException",
+        "The requested operation is not recognized by the service.",
+    ),
+    "unknown_identifier": ("ValidationException", "The provided model identifier is invalid."),
+    "too_many_connections": (
+        "ServiceUnavailableException",
+        "Too many connections, please wait before trying again.",
+    ),
+    "daily_quota": ("ThrottlingException", "Too many tokens per day, please wait before trying again."),
+}
+"""Refusals that are about the account or its region, each with its exception, as accounts have met them."""
+
 UNKNOWN_MODEL: Final = "The provided model identifier is invalid."
 MALFORMED: Final = "Malformed input request, please reformat your input and try again."
 
@@ -73,6 +134,12 @@ def invalid(message: str) -> RefusedError:
 def retired() -> RefusedError:
     """Return the answer of a model that is past its end of life."""
     return RefusedError("ResourceNotFoundException", END_OF_LIFE)
+
+
+def account(reason: str) -> RefusedError:
+    """Return the answer to an account that may not call the model, for one of the reasons of `ACCOUNT`."""
+    name, message = ACCOUNT[reason]
+    return RefusedError(name, message)
 
 
 def legacy() -> RefusedError:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from local.bedrock.event_stream import STREAM_ERRORS
-from local.bedrock.refusals import STATUS_OF, RefusedError
+from local.bedrock.refusals import ACCOUNT, STATUS_OF, RefusedError
 
 _TEXT: Final = (str,)
 _WHOLE: Final = (int,)
@@ -19,6 +19,7 @@ ACTIONS: Final[dict[str, dict[str, tuple[type, ...]]]] = {
     # Before the model.
     "error": {"name": _TEXT, "message": _TEXT, "status": _WHOLE},
     "status": {"status": _WHOLE, "body": _TEXT},
+    "account": {"reason": _TEXT},
     "retired": {},
     "legacy": {},
     "rate_limit": {"per_second": _NUMBER, "burst": _NUMBER},
@@ -44,11 +45,13 @@ ACTIONS: Final[dict[str, dict[str, tuple[type, ...]]]] = {
 _REQUIRED: Final = {
     "error": ("name",),
     "status": ("status",),
+    "account": ("reason",),
     "rate_limit": ("per_second",),
     "latency": ("seconds",),
 }
 _CHOICES: Final = {
     ("error", "name"): tuple(STATUS_OF),
+    ("account", "reason"): tuple(ACCOUNT),
     ("stream_error", "name"): STREAM_ERRORS,
     ("not_png", "content"): ("jpeg", "text"),
     ("filtered", "reason"): ("prompt", "output image", "input image"),

@@ -14,7 +14,7 @@ from local.bedrock.call_log import CallLog
 from local.bedrock.catalogue import Meant, resolve
 from local.bedrock.gallery import Gallery
 from local.bedrock.picture_request import Dialect, Json, PictureRequest, parse, prompt_of
-from local.bedrock.refusals import MAYBE_BILLED, RefusedError, invalid, legacy, retired
+from local.bedrock.refusals import MAYBE_BILLED, RefusedError, account, invalid, legacy, retired
 from local.bedrock.rules import Action, Call, RuleError, Rules
 from local.bedrock.settings import Settings
 
@@ -238,6 +238,10 @@ def _before_the_model(action: Action) -> _Decision | None:
         case "error":
             message, status = action.options.get("message"), action.options.get("status")
             decision = _refusal(RefusedError(action.text("name", ""), message, status=status))
+        case "account":
+            refused = account(action.text("reason", ""))
+            # An account is looked at before the model is, also where the exception is one of a model that may have run.
+            decision = _Decision(answer=error_answer(refused), outcome=refused.name, billed=False)
         case "retired":
             decision = _refusal(retired())
         case "legacy":

@@ -420,6 +420,10 @@ class FakeObserver:
         """Note what was spent."""
         self.charges.append((model, key_id, micro_usd))
 
+    def model_refused(self, model: str, error: ImagegenError) -> None:
+        """Keep the model and the reason."""
+        self.events.append(("model_refused", f"{model} {error.refusal.reason}" if error.refusal else model))
+
     def model_retired(self, model: str) -> None:
         """Note a retired model."""
         self.events.append(("model_retired", model))

@@ -336,6 +336,9 @@ class Stage:
     def charged(self, id_: str, *, model: str, key_id: str, micro_usd: int) -> None:
         """Ignore the event."""
 
+    def model_refused(self, model: str, error: ImagegenError) -> None:
+        """Ignore it: no schedule has a vendor's refusal."""
+
     def model_retired(self, model: str) -> None:
         """Ignore the event."""
 

@@ -21,6 +21,7 @@ from imagegen.generations.charges import MICRO
 
 if TYPE_CHECKING:
     from aws_lambda_powertools import Metrics
+    from aws_lambda_powertools.metrics.base import SingleMetric
 
 
 UNKNOWN_MODEL: Final = "unknown"
@@ -90,20 +91,43 @@ class PowertoolsObserver:
         """Note what a generation was found to cost: in dollars by model, and in dollars by API key."""
         by = {"model": model or UNKNOWN_MODEL} | ({"key": key_id} if key_id else {})
         for dimension, value in by.items():
-            with single_metric(
-                name="Spend",
-                unit=MetricUnit.NoUnit,
-                value=micro_usd / MICRO,
-                namespace=self._metrics.namespace,
-                default_dimensions={**self._metrics.default_dimensions, "service": self._metrics.service},
-            ) as metric:
+            with self._one("Spend", MetricUnit.NoUnit, micro_usd / MICRO) as metric:
                 metric.add_dimension(dimension, value)
         self._logger.info("charged", generation=id_, model=model, key=key_id, micro_usd=micro_usd)
+
+    def model_refused(self, model: str, error: ImagegenError) -> None:
+        """Note a refusal by its reason; it is logged as an error if the operator has to act."""
+        if error.refusal is None:
+            return
+        reason = error.refusal.reason
+        with self._one("ModelRefusals", MetricUnit.Count, 1) as metric:
+            metric.add_dimension("reason", reason)
+        write = self._logger.error if isinstance(error, OperatorError) else self._logger.warning
+        write(
+            "the model's vendor refused a call",
+            model=model,
+            reason=reason,
+            code=error.kind.code,
+            vendor_request=error.refusal.request_id,
+            exception=_named(error.__cause__),
+        )
 
     def model_retired(self, model: str) -> None:
         """Note that Bedrock said of a model that it has ended or is not available."""
         self._metrics.add_metric(name="ModelRetired", unit=MetricUnit.Count, value=1)
         self._logger.warning("model is retired or not available to this account", model=model)
+
+    @contextmanager
+    def _one(self, name: str, unit: MetricUnit, value: float) -> Iterator[SingleMetric]:
+        """Give one metric, to which a dimension beside those of every metric may be added."""
+        with single_metric(
+            name=name,
+            unit=unit,
+            value=value,
+            namespace=self._metrics.namespace,
+            default_dimensions={**self._metrics.default_dimensions, "service": self._metrics.service},
+        ) as metric:
+            yield metric
 
     def model_retried(self, model: str, code: str) -> None:
         """Note an unbilled call that is repeated."""

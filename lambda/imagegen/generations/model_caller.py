@@ -7,6 +7,7 @@ one whole call and for storing its image.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -33,8 +34,8 @@ STORE_RESERVE: Final = 5.0
 
 # In practice the deadline ends the tries: a function has 15 seconds besides the longest call and the storing.
 _MAX_TRIES: Final = 50
-ASK_AGAIN_AFTER: Final = timedelta(seconds=60)
-"""If no other model is left, a retired one is called again after this time, because an operator can put it right."""
+ASK_AGAIN_AFTER: Final = timedelta(seconds=20)
+"""If no other model is left, a retired one is called again after this time: the answer may have been wrong."""
 
 RETRY_AFTER: Final = 5
 """In seconds: when a client may repeat a request that the model did not take."""
@@ -133,7 +134,7 @@ class ModelCaller:
             return ModelImage(ref=ref, content=artifact.image, seed=seed, ignored=translation.ignored)
         if refusal is not None:
             raise refusal
-        raise self._all_retired(request) from retired
+        raise self._all_retired(request, remembered=retired is None) from retired
 
     def ignored(self, model: str, request: GenerationRequest) -> tuple[str, ...]:
         """Return the parameters that a model could not honour, for an image found again."""
@@ -183,7 +184,7 @@ class ModelCaller:
             if deadline.remaining() < self.model_timeout + STORE_RESERVE:
                 break
             try:
-                return self.runtime.invoke(ref, body)
+                return self._invoke_once(ref, body)
             # These two are certainly unbilled and will pass: see docs/decisions/0040-one-request-for-one-call.md.
             except (ModelThrottled, ModelUnavailable) as exc:
                 last = exc
@@ -191,14 +192,31 @@ class ModelCaller:
             self.clock.sleep(MODEL_BACKOFF.pause(tries, fraction=self.randomness.fraction()))
         raise last or ModelUnavailable("Too little time was left to call the model.", retry_after=RETRY_AFTER)
 
-    def _all_retired(self, request: GenerationRequest) -> ModelRetired:
+    def _invoke_once(self, ref: ModelRef, body: bytes) -> bytes:
+        try:
+            return self.runtime.invoke(ref, body)
+        except ImagegenError as exc:
+            if exc.refusal is not None:
+                self.observer.model_refused(ref.id, exc)
+            raise
+
+    def _all_retired(self, request: GenerationRequest, *, remembered: bool) -> ModelRetired:
         candidates = self._candidates(request)
         # A successor that the caller may use already is no help.
         named = dict.fromkeys(ref.lifecycle.successor for ref in candidates if ref.lifecycle.successor)
         successors = [id_ for id_ in named if id_ not in {ref.id for ref in candidates}]
         hint = f" The successor is {', '.join(successors)}." if successors else ""
         what = f"The model {request.model}" if request.model else "Every model of this deployment"
-        return ModelRetired(f"{what} has been retired or is not available to this account.{hint}")
+        sentence = f"{what} has been retired or is not available to this account.{hint}"
+        if not remembered:
+            return ModelRetired(sentence)
+        # Nobody was asked for this request, and the next answer may be another one.
+        again = min(self._retired[ref.target, ref.region] for ref in candidates) + ASK_AGAIN_AFTER
+        seconds = max(1, math.ceil((again - self.clock.now()).total_seconds()))
+        when = "a second" if seconds == 1 else f"{seconds} seconds"
+        return ModelRetired(
+            f"{sentence} The service asks again in {when}.", retryable=True, retry_after=seconds
+        )
 
 
 def _price(ref: ModelRef, request: GenerationRequest) -> int:

@@ -245,6 +245,10 @@ class Observer(Protocol):
         """
         ...
 
+    def model_refused(self, model: str, error: ImagegenError) -> None:
+        """Note why the model's vendor refused a call, with the vendor's id of the request (`error.refusal`)."""
+        ...
+
     def model_retired(self, model: str) -> None:
         """Note that Bedrock said of a model that it has ended or is not available."""
         ...

@@ -107,11 +107,10 @@ def sentence(error: ImagegenError) -> str:
 
 def should_retry(error: ImagegenError) -> bool:
     """Say whether a client should repeat the request by itself: only if that is free, helps, and is soon."""
-    kind = error.kind
     # Of a batch that is in progress, whatever is paid is returned to the repeat.
     free = error.paid == "no" or isinstance(error, errors.InProgress)
     # A client that obeys `Retry-After` without a bound would sleep until the quota of the next day.
-    return kind.retryable and free and (error.retry_after or 0) <= MAX_WAIT
+    return error.may_be_repeated and free and (error.retry_after or 0) <= MAX_WAIT
 
 
 def shortened(text: str, limit: int) -> str:

@@ -339,7 +339,7 @@ def problem(error: ImagegenError, *, request_id: str) -> ProblemBody:
         "code": kind.code,
         "detail": error.detail[:_MAX_DETAIL],
         "request_id": request_id,
-        "retryable": kind.retryable,
+        "retryable": error.may_be_repeated,
         "charged": error.paid,
     }
     if error.errors:

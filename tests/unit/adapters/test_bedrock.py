@@ -12,7 +12,7 @@ from botocore import exceptions as botocore
 from imagegen import errors
 from imagegen.adapters import clients
 from imagegen.adapters.bedrock import MAX_ANSWER, BedrockRuntime
-from imagegen.errors import ImagegenError
+from imagegen.errors import ImagegenError, VendorRefusal
 from imagegen.models.registry import ModelRef, resolve
 from local.bedrock import event_stream
 from tests.support.fakes import CORE, FakeClock
@@ -133,6 +133,43 @@ def test_some_validation_errors_are_not_about_the_shape_of_the_request(
 ) -> None:
     """The adapter tells them apart by their message, because Bedrock has no codes for them."""
     assert type(error_of(refusal("ValidationException", 400, message))) is kind
+
+
+def test_a_refusal_carries_its_reason_and_bedrocks_id_of_the_request() -> None:
+    """The caller gets our sentence; Bedrock's own is dropped."""
+    message = "Operation not allowed"
+    reply = refusal("ValidationException", 400, message)
+    reply.headers["x-amzn-RequestId"] = "0a1b2c3d-0000-4000-8000-123456789abc"
+    error = error_of(reply)
+    assert type(error) is errors.Misconfigured
+    assert error.refusal == VendorRefusal(
+        reason="account_blocked", request_id="0a1b2c3d-0000-4000-8000-123456789abc"
+    )
+    assert message not in error.detail
+
+
+@pytest.mark.parametrize("id_", ["", "my secret prompt", "x" * 65, 'a"b'])
+def test_what_is_no_request_id_is_not_logged(id_: str) -> None:
+    """It could be text from elsewhere."""
+    reply = refusal("ThrottlingException", 429)
+    reply.headers["x-amzn-RequestId"] = id_
+    assert error_of(reply).refusal == VendorRefusal(reason="throttled")
+
+
+def test_too_many_connections_is_an_answer_and_unbilled() -> None:
+    """Any other ServiceUnavailableException may come after the model has worked."""
+    busy = refusal(
+        "ServiceUnavailableException", 503, "Too many connections, please wait before trying again."
+    )
+    assert type(error_of(busy)) is errors.ModelThrottled
+
+
+def test_a_prompt_that_quotes_a_refusal_retires_no_model() -> None:
+    """The attack: a validation error that quotes the prompt would have made every caller's model look retired."""
+    quoted = (
+        "Malformed input request: 'The provided model identifier is invalid.', please reformat your input"
+    )
+    assert type(error_of(refusal("ValidationException", 400, quoted))) is errors.InvalidParameter
 
 
 @pytest.mark.parametrize(

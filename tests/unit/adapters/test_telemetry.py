@@ -6,6 +6,7 @@ import json
 import logging
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from botocore.exceptions import ClientError
 
 from imagegen import errors
 from imagegen.adapters.telemetry import PowertoolsObserver, create_logger
-from imagegen.errors import ImagegenError
+from imagegen.errors import ImagegenError, VendorRefusal
 from tests.support.fakes import CORE
 
 
@@ -159,6 +160,31 @@ def test_a_defect_is_found_by_its_place(
     assert [place.rpartition("/")[2].split(":")[0] for place in log["at"]] == ["test_telemetry.py"]
     assert log["at"][0].endswith(" raised")
     assert metrics["Faults"] == [1.0]
+
+
+@pytest.mark.parametrize(
+    ("error", "level"),
+    [(errors.Misconfigured("No."), "ERROR"), (errors.ModelThrottled("Busy."), "WARNING")],
+)
+def test_a_vendors_refusal_is_logged_with_its_reason_and_the_vendors_id(
+    create: Callable[[], PowertoolsObserver],
+    capsys: pytest.CaptureFixture[str],
+    error: ImagegenError,
+    level: str,
+) -> None:
+    """AWS's support asks for the id; the reason is a dimension, so that an alarm can name it."""
+    observer = create()
+    refused = raised(
+        replace(error, refusal=VendorRefusal(reason="payment", request_id="4f1c-22")),
+        cause=of_aws("AccessDeniedException"),
+    )
+    assert isinstance(refused, ImagegenError)
+    observer.model_refused(CORE, refused)
+    metric, log = lines(capsys)
+    assert (metric["ModelRefusals"], metric["reason"]) == ([1.0], "payment")
+    assert log["level"] == level
+    assert (log["model"], log["reason"], log["code"]) == (CORE, "payment", error.kind.code)
+    assert (log["vendor_request"], log["exception"]) == ("4f1c-22", "ClientError AccessDeniedException")
 
 
 def test_what_happens_to_models_is_logged_and_counted(

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from imagegen import errors
+from imagegen.adapters.bedrock.refusals import REFUSALS
 from imagegen.contracts.generation_request import GenerationRequest
 from imagegen.contracts.text_to_image.parameters import Prompt, TextToImage
-from imagegen.errors import ImagegenError
+from imagegen.errors import ImagegenError, VendorRefusal
 from imagegen.generations.model_caller import STORE_RESERVE, ModelCaller
 from imagegen.models.dialect import Artifact
 from imagegen.models.registry import Lifecycle, resolve
@@ -127,15 +128,31 @@ def test_when_every_model_is_retired_the_error_says_so() -> None:
     assert service.called == [SDXL, CORE]
 
 
-def test_where_nothing_is_left_a_retired_model_is_asked_again_once_a_minute() -> None:
-    """Unbilled calls once a minute show when an account has access again, without a new deployment."""
+@pytest.mark.parametrize("reason", sorted({one.reason for one in REFUSALS}))
+def test_the_next_model_is_asked_only_if_the_first_has_ended(reason: str) -> None:
+    """A refusal of the account stops the request: another model would hide it, at another price."""
+    (cause,) = [one for one in REFUSALS if one.reason == reason]
+    refused = cause.error(cause.sentence, refusal=VendorRefusal(reason=reason, request_id="1-2"))
+    service = line(*[refused] * 50, models=(SDXL, CORE))
+    with pytest.raises(type(refused)):
+        service.caller.call(REQUEST, service.deadline(80))
+    goes_on = reason in {"end_of_life", "legacy", "unknown_identifier"}
+    assert (CORE in service.called) is goes_on
+    assert ("model_refused", f"{SDXL} {reason}") in service.observer.events
+
+
+def test_where_nothing_is_left_a_retired_model_is_asked_again_after_a_while() -> None:
+    """An unbilled call now and then shows when an account has access again. Until then the error says when that is."""
     service = line(RETIRED, RETIRED, RETIRED, stable_image_answer(seed=7))
-    for seconds in (0, 59):
+    told = []
+    for seconds in (0, 0, 12.5, 7):
         service.clock.sleep(seconds)
-        with pytest.raises(errors.ModelRetired):
+        with pytest.raises(errors.ModelRetired) as caught:
             service.caller.call(REQUEST, service.deadline())
+        told.append((caught.value.may_be_repeated, caught.value.retry_after))
+    assert told == [(False, None), (True, 20), (True, 8), (True, 1)]
     assert service.called == [SDXL, CORE]
-    service.clock.sleep(1)
+    service.clock.sleep(0.5)
     assert service.caller.call(REQUEST, service.deadline()).ref.id == CORE
     assert service.called == [SDXL, CORE, SDXL, CORE]
 

@@ -7,7 +7,9 @@ validation message can quote the prompt.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,7 +17,8 @@ import urllib3
 from botocore import exceptions as botocore
 
 from imagegen import errors
-from imagegen.errors import ImagegenError
+from imagegen.adapters.bedrock.refusals import reason_of, refusal_of
+from imagegen.errors import ImagegenError, VendorRefusal
 from imagegen.generations.model_caller import RETRY_AFTER
 
 if TYPE_CHECKING:
@@ -77,6 +80,7 @@ _TIMED_OUT: Final = (botocore.ReadTimeoutError, urllib3.exceptions.ReadTimeoutEr
 # does not list those codes, so go by the status.
 _REFUSED_BY_THE_FRONT_END: Final = frozenset({400, 401, 403, 404, 405, 413, 415})
 _TOO_MANY_REQUESTS: Final = 429
+_REQUEST_ID: Final = re.compile(r"[0-9A-Za-z-]{1,64}")
 
 # A body that arrives at the last moment is paid, so it gets two seconds more.
 _BODY_GRACE: Final = timedelta(seconds=2)
@@ -199,19 +203,27 @@ def _translated(exc: Exception) -> ImagegenError:
 
 
 def _of_client_error(exc: botocore.ClientError) -> ImagegenError:
-    code = exc.response.get("Error", {}).get("Code", "")
-    message = exc.response.get("Error", {}).get("Message", "")
+    details, metadata = exc.response.get("Error", {}), exc.response.get("ResponseMetadata", {})
+    code, message = details.get("Code", ""), details.get("Message", "")
     # Event streams name the same errors in camelCase.
-    kind = ERRORS.get(code[:1].upper() + code[1:])
-    # Bedrock has one code for several causes; only the message says which. The message itself is dropped.
-    if kind is errors.InvalidParameter:
-        if "invalid_prompts" in message:
-            return errors.ContentFiltered("The model's filter refused the prompt (invalid_prompts).")
-        if "model identifier is invalid" in message:
-            return _error(errors.ModelRetired)
-        if "on-demand throughput" in message:
-            return errors.Misconfigured("The model can only be called through an inference profile.")
-    return _error(kind or _by_status(exc.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)))
+    name = code[:1].upper() + code[1:]
+    # The message itself is dropped.
+    cause = refusal_of(name, message)
+    if cause is not None:
+        error = cause.error(cause.sentence, retry_after=_retry_after(cause.error))
+    elif "invalid_prompts" in message and ERRORS.get(name) is errors.InvalidParameter:
+        # Whoever writes this word into a prompt that is refused is told so; nobody else is.
+        error = errors.ContentFiltered("The model's filter refused the prompt (invalid_prompts).")
+    else:
+        error = _error(ERRORS.get(name) or _by_status(metadata.get("HTTPStatusCode", 0)))
+    refusal = VendorRefusal(reason=reason_of(name, cause), request_id=_request_id(metadata))
+    return replace(error, refusal=refusal)
+
+
+def _request_id(metadata: Mapping[str, Any]) -> str:
+    """Return Bedrock's id of the request, if it looks like one."""
+    id_ = metadata.get("RequestId", "")
+    return id_ if isinstance(id_, str) and _REQUEST_ID.fullmatch(id_) else ""
 
 
 def _by_status(status: int) -> type[ImagegenError]:
@@ -222,4 +234,8 @@ def _by_status(status: int) -> type[ImagegenError]:
 
 
 def _error(kind: type[ImagegenError]) -> ImagegenError:
-    return kind(_SENTENCES[kind], retry_after=RETRY_AFTER if issubclass(kind, errors.WaitError) else None)
+    return kind(_SENTENCES[kind], retry_after=_retry_after(kind))
+
+
+def _retry_after(kind: type[ImagegenError]) -> int | None:
+    return RETRY_AFTER if issubclass(kind, errors.WaitError) else None

@@ -1,0 +1,88 @@
+"""What an account would meet, replayed through the deployed service: code, log line, metric, and what others get."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+from imagegen.adapters.bedrock.refusals import REFUSALS
+from local.bedrock.refusals import ACCOUNT
+from tests.support.quoting import asking
+from tests.support.stack_callers import awaited, logged
+
+if TYPE_CHECKING:
+    import httpx
+
+    from tests.support.deployed_stack import Stack, StandIn
+
+CODES: Final = {one.reason: one.error.kind for one in REFUSALS}
+PASSING: Final = {"too_many_connections", "daily_quota", "unknown_identifier"}
+"""Those that pass, and the one that the functions would remember for other tests."""
+
+
+def told(stack: Stack, reason: str, vendor_request: str = "") -> list[dict[str, Any]]:
+    """Return the log lines about refusals for one reason."""
+    lines = [json.loads(line) for line in logged(stack) if '"vendor_request"' in line]
+    return [line for line in lines if line["reason"] == reason and vendor_request in line["vendor_request"]]
+
+
+@pytest.mark.parametrize("reason", sorted(set(ACCOUNT) - PASSING))
+def test_a_refusal_of_the_account_is_told_as_what_it_is(
+    api: httpx.Client, stack: Stack, stand_in: StandIn, reason: str
+) -> None:
+    """The caller is not blamed, nothing is paid, and the log has the reason and the vendor's id of the request."""
+    prompt = f"refused{secrets.token_hex(8)}"
+    seen = len(told(stack, reason))
+    stand_in.set_rules({"prompt": prompt, "action": {"type": "account", "reason": reason}})
+    answer = api.post("/text-to-image", json=asking(prompt))
+    kind = CODES[reason]
+    assert (answer.status_code, answer.json()["code"], answer.json()["charged"]) == (
+        kind.status,
+        kind.code,
+        "no",
+    )
+    assert stand_in.calls(prompt=prompt)["billed"] == 0
+    (line, *_) = awaited(lambda: told(stack, reason)[seen:], f"a log line about {reason}")
+    assert line["code"] == kind.code
+    assert len(line["vendor_request"]) == len("00000000-0000-0000-0000-000000000000")
+    assert prompt not in json.dumps(line)
+    metrics = [json.loads(one) for one in logged(stack) if '"ModelRefusals"' in one]
+    assert reason in {one["reason"] for one in metrics}
+
+
+@pytest.mark.parametrize("reason", ["too_many_connections", "daily_quota"])
+def test_a_busy_account_is_asked_again_and_the_image_is_made(
+    api: httpx.Client, stand_in: StandIn, reason: str
+) -> None:
+    """Bedrock answered explicitly, so the first call was not paid."""
+    prompt = f"busy{secrets.token_hex(8)}"
+    stand_in.set_rules({"prompt": prompt, "times": 1, "action": {"type": "account", "reason": reason}})
+    assert api.post("/text-to-image", json=asking(prompt)).status_code == 200
+    assert stand_in.calls(prompt=prompt)["billed"] == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The provided model identifier is invalid.",
+        "This model version has reached the end of its life.",
+        "Could not resolve the foundation model from the provided model identifier",
+    ],
+)
+def test_a_prompt_that_quotes_a_refusal_changes_nothing_for_others(
+    api: httpx.Client, stand_in: StandIn, text: str
+) -> None:
+    """Bedrock quotes the prompt in its validation error; only this caller's request fails."""
+    prompt = f"{text} {secrets.token_hex(8)}"
+    quoted = f"Malformed input request: '{prompt}', please reformat your input and try again."
+    stand_in.set_rules(
+        {"prompt": prompt, "action": {"type": "error", "name": "ValidationException", "message": quoted}}
+    )
+    attack = api.post("/text-to-image", json=asking(prompt))
+    assert (attack.status_code, attack.json()["code"]) == (400, "invalid_parameter")
+    for _ in range(3):
+        other = api.post("/text-to-image", json=asking(f"tea {secrets.token_hex(8)}"))
+        assert other.status_code == 200
