@@ -7,7 +7,8 @@ difference, once (`ledger.py`). A counter is never below what may have been paid
     take the dearest ── claim ── call ── end, and what it costs ── correct the counters by the difference
 
 A unit is lost, until midnight UTC, only if a process dies between two of these steps, or if the table does not confirm
-one of them: at most one image and its reservation for each such accident. None is ever taken too few.
+one of them: at most one image and its reservation for each such accident. None is taken too few, except on a day on
+which the deployment gets its first limit, or is upgraded from a release without bills (`docs/data.md`).
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@
       │ └─release────────┤ │                   │ heal               │
       │   requeue        ▼ ▼                   │ (a late image)     │
       ├──fail────────▶ failed ─────────────────┴────────delete──────┤
-      └──delete (a job that was never called is cancelled)──────────┘
+      └──delete (a job without a payable call is cancelled)─────────┘
 
 A failure that cost nothing may be replaced by a new record under the same id (`restartable`).
 
@@ -206,7 +206,7 @@ class Generation:
 
     @property
     def may_be_deleted(self) -> bool:
-        """Whether it has ended, or is a job that nobody has worked on yet."""
+        """Whether it has ended, or is a job for which no call may have been paid yet."""
         return self.state in {"succeeded", "failed"} or (self.state == "queued" and not self.paid_attempts)
 
     @property
@@ -330,7 +330,7 @@ class Generation:
 
         The tombstone stays due until its image is removed.
         """
-        # A job that was never called is cancelled by it.
+        # A job for which no call may have been paid is cancelled by it.
         if not self.may_be_deleted:
             raise IllegalTransition(f"{self.id} is {self.state}, and may be paid")
         return replace(

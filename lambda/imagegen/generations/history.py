@@ -71,7 +71,7 @@ class History:
             raise errors.Gone("The image has been removed.")
 
     def delete(self, id_: str, *, owner: str) -> None:
-        """Remove a generation, then its image; a job that nobody has worked on yet is cancelled by it.
+        """Remove a generation, then its image; a queued job without a call that may be paid is cancelled.
 
         If it is cut off in between, a repeat or the sweep finishes it.
 
