@@ -145,7 +145,11 @@ def aws_ports(
             randomness=randomness,
         ),
         recent=DynamoDbRecentRequests(client=dynamodb, table=settings.table_name),
-        queue=SqsJobs(client=clients.sqs(session), queue_url=settings.queue_url),
+        queue=SqsJobs(
+            client=clients.sqs(session),
+            queue_url=settings.queue_url,
+            dead_letter_queue_arn=settings.dead_letter_queue_arn,
+        ),
         # The secret is read for the first call-back. The api function never sends one, and has no right to read it.
         webhook=SignedCallbacks(
             secret=lambda: _secret(settings, session), clock=clock, loopback=settings.webhook_loopback

@@ -44,7 +44,7 @@ class Worker:
         """
         id_ = record.body
         try:
-            if record.event_source_arn == self.dead_letter_queue_arn:
+            if self._is_dead(record):
                 self.jobs.bury(id_)
             else:
                 self.jobs.work(id_, deadline)
@@ -62,13 +62,16 @@ class Worker:
         """Take care of due records; return how many there were."""
         return self.jobs.sweep(limit=SWEPT_AT_ONCE)
 
+    def _is_dead(self, record: SQSRecord) -> bool:
+        return record.event_source_arn == self.dead_letter_queue_arn
+
     def _postpone(self, record: SQSRecord) -> None:
         receives = int(record.attributes.approximate_receive_count)
         # At least one second: with zero the message would be back before this invocation has ended.
         seconds = 1 + int(DELIVERY_BACKOFF.pause(receives, fraction=self.randomness.fraction()))
         # Without this, the message would stay hidden for the queue's whole visibility time-out: minutes.
         try:
-            self.queue.postpone(record.receipt_handle, seconds=seconds)
+            self.queue.postpone(record.receipt_handle, seconds=seconds, dead_letter=self._is_dead(record))
         except ImagegenError as exc:
             self.observer.warned("a message comes back only after the queue's time-out", error=exc)
 

@@ -20,7 +20,7 @@ from imagegen.adapters.system import SystemClock
 from imagegen.errors import ImagegenError
 from imagegen.generations.charges import Charge, QuotaLimits
 from imagegen.generations.generation import StoredImage
-from tests.support.fakes import CORE, FakeRandomness
+from tests.support.fakes import CORE, DLQ_ARN, FakeRandomness
 from tests.support.far_side import session
 from tests.support.faulty_server import CLOSED, HANGING, FaultyServer, Reply, Request, Script, cut, whole
 from tests.support.records import NEXT, NOW, RECORD
@@ -73,7 +73,11 @@ def counters() -> DynamoDbQuotas:
 
 def queue() -> SqsJobs:
     """Return the deployed adapter of the queue."""
-    return SqsJobs(client=clients.sqs(session()), queue_url="http://localhost/000000000000/jobs")
+    return SqsJobs(
+        client=clients.sqs(session()),
+        queue_url="http://localhost/000000000000/jobs",
+        dead_letter_queue_arn=DLQ_ARN,
+    )
 
 
 def failed_condition(item: Any) -> Reply:

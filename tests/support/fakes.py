@@ -370,6 +370,7 @@ class FakeQueue:
 
     sent: list[str] = field(default_factory=list)
     postponed: list[tuple[str, int]] = field(default_factory=list)
+    postponed_dead: list[bool] = field(default_factory=list)
     failures: list[Exception] = field(default_factory=list)
 
     def send(self, id_: str) -> None:
@@ -378,11 +379,12 @@ class FakeQueue:
             raise self.failures.pop(0)
         self.sent.append(id_)
 
-    def postpone(self, receipt: str, *, seconds: int) -> None:
+    def postpone(self, receipt: str, *, seconds: int, dead_letter: bool = False) -> None:
         """Record a postponed message, and the seconds."""
         if self.failures:
             raise self.failures.pop(0)
         self.postponed.append((receipt, seconds))
+        self.postponed_dead.append(dead_letter)
 
 
 @dataclass

@@ -286,7 +286,7 @@ class Stage:
             self.env = self.env._replace(messages=min(self.env.messages + 1, 2))
         return (None if outcome == "done" else errors.InternalError, None)
 
-    def postpone(self, receipt: str, *, seconds: int) -> None:
+    def postpone(self, receipt: str, *, seconds: int, dead_letter: bool = False) -> None:
         """Raise an error, because no delivery calls this."""
         raise NotImplementedError
 

@@ -88,6 +88,7 @@ def test_a_job_that_cannot_be_done_now_is_postponed_and_not_acknowledged() -> No
         service.worker.take(message(queued(service)), service.deadline())
     ((receipt, _),) = service.queue.postponed
     assert receipt == "receipt-1"
+    assert service.queue.postponed_dead == [False]
 
 
 @pytest.mark.parametrize(
@@ -149,6 +150,7 @@ def test_a_dead_letter_of_a_running_job_comes_back() -> None:
     with pytest.raises(NotAcknowledged):
         service.worker.take(message(id_, arn=DLQ_ARN), service.deadline())
     assert service.store.only().state == "running"
+    assert service.queue.postponed_dead == [True]
 
 
 def test_what_is_raised_says_nothing_of_the_job() -> None:

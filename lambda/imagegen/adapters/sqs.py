@@ -30,9 +30,12 @@ _MISCONFIGURED: Final = frozenset(
 class SqsJobs:
     """The queue. A message may be delivered more than once, so whoever receives an id reads its record first."""
 
-    def __init__(self, *, client: SQSClient, queue_url: str) -> None:
+    def __init__(self, *, client: SQSClient, queue_url: str, dead_letter_queue_arn: str) -> None:
         self._client = client
         self._queue_url = queue_url
+        # Both queues are of one account and region, so their URLs differ in the name alone.
+        name = dead_letter_queue_arn.rpartition(":")[2]
+        self._dead_letter_queue_url = f"{queue_url.rpartition('/')[0]}/{name}"
 
     def send(self, id_: str) -> None:
         """Send an id.
@@ -44,8 +47,10 @@ class SqsJobs:
         with _translated():
             self._client.send_message(QueueUrl=self._queue_url, MessageBody=id_)
 
-    def postpone(self, receipt: str, *, seconds: int) -> None:
+    def postpone(self, receipt: str, *, seconds: int, dead_letter: bool = False) -> None:
         """Let a received message come back after so many seconds, at most twelve hours.
+
+        SQS accepts a receipt only with the queue that gave it, so `dead_letter` says which of the two that was.
 
         Raises:
             Misconfigured: the queue is missing, or may not be used.
@@ -53,7 +58,7 @@ class SqsJobs:
         """
         with _translated():
             self._client.change_message_visibility(
-                QueueUrl=self._queue_url,
+                QueueUrl=self._dead_letter_queue_url if dead_letter else self._queue_url,
                 ReceiptHandle=receipt,
                 VisibilityTimeout=max(0, min(seconds, MAX_POSTPONEMENT)),
             )

@@ -174,8 +174,8 @@ class JobQueue(Protocol):
         """Send an id to the worker."""
         ...
 
-    def postpone(self, receipt: str, *, seconds: int) -> None:
-        """Let a received message come back after so many seconds."""
+    def postpone(self, receipt: str, *, seconds: int, dead_letter: bool = False) -> None:
+        """Let a received message, of the queue or of its dead-letter queue, come back after so many seconds."""
         ...
 
 

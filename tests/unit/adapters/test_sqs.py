@@ -12,12 +12,15 @@ from imagegen.errors import ImagegenError
 from tests.support.far_side import FarSide, Reply, answer, json_answer, refusal, session
 
 QUEUE = "https://sqs.us-west-2.amazonaws.com/123456789012/jobs"
+DEAD_LETTERS = "https://sqs.us-west-2.amazonaws.com/123456789012/jobs-dead"
+DEAD_LETTERS_ARN = "arn:aws:sqs:us-west-2:123456789012:jobs-dead"
 
 
 def far_away(*replies: Reply) -> tuple[SqsJobs, FarSide]:
     """Return a queue over these responses, and the requests that it sends."""
     client = clients.sqs(session())
-    return SqsJobs(client=client, queue_url=QUEUE), FarSide(client, *replies)
+    queue = SqsJobs(client=client, queue_url=QUEUE, dead_letter_queue_arn=DEAD_LETTERS_ARN)
+    return queue, FarSide(client, *replies)
 
 
 def test_a_message_is_an_id() -> None:
@@ -33,6 +36,13 @@ def test_a_message_is_put_off_within_the_queues_bounds(asked: int, sent: int) ->
     queue, far = far_away(answer())
     queue.postpone("receipt", seconds=asked)
     assert far.sent == [{"QueueUrl": QUEUE, "ReceiptHandle": "receipt", "VisibilityTimeout": sent}]
+
+
+def test_a_dead_letter_is_put_off_in_its_own_queue() -> None:
+    """SQS refuses a receipt that another queue gave."""
+    queue, far = far_away(answer())
+    queue.postpone("receipt", seconds=1, dead_letter=True)
+    assert far.sent == [{"QueueUrl": DEAD_LETTERS, "ReceiptHandle": "receipt", "VisibilityTimeout": 1}]
 
 
 @pytest.mark.parametrize(
