@@ -110,7 +110,10 @@ class WorkerFunction(Function):
 
     def sweep_every_minute(self) -> None:
         """Invoke the worker every minute, so that it finds overdue generations."""
-        # No retries: the next tick is only a minute away, and finds the same records.
+        # No retries: the next tick is only a minute away, and finds the same records. The event rule's own policy ends
+        # where Lambda has accepted the event. From there on Lambda would repeat a failed tick twice, for up to six
+        # hours: AWS Lambda developer guide, "How Lambda handles errors and retries with asynchronous invocation".
+        self.function.configure_async_invoke(retry_attempts=0, max_event_age=Duration.minutes(1))
         target = targets.LambdaFunction(self.function, retry_attempts=0, max_event_age=Duration.minutes(1))
         events.Rule(
             self,

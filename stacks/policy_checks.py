@@ -88,6 +88,11 @@ _ALWAYS: tuple[Accepted, ...] = (
         reason="The next sweep follows a minute after a lost one and finds the same generations.",
     ),
     Accepted(
+        path="Worker/Function/EventInvokeConfig/Resource",
+        id="Serverless-LambdaAsyncFailureDestination",
+        reason="Only the sweep is asynchronous; the next one follows a minute later and finds the same generations.",
+    ),
+    Accepted(
         path="Jobs/DeadLetters/Resource",
         id="Serverless-SQSRedrivePolicy",
         reason="It is the dead-letter queue, and the worker consumes it.",

@@ -280,6 +280,25 @@ def test_the_worker_sweeps_every_minute(any_stage: Synthesized) -> None:
     assert target["RetryPolicy"] == {"MaximumEventAgeInSeconds": 60, "MaximumRetryAttempts": 0}
 
 
+def test_lambda_does_not_repeat_a_sweep_either(any_stage: Synthesized) -> None:
+    """The rule's own policy ends where Lambda has accepted the event; then Lambda would repeat it for six hours."""
+    worker = any_stage.logical_id("AWS::Lambda::Function", named="WorkerFunction")
+    assert any_stage.one("AWS::Lambda::EventInvokeConfig") == {
+        "FunctionName": {"Ref": worker},
+        "MaximumEventAgeInSeconds": 60,
+        "MaximumRetryAttempts": 0,
+        "Qualifier": "$LATEST",
+    }
+
+
+def test_nothing_but_the_sweep_is_invoked_asynchronously(any_stage: Synthesized) -> None:
+    """A function that an event rule invokes needs an asynchronous configuration of its own."""
+    rules = any_stage.resources("AWS::Events::Rule")
+    targets = {target["Arn"]["Fn::GetAtt"][0] for rule in rules for target in rule["Properties"]["Targets"]}
+    configured = any_stage.resources("AWS::Lambda::EventInvokeConfig")
+    assert targets == {each["Properties"]["FunctionName"]["Ref"] for each in configured}
+
+
 def test_a_template_alone_lets_nobody_call_receivers_on_its_own_machine(
     local: Synthesized, dev: Synthesized
 ) -> None:
