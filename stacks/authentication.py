@@ -59,6 +59,7 @@ def _check_keys(scope: Construct, config: StageConfig, code: lambda_.Code) -> ap
     )
     function.allow(keys.read())
     CfnOutput(Stack.of(scope), "KeyTableName", value=keys.table.table_name)
+    CfnOutput(Stack.of(scope), "AuthorizerLogGroup", value=function.log_group.log_group_name)
     return apigateway.RequestAuthorizer(
         scope,
         "KeyAuthorizer",

@@ -44,13 +44,13 @@ class Function(Construct):
         memory_mb: int | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
-        log_group = LogGroup(self, "Logs", config=config)
+        self.log_group = LogGroup(self, "Logs", config=config)
         self.role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
         self.allow(
             iam.PolicyStatement(
                 sid="WriteLogs",
                 actions=["logs:CreateLogStream", "logs:PutLogEvents"],
-                resources=[log_group.log_group_arn],
+                resources=[self.log_group.log_group_arn],
             )
         )
         self.function = lambda_.Function(
@@ -66,7 +66,7 @@ class Function(Construct):
             environment=dict(environment),
             reserved_concurrent_executions=reserved_concurrency,
             role=self.role,
-            log_group=log_group,
+            log_group=self.log_group,
         )
 
     def allow(self, *statements: iam.PolicyStatement) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import cast
 
-from aws_cdk import Aws, Duration, RemovalPolicy, Stack
+from aws_cdk import Aws, Duration, RemovalPolicy, Size, Stack
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
@@ -18,6 +18,8 @@ from stacks.stage import StageConfig
 
 OPEN_PATHS = tuple(path.removeprefix("/") for path in surface.OPEN_PATHS)
 SENT_HEADERS = tuple(name.lower() for name in surface.SENT_HEADERS)
+COMPRESSED_FROM = 8192
+"""The size in bytes of a reply from which on API Gateway may compress it: `openapi.json`, and long histories."""
 # Neither a query string nor a key is logged: $context.path has no query, and the key is named by its id.
 ACCESS_LOG_FIELDS = {
     "time": "$context.requestTimeEpoch",
@@ -60,6 +62,7 @@ class HttpApi(Construct):
         self._authentication = authentication
         make = authentication.authorizer
         self._authorizer = make(self, config, code) if make else None
+        self.access_logs = LogGroup(self, "AccessLogs", config=config)
         self.api = self._rest_api()
         add_gateway_responses(self.api, authentication=authentication, cors_origins=config.cors_origins)
         integration = apigateway.LambdaIntegration(handler, allow_test_invoke=False)
@@ -74,7 +77,6 @@ class HttpApi(Construct):
         return f"https://{host}/{surface.STAGE_NAME}"
 
     def _rest_api(self) -> apigateway.RestApi:
-        log_group = LogGroup(self, "AccessLogs", config=self._config)
         api = apigateway.RestApi(
             self,
             "RestApi",
@@ -84,17 +86,21 @@ class HttpApi(Construct):
             # Stability's route replies to `Accept: image/png` with bytes. JSON is listed because API Gateway would
             # replace bytes that are not UTF-8 in a text; passed on as bytes, the function refuses them.
             binary_media_types=list(surface.BINARY_MEDIA_TYPES),
-            # API Gateway writes logs only with this role, which the whole account shares; so it stays.
-            cloud_watch_role=True,
-            cloud_watch_role_removal_policy=RemovalPolicy.RETAIN,
+            # API Gateway compresses a reply for a client whose `Accept-Encoding` asks for it, whatever its type. AWS's
+            # SDKs ask for no encoding. A short reply would not become shorter.
+            min_compression_size=Size.bytes(COMPRESSED_FROM),
+            # API Gateway writes logs only with this role. All APIs of an account and region share it, so it stays.
+            cloud_watch_role=self._config.gateway_log_role,
+            cloud_watch_role_removal_policy=RemovalPolicy.RETAIN if self._config.gateway_log_role else None,
             deploy_options=apigateway.StageOptions(
                 stage_name=surface.STAGE_NAME,
-                access_log_destination=apigateway.LogGroupLogDestination(log_group),
+                access_log_destination=apigateway.LogGroupLogDestination(self.access_logs),
                 access_log_format=apigateway.AccessLogFormat.custom(json.dumps(ACCESS_LOG_FIELDS)),
                 # Execution logs would hold prompts and presigned URLs.
                 data_trace_enabled=False,
                 logging_level=apigateway.MethodLoggingLevel.OFF,
-                metrics_enabled=True,
+                # CloudWatch charges for each method's metrics. Those of the whole stage are free, and always there.
+                metrics_enabled=self._config.method_metrics,
                 throttling_rate_limit=self._config.throttle_rate,
                 throttling_burst_limit=self._config.throttle_burst,
             ),

@@ -74,6 +74,9 @@ class ImagegenStack(Stack):
         worker.poll(queue)
         worker.sweep_every_minute()
         self._name_outputs(http_api=http_api, bucket=bucket, table=table, queue=queue)
+        self._output("ApiLogGroup", api.log_group.log_group_name)
+        self._output("WorkerLogGroup", worker.log_group.log_group_name)
+        self._output("AccessLogGroup", http_api.access_logs.log_group_name)
 
     def _name_outputs(
         self, *, http_api: HttpApi, bucket: ImageBucket, table: GenerationTable, queue: GenerationQueue

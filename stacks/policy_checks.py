@@ -103,12 +103,6 @@ _ALWAYS: tuple[Accepted, ...] = (
         reason="The function validates more strictly than a gateway model can, and replies in the contract's words.",
     ),
     Accepted(
-        path="Http/RestApi/CloudWatchRole/Resource",
-        id="AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/"
-        "AmazonAPIGatewayPushToCloudWatchLogs]",
-        reason="AWS maintains this policy for exactly this role, which API Gateway needs to write any log.",
-    ),
-    Accepted(
         path="Http/RestApi/DeploymentStage.v1/Resource",
         id="AwsSolutions-APIG3",
         reason="Every paid path needs a key with a throttle and a quota; a firewall is the operator's choice.",
@@ -149,6 +143,12 @@ _WITH_KEYS = (
         reason="The gateway invokes it synchronously; there is no event to keep.",
     ),
 )
+_WITH_LOG_ROLE = Accepted(
+    path="Http/RestApi/CloudWatchRole/Resource",
+    id="AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/"
+    "AmazonAPIGatewayPushToCloudWatchLogs]",
+    reason="AWS maintains this policy for exactly this role, which API Gateway needs to write any log.",
+)
 _WITHOUT_THROTTLE = Accepted(
     path="Http/RestApi/DeploymentStage.v1/Resource",
     id="Serverless-APIGWDefaultThrottling",
@@ -162,6 +162,7 @@ def accepted_findings(config: StageConfig) -> tuple[Accepted, ...]:
         *_ALWAYS,
         *((_WITH_WEBHOOKS,) if config.webhooks else ()),
         *(_WITH_KEYS if config.api_auth == "key" else ()),
+        *((_WITH_LOG_ROLE,) if config.gateway_log_role else ()),
         *((_WITHOUT_THROTTLE,) if config.throttle_rate is None else ()),
     )
 

@@ -149,6 +149,8 @@ class StageConfig(BaseModel):
     record_retention_days: settings.RecordRetentionDays = 30
     log_retention_days: LogRetentionDays = 14
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    gateway_log_role: bool = True
+    method_metrics: bool = False
     cors_origins: CorsOrigins = ()
     throttle_rate: Annotated[float, Ge(0.1), Le(10_000)] | None = 5
     throttle_burst: Annotated[int, Ge(1), Le(5_000)] | None = 10

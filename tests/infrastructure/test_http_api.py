@@ -14,7 +14,7 @@ from imagegen.http import surface
 from imagegen.http.app import create_app
 from stacks.http_api import read_as_text
 from tests.support.events import event, send
-from tests.support.synthesis import STAGES, as_list
+from tests.support.synthesis import ROOT, STAGES, as_list
 from tests.support.world import world
 
 if TYPE_CHECKING:
@@ -55,6 +55,13 @@ def test_the_api_is_regional(any_stage: Synthesized) -> None:
     rest_api = any_stage.one("AWS::ApiGateway::RestApi")
     assert rest_api["EndpointConfiguration"] == {"Types": ["REGIONAL"]}
     assert rest_api["BinaryMediaTypes"] == ["image/png", "application/json"] == [*surface.BINARY_MEDIA_TYPES]
+
+
+def test_long_replies_are_compressed(any_stage: Synthesized) -> None:
+    """The document has more than 200 KB; a reply to a generation is short, and stays as it is."""
+    from_bytes = any_stage.one("AWS::ApiGateway::RestApi")["MinimumCompressionSize"]
+    document = ROOT / "lambda" / "imagegen" / "http" / "openapi.json"
+    assert 2_000 < from_bytes < document.stat().st_size
 
 
 def kinds(stage: Synthesized) -> dict[tuple[str, str], str]:
@@ -180,15 +187,61 @@ def test_the_stage_has_the_name_of_the_base_path_and_the_url_ends_in_it(any_stag
 def test_the_outputs_are_these(any_stage: Synthesized) -> None:
     """Operators and the local service read the outputs by name."""
     assert set(any_stage.outputs) == {
+        "AccessLogGroup",
         "ApiId",
+        "ApiLogGroup",
         "ApiUrl",
+        "AuthorizerLogGroup",
         "BucketName",
         "DeadLetterQueueUrl",
         "KeyTableName",
         "QueueUrl",
         "TableName",
         "WebhookSecretArn",
+        "WorkerLogGroup",
     }
+
+
+def test_every_log_group_is_an_output(any_stage: Synthesized) -> None:
+    """CloudFormation chooses their names, so an operator could not guess them."""
+    groups = {
+        name: each["Value"]["Ref"] for name, each in any_stage.outputs.items() if name.endswith("LogGroup")
+    }
+    resources = any_stage.template["Resources"]
+    all_groups = {name for name, each in resources.items() if each["Type"] == "AWS::Logs::LogGroup"}
+    assert set(groups.values()) == all_groups
+    for output, part in (
+        ("ApiLogGroup", "ApiLogs"),
+        ("WorkerLogGroup", "WorkerLogs"),
+        ("AuthorizerLogGroup", "HttpAuthorizerLogs"),
+        ("AccessLogGroup", "HttpAccessLogs"),
+    ):
+        assert groups[output].startswith(part)
+
+
+def test_the_role_that_writes_the_gateways_logs_outlives_the_stack(any_stage: Synthesized) -> None:
+    """All APIs of an account and region share it."""
+    (account,) = any_stage.resources("AWS::ApiGateway::Account")
+    role = any_stage.logical_id("AWS::IAM::Role", named="CloudWatchRole")
+    assert account["Properties"] == {"CloudWatchRoleArn": {"Fn::GetAtt": [role, "Arn"]}}
+    (kept,) = any_stage.resources("AWS::IAM::Role", named="CloudWatchRole")
+    assert {account["DeletionPolicy"], kept["DeletionPolicy"]} == {"Retain"}
+
+
+def test_an_account_may_have_that_role_already(synthesized: Callable[..., Synthesized]) -> None:
+    """The stack then leaves the account's role alone, and still writes the access log."""
+    stage = synthesized("dev", "gateway_log_role=false")
+    assert stage.resources("AWS::ApiGateway::Account") == []
+    assert stage.resources("AWS::IAM::Role", named="CloudWatchRole") == []
+    assert "AccessLogSetting" in stage.one("AWS::ApiGateway::Stage")
+
+
+def test_metrics_of_single_methods_are_an_extra(
+    any_stage: Synthesized, synthesized: Callable[..., Synthesized]
+) -> None:
+    """CloudWatch charges for them by the method."""
+    assert settings(any_stage)["MetricsEnabled"] is False
+    assert settings(synthesized("dev", "method_metrics=true"))["MetricsEnabled"] is True
 
 
 @pytest.mark.parametrize("path", ["{proxy+}", "health", "openapi.json"])

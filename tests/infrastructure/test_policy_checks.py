@@ -41,6 +41,7 @@ def findings(stack: cdk.Stack) -> set[Finding]:
         ("dev", "api_auth=iam"),
         ("dev", "webhooks=false"),
         ("dev", "cors_origins=https://app.example.com"),
+        ("dev", "gateway_log_role=false"),
     ],
 )
 def test_every_finding_is_accepted_one_by_one(code: Path, stage: str, overrides: str | None) -> None:
