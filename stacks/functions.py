@@ -149,6 +149,7 @@ def environment(
 ) -> dict[str, str]:
     """Return the environment of api function and worker: every field of `imagegen.settings.Settings`, in capitals."""
     variables = {
+        "STAGE": config.name,
         "BUCKET_NAME": bucket.bucket.bucket_name,
         "TABLE_NAME": table.table.table_name,
         "QUEUE_URL": queue.queue.queue_url,

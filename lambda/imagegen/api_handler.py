@@ -14,10 +14,9 @@ import os
 from typing import TYPE_CHECKING, Any
 
 import boto3
-from aws_lambda_powertools import Metrics
 from aws_lambda_powertools.logging import correlation_paths
 
-from imagegen.adapters.telemetry import PowertoolsObserver, create_logger
+from imagegen.adapters.telemetry import PowertoolsObserver, create_logger, create_metrics
 from imagegen.http.app import Services, create_app
 from imagegen.settings import Settings
 from imagegen.wiring import wire
@@ -26,8 +25,8 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 logger = create_logger()
-observer = PowertoolsObserver(logger=logger, metrics=Metrics())
 settings = Settings.from_environment(os.environ)  # noqa: TID251 - a handler passes the environment on
+observer = PowertoolsObserver(logger=logger, metrics=create_metrics(stage=settings.stage))
 service = wire(settings, session=boto3.session.Session(), observer=observer)
 app = create_app(
     Services(

@@ -80,9 +80,10 @@ class Settings:
     means unlimited, 0 refuses all. `queued_jobs_per_caller` counts the unfinished asynchronous generations of a caller
     that were accepted on one day (UTC).
     `webhook_loopback` lets call-backs go to 127.0.0.1 over plain http; only the stage of one machine may set it.
-    `owner_salt` makes the owners of this deployment unlike those of any other.
+    `stage` is a dimension of every metric. `owner_salt` makes the owners of this deployment unlike those of any other.
     """
 
+    stage: NotEmpty
     bucket_name: NotEmpty
     table_name: NotEmpty
     queue_url: NotEmpty

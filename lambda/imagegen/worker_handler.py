@@ -14,12 +14,11 @@ import os
 from typing import TYPE_CHECKING, Any
 
 import boto3
-from aws_lambda_powertools import Metrics
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 
 # Neither pydantic nor `http/` is loaded by these, or each start of the worker would take 250 to 380 ms longer:
 # see docs/decisions/0007-rooms-by-folder.md.
-from imagegen.adapters.telemetry import PowertoolsObserver, create_logger
+from imagegen.adapters.telemetry import PowertoolsObserver, create_logger, create_metrics
 from imagegen.generations.retry import InvocationDeadline
 from imagegen.settings import Settings
 from imagegen.wiring import wire
@@ -30,10 +29,10 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 logger = create_logger()
-observer = PowertoolsObserver(logger=logger, metrics=Metrics())
 # A batch has one message, so a failed message is a failed batch. Raising for it would hide which message it was.
 processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
 settings = Settings.from_environment(os.environ)  # noqa: TID251 - a handler passes the environment on
+observer = PowertoolsObserver(logger=logger, metrics=create_metrics(stage=settings.stage))
 service = wire(settings, session=boto3.session.Session(), observer=observer)
 worker = Worker(
     jobs=service.jobs,

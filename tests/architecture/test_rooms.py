@@ -264,5 +264,5 @@ def test_a_handler_that_is_not_configured_says_so_when_it_is_imported(handler: s
     """The error names every missing variable, so that one deployment repairs all of them."""
     done = run(f"import imagegen.{handler}")
     assert done.returncode == 1
-    assert "misconfigured: The environment cannot be used: BUCKET_NAME is missing; " in done.stderr
+    assert "misconfigured: The environment cannot be used: STAGE is missing; " in done.stderr
     assert "OWNER_SALT is missing." in done.stderr

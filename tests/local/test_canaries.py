@@ -15,10 +15,9 @@ from typing import TYPE_CHECKING, Final
 
 import boto3
 import pytest
-from aws_lambda_powertools import Metrics
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
-from imagegen.adapters.telemetry import PowertoolsObserver, create_logger
+from imagegen.adapters.telemetry import PowertoolsObserver, create_logger, create_metrics
 from local.bedrock.settings import Settings as ModelSettings
 from local.bedrock.stand_in import StandIn as Model
 from tests.support import real_parts
@@ -99,7 +98,7 @@ def create(
     def create(**wrong: str) -> Canary:
         # A logger lives as long as the process and keeps its first standard output, so each test needs its own.
         monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", secrets.token_hex(8))
-        metrics = Metrics()
+        metrics = create_metrics(stage="local")
         metrics.clear_metrics()
         observer = PowertoolsObserver(logger=create_logger(), metrics=metrics)
         caplog.set_level(logging.DEBUG)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 ENVIRONMENT = {
+    "STAGE": "dev",
     "BUCKET_NAME": "pictures",
     "TABLE_NAME": "generations",
     "QUEUE_URL": "https://sqs.us-west-2.amazonaws.com/123456789012/jobs",

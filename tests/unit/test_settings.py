@@ -43,6 +43,7 @@ def test_every_field_is_a_variable_of_its_name_in_capitals() -> None:
 def test_an_environment_is_read_whole() -> None:
     """Variables that are not ours are ignored."""
     assert Settings.from_environment({**ENVIRONMENT, "PATH": "/bin"}) == Settings(
+        stage="dev",
         bucket_name="pictures",
         table_name="generations",
         queue_url="https://sqs.us-west-2.amazonaws.com/123456789012/jobs",
@@ -159,7 +160,8 @@ def test_everything_that_is_wrong_is_named_at_once() -> None:
     with pytest.raises(Misconfigured) as raised:
         Settings.from_environment({"MODELS": "", "URL_TTL": "0", "CORS_ORIGINS": ""})
     assert raised.value.detail == (
-        "The environment cannot be used: BUCKET_NAME is missing; TABLE_NAME is missing; QUEUE_URL is missing; "
+        "The environment cannot be used: STAGE is missing; BUCKET_NAME is missing; TABLE_NAME is missing; "
+        "QUEUE_URL is missing; "
         "DEAD_LETTER_QUEUE_ARN is missing; MODELS is empty; MODEL_TIMEOUT is missing; "
         "FUNCTION_TIMEOUT is missing; URL_TTL must be a whole number from 60 to 3600; S3_ADDRESSING_STYLE is missing; "
         "RECORD_RETENTION_DAYS is missing; MAX_PAID_ATTEMPTS is missing; "

@@ -13,16 +13,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
-from aws_lambda_powertools import Logger
+from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit, single_metric
 
 from imagegen.errors import ImagegenError, OperatorError, ServiceError
 from imagegen.generations.charges import MICRO
 
 if TYPE_CHECKING:
-    from aws_lambda_powertools import Metrics
     from aws_lambda_powertools.metrics.base import SingleMetric
-
 
 UNKNOWN_MODEL: Final = "unknown"
 """Stands for the model where an attempt was cut off, so that nobody knows which one was called."""
@@ -44,6 +42,13 @@ def create_logger() -> Logger:
 
 def _ascii_json(members: Mapping[str, Any]) -> str:
     return json.dumps(members, default=str, separators=(",", ":"))
+
+
+def create_metrics(*, stage: str) -> Metrics:
+    """Return the metrics of a stage. Without its dimension, all stages of an account would be one series."""
+    metrics = Metrics()
+    metrics.set_default_dimensions(stage=stage)
+    return metrics
 
 
 class PowertoolsObserver:

@@ -10,11 +10,10 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from aws_lambda_powertools import Metrics
 from botocore.exceptions import ClientError
 
 from imagegen import errors
-from imagegen.adapters.telemetry import PowertoolsObserver, create_logger
+from imagegen.adapters.telemetry import PowertoolsObserver, create_logger, create_metrics
 from imagegen.errors import ImagegenError, VendorRefusal
 from tests.support.fakes import CORE
 
@@ -30,7 +29,7 @@ def create(
         monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", request.node.name)
         monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "imagegen")
         monkeypatch.setenv("POWERTOOLS_LOG_LEVEL", "DEBUG")
-        metrics = Metrics()
+        metrics = create_metrics(stage="dev")
         metrics.clear_metrics()
         return PowertoolsObserver(logger=create_logger(), metrics=metrics)
 
@@ -76,13 +75,33 @@ def test_an_image_is_logged_and_counted(
     }
     assert (metrics["ImagesGenerated"], metrics["GenerationTime"]) == ([1.0], [1.23456])
     assert metrics["service"] == log["service"] == "test_an_image_is_logged_and_counted"
-    assert metrics["_aws"]["CloudWatchMetrics"][0]["Namespace"] == "imagegen"
+    (published,) = metrics["_aws"]["CloudWatchMetrics"]
+    assert published["Namespace"] == "imagegen"
+
+
+def test_every_metric_tells_its_stage(
+    create: Callable[[], PowertoolsObserver], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """All stages of an account share a namespace; each invocation of a process has both dimensions."""
+    observer = create()
+    for _ in range(2):
+        with observer.publishing():
+            observer.model_retried(CORE, "model_throttled")
+    observer.charged("gen_1", model=CORE, key_id="", micro_usd=1)
+    published = [line for line in lines(capsys) if "_aws" in line]
+    assert [line["stage"] for line in published] == ["dev"] * 3
+    dimensions = [line["_aws"]["CloudWatchMetrics"][0]["Dimensions"] for line in published]
+    assert [[sorted(one) for one in each] for each in dimensions] == [
+        [["service", "stage"]],
+        [["service", "stage"]],
+        [["model", "service", "stage"]],
+    ]
 
 
 def test_what_was_spent_is_counted_by_model_and_by_key(
     create: Callable[[], PowertoolsObserver], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Two metrics in dollars, each with one dimension more than the service; a correction is negative."""
+    """Two metrics in dollars, each with one dimension more than the others; a correction is negative."""
     observer = create()
     observer.charged("gen_1", model=CORE, key_id="alicealice22", micro_usd=40_000)
     observer.charged("gen_2", model="", key_id="", micro_usd=-80_000)
@@ -90,7 +109,7 @@ def test_what_was_spent_is_counted_by_model_and_by_key(
     assert (by_model["Spend"], by_model["model"]) == ([0.04], CORE)
     assert (by_key["Spend"], by_key["key"]) == ([0.04], "alicealice22")
     dimensions = by_model["_aws"]["CloudWatchMetrics"][0]["Dimensions"]
-    assert [sorted(one) for one in dimensions] == [["model", "service"]]
+    assert [sorted(one) for one in dimensions] == [["model", "service", "stage"]]
     assert (log["message"], log["micro_usd"], log["key"]) == ("charged", 40_000, "alicealice22")
     assert (unknown["Spend"], unknown["model"]) == ([-0.08], "unknown")
 
