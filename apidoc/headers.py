@@ -42,6 +42,10 @@ HEADERS: Final[Mapping[str, tuple[str, dict[str, Any]]]] = {
         "The media type of what the stream's event holds.",
         {"type": "string", "const": "application/json"},
     ),
+    "ETag": (
+        "The version of the document; a client that sends it as `If-None-Match` gets a 304.",
+        {"type": "string"},
+    ),
     "X-Should-Retry": (
         "Whether a client should repeat the request by itself: true only if that is free, helps, and is soon.",
         {"type": "string", "enum": ["true", "false"]},

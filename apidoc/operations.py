@@ -84,7 +84,7 @@ _GATEWAY: Final[Errors] = (
     errors.QuotaExceeded,
     errors.InternalError,
     errors.Misconfigured,
-    # Whatever the route: the gateway sends the one if the function crashed, the other after 29 seconds.
+    # Whatever the route: the gateway sends the one if the function crashed, the other if it takes too long.
     errors.OutcomeUnknown,
     errors.ModelTimeout,
 )
@@ -258,8 +258,12 @@ DESCRIBED: Final[tuple[Operation, ...]] = (
         name="showOpenApi",
         summary="Describe this API",
         tag=tags.DEPLOYMENT,
-        description="The same document for every deployment. No key is needed.",
-        successes=(Success(status=200, description="This document.", body=OpenApiBody),),
+        description="The same document for every deployment. No key is needed. With the `ETag` of an earlier reply as "
+        "`If-None-Match`, the reply is a 304 unless the document has changed.",
+        successes=(
+            Success(status=200, description="This document.", body=OpenApiBody, headers=("ETag",)),
+            Success(status=304, description="The document has not changed.", headers=("ETag",)),
+        ),
         errors=_OPEN,
     ),
     Operation(

@@ -122,6 +122,7 @@ def add_gateway_responses(
         headers = {
             "Content-Type": "'application/problem+json'",
             **{name: _ON_EVERY_REPLY[name] for name in surface.HEADERS_ON_EVERY_REPLY},
+            **{name: f"'{value}'" for name, value in surface.FIXED_HEADERS.items()},
             # Without this header OpenAI's clients repeat every 429 and 5xx by themselves, and may pay again.
             "X-Should-Retry": f"'{problem.should_retry()}'",
             "X-Imagegen-Charged": f"'{problem.failure.paid}'",

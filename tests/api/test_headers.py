@@ -25,10 +25,11 @@ READABLE = {
     "X-Imagegen-Model",
     "X-Amzn-Errortype",
     "X-Amzn-Bedrock-Content-Type",
+    "ETag",
 }
 SENT = {
     *("accept", "accept-language", "authorization", "cache-control", "content-type", "user-agent"),
-    *("idempotency-key", "prefer", "x-api-key"),
+    *("idempotency-key", "if-none-match", "prefer", "x-api-key"),
     # openai 6 and 7 from npm, in a browser
     *("openai-beta", "openai-organization", "openai-project"),
     *("x-stainless-arch", "x-stainless-lang", "x-stainless-os", "x-stainless-package-version"),
@@ -71,19 +72,21 @@ def test_every_answer_names_its_request(method: str, path: str, body: object, st
     answer = send(create_app(world().services), event(method, path, body))
     assert answer.status == status
     assert answer.headers["x-request-id"] == "req-1"
+    assert answer.headers["x-content-type-options"] == "nosniff"
 
 
 @pytest.mark.parametrize(
     ("origins", "vary"),
     [([ORIGIN], "Origin"), (["https://other.example", ORIGIN], "Origin"), (["*"], "Origin"), ([], None)],
 )
-@pytest.mark.parametrize("path", ["/models", "/openapi.json"])
+@pytest.mark.parametrize(("path", "more"), [("/models", None), ("/openapi.json", "Accept-Encoding")])
 def test_an_answer_that_depends_on_the_origin_says_so(
-    origins: list[str], vary: str | None, path: str
+    origins: list[str], vary: str | None, path: str, more: str | None
 ) -> None:
     """Otherwise a cache would give one page the reply for another, or the one for a request without an origin."""
     answer = send(create_app(world(cors_origins=origins).services), event("GET", path))
-    assert answer.headers.get("vary") == vary
+    expected = ", ".join(each for each in (vary, more) if each)
+    assert answer.headers.get("vary", "") == expected
 
 
 @pytest.mark.parametrize(("method", "path", "body", "status"), ASKED)
@@ -126,3 +129,26 @@ def test_answers_of_a_caller_are_not_kept_by_caches() -> None:
         event("GET", "/models"),
     ):
         assert send(app, request).headers["cache-control"] == "no-store"
+
+
+def test_the_document_is_sent_again_only_if_it_changed() -> None:
+    """A cache asks with the tag that it was given; the reply then has no body and keeps the cache's headers."""
+    app = create_app(world().services)
+    first = send(app, event("GET", "/openapi.json", key=None))
+    tag = first.headers["etag"]
+    assert first.status == 200
+    assert tag.startswith('W/"')
+    for method, sent in (("GET", tag), ("HEAD", tag), ("GET", tag.removeprefix("W/")), ("GET", "*")):
+        again = send(app, event(method, "/openapi.json", key=None, headers={"If-None-Match": sent}))
+        assert (again.status, again.body, "content-type" in again.headers) == (304, "", False)
+        kept = ("etag", "cache-control", "vary")
+        assert {name: again.headers[name] for name in kept} == {name: first.headers[name] for name in kept}
+
+
+@pytest.mark.parametrize("sent", ['W/"another"', "", "W/", '"', "gen_1", '"*"'])
+def test_another_version_of_the_document_is_sent_whole(sent: str) -> None:
+    """So is it to a client whose header cannot be read."""
+    request = event("GET", "/openapi.json", key=None, headers={"If-None-Match": sent})
+    answer = send(create_app(world().services), request)
+    assert answer.status == 200
+    assert answer.json["openapi"].startswith("3.1")

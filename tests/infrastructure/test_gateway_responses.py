@@ -91,6 +91,7 @@ def test_a_gateway_response_is_a_complete_problem(dev: Synthesized, type_: str) 
     assert len(response["ResponseTemplates"]["application/json"]) + 2 * (36 - 18) <= 4_096
     assert headers(response)["Content-Type"] == "'application/problem+json'"
     assert headers(response)["X-Request-Id"] == "context.requestId"
+    assert headers(response)["X-Content-Type-Options"] == "'nosniff'"
 
 
 @pytest.mark.parametrize(

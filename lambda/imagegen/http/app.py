@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NoReturn, cast
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn, cast
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, CORSConfig, Response
 
@@ -299,11 +300,16 @@ class OwnRoutes:
         """Say that the function runs and could read its settings; checks nothing else."""
         return reply.json_reply(200, serialize.health())
 
-    def show_openapi(self, _: Request) -> Reply:
+    def show_openapi(self, request: Request) -> Reply:
         """Return the API's document, which is the same for every deployment and every caller."""
-        # The one reply that a cache may keep, and only for minutes: the next release may change it.
-        headers = {"Cache-Control": "public, max-age=300"}
-        return Reply(status=200, body=_document(), content_type=reply.JSON, headers=headers)
+        document = _document()
+        # The one reply that a cache may keep, and only for minutes: the next release may change it. The gateway
+        # compresses it for clients that accept that, so a cache must tell them apart.
+        headers = {"Cache-Control": "public, max-age=300", "ETag": document.tag}
+        varies = ("Accept-Encoding",)
+        if request.has(document.tag):
+            return Reply(status=304, headers=headers, varies=varies)
+        return Reply(status=200, body=document.text, content_type=reply.JSON, headers=headers, varies=varies)
 
     def _generation_request(self, request: Request) -> GenerationRequest:
         contract = self.contracts[request.route.task]
@@ -377,9 +383,16 @@ def _raising(exc: Exception) -> Callable[[Request], NoReturn]:
     return make
 
 
+class _Document(NamedTuple):
+    text: str
+    tag: str
+
+
 @cache
-def _document() -> str:
-    return Path(__file__).with_name("openapi.json").read_text(encoding="utf-8")
+def _document() -> _Document:
+    content = Path(__file__).with_name("openapi.json").read_bytes()
+    # Weak, because what the gateway compresses has other bytes under the same tag (RFC 9110 §8.8.1).
+    return _Document(text=content.decode(), tag=f'W/"{hashlib.sha256(content).hexdigest()[:32]}"')
 
 
 def _cors(origins: Sequence[str]) -> CORSConfig | None:

@@ -14,7 +14,7 @@ from imagegen.generations.generation import Generation
 from imagegen.http import serialize
 from imagegen.http.problems import should_retry
 from imagegen.http.request import Request
-from imagegen.http.surface import HEADERS_ON_EVERY_REPLY, generation_path
+from imagegen.http.surface import FIXED_HEADERS, HEADERS_ON_EVERY_REPLY, generation_path
 
 JSON: Final = "application/json"
 PROBLEM: Final = "application/problem+json"
@@ -24,12 +24,16 @@ REPLAYED: Final = {"Idempotent-Replayed": "true"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """What a route returns; `content_type` is None if there is no body."""
+    """What a route returns; `content_type` is None if there is no body.
+
+    `varies` names the headers of requests that the reply depends on, besides `Origin`.
+    """
 
     status: int
     body: str | bytes = ""
     content_type: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    varies: tuple[str, ...] = ()
 
 
 def json_reply(
@@ -78,14 +82,15 @@ def response(outgoing: Reply, request: Request, *, varies: bool) -> Response[Any
     values = {"X-Request-Id": request.request_id}
     # Most replies hold a presigned URL or a caller's own data, so no cache may keep them.
     common = {name: values[name] for name in HEADERS_ON_EVERY_REPLY} | {"Cache-Control": "no-store"}
-    if varies:
-        # A cache must not hand the CORS headers for one page to another.
-        common["Vary"] = "Origin"
+    # A cache must not hand the CORS headers for one page to another.
+    depends_on = [*(["Origin"] if varies else []), *outgoing.varies]
+    if depends_on:
+        common["Vary"] = ", ".join(depends_on)
     # API Gateway decodes a body of bytes for a client whose `Accept` names their type.
     return Response(
         status_code=outgoing.status,
         content_type=outgoing.content_type,
         # The reply to HEAD has no body, and otherwise equals the reply to GET (RFC 9110 §9.3.2).
         body="" if request.method == "HEAD" else outgoing.body,
-        headers={**common, **outgoing.headers},
+        headers={**FIXED_HEADERS, **common, **outgoing.headers},
     )

@@ -39,6 +39,7 @@ _REPEATS_SILENTLY: Final = re.compile(r"\A(?:curl|Wget)/|(?:\A| )ai-sdk[-/]", re
 _END_OF_TIME: Final = 253_402_300_800_000
 """The year 10000 in milliseconds since 1970: Python's calendar ends before it."""
 _NOT_IN_A_FILE_NAME: Final = frozenset('/\\"')
+_ENTITY_TAG: Final = re.compile(r'(?:W/)?("[\x21\x23-\x7e\x80-\xff]*")')
 _LIMIT: Final = re.compile(r"[1-9][0-9]{0,2}")
 # The possessive quantifiers (`++`, `*+`) keep a hostile header from being tried in every way that it can be split.
 _PREFERENCE: Final = re.compile(r'(?:[^",]|"(?:[^"\\]|\\.)*+"?)++')
@@ -143,6 +144,10 @@ class Request:
     def prefers_async(self) -> bool:
         """Whether the client asks for a reply before the image is made."""
         return prefers_async(self.header("Prefer"))
+
+    def has(self, tag: str) -> bool:
+        """Say whether the client has the version with this entity tag already."""
+        return has_version(self.header("If-None-Match"), tag)
 
     def body(self, max_bytes: int) -> bytes:
         """Return the bytes that the client sent; empty if there is no body.
@@ -273,6 +278,14 @@ def prefers_async(values: Sequence[str]) -> bool:
         _RESPOND_ASYNC.match(preference.group()) is not None
         for value in values
         for preference in _PREFERENCE.finditer(value)
+    )
+
+
+def has_version(values: Sequence[str], tag: str) -> bool:
+    """Say whether `If-None-Match` names an entity tag, by the weak comparison of RFC 9110 §13.1.2."""
+    # A header that is sent several times is one list.
+    return any(
+        value.strip() == "*" or tag.removeprefix("W/") in _ENTITY_TAG.findall(value) for value in values
     )
 
 

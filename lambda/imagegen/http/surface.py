@@ -118,6 +118,7 @@ READ_HEADERS: Final = (
     "Authorization",
     "Content-Type",
     "Idempotency-Key",
+    "If-None-Match",
     "Prefer",
     "User-Agent",
     "X-Api-Key",
@@ -170,6 +171,10 @@ Most of them mean nothing here. But a browser does not send a request at all if 
 HEADERS_ON_EVERY_REPLY: Final = ("X-Request-Id",)
 """The app and the gateway both send these."""
 
+FIXED_HEADERS: Final = {"X-Content-Type-Options": "nosniff"}
+"""The app and the gateway send these with every reply as well. They are for browsers alone: so opened, a reply with a
+caller's own text in it is never taken for a page (Fetch standard, "X-Content-Type-Options header")."""
+
 HEADERS_ON_EVERY_ERROR: Final = ("X-Should-Retry", "X-Imagegen-Charged")
 """The app and the gateway also send these with every reply to a failed request."""
 
@@ -187,10 +192,12 @@ EXPOSED_HEADERS: Final = (
     "X-Imagegen-Cost-Usd",
     "X-Amzn-Errortype",
     "X-Amzn-Bedrock-Content-Type",
+    "ETag",
 )
 """Headers of replies that a page may read."""
 
 STANDARD_HEADERS: Final = (
+    *FIXED_HEADERS,
     "Content-Type",
     "Cache-Control",
     "Vary",

@@ -71,7 +71,12 @@ def test_every_answer_has_its_request_and_is_not_kept(*, varies: bool) -> None:
     """Every reply has its request id and forbids caching; it has `Vary` only if the origin matters."""
     made = reply.response(Reply(status=204), received(event("GET", "/models")), varies=varies)
     vary = {"Vary": "Origin"} if varies else {}
-    assert made.headers == {"X-Request-Id": "req-1", "Cache-Control": "no-store", **vary}
+    assert made.headers == {
+        "X-Request-Id": "req-1",
+        "Cache-Control": "no-store",
+        "X-Content-Type-Options": "nosniff",
+        **vary,
+    }
     assert (made.status_code, made.body, made.content_type) == (204, "", None)
 
 
