@@ -157,6 +157,7 @@ def environment(
         "MODELS": ",".join(config.models),
         "MODEL_TIMEOUT": str(config.model_timeout),
         "FUNCTION_TIMEOUT": str(config.function_timeout),
+        "GATEWAY_TIMEOUT": str(config.gateway_timeout),
         "URL_TTL": str(config.url_ttl),
         "S3_ADDRESSING_STYLE": config.s3_addressing_style,
         "CORS_ORIGINS": ",".join(config.cors_origins),

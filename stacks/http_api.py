@@ -65,7 +65,9 @@ class HttpApi(Construct):
         self.access_logs = LogGroup(self, "AccessLogs", config=config)
         self.api = self._rest_api()
         add_gateway_responses(self.api, authentication=authentication, cors_origins=config.cors_origins)
-        integration = apigateway.LambdaIntegration(handler, allow_test_invoke=False)
+        integration = apigateway.LambdaIntegration(
+            handler, allow_test_invoke=False, timeout=Duration.seconds(config.gateway_timeout)
+        )
         self._protected_path("{proxy+}", integration)
         for path in OPEN_PATHS:
             self._open_path(path, integration)

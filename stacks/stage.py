@@ -143,6 +143,7 @@ class StageConfig(BaseModel):
     name: str
     models: ListedModels = ("stability.stable-diffusion-xl-v1", "stability.stable-image-core-v1:1")
     model_timeout: settings.ModelTimeout = 60
+    gateway_timeout: settings.GatewayTimeout = 29
     memory_mb: Annotated[int, Ge(256), Le(3008)] = 512
     url_ttl: settings.UrlTtl = settings.MAX_URL_TTL
     image_retention_days: RetentionDays = 7

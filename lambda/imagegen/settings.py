@@ -49,9 +49,11 @@ def is_whole_micro_dollars(dollars: float) -> bool:
 
 NotEmpty = Annotated[str, MinLen(1)]
 Models = Annotated[tuple[str, ...], MinLen(1)]
-# May be longer than the 29 seconds that a connection lasts: the image is still made after that, and kept.
+# May be longer than a connection lasts: the image is still made after that, and kept.
 ModelTimeout = Annotated[int, Ge(1), Le(270)]
 FunctionTimeout = Annotated[int, Ge(10), Le(300)]
+# Above 29, only in an account whose quota was raised: API Gateway developer guide, "Amazon API Gateway quotas".
+GatewayTimeout = Annotated[int, Ge(1), Le(300)]
 UrlTtl = Annotated[int, Ge(60), Le(MAX_URL_TTL)]
 S3AddressingStyle = Literal["virtual", "path"]
 ModelAliases = Annotated[tuple[str, ...], Predicate(are_aliases)]
@@ -76,9 +78,9 @@ _PATTERNS: Final[Mapping[type, re.Pattern[str]]] = {
 class Settings:
     """What the environment tells api function and worker; each field is a variable of the same name in capitals.
 
-    `model_timeout`, `function_timeout` and `url_ttl` are seconds; `daily_usd` and its like are dollars. A limit of None
-    means unlimited, 0 refuses all. `queued_jobs_per_caller` counts the unfinished asynchronous generations of a caller
-    that were accepted on one day (UTC).
+    `model_timeout`, `function_timeout`, `gateway_timeout` and `url_ttl` are seconds; `daily_usd` and its like are
+    dollars. A limit of None means unlimited, 0 refuses all. `queued_jobs_per_caller` counts the unfinished asynchronous
+    generations of a caller that were accepted on one day (UTC).
     `webhook_loopback` lets call-backs go to 127.0.0.1 over plain http; only the stage of one machine may set it.
     `stage` is a dimension of every metric. `owner_salt` makes the owners of this deployment unlike those of any other.
     """
@@ -91,6 +93,7 @@ class Settings:
     models: Models
     model_timeout: ModelTimeout
     function_timeout: FunctionTimeout
+    gateway_timeout: GatewayTimeout
     url_ttl: UrlTtl
     s3_addressing_style: S3AddressingStyle
     cors_origins: tuple[str, ...]
@@ -106,6 +109,11 @@ class Settings:
     webhook_secret_arn: str
     webhook_loopback: bool
     owner_salt: NotEmpty
+
+    @property
+    def connection(self) -> int:
+        """Seconds that a connection lasts: until the gateway gives up, or the function is stopped."""
+        return min(self.gateway_timeout, self.function_timeout)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:

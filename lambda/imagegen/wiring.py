@@ -107,6 +107,7 @@ def wire(settings: Settings, *, session: boto3.session.Session, observer: Observ
     limits = Limits(
         function_timeout=settings.function_timeout,
         model_timeout=settings.model_timeout,
+        connection=settings.connection,
         max_paid_attempts=settings.max_paid_attempts,
         record_retention_days=settings.record_retention_days,
     )

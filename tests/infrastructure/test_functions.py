@@ -88,6 +88,7 @@ def test_the_settings_can_be_read_from_the_environment(any_stage: Synthesized, n
     assert settings.models == config.models
     assert settings.model_timeout == config.model_timeout
     assert settings.function_timeout == config.function_timeout
+    assert settings.gateway_timeout == config.gateway_timeout
     assert settings.url_ttl == config.url_ttl
     assert settings.cors_origins == config.cors_origins
     assert settings.openai_model_aliases == config.openai_model_aliases

@@ -142,6 +142,18 @@ def test_every_method_is_answered_by_the_api_function(dev: Synthesized) -> None:
         assert function in json.dumps(method["Integration"]["Uri"])
 
 
+@pytest.mark.parametrize(("overrides", "seconds"), [(None, 29), ("gateway_timeout=80", 80)])
+def test_the_gateway_waits_as_long_as_the_setting_says(
+    synthesized: Callable[..., Synthesized], overrides: str | None, seconds: int
+) -> None:
+    """The functions are told the same number, from which they derive how long a repeat may wait."""
+    stage = synthesized("dev", overrides)
+    waits = {method["Integration"]["TimeoutInMillis"] for method in methods(stage).values()}
+    assert waits == {seconds * 1000}
+    function = stage.one("AWS::Lambda::Function", named="ApiFunction")
+    assert function["Environment"]["Variables"]["GATEWAY_TIMEOUT"] == str(seconds)
+
+
 @pytest.mark.parametrize("name", ["dev", "prod"])
 def test_the_stage_throttles(synthesized: Callable[..., Synthesized], name: str) -> None:
     """The gateway's stage limits all callers together."""

@@ -11,6 +11,7 @@ ENVIRONMENT = {
     "MODELS": "stability.stable-diffusion-xl-v1,stability.stable-image-core-v1:1",
     "MODEL_TIMEOUT": "60",
     "FUNCTION_TIMEOUT": "80",
+    "GATEWAY_TIMEOUT": "29",
     "URL_TTL": "3600",
     "S3_ADDRESSING_STYLE": "virtual",
     "CORS_ORIGINS": "",
@@ -27,3 +28,5 @@ ENVIRONMENT = {
     "OWNER_SALT": "salt-of-this-deployment",
     "OPENAI_MODEL_ALIASES": "gpt-image-*=auto,dall-e-*=auto",
 }
+CONNECTION = 29.0
+"""Seconds that a connection lasts in this environment."""

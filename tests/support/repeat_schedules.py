@@ -29,8 +29,9 @@ from imagegen.generations.jobs import Jobs
 from imagegen.generations.ledger import Ledger, Limits
 from imagegen.generations.model_caller import ModelCaller
 from imagegen.generations.ports import RecentList, RecentRequest
-from imagegen.generations.repeats import CONNECTION, Repeats, RepeatSigns
+from imagegen.generations.repeats import Repeats, RepeatSigns
 from imagegen.generations.submit import Submission, Submitter
+from tests.support.environment import CONNECTION
 from tests.support.schedules import REFS, WAIT, Budget
 from tests.support.staged_ports import (
     OUTCOMES,
@@ -305,7 +306,11 @@ class RepeatExplorer:
         self._serial = 0
         self._request = GenerationRequest(task=TextToImage(text_prompts=(Prompt(text="tea"),)))
         self._limits = Limits(
-            function_timeout=TIMEOUT, model_timeout=60, max_paid_attempts=1, record_retention_days=30
+            function_timeout=TIMEOUT,
+            model_timeout=60,
+            connection=CONNECTION,
+            max_paid_attempts=1,
+            record_retention_days=30,
         )
 
     @property

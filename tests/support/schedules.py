@@ -37,6 +37,7 @@ from imagegen.generations.model_caller import ModelCaller
 from imagegen.generations.repeats import Repeats
 from imagegen.generations.submit import Submission, Submitter
 from imagegen.models.registry import resolve
+from tests.support.environment import CONNECTION
 from tests.support.fakes import SD35, SDXL
 from tests.support.staged_ports import (
     HOOK,
@@ -146,6 +147,7 @@ class Explorer:
         self._limits = Limits(
             function_timeout=80,
             model_timeout=60,
+            connection=CONNECTION,
             max_paid_attempts=scenario.max_paid_attempts,
             record_retention_days=30,
         )

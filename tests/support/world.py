@@ -17,7 +17,7 @@ from imagegen.http.app import Services
 from imagegen.models.registry import resolve
 from imagegen.wiring import Service, assemble
 from imagegen.worker import Worker
-from tests.support.environment import ENVIRONMENT
+from tests.support.environment import CONNECTION, ENVIRONMENT
 from tests.support.fakes import (
     CORE,
     DLQ_ARN,
@@ -96,6 +96,7 @@ def world(
     webhooks: bool = True,
     webhook_loopback: bool = False,
     record_retention_days: int = 30,
+    connection: float = CONNECTION,
     day: date = date(2026, 11, 25),
     openai_model_aliases: Sequence[str] = ("gpt-image-*=auto", "dall-e-*=auto"),
 ) -> World:
@@ -123,6 +124,7 @@ def world(
     limits = Limits(
         function_timeout=80,
         model_timeout=60,
+        connection=connection,
         max_paid_attempts=max_paid_attempts,
         record_retention_days=record_retention_days,
     )

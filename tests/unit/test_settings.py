@@ -51,6 +51,7 @@ def test_an_environment_is_read_whole() -> None:
         models=("stability.stable-diffusion-xl-v1", "stability.stable-image-core-v1:1"),
         model_timeout=60,
         function_timeout=80,
+        gateway_timeout=29,
         url_ttl=3600,
         s3_addressing_style="virtual",
         cors_origins=(),
@@ -163,7 +164,8 @@ def test_everything_that_is_wrong_is_named_at_once() -> None:
         "The environment cannot be used: STAGE is missing; BUCKET_NAME is missing; TABLE_NAME is missing; "
         "QUEUE_URL is missing; "
         "DEAD_LETTER_QUEUE_ARN is missing; MODELS is empty; MODEL_TIMEOUT is missing; "
-        "FUNCTION_TIMEOUT is missing; URL_TTL must be a whole number from 60 to 3600; S3_ADDRESSING_STYLE is missing; "
+        "FUNCTION_TIMEOUT is missing; GATEWAY_TIMEOUT is missing; "
+        "URL_TTL must be a whole number from 60 to 3600; S3_ADDRESSING_STYLE is missing; "
         "RECORD_RETENTION_DAYS is missing; MAX_PAID_ATTEMPTS is missing; "
         "DAILY_IMAGES_PER_CALLER is missing; DAILY_IMAGES is missing; DAILY_USD_PER_CALLER is missing; "
         "DAILY_USD is missing; IMAGES_PER_MINUTE_PER_CALLER is missing; QUEUED_JOBS_PER_CALLER is missing; "

@@ -34,12 +34,30 @@ def test_the_limits_are_those_of_the_settings() -> None:
     """Every limit has its own setting; the numbers all differ, so that a mix-up would show."""
     service = wired(
         replace(
-            SETTINGS, function_timeout=71, model_timeout=53, max_paid_attempts=3, record_retention_days=17
+            SETTINGS,
+            function_timeout=71,
+            model_timeout=53,
+            gateway_timeout=41,
+            max_paid_attempts=3,
+            record_retention_days=17,
         )
     )
-    limits = Limits(function_timeout=71, model_timeout=53, max_paid_attempts=3, record_retention_days=17)
+    limits = Limits(
+        function_timeout=71, model_timeout=53, connection=41, max_paid_attempts=3, record_retention_days=17
+    )
     assert {part.ledger.limits for part in (service.submitter, service.history, service.jobs)} == {limits}
     assert service.submitter.attempts.caller.model_timeout == 53
+
+
+@pytest.mark.parametrize(
+    ("gateway", "function", "connection"), [(29, 80, 29), (120, 80, 80), (300, 290, 290)]
+)
+def test_a_connection_ends_with_the_function_at_the_latest(
+    gateway: int, function: int, connection: int
+) -> None:
+    """A gateway that would wait for longer gets no reply any more."""
+    service = wired(replace(SETTINGS, gateway_timeout=gateway, function_timeout=function))
+    assert service.submitter.ledger.limits.connection == connection
 
 
 @pytest.mark.parametrize("days", [1, 400])

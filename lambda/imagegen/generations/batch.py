@@ -74,7 +74,7 @@ def submit_batch(
 
     if images == 1:
         return (submit_one(0),)
-    # In threads, because one after the other would not fit into the gateway's 29 seconds:
+    # In threads, because one after the other would outlast the connection:
     # see docs/decisions/0050-other-peoples-shapes.md.
     with ThreadPoolExecutor(max_workers=images) as pool:
         running = [pool.submit(submit_one, index) for index in range(images)]

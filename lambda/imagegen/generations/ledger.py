@@ -22,10 +22,14 @@ _LEASE_SLACK: Final = timedelta(seconds=5)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """The deployment's limits: time-outs in seconds, calls of one generation that may be paid, days of retention."""
+    """The deployment's limits: time-outs in seconds, calls of one generation that may be paid, days of retention.
+
+    `connection` is how long the connection of a synchronous request lasts at most.
+    """
 
     function_timeout: float
     model_timeout: float
+    connection: float
     max_paid_attempts: int
     record_retention_days: int
 

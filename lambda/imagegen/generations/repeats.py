@@ -37,16 +37,19 @@ Who counts as a repeat, where `gives_up` is what both requests tell about their 
 
 A marked one looks at the requests before the newest only if the newest cost nothing: it was refused, or is not claimed.
 
+How long a connection lasts is a setting of the deployment (`Limits.connection`), 29 seconds by default.
+
 What stays uncovered: a client that neither marks its repeats nor says how long it waits, and that loses its connection
-before 29 seconds, pays again; so does a client that repeats silently (`RepeatSigns.silent`) if the image was finished
+sooner than that, pays again; so does a client that repeats silently (`RepeatSigns.silent`) if the image was finished
 between two of its attempts. Nothing tells such a request from somebody who wants another picture. The same holds for a
-request that is held up for 29 seconds before it is written down, or that its marked repeat overtakes on the way to the
+request that is held up for so long before it is written down, or that its marked repeat overtakes on the way to the
 gateway by more than 10 seconds, or until the repeat has ended. Of several equal requests at once, a repeat may return
 the image of another one; then the number of paid images is still that of the requests.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -63,9 +66,6 @@ from imagegen.generations.ports import (
     RecentRequest,
     RecentRequests,
 )
-
-CONNECTION: Final = 29.0
-"""Seconds that API Gateway keeps a connection open: its developer guide, "Amazon API Gateway quotas"."""
 
 SILENT_REPEAT_AFTER: Final = 0.5
 """Seconds: no client that repeats silently does so sooner. Equal requests of one that begin closer together are two."""
@@ -92,12 +92,13 @@ _MOST_KEPT: Final = 10
 class RepeatSigns:
     """What a request tells about itself and about earlier ones of the same client.
 
-    `marked` says that the client calls it a repeat. `connection` is how long its connection lasts, in seconds. `silent`
-    says that the client repeats by itself without a mark, such as curl. `arrived` is when the gateway received it.
+    `marked` says that the client calls it a repeat. `connection` is how many seconds the client waits, if it says so.
+    `silent` says that the client repeats by itself without a mark, such as curl. `arrived` is when the gateway received
+    it.
     """
 
     marked: bool = False
-    connection: float = CONNECTION
+    connection: float = math.inf
     silent: bool = False
     arrived: datetime | None = None
 
@@ -106,10 +107,10 @@ class RepeatSigns:
         """Seconds after which an equal request that is still running was given up by its client."""
         return min(self.connection, SILENT_REPEAT_AFTER) if self.silent else self.connection
 
-    def began(self, now: datetime) -> datetime:
+    def began(self, now: datetime, *, connection: float) -> datetime:
         """Return when the request came: a function that has to start first reads it seconds later."""
         # The gateway keeps no request for longer than a connection, whatever its clock says.
-        earliest = now - timedelta(seconds=CONNECTION)
+        earliest = now - timedelta(seconds=connection)
         return now if self.arrived is None else min(max(self.arrived, earliest), now)
 
 
@@ -144,7 +145,9 @@ class Repeats:
         Raises:
             ImagegenError: the table did not respond; nothing was paid.
         """
-        began = signs.began(self.clock.now())
+        connection = self.ledger.limits.connection
+        began = signs.began(self.clock.now(), connection=connection)
+        signs = replace(signs, connection=min(signs.connection, connection))
         new, met = self._new(signs, began), None
         seen = self.recent.get(name)
         for _ in range(_MOST_RACES):

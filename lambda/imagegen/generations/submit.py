@@ -20,7 +20,7 @@ from imagegen.generations.charges import Charge, OwnLimits, QuotaLimits, Remaini
 from imagegen.generations.generation import Bill, Generation, derive_id
 from imagegen.generations.ledger import Ledger
 from imagegen.generations.ports import Clock, Deadline, JobQueue, Observer, Quotas
-from imagegen.generations.repeats import CONNECTION, Chosen, Repeats, RepeatSigns
+from imagegen.generations.repeats import Chosen, Repeats, RepeatSigns
 
 NO_LIMITS: Final[OwnLimits] = {}
 
@@ -117,7 +117,7 @@ class Submitter:
             own=own,
             key_id=key_id,
             deadline=deadline,
-            began=signs.began(self.clock.now()),
+            began=signs.began(self.clock.now(), connection=self.ledger.limits.connection),
             waits=waits,
         )
         # A repeat without a key changes nothing for asynchronous requests: their replies come at once.
@@ -287,7 +287,7 @@ class Submitter:
 
     def _awaited(self, standing: Generation, call: _Call) -> Generation:
         """Return a generation as it is when it has ended, or when the connection of this request will not last."""
-        until = call.began + timedelta(seconds=CONNECTION - _REPLY_RESERVE)
+        until = call.began + timedelta(seconds=self.ledger.limits.connection - _REPLY_RESERVE)
         while not standing.terminal:
             if self.clock.now() >= until or call.deadline.remaining() < _REPLY_RESERVE:
                 break

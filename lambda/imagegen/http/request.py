@@ -7,6 +7,7 @@ may be empty.
 from __future__ import annotations
 
 import base64
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,7 +17,7 @@ from typing import Any, Final, Protocol
 from imagegen.contracts.refusals import refusal, unknown_field
 from imagegen.errors import InvalidJson, UnsupportedMediaType, invalid, no_such_generation
 from imagegen.generations.generation import ID_PATTERN
-from imagegen.generations.repeats import CONNECTION, RepeatSigns
+from imagegen.generations.repeats import RepeatSigns
 from imagegen.generations.retry import InvocationDeadline
 from imagegen.http import strict_json
 from imagegen.http.identity import key_id, own_limits, owner_of
@@ -249,7 +250,7 @@ def repeat_signs(headers: Mapping[str, Sequence[str]]) -> RepeatSigns:
     """
     counts = headers.get("x-stainless-retry-count", ())
     waits = [
-        min(max(float(value), 1.0), CONNECTION)
+        max(float(value), 1.0)
         for name in ("x-stainless-read-timeout", "x-stainless-timeout")
         for value in headers.get(name, ())
         if _SECONDS.fullmatch(value)
@@ -257,7 +258,7 @@ def repeat_signs(headers: Mapping[str, Sequence[str]]) -> RepeatSigns:
     agent = " ".join(headers.get("user-agent", ()))
     return RepeatSigns(
         marked=any(_COUNT.fullmatch(value) for value in counts),
-        connection=min(waits, default=CONNECTION),
+        connection=min(waits, default=math.inf),
         # LiteLLM's router repeats over OpenAI's client, and reads its raw replies.
         silent=_REPEATS_SILENTLY.search(agent) is not None or "x-stainless-raw-response" in headers,
     )

@@ -15,6 +15,7 @@ from imagegen.generations.batch import submit_batch
 from imagegen.generations.generation import derive_id
 from imagegen.generations.ports import RecentList
 from imagegen.generations.repeats import RepeatSigns
+from tests.support.environment import CONNECTION
 from tests.support.fakes import FakeClock
 from tests.support.use_case import DOWN, OTHER, OWNER, PAID, REQUEST, UNBILLED, code, submit
 from tests.support.world import World, world
@@ -174,7 +175,37 @@ def test_a_repeat_waits_no_longer_than_its_connection_lasts() -> None:
     with pytest.raises(errors.InProgress) as caught:
         ask(service, MARKED)
     assert caught.value.generation_id == service.store.only().id
-    assert timedelta(seconds=25) < service.clock.time - began < timedelta(seconds=repeats.CONNECTION)
+    assert timedelta(seconds=25) < service.clock.time - began < timedelta(seconds=CONNECTION)
+
+
+@pytest.mark.parametrize("connection", [10.0, 60.0])
+def test_a_repeat_waits_as_long_as_connections_last_in_this_deployment(connection: float) -> None:
+    """Three seconds are kept for the reply; the operator's `gateway_timeout` says how long a connection lasts."""
+    service = world(connection=connection)
+    running(service, seconds=2)
+    began = service.clock.time
+    with pytest.raises(errors.InProgress):
+        ask(service, MARKED)
+    waited = (service.clock.time - began).total_seconds()
+    assert connection - 4 < waited < connection - 2
+
+
+@pytest.mark.parametrize(("connection", "is_lost"), [(29.0, True), (60.0, False)])
+def test_a_longer_connection_is_lost_later(connection: float, *, is_lost: bool) -> None:
+    """An image that took 40 seconds was received where connections last a minute."""
+    service = world(connection=connection)
+    takes(service, 40)
+    ask(service)
+    assert ask(service).replayed is is_lost
+
+
+@pytest.mark.parametrize(("connection", "told"), [(29.0, 29.0), (60.0, 60.0), (60.0, 5.0)])
+def test_a_request_is_written_down_with_the_connection_that_it_has(connection: float, told: float) -> None:
+    """It ends when the client or the gateway gives up, whoever is first."""
+    service = world(connection=connection)
+    ask(service, PLAIN if told == connection else SHORT)
+    (listed,) = service.recent.items.values()
+    assert listed.requests[0].connection == told
 
 
 def at(seconds: float, service: World, signs: RepeatSigns = PLAIN) -> RepeatSigns:
@@ -277,7 +308,7 @@ def test_two_requests_at_once_stay_two_pictures() -> None:
 def test_a_running_request_that_outlived_its_connection_is_waited_for() -> None:
     """Its client has certainly lost it."""
     service = world()
-    running(service, seconds=repeats.CONNECTION)
+    running(service, seconds=CONNECTION)
     with pytest.raises(errors.InProgress):
         ask(service)
     assert paid(service) == 1
@@ -294,7 +325,7 @@ def test_its_connection_is_as_old_as_the_request() -> None:
         return reads(name)
 
     service.recent.get = slowly  # type: ignore[method-assign]
-    running(service, seconds=repeats.CONNECTION - 2)
+    running(service, seconds=CONNECTION - 2)
     with pytest.raises(errors.InProgress):
         ask(service)
     assert paid(service) == 1
@@ -381,7 +412,7 @@ def test_two_commands_at_once_are_two_pictures_though_a_function_starts_slowly()
 def test_a_connection_is_as_old_as_the_gateway_says() -> None:
     """The function of the first one started 5 seconds after the gateway had received it."""
     service = world()
-    running(service, seconds=repeats.CONNECTION - 5, by=at(5, service))
+    running(service, seconds=CONNECTION - 5, by=at(5, service))
     with pytest.raises(errors.InProgress):
         ask(service)
     assert paid(service) == 1
@@ -402,7 +433,7 @@ def test_a_gateway_with_another_clock_makes_no_request_older_than_a_connection(s
     """Nor younger than now."""
     service = world()
     began = ask(service, at(seconds, service)).generation.created_at
-    assert service.clock.time - began in {timedelta(0), timedelta(seconds=repeats.CONNECTION)}
+    assert service.clock.time - began in {timedelta(0), timedelta(seconds=CONNECTION)}
 
 
 # -- several equal requests --------------------------------------------------------------------------------------------

@@ -324,7 +324,7 @@ def test_a_request_is_as_old_as_the_gateway_says(epoch: object, arrived: datetim
         ({"X-Stainless-Retry-Count": "0"}, RepeatSigns()),
         ({"X-Stainless-Retry-Count": "2"}, RepeatSigns(marked=True)),
         ({"X-Stainless-Retry-Count": "many"}, RepeatSigns()),
-        ({"X-Stainless-Read-Timeout": "600"}, RepeatSigns()),
+        ({"X-Stainless-Read-Timeout": "600"}, RepeatSigns(connection=600)),
         ({"X-Stainless-Read-Timeout": "4.5"}, RepeatSigns(connection=4.5)),
         ({"X-Stainless-Timeout": "3"}, RepeatSigns(connection=3)),
         ({"X-Stainless-Timeout": "0"}, RepeatSigns(connection=1)),
