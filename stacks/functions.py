@@ -14,6 +14,7 @@ from constructs import Construct
 
 from imagegen.settings import USD_DECIMALS
 from stacks.bundling import RUNTIME_VERSION
+from stacks.concurrency import BESIDE_THE_QUEUE, DEAD_LETTER_CONCURRENCY
 from stacks.generation_queue import GenerationQueue
 from stacks.generation_table import GenerationTable
 from stacks.image_bucket import ImageBucket
@@ -22,8 +23,6 @@ from stacks.stage import LOOPBACK_PARAMETER, StageConfig
 from stacks.webhook_secret import WebhookSecret
 
 SERVICE = "imagegen"
-DEAD_LETTER_CONCURRENCY = 2  # the least that Lambda accepts for an event source
-SWEEPER_CONCURRENCY = 1
 
 
 class Function(Construct):
@@ -90,7 +89,7 @@ class WorkerFunction(Function):
     ) -> None:
         # Without it, Lambda's throttle could use up a message's deliveries before any worker has tried it:
         # see docs/decisions/0012-the-worker-reserves-its-concurrency.md.
-        reserved = concurrency + DEAD_LETTER_CONCURRENCY + SWEEPER_CONCURRENCY
+        reserved = concurrency + BESIDE_THE_QUEUE
         super().__init__(
             scope,
             construct_id,

@@ -9,6 +9,7 @@ from aws_cdk import CfnOutput, Environment, Stack
 from aws_cdk import aws_lambda as lambda_
 
 from stacks.authentication import AUTHENTICATION
+from stacks.concurrency import queue_concurrency
 from stacks.functions import Function, WorkerFunction, environment
 from stacks.generation_queue import GenerationQueue
 from stacks.generation_table import DUE_INDEX, OWNER_INDEX, GenerationTable
@@ -52,8 +53,9 @@ class ImagegenStack(Stack):
             handler="imagegen.api_handler.lambda_handler",
             description="Serves the HTTP API of imagegen.",
             environment=variables,
+            reserved_concurrency=config.api_concurrency,
         )
-        concurrency = config.worker_concurrency or concurrency_for(models, today=today)
+        concurrency = queue_concurrency(config, derived=concurrency_for(models, today=today))
         worker = WorkerFunction(
             self, "Worker", config=config, code=code, environment=variables, concurrency=concurrency
         )

@@ -164,7 +164,9 @@ class StageConfig(BaseModel):
     queued_jobs_per_caller: settings.QueuedJobsPerCaller | None = 1000
     max_paid_attempts: settings.MaxPaidAttempts = 1
     worker_concurrency: Annotated[int, Ge(2), Le(1000)] | None = None
+    api_concurrency: Annotated[int, Ge(1), Le(1000)] | None = None
     reserve_concurrency: bool = True
+    account_concurrency: Annotated[int, Ge(10), Le(100_000)] | None = None
     retain_data: bool = False
     api_auth: ApiAuth = "key"
     user_pool_arn: UserPoolArn | None = None
@@ -238,6 +240,14 @@ class StageConfig(BaseModel):
     def _check_throttle_is_whole(self) -> Self:
         if (self.throttle_rate is None) != (self.throttle_burst is None):
             raise StageError("throttle_rate and throttle_burst must both be numbers or both be null.")
+        return self
+
+    @model_validator(mode="after")
+    def _check_api_may_reserve(self) -> Self:
+        if self.api_concurrency is not None and not self.reserve_concurrency:
+            raise StageError(
+                "api_concurrency is a reservation, so it must be null if reserve_concurrency is false."
+            )
         return self
 
     @model_validator(mode="after")

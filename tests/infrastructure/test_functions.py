@@ -10,11 +10,12 @@ import pytest
 
 from imagegen.settings import Settings
 from stacks.bundling import RUNTIME_VERSION
-from stacks.stage import BYTES_FOR_LISTS, LOOPBACK_PARAMETER
-from tests.support.synthesis import as_list
+from stacks.stage import BYTES_FOR_LISTS, LOOPBACK_PARAMETER, StageError
+from tests.support.synthesis import as_list, build
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from tests.support.synthesis import Synthesized
 
@@ -263,6 +264,70 @@ def test_the_worker_reserves_what_its_sources_and_the_sweep_can_use(any_stage: S
     wanted = sum(source["Properties"]["ScalingConfig"]["MaximumConcurrency"] for source in sources)
     assert function(any_stage, "Worker")["ReservedConcurrentExecutions"] == wanted + 1
     assert "ReservedConcurrentExecutions" not in function(any_stage, "Api")
+
+
+def queue_share(stage: Synthesized) -> int:
+    """Return how many workers the queue may start at once."""
+    mapping = stage.one("AWS::Lambda::EventSourceMapping", named="WorkerQueueSource")
+    return int(mapping["ScalingConfig"]["MaximumConcurrency"])
+
+
+def test_the_api_function_may_have_a_share_of_its_own(synthesized: Callable[..., Synthesized]) -> None:
+    """Whatever else runs in the account, so many requests can be served at once, and no more."""
+    stage = synthesized("dev", "api_concurrency=20 account_concurrency=1000")
+    assert function(stage, "Api")["ReservedConcurrentExecutions"] == 20
+    assert queue_share(stage) == 15
+
+
+@pytest.mark.parametrize(("limit", "queue"), [(10, 2), (20, 7), (1000, 15)])
+def test_without_a_reservation_the_worker_leaves_half_of_a_small_account_to_requests(
+    synthesized: Callable[..., Synthesized], limit: int, queue: int
+) -> None:
+    """Dead letters and the sweep are counted as well."""
+    stage = synthesized("dev", f"reserve_concurrency=false account_concurrency={limit}")
+    assert "ReservedConcurrentExecutions" not in function(stage, "Worker")
+    assert queue_share(stage) == queue
+    assert queue + 3 <= limit / 2
+
+
+@pytest.mark.parametrize(
+    ("overrides", "sentence"),
+    [
+        (
+            "account_concurrency=117",
+            (
+                "account_concurrency is 117, but this stage would reserve 18, and Lambda keeps 100 for functions "
+                "without a reservation; have the limit raised, lower worker_concurrency or api_concurrency, or set "
+                "reserve_concurrency to false."
+            ),
+        ),
+        (
+            "account_concurrency=120 api_concurrency=3",
+            (
+                "account_concurrency is 120, but this stage would reserve 21, and Lambda keeps 100 for functions "
+                "without a reservation; have the limit raised, lower worker_concurrency or api_concurrency, or set "
+                "reserve_concurrency to false."
+            ),
+        ),
+        (
+            "account_concurrency=10 reserve_concurrency=false worker_concurrency=3",
+            (
+                "worker_concurrency is 3, but may be at most 2 if account_concurrency is 10 and nothing is reserved, "
+                "so that the worker leaves half of it to requests."
+            ),
+        ),
+    ],
+)
+def test_what_an_account_cannot_give_is_refused_at_synth(code: Path, overrides: str, sentence: str) -> None:
+    """CloudFormation would refuse it only after minutes, and in other words."""
+    with pytest.raises(StageError) as refused:
+        build("dev", code=code, overrides=overrides)
+    assert str(refused.value) == sentence
+
+
+def test_a_limit_that_just_suffices_is_accepted(synthesized: Callable[..., Synthesized]) -> None:
+    """The worker reserves 18 for the default models, and 100 are left."""
+    assert queue_share(synthesized("dev", "account_concurrency=118")) == 15
 
 
 def test_a_small_account_can_do_without_the_reservation(synthesized: Callable[..., Synthesized]) -> None:

@@ -78,6 +78,12 @@ ALLOWED: list[tuple[str, Any]] = [
     ("worker_concurrency", 2),
     ("worker_concurrency", 1000),
     ("reserve_concurrency", False),
+    ("api_concurrency", None),
+    ("api_concurrency", 1),
+    ("api_concurrency", 1000),
+    ("account_concurrency", None),
+    ("account_concurrency", 10),
+    ("account_concurrency", 100_000),
     ("retain_data", True),
     ("api_auth", "iam"),
     ("user_pool_arn", None),
@@ -118,6 +124,10 @@ REFUSED: list[tuple[str, Any]] = [
     ("gateway_log_role", None),
     ("method_metrics", "true"),
     ("method_metrics", None),
+    ("api_concurrency", 0),
+    ("api_concurrency", 1001),
+    ("account_concurrency", 9),
+    ("account_concurrency", 100_001),
     ("log_retention_days", 2),
     ("log_retention_days", True),
     ("log_retention_days", 1.0),
@@ -209,6 +219,12 @@ def test_a_value_outside_its_range_is_refused_in_one_sentence(key: str, value: o
 def test_every_key_is_tested_inside_and_outside_its_range() -> None:
     """A new setting needs a row in both tables above."""
     assert {key for key, _ in ALLOWED} == {key for key, _ in REFUSED} == set(SETTINGS)
+
+
+def test_a_share_of_the_api_function_is_a_reservation() -> None:
+    """A stage that reserves nothing cannot have one."""
+    with pytest.raises(StageError, match="api_concurrency is a reservation"):
+        StageConfig.from_json(name="dev", values={"api_concurrency": 5, "reserve_concurrency": False})
 
 
 @pytest.mark.parametrize("entry", ["", "a b", "foo", "stability.stable-image-core-v1:1,"])
