@@ -9,14 +9,34 @@ from aws_cdk import Annotations, Stack
 from aws_cdk import aws_iam as iam
 
 from imagegen.models.registry import ModelRef, resolve
+from stacks.stage import StageError
 
 SECONDS_AN_IMAGE_TAKES = 10  # an assumption, for which `worker_concurrency` is the correction
+_PARTITIONS = {"us-gov-": "aws-us-gov", "cn-": "aws-cn", "eusc-": "aws-eusc"}
 LEAST_CONCURRENCY = 2  # the least that Lambda accepts for an event source
 
 
 def resolve_models(entries: Sequence[str], *, region: str) -> tuple[ModelRef, ...]:
-    """Return the models of a stage's list, for a deployment in `region`; `StageConfig` has checked that they exist."""
-    return tuple(resolve(entry, region=region) for entry in entries)
+    """Return the models of a stage's list, for a deployment in `region`; `StageConfig` has checked that they exist.
+
+    Raises:
+        StageError: a model is not offered in the partition of the region, such as GovCloud or China.
+    """
+    refs = tuple(resolve(entry, region=region) for entry in entries)
+    for ref in refs:
+        # No credentials of one partition are valid in another.
+        offered = (ref.region, *ref.destinations)
+        if {_partition(each) for each in offered} != {_partition(region)}:
+            raise StageError(
+                f"models has {ref.id}, which Bedrock offers in {', '.join(dict.fromkeys(offered))}; a function in "
+                f"{region}, which belongs to the partition {_partition(region)}, cannot call it there."
+            )
+    return refs
+
+
+def _partition(region: str) -> str:
+    # By its prefix, because CDK knows no region that is newer than itself.
+    return next((name for prefix, name in _PARTITIONS.items() if region.startswith(prefix)), "aws")
 
 
 def invoke_arns(ref: ModelRef, *, partition: str, account: str) -> tuple[str, ...]:

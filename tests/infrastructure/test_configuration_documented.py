@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -60,3 +61,13 @@ def test_every_output_is_documented(local: Synthesized) -> None:
     """Operators read the outputs by name."""
     for output in local.outputs:
         assert len(ROWS[output][1]) > 10
+
+
+def test_every_metric_is_documented() -> None:
+    """An alarm names a metric and all of its dimensions."""
+    source = (ROOT / "lambda" / "imagegen" / "adapters" / "telemetry.py").read_text()
+    metrics = set(re.findall(r'name="(\w+)", unit|name="(\w+)",\n', source))
+    names = {name for pair in metrics for name in pair if name}
+    section = DOCUMENT.partition("\n## Metrics\n")[2].partition("\n## ")[0]
+    assert {"ImagesGenerated", "Spend"} <= names
+    assert names | {"service", "stage", "model", "key"} <= set(re.findall(r"`(\w+)`", section))

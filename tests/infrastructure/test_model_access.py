@@ -12,6 +12,7 @@ from aws_cdk import assertions
 
 from imagegen.models.registry import ModelRef, resolve
 from stacks.model_access import concurrency_for, invoke_arns, invoke_models, resolve_models
+from stacks.stage import StageError
 from tests.support.synthesis import CONTEXT, ENVIRONMENT, build
 
 if TYPE_CHECKING:
@@ -231,3 +232,20 @@ def test_a_model_past_its_end_of_life_is_warned_of_with_date_and_successor(code:
 def test_a_model_before_its_end_of_life_is_not_warned_of(code: Path) -> None:
     """There is no warning on the day before the end."""
     assert warnings_of(code, today=date(2025, 5, 19)) == []
+
+
+@pytest.mark.parametrize(
+    ("region", "partition"),
+    [("us-gov-west-1", "aws-us-gov"), ("cn-north-1", "aws-cn"), ("eusc-de-east-1", "aws-eusc")],
+)
+def test_a_model_of_another_partition_is_refused_at_synth(region: str, partition: str) -> None:
+    """The deployment would succeed, and each request would fail."""
+    with pytest.raises(StageError, match=f"offers in us-west-2; .* to the partition {partition}, cannot"):
+        resolve_models((CORE,), region=region)
+
+
+@pytest.mark.parametrize("region", ["eu-central-1", "us-east-1", "ap-northeast-1"])
+def test_a_model_of_another_region_is_called_there(region: str) -> None:
+    """A stage may be in any region of its partition."""
+    (ref,) = resolve_models((CORE,), region=region)
+    assert ref.region == "us-west-2"
