@@ -156,6 +156,7 @@ MODEL_ACCESS: Final = Refusal(
             "You have not filled out the required use-case form for this model",
             "Complete the form at <id> before requesting access",
         ),
+        _text("You have not filled out the request form", "Fill out the form before getting access"),
         _text(
             "<id> is not available for this account",
             "You can explore other available models on Amazon Bedrock",
@@ -170,7 +171,6 @@ MODEL_ACCESS: Final = Refusal(
             "You don't have access to the model with the specified model ID",
             "You do not have access to the model with the specified model ID",
             "You do not have permission to access the model with the specified model ID",
-            "You have not filled out the request form",
             "Your account is not authorized to invoke this model",
             "Access to the model is denied",
         ),
@@ -187,10 +187,14 @@ NOT_AUTHORIZED: Final = Refusal(
     errors.Misconfigured,
     "The deployment's function has no right to call the model.",
     (
-        *_denied("identity-based", "permissions boundary", "session", "VPC endpoint", "resource-based"),
+        *_denied(
+            "identity-based", "permissions boundary", "session", "sessions", "VPC endpoint", "resource-based"
+        ),
         *_texts(
             "User: <id> is not authorized to perform: <action> on resource: <id>",
             "Access denied",
+            "You do not have permission to perform this action",
+            "You do not have sufficient permissions to perform the requested action",
         ),
     ),
 )
@@ -229,6 +233,8 @@ CREDENTIALS: Final = Refusal(
             "The security token included in the request is expired",
             "Credential should be scoped to a valid region",
             "Authentication failed: Please make sure your API Key is valid",
+            "Authorization header is missing",
+            "Signature expired: <id> is now earlier than <id> (<id> - <n> min.)",
             "Bearer Token has expired",
             "Invalid API Key format: Must start with pre-defined prefix",
             "The X.509 certificate or AWS access key ID provided does not exist in our records",
@@ -398,6 +404,7 @@ _SIGNED_WRONG: Final = (
     "InvalidClientTokenId",
     "IncompleteSignature",
     "MissingAuthenticationToken",
+    "RequestExpired",
     "SignatureDoesNotMatch",
 )
 _FRONT_END: Final[Mapping[str, Refusal]] = {
