@@ -1,19 +1,21 @@
 """Makes the functions' zip without Docker: pinned wheels for the platform, our package, and bytecode.
 
-uv takes the wheels from its cache or the registry and checks every hash. A build is kept under `.build/`, named by the
-hash of its inputs. See `docs/decisions/0013-a-directory-instead-of-docker.md`.
+The uv or the pip of the running interpreter takes the wheels from its cache or the registry and checks every hash. What
+is built is kept under `.build/`, named by the hash of its inputs: the packages alone, and everything together. Equal
+inputs give equal files on every machine. See `docs/decisions/0013-a-directory-instead-of-docker.md`.
 """
 
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import os
 import platform
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,12 +23,18 @@ from aws_cdk import AssetHashType
 from aws_cdk import aws_lambda as lambda_
 
 from stacks.stage import Platform
+from tools.registries import uv_environment
 
 RUNTIME_PYTHON = (3, 13)
 RUNTIME_VERSION = ".".join(map(str, RUNTIME_PYTHON))
 # botocore describes some 400 services, and reading its directory costs start-up time.
 KEPT_SERVICES = frozenset({"bedrock-runtime", "dynamodb", "s3", "secretsmanager", "sqs", "sts"})
 KEPT_BUILDS = 4  # a few, so that switching branches or platforms does not build again
+# What pip has to be told for uv's `aarch64-manylinux2014`: the two names of one platform.
+WHEELS = ("manylinux_2_17_aarch64", "manylinux2014_aarch64")
+# What an installer notes about itself: the hashes of scripts that name this machine's Python, and its own name.
+INSTALLERS_NOTES = ("INSTALLER", "RECORD", "REQUESTED", "direct_url.json", "uv_cache.json")
+DATE = 315_532_800.0  # 1 January 1980, the first day that a zip can hold
 _IGNORED = shutil.ignore_patterns("__pycache__", "*.pyc")
 
 
@@ -54,10 +62,55 @@ class Bundle:
 
     def fingerprint(self) -> str:
         """Return a hash of every input of the zip."""
+        return self._hash((Path(__file__), self.requirements, *_sources(self.package)))
+
+    def build(self) -> Path:
+        """Return the directory of the zip's content; build it if it is not there."""
+
+        def fill(content: Path) -> None:
+            shutil.copytree(self._packages(), content, copy_function=_link)
+            shutil.copytree(self.package, content / "imagegen", ignore=_IGNORED)
+            self._compile(content / "imagegen", root=content)
+
+        return self._kept("function", self.fingerprint(), fill)
+
+    def _packages(self) -> Path:
+        """Return the directory of the packages alone, so that a change of our code does not fetch them again."""
+
+        def fill(content: Path) -> None:
+            self._install(content)
+            _prune(content)
+            self._compile(content, root=content)
+
+        return self._kept("packages", self._hash((Path(__file__), self.requirements)), fill)
+
+    def _kept(self, name: str, fingerprint: str, fill: Callable[[Path], None]) -> Path:
+        target = self.root / ".build" / f"{name}-{fingerprint[:16]}"
+        if target.is_dir():
+            os.utime(target)  # the least recently used are removed first
+            return target
+        target.parent.mkdir(exist_ok=True)
+        # Built elsewhere and renamed, so that an interrupted or a concurrent build leaves no half-made directory.
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix="building-") as scratch:
+            content = Path(scratch) / "content"
+            fill(content)
+            _make_alike(content)
+            try:
+                content.rename(target)
+            except OSError:
+                # A concurrent build of the same inputs may have been first.
+                if not target.is_dir():
+                    raise
+        os.utime(target)
+        _forget_old(target.parent, name)
+        return target
+
+    def _hash(self, inputs: Sequence[Path]) -> str:
         digest = hashlib.sha256()
-        for path in (Path(__file__), self.requirements, *_sources(self.package)):
-            name = path.relative_to(self.package) if path.is_relative_to(self.package) else path.name
-            digest.update(f"{name}\0".encode())
+        for path in inputs:
+            # As POSIX writes it, so that every system sorts and names the files alike.
+            inside = path.is_relative_to(self.package)
+            digest.update(f"{path.relative_to(self.package).as_posix() if inside else path.name}\0".encode())
             digest.update(hashlib.sha256(path.read_bytes()).digest())
         runs_on: str = self.platform
         if self.platform == "host":
@@ -66,56 +119,82 @@ class Bundle:
         digest.update(f"{runs_on} {self.compiler is not None}".encode())
         return digest.hexdigest()
 
-    def build(self) -> Path:
-        """Return the directory of the zip's content; build it if it is not there."""
-        target = self.root / ".build" / f"function-{self.fingerprint()[:16]}"
-        if target.is_dir():
-            os.utime(target)  # the least recently used are removed first
-            return target
-        target.parent.mkdir(exist_ok=True)
-        # Built elsewhere and renamed, so that an interrupted or a concurrent build leaves no half-made directory.
-        with tempfile.TemporaryDirectory(dir=target.parent, prefix="building-") as scratch:
-            content = Path(scratch) / "content"
-            self._install(content)
-            _prune(content)
-            shutil.copytree(self.package, content / "imagegen", ignore=_IGNORED)
-            if self.compiler:
-                _compile(content, compiler=self.compiler)
-            try:
-                content.rename(target)
-            except OSError:
-                # A concurrent build of the same inputs may have been first.
-                if not target.is_dir():
-                    raise
-        _forget_old(target.parent)
-        return target
-
     def _install(self, target: Path) -> None:
-        options = "--quiet --color never --only-binary :all: --require-hashes --no-deps --link-mode copy"
-        if self.platform != "host":
-            options += f" --python-platform {self.platform} --python-version {RUNTIME_VERSION}"
-        files = ["--python", sys.executable, "--target", str(target), "-r", str(self.requirements)]
+        # uv is in requirements.txt and takes seconds where pip takes half a minute. Both write the same files.
+        options = "--quiet --only-binary :all: --require-hashes --no-deps"
+        environ: Mapping[str, str] = os.environ  # noqa: TID251 - pip and uv find mirror and proxy there
+        python = Path(sys.executable)
+        if _uv() is not None:
+            tool = [
+                str(_uv()),
+                "pip",
+                "install",
+                "--color",
+                "never",
+                "--link-mode",
+                "copy",
+                "--python",
+                str(python),
+            ]
+            environ = {**environ, **uv_environment(environ, python=python)}
+            if self.platform != "host":
+                options += f" --python-platform {self.platform} --python-version {RUNTIME_VERSION}"
+        elif importlib.util.find_spec("pip") is not None:
+            tool = [
+                str(python),
+                "-m",
+                "pip",
+                "install",
+                "--no-input",
+                "--no-color",
+                "--no-user",
+                "--no-compile",
+            ]
+            if self.platform != "host":
+                tags = " ".join(f"--platform {tag}" for tag in WHEELS)
+                options += f" {tags} --implementation cp --python-version {RUNTIME_VERSION}"
+        else:
+            raise BundlingError(
+                f"Neither uv nor pip is installed for {python}, and one of them fetches the functions' packages: "
+                "install requirements.txt into its environment."
+            )
+        files = ["--target", str(target), "-r", str(self.requirements)]
         _run(
-            [str(_uv()), "pip", "install", *options.split(), *files],
+            [*tool, *options.split(), *files],
+            environ=environ,
             failure="The functions' packages could not be installed",
         )
 
+    def _compile(self, folder: Path, *, root: Path) -> None:
+        if self.compiler is None:
+            return
+        # Unchecked, because the dates in a zip mean nothing. `-p` records the paths inside Lambda.
+        options = "-q --invalidation-mode unchecked-hash -p /var/task"
+        _run(
+            # One process, in the order of the names and without random hashes: else the bytes of one file could
+            # depend on what its process compiled before.
+            [str(self.compiler), "-m", "compileall", *options.split(), "-s", str(root), str(folder)],
+            environ={**os.environ, "PYTHONHASHSEED": "0"},  # noqa: TID251 - the rest is none of our business
+            failure="The functions' bytecode could not be compiled",
+        )
 
-def _forget_old(folder: Path) -> None:
-    built = sorted(folder.glob("function-*"), key=lambda path: path.stat().st_mtime, reverse=True)
+
+def _forget_old(folder: Path, name: str) -> None:
+    built = sorted(folder.glob(f"{name}-*"), key=lambda path: path.stat().st_mtime, reverse=True)
     for old in built[KEPT_BUILDS:]:
         shutil.rmtree(old, ignore_errors=True)
 
 
 def _sources(package: Path) -> list[Path]:
-    return sorted(p for p in package.rglob("*") if p.is_file() and "__pycache__" not in p.parts)
+    found = (p for p in package.rglob("*") if p.is_file() and "__pycache__" not in p.parts)
+    return sorted(found, key=lambda path: path.relative_to(package).as_posix())
 
 
 def function_code(*, root: Path, target: Platform) -> lambda_.Code:
     """Return the code of both functions, built from the checkout at `root`.
 
     Raises:
-        BundlingError: uv is missing, or a package cannot be downloaded or has another hash.
+        BundlingError: uv and pip are missing, or a package cannot be downloaded or has another hash.
     """
     bundle = Bundle(root=root, platform=target, compiler=find_compiler(target))
     if bundle.compiler is None:
@@ -148,9 +227,24 @@ def _candidates() -> Iterator[Path]:
 
 
 def _python_known_to_uv() -> str | None:
-    command = [str(_uv()), "python", "find", "--no-python-downloads", RUNTIME_VERSION]
+    uv = _uv()
+    if uv is None:
+        return None
+    command = [uv, "python", "find", "--no-python-downloads", RUNTIME_VERSION]
     found = subprocess.run(command, capture_output=True, check=False, text=True)  # noqa: S603 - arguments of our own
     return found.stdout.strip() or None
+
+
+def _uv() -> str | None:
+    """Return the uv of this interpreter's packages; one on the path may be of another version."""
+    if importlib.util.find_spec("uv") is None:
+        return None
+    from uv import find_uv_bin  # noqa: PLC0415 - not every environment has it
+
+    try:
+        return find_uv_bin()
+    except FileNotFoundError:
+        return None
 
 
 def _version(python: Path) -> tuple[int, ...] | None:
@@ -168,36 +262,37 @@ def _version(python: Path) -> tuple[int, ...] | None:
     return tuple(int(part) for part in reported.stdout.split())
 
 
-def _uv() -> Path:
-    # The uv on the path may be of another version.
-    beside = Path(sys.executable).parent / "uv"
-    if not os.access(beside, os.X_OK):
-        raise BundlingError(
-            f"uv is not installed beside {sys.executable}: run the app with the environment of requirements.lock."
-        )
-    return beside
-
-
 def _prune(content: Path) -> None:
     # Console scripts hold the path of this machine's Python, so equal trees would give different zips.
     shutil.rmtree(content / "bin", ignore_errors=True)
     (content / ".lock").unlink(missing_ok=True)
-    for entry in (content / "botocore" / "data").iterdir():
-        if entry.is_dir() and entry.name not in KEPT_SERVICES:
+    for name in INSTALLERS_NOTES:
+        for note in content.glob(f"*.dist-info/{name}"):
+            note.unlink()
+    for entry in (content / "botocore" / "data").glob("*/"):
+        if entry.name not in KEPT_SERVICES:
             shutil.rmtree(entry)
 
 
-def _compile(content: Path, *, compiler: Path) -> None:
-    # Unchecked, because the dates in a zip mean nothing. `-p` records the paths inside Lambda.
-    options = "-q -j 0 --invalidation-mode unchecked-hash -p /var/task"
-    _run(
-        [str(compiler), "-m", "compileall", *options.split(), "-s", str(content), str(content)],
-        failure="The functions' bytecode could not be compiled",
+def _make_alike(content: Path) -> None:
+    """Give every file the rights and the date that it has on every machine."""
+    for path in (content, *content.rglob("*")):
+        # The zip keeps the rights, and Lambda's user could not read files that were made with a strict umask.
+        path.chmod(0o755 if path.is_dir() else 0o644)
+        os.utime(path, (DATE, DATE))
+
+
+def _link(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:  # a file system without hard links
+        shutil.copy2(source, target)
+
+
+def _run(command: Sequence[str], *, environ: Mapping[str, str], failure: str) -> None:
+    done = subprocess.run(  # noqa: S603 - arguments of our own
+        command, env=dict(environ), capture_output=True, check=False, text=True
     )
-
-
-def _run(command: Sequence[str], *, failure: str) -> None:
-    done = subprocess.run(command, capture_output=True, check=False, text=True)  # noqa: S603 - arguments of our own
     if done.returncode != 0:
         reason = " ".join(done.stderr.split())[-600:]
         raise BundlingError(f"{failure}: {reason}")

@@ -6,16 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tools.checkout import CHECKOUT
-from tools.registries import uv_environment
 
 
 def environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the operator's environment, with the checkout's Python first on PATH and no telemetry of the CDK."""
+    """Return the operator's environment, with the checkout's `python3` first on PATH and no telemetry of the CDK."""
     programs = CHECKOUT / ".venv" / "bin"
     return {
         **environ,
-        # The app calls uv to fill the functions' zip.
-        **uv_environment(environ, python=programs / "python"),
         "PATH": f"{programs}{os.pathsep}{environ.get('PATH', os.defpath)}",
         "CDK_DISABLE_CLI_TELEMETRY": "true",
         "CDK_DISABLE_VERSION_CHECK": "1",

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import subprocess
 import sys
+import sysconfig
+import venv
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -43,6 +48,13 @@ MISTAKES: Final = (
         ),
     ),
     (
+        {"stage": "local"},
+        (
+            "The stage 'local' is for the emulator on this machine: `make up` deploys it; for an account, choose "
+            "another stage of cdk.json.\n"
+        ),
+    ),
+    (
         {"stage": "local", "config": "models=stability.stable-image-cor-v1:1"},
         (
             "models: 'stability.stable-image-cor-v1:1' is not a registered model; "
@@ -61,31 +73,74 @@ def test_an_operators_mistake_is_one_sentence_and_no_traceback(
     assert (done.returncode, done.stdout, done.stderr) == (1, "", sentence)
 
 
-@pytest.fixture(scope="module")
-def assembly(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return what `make synth STAGE=local` writes, made without credentials, a region or a profile."""
-    output = tmp_path_factory.mktemp("assembly")
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"):
-            patch.delenv(name, raising=False)
-        for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL"):
-            patch.delenv(name, raising=False)
-        patch.setenv("AWS_CONFIG_FILE", str(output / "none"))
-        patch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(output / "none"))
-        patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-        # Every stage has CDK's own check of the template in the other tests of this folder, at half of the cost.
-        patch.setenv("CDK_VALIDATION", at_depth(thorough="true", usual="false"))
-        arguments = ["synth", "--quiet", "-c", "stage=local", "--output", str(output)]
-        done = subprocess.run(  # noqa: S603 - this interpreter and a program of our own
-            [sys.executable, "-m", "tools.cdk", *arguments],
-            cwd=ROOT,
+NOWHERE: Final = "http://127.0.0.1:9"
+PARTS: Final = ("app.py", "cdk.json", "stacks", "lambda", "tools")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plain:
+    """A checkout as users of the CDK have one: an environment of some name, made active, and no `make`."""
+
+    root: Path
+    programs: Path
+
+    def cdk(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        """Run the CDK command line with no program on PATH but the environment's and Node.js."""
+        path = os.pathsep.join([str(self.programs), str(self.root / "node"), "/usr/bin", "/bin"])
+        return subprocess.run(  # noqa: S603 - the CDK that the checkout pins
+            [ROOT / "node_modules" / ".bin" / "cdk", *arguments, "--no-notices"],
+            cwd=self.root,
+            env={"PATH": path, **REGISTRY, **NO_ACCOUNT, **variables},
             capture_output=True,
             check=False,
             text=True,
         )
+
+
+ENVIRON: Final = os.environ  # noqa: TID251 - where this machine's registry and caches are
+REGISTRY: Final = {
+    name: value
+    for name, value in ENVIRON.items()
+    if name.startswith(("HOME", "PIP_", "UV_", "SSL_", "XDG_")) or name.lower().endswith("_proxy")
+}
+NO_ACCOUNT: Final = {
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "CDK_DISABLE_CLI_TELEMETRY": "true",
+    "CDK_DISABLE_VERSION_CHECK": "1",
+    # Every stage has CDK's own check of the template in the other tests of this folder, at half of the cost.
+    "CDK_VALIDATION": at_depth(thorough="true", usual="false"),
+}
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Plain:
+    """Return such a checkout; its environment has this one's packages, uv's program included."""
+    root = tmp_path_factory.mktemp("plain")
+    for name in PARTS:
+        source = ROOT / name
+        if source.is_dir():
+            shutil.copytree(source, root / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, root / name)
+    venv.create(root / "my-env", symlinks=True)
+    (packages,) = (root / "my-env").glob("lib/python*/site-packages")
+    (packages / "of_the_tests.pth").write_text(f"{sysconfig.get_path('purelib')}\n")
+    (root / "node").mkdir()
+    node = shutil.which("node")
+    assert node is not None
+    (root / "node" / "node").symlink_to(os.path.realpath(node))
+    return Plain(root=root, programs=root / "my-env" / "bin")
+
+
+@pytest.fixture(scope="module")
+def assembly(plain: Plain) -> Path:
+    """Return what `cdk synth` writes of the local stage, made without credentials, a region or a profile."""
+    done = plain.cdk("synth", "--quiet", "-c", "stage=local", AWS_ENDPOINT_URL=NOWHERE)
     assert done.returncode == 0, done.stderr
     assert "stability.stable-diffusion-xl-v1 reached its end of life on 2025-05-20" in done.stderr
-    return output
+    return plain.root / "cdk.out"
 
 
 def template(assembly: Path) -> dict[str, Any]:
@@ -103,6 +158,41 @@ def test_synth_needs_no_account(assembly: Path) -> None:
     keys = {function["Code"]["S3Key"].removesuffix(".zip") for function in functions}
     (key,) = keys
     assert (assembly / f"asset.{key}" / "imagegen" / "api_handler.py").is_file()
+
+
+def test_an_unchanged_checkout_needs_no_registry(plain: Plain, assembly: Path) -> None:
+    """A second synth, with no registry and no cache, writes the same template."""
+    output = plain.root / "again"
+    unreachable = {
+        "UV_INDEX_URL": NOWHERE,
+        "PIP_INDEX_URL": NOWHERE,
+        "UV_CACHE_DIR": str(plain.root / "empty"),
+    }
+    arguments = ("--quiet", "-c", "stage=local", "--output", str(output))
+    done = plain.cdk("synth", *arguments, AWS_ENDPOINT_URL=NOWHERE, **unreachable)
+    assert done.returncode == 0, done.stderr
+    assert template(output) == template(assembly)
+
+
+def test_an_environment_without_the_packages_is_one_sentence(plain: Plain, tmp_path: Path) -> None:
+    """Whoever has forgotten to make the environment active reads which Python ran."""
+    venv.create(tmp_path / "empty", symlinks=True)
+    done = replace(plain, programs=tmp_path / "empty" / "bin").cdk("synth")
+    assert done.returncode == 1
+    assert done.stderr.startswith(
+        f"The package aws_cdk is not installed for {tmp_path}/empty/bin/python3: activate the environment "
+    )
+    assert "Traceback" not in done.stderr
+
+
+def test_a_profile_that_does_not_exist_is_one_sentence(plain: Plain) -> None:
+    """The CDK alone would go on without an account."""
+    (plain.root / "config").write_text("[profile work]\n")
+    done = plain.cdk("synth", AWS_PROFILE="nope", AWS_CONFIG_FILE=str(plain.root / "config"))
+    assert done.returncode == 1
+    first, *rest = done.stderr.splitlines()
+    assert first == "AWS_PROFILE is 'nope', but your AWS configuration has no such profile; it has work."
+    assert rest == ["python3 app.py: Subprocess exited with error 1"]
 
 
 def test_a_null_in_cdk_json_stays_unlimited_on_its_way_to_the_template(assembly: Path) -> None:

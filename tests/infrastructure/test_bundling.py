@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,10 +19,9 @@ from stacks import bundling
 from stacks.bundling import KEPT_BUILDS, KEPT_SERVICES, RUNTIME_VERSION, Bundle, BundlingError, find_compiler
 from stacks.stage import Platform
 from tests.support.synthesis import ROOT
-from tools.registries import uv_environment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable
 
 HOST = find_compiler("host")
 PYTHON = f"python{RUNTIME_VERSION}"
@@ -37,16 +37,6 @@ print(boto3.__file__)
 """
 
 
-@pytest.fixture(scope="session")
-def registry() -> Iterator[None]:
-    """Let uv use the registry that pip is configured with, as `make` does."""
-    with pytest.MonkeyPatch.context() as patch:
-        environ = os.environ  # noqa: TID251 - the operator's own, for uv
-        for name, value in uv_environment(environ, python=Path(sys.executable)).items():
-            patch.setenv(name, value)
-        yield
-
-
 def checkout(at: Path) -> Path:
     """Copy the files that a bundle is made of, and return the copy."""
     shutil.copytree(ROOT / "lambda", at / "lambda", ignore=shutil.ignore_patterns("__pycache__"))
@@ -54,9 +44,8 @@ def checkout(at: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def fresh(tmp_path_factory: pytest.TempPathFactory, registry: None) -> Bundle:
+def fresh(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     """Return a bundle for this machine in a copy of the checkout."""
-    del registry
     return Bundle(root=checkout(tmp_path_factory.mktemp("fresh")), platform="host", compiler=HOST)
 
 
@@ -66,13 +55,14 @@ def built(fresh: Bundle) -> Path:
     return fresh.build()
 
 
-def tree_hash(directory: Path) -> str:
-    """Return a hash of every name and every byte below a directory."""
-    digest = hashlib.sha256()
-    for path in sorted(each for each in directory.rglob("*") if each.is_file()):
-        digest.update(f"{path.relative_to(directory)}\0".encode())
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
+def tree(directory: Path) -> dict[str, tuple[int, float, str]]:
+    """Return the rights, the date and a hash of everything below a directory."""
+
+    def described(path: Path) -> tuple[int, float, str]:
+        content = path.read_bytes() if path.is_file() else b""
+        return path.stat().st_mode, path.stat().st_mtime, hashlib.sha256(content).hexdigest()
+
+    return {str(path.relative_to(directory)): described(path) for path in directory.rglob("*")}
 
 
 def test_the_zip_runs_by_itself(built: Path) -> None:
@@ -126,11 +116,28 @@ def test_no_file_tells_where_the_zip_was_made(built: Path) -> None:
     assert str(built).encode() not in bytecode
 
 
-def test_equal_trees_give_equal_zips(built: Path, tmp_path: Path) -> None:
-    """The zips are equal byte for byte, wherever the checkout is."""
-    again = Bundle(root=checkout(tmp_path), platform="host", compiler=HOST)
-    assert tree_hash(again.build()) == tree_hash(built)
-    assert again.build().name == built.name
+def test_two_checkouts_give_the_same_zip_under_the_same_hash(
+    fresh: Bundle, built: Path, tmp_path: Path
+) -> None:
+    """Neither the folder, nor the umask, nor the dates and rights of the sources change a byte, a date or a right."""
+    root = checkout(tmp_path / "of somebody else")
+    for path in (root / "lambda").rglob("*.py"):
+        path.chmod(0o600)
+        os.utime(path, (1e9, 1e9))
+    elsewhere = Bundle(root=root, platform="host", compiler=HOST)
+    before = os.umask(0o077)
+    try:
+        again = elsewhere.build()
+    finally:
+        os.umask(before)
+    assert tree(again) == tree(built)
+    assert elsewhere.fingerprint() == fresh.fingerprint()
+
+
+def test_lambdas_own_user_can_read_every_file(built: Path) -> None:
+    """The zip keeps the rights of its files, and that user owns none of them."""
+    modes = {(path.is_dir(), path.stat().st_mode & 0o777) for path in built.rglob("*")}
+    assert modes == {(True, 0o755), (False, 0o644)}
 
 
 def test_an_unchanged_tree_is_not_built_again(fresh: Bundle, built: Path) -> None:
@@ -140,6 +147,24 @@ def test_an_unchanged_tree_is_not_built_again(fresh: Bundle, built: Path) -> Non
     assert fresh.build() == built
     assert marker.exists()
     marker.unlink()
+
+
+def test_a_change_of_our_code_fetches_no_package(
+    fresh: Bundle, built: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So only new pins need the network, and the new zip has the changed file and everything else."""
+
+    def unreachable(*_: object, **__: object) -> None:
+        raise BundlingError("The registry cannot be reached.")
+
+    monkeypatch.setattr(Bundle, "_install", unreachable)
+    extra = fresh.package / "one_more.py"
+    extra.write_text("")
+    changed = fresh.build()
+    extra.unlink()
+    assert changed != built
+    assert (changed / "imagegen" / "one_more.py").is_file()
+    assert {name for name in tree(changed) if "one_more" not in name} == set(tree(built))
 
 
 def test_old_zips_are_forgotten(fresh: Bundle, built: Path) -> None:
@@ -180,14 +205,14 @@ def bundle(root: Path, *, platform: Platform = "aarch64-manylinux2014") -> Bundl
 
 def test_the_fingerprint_follows_the_sources_and_the_requirements(tmp_path: Path) -> None:
     """A changed byte, a new file and a new pin each give another zip."""
-    tree = bundle(tmp_path)
-    seen = [tree.fingerprint()]
-    (tree.package / "errors.py").write_text("x = 2\n")
-    seen.append(tree.fingerprint())
-    (tree.package / "data.json").write_text("{}")
-    seen.append(tree.fingerprint())
-    tree.requirements.write_text("six==1.16.0\n")
-    seen.append(tree.fingerprint())
+    sources = bundle(tmp_path)
+    seen = [sources.fingerprint()]
+    (sources.package / "errors.py").write_text("x = 2\n")
+    seen.append(sources.fingerprint())
+    (sources.package / "data.json").write_text("{}")
+    seen.append(sources.fingerprint())
+    sources.requirements.write_text("six==1.16.0\n")
+    seen.append(sources.fingerprint())
     assert len(set(seen)) == len(seen)
 
 
@@ -200,34 +225,106 @@ def test_the_fingerprint_follows_the_platform_and_the_bytecode(tmp_path: Path) -
 
 def test_the_fingerprint_ignores_what_python_leaves_behind(tmp_path: Path) -> None:
     """A test run leaves bytecode behind, and that does not change the zip."""
-    tree = bundle(tmp_path)
-    before = tree.fingerprint()
-    (tree.package / "__pycache__").mkdir()
-    (tree.package / "__pycache__" / "errors.cpython-311.pyc").write_bytes(b"stale")
-    assert tree.fingerprint() == before
+    sources = bundle(tmp_path)
+    before = sources.fingerprint()
+    (sources.package / "__pycache__").mkdir()
+    (sources.package / "__pycache__" / "errors.cpython-311.pyc").write_bytes(b"stale")
+    assert sources.fingerprint() == before
 
 
-def test_a_package_with_another_hash_is_refused_in_one_line(tmp_path: Path, registry: None) -> None:
+def wheel(folder: Path) -> str:
+    """Write a wheel that has a program and service descriptions into a folder, and return its line of a lock."""
+    path = folder / "small-1.0-py3-none-any.whl"
+    info = "small-1.0.dist-info"
+    files = {
+        "botocore/data/endpoints.json": "{}",
+        "botocore/data/ec2/service-2.json": "{}",
+        "botocore/data/sqs/service-2.json": "{}",
+        "small.py": "def main():\n    return {'a', 'b', 'c'} & {'c'}\n",
+        "small-1.0.data/scripts/small-tool": "#!python\nimport small\n",
+        f"{info}/METADATA": "Metadata-Version: 2.1\nName: small\nVersion: 1.0\n",
+        f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        f"{info}/entry_points.txt": "[console_scripts]\nsmall = small:main\n",
+    }
+    record = "".join(f"{name},,\n" for name in (*files, f"{info}/RECORD"))
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, text in {**files, f"{info}/RECORD": record}.items():
+            archive.writestr(name, text)
+    return f"small==1.0 --hash=sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}\n"
+
+
+@pytest.fixture
+def wheels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Bundle]:
+    """Return a function that makes a bundle of one small wheel; uv and pip know no registry but its folder."""
+    folder = tmp_path / "wheels"
+    folder.mkdir()
+    line = wheel(folder)
+    for name, value in {"NO_INDEX": "1", "FIND_LINKS": str(folder)}.items():
+        monkeypatch.setenv(f"UV_{name}", value)
+        monkeypatch.setenv(f"PIP_{name}", value)
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+
+    def made(name: str, *, pins: str = line, platform: Platform = "host") -> Bundle:
+        small = bundle(tmp_path / name, platform=platform)
+        small.requirements.write_text(pins)
+        return small
+
+    return made
+
+
+@pytest.fixture(params=["uv", "pip"])
+def installer(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Return the name of the program that installs; where it is pip, the environment has no uv."""
+    name = str(request.param)
+    if name == "pip":
+        monkeypatch.setattr(bundling, "_uv", lambda: None)
+    return name
+
+
+@pytest.mark.parametrize("platform", ["host", "aarch64-manylinux2014"])
+def test_pip_makes_the_same_zip_where_there_is_no_uv(
+    platform: Platform, wheels: Callable[..., Bundle], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It leaves out what an installer notes about itself, and the programs, which name this machine's Python."""
+    by_uv = wheels("uv", platform=platform).build()
+    monkeypatch.setattr(bundling, "_uv", lambda: None)
+    by_pip = wheels("pip", platform=platform).build()
+    assert tree(by_pip) == tree(by_uv)
+    assert {name for name in tree(by_pip) if "small" in name and "__pycache__" not in name} == {
+        "small.py",
+        "small-1.0.dist-info",
+        "small-1.0.dist-info/METADATA",
+        "small-1.0.dist-info/WHEEL",
+        "small-1.0.dist-info/entry_points.txt",
+    }
+
+
+def test_a_package_with_another_hash_is_refused_in_one_line(
+    installer: str, wheels: Callable[..., Bundle]
+) -> None:
     """No half-built directory is left behind."""
-    del registry
-    tree = bundle(tmp_path, platform="host")
-    tree.requirements.write_text(f"six==1.17.0 --hash=sha256:{'0' * 64}\n")
-    with pytest.raises(BundlingError, match=r"^The functions' packages could not be installed: [^\n]*six"):
-        tree.build()
-    assert list((tmp_path / ".build").iterdir()) == []
+    assert (bundling._uv() is None) == (installer == "pip")
+    other = wheels("other", pins=f"small==1.0 --hash=sha256:{'0' * 64}\n")
+    with pytest.raises(BundlingError, match=r"^The functions' packages could not be installed: [^\n]*small"):
+        other.build()
+    assert list((other.root / ".build").iterdir()) == []
 
 
-def test_requirements_without_hashes_are_refused(tmp_path: Path, registry: None) -> None:
+def test_requirements_without_hashes_are_refused(installer: str, wheels: Callable[..., Bundle]) -> None:
     """Every package of the zip must be pinned by the hash of its content."""
-    del registry
+    assert (bundling._uv() is None) == (installer == "pip")
     with pytest.raises(BundlingError, match="hash"):
-        bundle(tmp_path, platform="host").build()
+        wheels("without", pins="small==1.0\n").build()
 
 
-def test_uv_must_be_beside_the_interpreter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """There may be no uv on the path, or one of another version."""
-    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
-    with pytest.raises(BundlingError, match="uv is not installed beside"):
+def test_an_environment_without_uv_and_pip_is_told_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sentence names the interpreter."""
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    with pytest.raises(
+        BundlingError, match=rf"^Neither uv nor pip is installed for {re.escape(sys.executable)}"
+    ):
         bundle(tmp_path, platform="host").build()
 
 
@@ -271,8 +368,10 @@ def test_the_wheels_are_of_the_version_that_runs_them(
     asked: list[list[str]] = []
     monkeypatch.setattr(bundling, "_run", lambda command, **_: asked.append(command))
     bundle(tmp_path)._install(tmp_path / "content")
-    (command,) = asked
-    assert command[command.index("--python-version") + 1] == RUNTIME_VERSION
+    monkeypatch.setattr(bundling, "_uv", lambda: None)
+    bundle(tmp_path)._install(tmp_path / "content")
+    assert len(asked) == 2
+    assert {command[command.index("--python-version") + 1] for command in asked} == {RUNTIME_VERSION}
     decision = (ROOT / "docs" / "decisions" / "0013-a-directory-instead-of-docker.md").read_text()
     assert set(re.findall(r"Python (3[.]\d+)", decision)) == {RUNTIME_VERSION}
 

@@ -1,0 +1,69 @@
+"""Synthesizes the stage that `-c stage=` names, otherwise `dev`; an operator's mistake is one sentence."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import aws_cdk as cdk
+
+from stacks.bundling import BundlingError, function_code
+from stacks.credentials import check_profile
+from stacks.imagegen_stack import ImagegenStack
+from stacks.policy_checks import accept_findings, add_checks
+from stacks.stage import LOCAL_STAGE, StageError, load_stage
+
+ROOT = Path(__file__).resolve().parent.parent
+LOOPBACK = ("127.0.0.1", "localhost")
+
+
+def synthesize() -> None:
+    """Synthesize the stage; end the process with one sentence if that is not possible."""
+    try:
+        _synthesize(os.environ)  # noqa: TID251 - the CDK command line passes account and region there
+    except (StageError, BundlingError) as error:
+        sys.exit(str(error))
+
+
+def _synthesize(environ: Mapping[str, str]) -> None:
+    app = cdk.App()
+    context = app.node.try_get_context
+    # Read from the file, because jsii drops every null from the context, and null means "unlimited":
+    # see docs/decisions/0015-stages-are-read-from-the-file.md.
+    stages = json.loads((ROOT / "cdk.json").read_text(encoding="utf-8"))["context"]["stages"]
+    config = load_stage(name=context("stage") or "dev", stages=stages, overrides=context("config"))
+    _check_place(config.name, environ)
+    check_profile(environ)
+    stack = ImagegenStack(
+        app,
+        config=config,
+        code=function_code(root=ROOT, target=config.bundle_platform),
+        env=cdk.Environment(
+            # The CDK command line sets both from the operator's credentials; synth works without them.
+            account=environ.get("CDK_DEFAULT_ACCOUNT"),
+            region=environ.get("CDK_DEFAULT_REGION", "us-east-1"),
+        ),
+        # Passed in, so that tests choose the day on which a model ends.
+        today=datetime.now(tz=UTC).date(),
+    )
+    # The emulator gets the same stack without them: they take a third of the synthesis, and the tests apply them to
+    # every stage.
+    if context("policy_checks") != "off":
+        accept_findings(stack, config=config)
+        add_checks(app)
+    app.synth()
+
+
+def _check_place(stage: str, environ: Mapping[str, str]) -> None:
+    # Its limits are open and its zip is for this machine, so in an account it would be a bill that does not even run.
+    on_this_machine = urlsplit(environ.get("AWS_ENDPOINT_URL", "")).hostname in LOOPBACK
+    if stage == LOCAL_STAGE and not on_this_machine:
+        raise StageError(
+            f"The stage {LOCAL_STAGE!r} is for the emulator on this machine: `make up` deploys it; "
+            "for an account, choose another stage of cdk.json."
+        )
