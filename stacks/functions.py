@@ -171,7 +171,7 @@ def environment(
         "WEBHOOK_SECRET_ARN": webhook_secret.arn if webhook_secret else "",
         "WEBHOOK_LOOPBACK": _loopback(scope) if config.webhook_loopback else "false",
         # The random part of the stack's id. Owners are hashed with it, so nobody can guess one from a name.
-        "OWNER_SALT": Fn.select(2, Fn.split("/", Aws.STACK_ID)),
+        "OWNER_SALT": config.owner_salt or Fn.select(2, Fn.split("/", Aws.STACK_ID)),
         "OPENAI_MODEL_ALIASES": ",".join(config.openai_model_aliases),
         "POWERTOOLS_SERVICE_NAME": SERVICE,
         "POWERTOOLS_METRICS_NAMESPACE": SERVICE,

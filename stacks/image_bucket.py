@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import Duration
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from imagegen.settings import MAX_URL_TTL
+from stacks.retention import removal_policy
 from stacks.stage import StageConfig
 
 IMAGES = "images/"
@@ -36,7 +37,7 @@ class ImageBucket(Construct):
                 ),
             ],
             cors=[_download_rule()] if config.cors_origins else None,
-            removal_policy=RemovalPolicy.RETAIN if config.retain_data else RemovalPolicy.DESTROY,
+            removal_policy=removal_policy(config),
         )
         self.bucket.add_to_resource_policy(self._deny_old_signatures())
 

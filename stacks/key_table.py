@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from aws_cdk import RemovalPolicy
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
+from stacks.retention import removal_policy
 from stacks.stage import StageConfig
 
 
@@ -25,7 +25,7 @@ class KeyTable(Construct):
                 point_in_time_recovery_enabled=True
             ),
             deletion_protection=config.retain_data,
-            removal_policy=RemovalPolicy.RETAIN if config.retain_data else RemovalPolicy.DESTROY,
+            removal_policy=removal_policy(config),
         )
 
     def read(self) -> iam.PolicyStatement:

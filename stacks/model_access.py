@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 
-from aws_cdk import Annotations, Stack
+from aws_cdk import Annotations, Stack, region_info
 from aws_cdk import aws_iam as iam
 
 from imagegen.models.registry import ModelRef, resolve
@@ -20,23 +20,26 @@ def resolve_models(entries: Sequence[str], *, region: str) -> tuple[ModelRef, ..
     """Return the models of a stage's list, for a deployment in `region`; `StageConfig` has checked that they exist.
 
     Raises:
-        StageError: a model is not offered in the partition of the region, such as GovCloud or China.
+        StageError: a model is in another partition than the region, whose credentials do not hold there.
     """
     refs = tuple(resolve(entry, region=region) for entry in entries)
-    for ref in refs:
-        # No credentials of one partition are valid in another.
-        offered = (ref.region, *ref.destinations)
-        if {_partition(each) for each in offered} != {_partition(region)}:
+    partition = partition_of(region)
+    for entry, ref in zip(entries, refs, strict=True):
+        home = ref.target.split(":")[1] if ref.target.startswith("arn:") else partition_of(ref.region)
+        if home != partition:
             raise StageError(
-                f"models has {ref.id}, which Bedrock offers in {', '.join(dict.fromkeys(offered))}; a function in "
-                f"{region}, which belongs to the partition {_partition(region)}, cannot call it there."
+                f"models: {entry!r} is in the partition {home} of AWS, and the region {region} is in {partition}, "
+                f"which cannot call it: deploy to another region (AWS_REGION), or list what runs in {partition}, "
+                "as id@ARN."
             )
     return refs
 
 
-def _partition(region: str) -> str:
-    # By its prefix, because CDK knows no region that is newer than itself.
-    return next((name for prefix, name in _PARTITIONS.items() if region.startswith(prefix)), "aws")
+def partition_of(region: str) -> str:
+    """Return the partition of AWS that a region belongs to, such as `aws` or `aws-us-gov`."""
+    # By its prefix if CDK does not know it yet; any other new region is most likely one of the largest partition.
+    known = region_info.RegionInfo.get(region).partition
+    return known or next((name for prefix, name in _PARTITIONS.items() if region.startswith(prefix)), "aws")
 
 
 def invoke_arns(ref: ModelRef, *, partition: str, account: str) -> tuple[str, ...]:

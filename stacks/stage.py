@@ -7,6 +7,7 @@ written with commas. `docs/configuration.md` says what each setting does.
 from __future__ import annotations
 
 import difflib
+import json
 import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self, get_type_hints
@@ -39,9 +40,11 @@ LOOPBACK_PARAMETER: Final = "WebhookLoopback"
 STAGE_NAME = re.compile(r"[a-z](?:[a-z0-9-]{0,18}[a-z0-9])?")
 # A function also claims the key, stores the image and records the outcome.
 SECONDS_BESIDE_THE_MODEL = 20
-# Lambda takes 4096 bytes of environment, names included; what does not grow with a list needs at most 1536 of them:
+# Lambda takes 4096 bytes of environment, measured as JSON; what has no length of its own needs at most 1696 of them:
 # AWS Lambda developer guide, "Lambda quotas".
-BYTES_FOR_LISTS = 4096 - 1536
+BYTES_FOR_LISTS = 4096 - 1696
+WITHOUT_BOUND: Final = ("cors_origins", "models", "openai_model_aliases", "bedrock_endpoint_url")
+"""The settings in the functions' environment that may be of any length."""
 # S3 counts days from the next midnight UTC, and removes an object some time after the last one.
 LIFECYCLE_SLACK_DAYS = 2
 # Whether an entry names a model does not depend on the region. The stack resolves it again for its own.
@@ -125,6 +128,9 @@ UserPoolArn = Annotated[
         description="the ARN of a Cognito user pool",
     ),
 ]
+OwnerSalt = Annotated[
+    str, Field(pattern=r"^[A-Za-z0-9-]{8,64}$", description="8 to 64 letters, digits and hyphens")
+]
 RetentionDays = Annotated[int, Ge(1), Le(3650)]
 # The retention periods that CloudWatch Logs accepts.
 LogRetentionDays = Annotated[
@@ -168,6 +174,7 @@ class StageConfig(BaseModel):
     reserve_concurrency: bool = True
     account_concurrency: Annotated[int, Ge(10), Le(100_000)] | None = None
     retain_data: bool = False
+    owner_salt: OwnerSalt | None = None
     api_auth: ApiAuth = "key"
     user_pool_arn: UserPoolArn | None = None
     webhooks: bool = True
@@ -227,12 +234,12 @@ class StageConfig(BaseModel):
 
     @model_validator(mode="after")
     def _check_lists_fit_into_the_environment(self) -> Self:
-        lists = {"cors_origins": self.cors_origins, "models": self.models}
-        sizes = {key: len(",".join(values).encode()) for key, values in lists.items()}
+        sizes = {key: _bytes_in_environment(getattr(self, key)) for key in WITHOUT_BOUND}
         if sum(sizes.values()) > BYTES_FOR_LISTS:
+            each = ", ".join(f"{key} takes {size}" for key, size in sizes.items() if size)
             raise StageError(
-                f"cors_origins takes {sizes['cors_origins']} bytes with its commas, and models {sizes['models']}; "
-                f"together they may take {BYTES_FOR_LISTS}, because a function's environment is limited to 4 KB."
+                f"{each} bytes of a function's environment, with commas; together they may take {BYTES_FOR_LISTS}, "
+                "because Lambda limits an environment to 4 KB."
             )
         return self
 
@@ -264,6 +271,12 @@ class StageConfig(BaseModel):
         if (self.user_pool_arn is not None) != (self.api_auth == "cognito"):
             raise StageError("user_pool_arn must be set if api_auth is cognito, and only then.")
         return self
+
+
+def _bytes_in_environment(value: str | tuple[str, ...] | None) -> int:
+    text = value if isinstance(value, str) else ",".join(value or ())
+    # As JSON, without the quotation marks, in UTF-8.
+    return len(json.dumps(text, ensure_ascii=False).encode()) - 2
 
 
 def _types() -> dict[str, SettingType]:

@@ -24,6 +24,9 @@ QUIET = "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION"
 ACCOUNT = "111122223333"
 
 
+GOVERNMENT: Final = "us-gov-west-1"
+
+
 def run_app(monkeypatch: pytest.MonkeyPatch, **context: str) -> subprocess.CompletedProcess[str]:
     """Run app.py as the command line does, with context values."""
     monkeypatch.setenv("CDK_CONTEXT_JSON", json.dumps({**CONTEXT, **context}))
@@ -192,6 +195,19 @@ def test_a_profile_that_does_not_exist_is_one_sentence(plain: Plain) -> None:
     assert done.returncode == 1
     first, *rest = done.stderr.splitlines()
     assert first == "AWS_PROFILE is 'nope', but your AWS configuration has no such profile; it has work."
+    assert rest == ["python3 app.py: Subprocess exited with error 1"]
+
+
+def test_a_region_without_the_models_is_one_sentence(plain: Plain, assembly: Path) -> None:
+    """The CDK alone would write ARNs of models that are not there."""
+    del assembly  # it has built the zip
+    arguments = ("--quiet", "-c", "config=bundle_platform=host", "--output", str(plain.root / "nothing"))
+    done = plain.cdk("synth", *arguments, AWS_REGION=GOVERNMENT)
+    assert done.returncode == 1
+    first, *rest = done.stderr.splitlines()
+    assert first.startswith(
+        "models: 'stability.stable-diffusion-xl-v1' is in the partition aws of AWS, and the "
+    )
     assert rest == ["python3 app.py: Subprocess exited with error 1"]
 
 

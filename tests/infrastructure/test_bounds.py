@@ -11,12 +11,14 @@ from imagegen.settings import MAX_URL_TTL, Settings, SettingType
 from stacks.stage import SETTINGS, StageConfig, StageError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.support.synthesis import Synthesized
 
 FIELDS = {
     name: SettingType.of(type_) for name, type_ in get_type_hints(Settings, include_extras=True).items()
 }
-SHARED = {name: type_ for name, type_ in FIELDS.items() if name in SETTINGS}
+SHARED = {name: type_ for name, type_ in FIELDS.items() if name in SETTINGS and name != "owner_salt"}
 NUMBERS = [name for name, type_ in SHARED.items() if type_.bare is int]
 DOLLARS = [name for name, type_ in SHARED.items() if type_.bare is float]
 FLAGS = [name for name, type_ in SHARED.items() if type_.bare is bool]
@@ -119,6 +121,22 @@ def test_both_sides_take_the_same_aliases(local: Synthesized, case: tuple[list[s
 def test_both_sides_read_nothing_as_unlimited(local: Synthesized, key: str) -> None:
     """Unlimited is null in `cdk.json`, and an empty variable in the environment."""
     assert (stage_takes(key, None), functions_take(local, key, "")) == (True, True)
+
+
+def test_a_stage_may_keep_the_owners_of_a_former_stack(synthesized: Callable[..., Synthesized]) -> None:
+    """Then `owner_salt` is what the functions read; without it they read the random part of the stack's id."""
+    salt = "0a1b2c3d-0000-11ee-aaaa-0123456789ab"
+    kept = synthesized("dev", f"owner_salt={salt}").one("AWS::Lambda::Function", named="ApiFunction")
+    own = synthesized("dev", None).one("AWS::Lambda::Function", named="ApiFunction")
+    assert kept["Environment"]["Variables"]["OWNER_SALT"] == salt
+    assert "AWS::StackId" in str(own["Environment"]["Variables"]["OWNER_SALT"])
+    assert [stage_takes("owner_salt", value) for value in (None, salt, "", "short", "a b c d e f g")] == [
+        True,
+        True,
+        False,
+        False,
+        False,
+    ]
 
 
 def test_every_model_time_out_gives_a_function_time_out_that_the_functions_take() -> None:

@@ -130,7 +130,7 @@ def test_keys_survive_where_data_does(any_stage: Synthesized) -> None:
         for name, each in any_stage.template["Resources"].items()
         if each["Type"] == "AWS::DynamoDB::Table" and "Keys" in name
     ]
-    assert table["DeletionPolicy"] == ("Retain" if any_stage.config.retain_data else "Delete")
+    assert table["DeletionPolicy"] == ("RetainExceptOnCreate" if any_stage.config.retain_data else "Delete")
     assert table["Properties"]["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
 
 

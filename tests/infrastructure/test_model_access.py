@@ -236,16 +236,30 @@ def test_a_model_before_its_end_of_life_is_not_warned_of(code: Path) -> None:
 
 @pytest.mark.parametrize(
     ("region", "partition"),
-    [("us-gov-west-1", "aws-us-gov"), ("cn-north-1", "aws-cn"), ("eusc-de-east-1", "aws-eusc")],
+    [("us-gov-west-1", "aws-us-gov"), ("cn-north-1", "aws-cn"), ("eusc-xx-west-9", "aws-eusc")],
 )
-def test_a_model_of_another_partition_is_refused_at_synth(region: str, partition: str) -> None:
-    """The deployment would succeed, and each request would fail."""
-    with pytest.raises(StageError, match=f"offers in us-west-2; .* to the partition {partition}, cannot"):
-        resolve_models((CORE,), region=region)
+def test_a_region_whose_partition_has_no_such_model_is_refused(region: str, partition: str) -> None:
+    """Its credentials are not known where the model is, so every call would fail."""
+    with pytest.raises(StageError) as caught:
+        resolve_models([SDXL, CORE], region=region)
+    assert str(caught.value) == (
+        f"models: '{SDXL}' is in the partition aws of AWS, and the region {region} is in {partition}, which cannot "
+        f"call it: deploy to another region (AWS_REGION), or list what runs in {partition}, as id@ARN."
+    )
 
 
-@pytest.mark.parametrize("region", ["eu-central-1", "us-east-1", "ap-northeast-1"])
-def test_a_model_of_another_region_is_called_there(region: str) -> None:
-    """A stage may be in any region of its partition."""
-    (ref,) = resolve_models((CORE,), region=region)
-    assert ref.region == "us-west-2"
+def test_what_runs_in_the_partition_of_the_region_is_allowed() -> None:
+    """An endpoint of the operator's own may be in any partition, but only regions of that one can call it."""
+    own = f"{SDXL}@{ENDPOINT.replace('arn:aws:', 'arn:aws-us-gov:').replace('us-west-2', 'us-gov-west-1')}"
+    (ref,) = resolve_models([own], region="us-gov-east-1")
+    assert ref.region == "us-gov-west-1"
+    with pytest.raises(
+        StageError, match=r"is in the partition aws-us-gov of AWS, and the region eu-west-1 is"
+    ):
+        resolve_models([own], region="eu-west-1")
+
+
+def test_every_region_of_the_models_partition_can_call_them() -> None:
+    """The service may be in Europe, or in a region that CDK does not know yet."""
+    for region in ("eu-central-1", "ap-southeast-2", "us-west-2", "mars-central-1"):
+        assert [ref.region for ref in resolve_models([CORE], region=region)] == ["us-west-2"]

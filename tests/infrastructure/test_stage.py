@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from pydantic import ValidationError
@@ -85,6 +85,8 @@ ALLOWED: list[tuple[str, Any]] = [
     ("account_concurrency", 10),
     ("account_concurrency", 100_000),
     ("retain_data", True),
+    ("owner_salt", None),
+    ("owner_salt", "0a1b2c3d-0000-11ee-aaaa-0123456789ab"),
     ("api_auth", "iam"),
     ("user_pool_arn", None),
     ("webhooks", False),
@@ -180,6 +182,8 @@ REFUSED: list[tuple[str, Any]] = [
     ("worker_concurrency", 1001),
     ("reserve_concurrency", "yes"),
     ("retain_data", 1),
+    ("owner_salt", "short"),
+    ("owner_salt", "two words"),
     ("api_auth", "none"),
     ("user_pool_arn", "us-east-1_Callers"),
     ("user_pool_arn", ""),
@@ -272,23 +276,39 @@ def origins(size: int) -> list[str]:
     return [*made[:-1], f"{made[-1]}.{'a' * (size - len(','.join(made)) - 1)}"]
 
 
-ROOM = BYTES_FOR_LISTS - len(",".join(StageConfig(name="dev").models))
+DEFAULTS = StageConfig(name="dev")
+ROOM = BYTES_FOR_LISTS - len(",".join(DEFAULTS.models)) - len(",".join(DEFAULTS.openai_model_aliases))
 
 
 def test_origins_and_models_may_fill_the_environment_of_a_function() -> None:
-    """That is about 85 origins of an ordinary length."""
+    """That is about 80 origins of an ordinary length."""
     config = StageConfig.from_json(name="dev", values={"cors_origins": origins(ROOM)})
     assert len(",".join(config.cors_origins)) == ROOM
-    assert len(config.cors_origins) > 80
+    assert len(config.cors_origins) > 75
 
 
 def test_origins_that_do_not_fit_into_the_environment_are_refused() -> None:
     """Otherwise Lambda would refuse the function in the middle of a deployment."""
     sentence = (
-        rf"cors_origins takes {ROOM + 1} bytes with its commas, and models \d+; together they may take 2560, "
+        rf"^cors_origins takes {ROOM + 1}, models takes \d+, openai_model_aliases takes \d+ bytes of a function's "
+        r"environment, with commas; together they may take 2400, because Lambda limits an environment to 4 KB\.$"
     )
     with pytest.raises(StageError, match=sentence):
         StageConfig.from_json(name="dev", values={"cors_origins": origins(ROOM + 1)})
+
+
+LONG: Final = (
+    ("cors_origins", [f"https://app-{number}.example.com" for number in range(110)], "takes 2969"),
+    ("openai_model_aliases", [f"model-{number:03}=auto" for number in range(160)], "takes 2399"),
+    ("bedrock_endpoint_url", f"https://{'a' * 2400}.example.com", "takes 2420"),
+)
+
+
+@pytest.mark.parametrize(("key", "value", "takes"), LONG, ids=[f"{each[0]}-{len(each[1])}" for each in LONG])
+def test_every_setting_without_a_bound_counts(key: str, value: object, takes: str) -> None:
+    """Each is counted in bytes as Lambda measures it, and the sentence names it."""
+    with pytest.raises(StageError, match=f"{key} {takes}"):
+        StageConfig.from_json(name="dev", values={key: value})
 
 
 def test_the_defaults_are_allowed() -> None:

@@ -136,9 +136,12 @@ def test_the_table_is_paid_by_request_encrypted_recoverable_and_forgets(any_stag
 def test_production_keeps_its_data_and_development_does_not(
     prod: Synthesized, dev: Synthesized, type_: str
 ) -> None:
-    """The data of prod stays if the stack is deleted or a resource is replaced."""
+    """The data of prod stays if the stack is deleted or a resource is replaced, but not if its creation fails."""
     for kept, dropped in zip(prod.resources(type_), dev.resources(type_), strict=True):
-        assert (kept["DeletionPolicy"], kept["UpdateReplacePolicy"]) == ("Retain", "Retain")
+        assert (kept["DeletionPolicy"], kept["UpdateReplacePolicy"]) == (
+            "RetainExceptOnCreate",
+            "Retain",
+        )
         assert (dropped["DeletionPolicy"], dropped["UpdateReplacePolicy"]) == ("Delete", "Delete")
 
 
@@ -148,6 +151,40 @@ def test_the_table_of_production_cannot_be_deleted_by_mistake(prod: Synthesized,
     assert (
         dev.one("AWS::DynamoDB::Table", named="Generations").get("DeletionProtectionEnabled", False) is False
     )
+
+
+def test_every_log_belongs_to_the_stack_and_goes_with_it(any_stage: Synthesized) -> None:
+    """Each function and the access log write to a group of the stack, and nothing may make another one."""
+    groups = {
+        name
+        for name, each in any_stage.template["Resources"].items()
+        if each["Type"] == "AWS::Logs::LogGroup"
+    }
+    policies = {each["DeletionPolicy"] for each in any_stage.resources("AWS::Logs::LogGroup")}
+    functions = any_stage.resources("AWS::Lambda::Function")
+    written = {each["Properties"]["LoggingConfig"]["LogGroup"]["Ref"] for each in functions}
+    access = any_stage.one("AWS::ApiGateway::Stage")["AccessLogSetting"]["DestinationArn"]
+    assert policies == {"Delete"}
+    assert written < groups
+    assert (
+        groups - written == {access["Fn::GetAtt"][0]}
+        if "Fn::GetAtt" in access
+        else len(groups - written) == 1
+    )
+    assert "logs:CreateLogGroup" not in json.dumps(any_stage.template)
+
+
+def test_nothing_but_data_and_the_role_of_the_gateways_logs_outlives_the_stack(
+    any_stage: Synthesized,
+) -> None:
+    """The role and its entry in the account serve every API of the region (docs/configuration.md)."""
+    kept = {
+        each["Type"]
+        for each in any_stage.template["Resources"].values()
+        if each.get("DeletionPolicy", "Delete") != "Delete"
+    }
+    data = {"AWS::S3::Bucket", "AWS::DynamoDB::Table"} if any_stage.config.retain_data else set()
+    assert kept == data | {"AWS::ApiGateway::Account", "AWS::IAM::Role"}
 
 
 @pytest.mark.parametrize("queue", ["JobsQueue", "JobsDeadLetters"])
