@@ -9,8 +9,9 @@ export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 unexport PYTHONDONTWRITEBYTECODE
 
 STAGE ?= dev
+# The commands read these from their environment, so that no shell reads what is in them.
+export CONFIG APPROVE
 PYTHON := .venv/bin/python
-CDK := $(PYTHON) -m tools.cdk
 # One process more than there are cores, because the tests of the local service mostly wait for it.
 WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 # Tests of one group stay together, and the longest groups begin first (tests/conftest.py).
@@ -50,15 +51,15 @@ down: ## stop the local service and remove its files
 status: set-up ## the local service's URL, its API keys, and its webhook secret
 	@$(PYTHON) -m local status
 
-synth: set-up ## the CloudFormation templates of STAGE (dev), into cdk.out/; needs no account
+synth: set-up ## the CloudFormation templates of STAGE (dev), into cdk.out/; needs no account; CONFIG= as for `make up`
 	@rm -rf cdk.out # another stage may have left its templates there
-	@$(CDK) synth --quiet -c stage=$(STAGE)
+	@$(PYTHON) -m operating --stage "$(STAGE)" synth
 
-deploy: set-up ## deploy STAGE (dev) into the AWS account of your credentials
-	@$(CDK) deploy --all -c stage=$(STAGE)
+deploy: set-up ## deploy STAGE (dev) into the AWS account of your credentials; CONFIG=, and APPROVE=never in a pipeline
+	@$(PYTHON) -m operating --stage "$(STAGE)" deploy
 
-destroy: set-up ## remove STAGE (dev) from that account
-	@$(CDK) destroy --all -c stage=$(STAGE)
+destroy: set-up ## delete STAGE (dev) from that account, with its data unless retain_data; CONFIG=, APPROVE=never
+	@$(PYTHON) -m operating --stage "$(STAGE)" destroy
 
 # The limits of one key. A value that begins with a hyphen must follow its option in the same word.
 LIMITS = --daily-images="$(DAILY_IMAGES)" --daily-usd="$(DAILY_USD)" --images-per-minute="$(IMAGES_PER_MINUTE)"

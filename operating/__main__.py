@@ -1,4 +1,4 @@
-"""The operator's commands: `python -m operating key|keys|limit|revoke|rotate`; `make key` and its like run it."""
+"""The operator's commands on a stage: `python -m operating deploy|destroy|synth|key|keys|…`; `make` runs them."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from imagegen.adapters.key_table import DynamoDbKeys
 from imagegen.keys.authorizer import CACHE_FOR
 from imagegen.keys.stored_key import StoredKey
-from operating import limits, stage
+from operating import deploying, limits, stage
 from operating.keys import Keys
+from operating.stack import Account
 from tools.failures import LocalError
 
 ENVIRON: Mapping[str, str] = os.environ  # noqa: TID251 - where the operator's variables are
@@ -25,9 +26,14 @@ MAX_GRACE_HOURS = 24 * 30
 
 def main() -> int:
     """Run one command; print one sentence and return 1 for a failure that the operator can put right."""
-    parser = argparse.ArgumentParser(prog="python -m operating", description="The API keys of a stage.")
+    parser = argparse.ArgumentParser(
+        prog="python -m operating", description="A stage in your account: its stack and its API keys."
+    )
     parser.add_argument("--stage", default="dev", help="the deployed stage, or local (dev)")
     commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("synth", help="write the templates (variable CONFIG)")
+    commands.add_parser("deploy", help="deploy the stack (variables CONFIG, APPROVE)")
+    commands.add_parser("destroy", help="delete the stack and its data (variables CONFIG, APPROVE)")
     create = commands.add_parser("key", help="make a key and print it, once")
     create.add_argument("--name", default="", help="whose key it is")
     create.add_argument("--days", default="", help="after how many days it expires; without, it never does")
@@ -53,6 +59,15 @@ def main() -> int:
 
 def _run(arguments: argparse.Namespace) -> int:
     match arguments.command:
+        case "synth":
+            return deploying.synth(_order(arguments))
+        case "deploy":
+            return deploying.deploy(_order(arguments))
+        case "destroy":
+            return deploying.destroy(
+                _order(arguments),
+                account=lambda: Account(options=stage.aws_options(arguments.stage, ENVIRON)),
+            )
         case "key":
             days = _number("DAYS", arguments.days, low=1, high=MAX_DAYS)
             own = limits.read_limits(_limits(arguments))
@@ -84,6 +99,17 @@ def _run(arguments: argparse.Namespace) -> int:
                 f"The new one is shown only now:\n{made.text}"
             )
     return 0
+
+
+def _order(arguments: argparse.Namespace) -> deploying.Order:
+    return deploying.Order(
+        command=arguments.command,
+        stage=arguments.stage,
+        config=" ".join(ENVIRON.get("CONFIG", "").split()),
+        approve=ENVIRON.get("APPROVE", "").strip(),
+        has_terminal=sys.stdin.isatty() and sys.stdout.isatty(),
+        environ=ENVIRON,
+    )
 
 
 def _add_limits(parser: argparse.ArgumentParser, *, words: str) -> None:

@@ -27,7 +27,7 @@ def key_table(stage: str, *, environ: Mapping[str, str]) -> tuple[DynamoDBClient
     Raises:
         LocalError: the stage is not deployed here, or its callers have no keys.
     """
-    options = _options(stage, environ)
+    options = aws_options(stage, environ)
     outputs = _outputs(stage, options)
     table = outputs.get("KeyTableName")
     if table is None:
@@ -36,7 +36,12 @@ def key_table(stage: str, *, environ: Mapping[str, str]) -> tuple[DynamoDBClient
     return client, table
 
 
-def _options(stage: str, environ: Mapping[str, str]) -> dict[str, Any]:
+def aws_options(stage: str, environ: Mapping[str, str]) -> dict[str, Any]:
+    """Return the keyword arguments of `boto3.client(service, **options)` for the place where a stage is deployed.
+
+    Raises:
+        LocalError: the local service does not run.
+    """
     if stage != LOCAL:
         # The region that `make deploy` takes without one, so that both find the same stack.
         return {} if boto3.session.Session().region_name else {"region_name": DEFAULT_REGION}

@@ -1,0 +1,186 @@
+"""`make synth`, `make deploy` and `make destroy`: what they ask before they start, and what they give to the CDK."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from operating.stack import BUCKET, IDENTIFIERS, TABLE, DeployedStack, Resource
+from stacks.credentials import check_profile
+from stacks.stage import LOCAL_STAGE, StageConfig, StageError, load_stage
+from tools import cdk
+from tools.checkout import CHECKOUT
+from tools.failures import LocalError
+
+APPROVALS: Final = ("never", "any-change", "broadening")
+"""What APPROVE may be: the values of `cdk deploy --require-approval`."""
+CHANGES: Final = ("deploy", "destroy")
+TRIES: Final = 2
+"""A function may store an image while its stack is being deleted; after the first try there is no function left."""
+
+
+def run_cdk(*words: str, environ: Mapping[str, str]) -> int:
+    """Run the CDK command line of the checkout, and return its exit status."""
+    return subprocess.run(  # noqa: S603 - the checkout's own CDK, with arguments of ours
+        cdk.command(*words), cwd=CHECKOUT, env=cdk.environment(environ), check=False
+    ).returncode
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """What the operator has asked for, and where the answers to questions come from."""
+
+    command: str
+    stage: str
+    config: str = ""
+    approve: str = ""
+    has_terminal: bool
+    environ: Mapping[str, str]
+    start: Callable[..., int] = run_cdk
+    ask: Callable[[str], str] = input
+    say: Callable[[str], None] = print
+
+    def cdk(self, *words: str) -> int:
+        """Run the CDK on this stage, and return its exit status."""
+        context = ("-c", f"stage={self.stage}", *(("-c", f"config={self.config}") if self.config else ()))
+        return self.start(*words, *context, environ=self.environ)
+
+
+def synth(order: Order) -> int:
+    """Write the templates, and return the exit status."""
+    check(order)
+    return order.cdk("synth", "--quiet")
+
+
+def deploy(order: Order) -> int:
+    """Deploy the stage, and return the exit status."""
+    check(order)
+    approval = ("--require-approval", order.approve) if order.approve else ()
+    return order.cdk("deploy", "--all", *approval)
+
+
+class Stacks(Protocol):
+    """What `destroy` needs of the operator's account; `operating.stack.Account` is it."""
+
+    def find(self, name: str) -> DeployedStack | None:
+        """Return the stack of that name, or None if there is none."""
+
+    def empty(self, bucket: str) -> int:
+        """Delete every object of a bucket, and return how many there were."""
+
+
+def destroy(order: Order, *, account: Callable[[], Stacks]) -> int:
+    """Delete the stack of the stage and what it holds, but for what the stage keeps; return the exit status.
+
+    Raises:
+        LocalError: the order cannot be carried out, or was not confirmed.
+    """
+    config = check(order)
+    name = f"imagegen-{order.stage}"
+    stacks = account()
+    stack = stacks.find(name)
+    if stack is None:
+        order.say(f"There is no stack {name} in this account and region, so there is nothing to destroy.")
+        return 0
+    if config.retain_data and stack.data_deleted:
+        raise LocalError(
+            f"The stage {order.stage} keeps its data (retain_data), but its deployed stack would delete "
+            f"{_names(stack.data_deleted)}: run `make deploy STAGE={order.stage}` first."
+        )
+    _confirm(order, stack)
+    status = _delete(order, stack, stacks)
+    if status == 0:
+        order.say(_farewell(order, stack, config))
+    return status
+
+
+def check(order: Order) -> StageConfig:
+    """Return the stage, or say in one sentence why the order cannot be carried out.
+
+    Raises:
+        LocalError: a variable is wrong, or there is nobody to ask.
+    """
+    if order.approve and order.approve not in APPROVALS:
+        raise LocalError(f"APPROVE must be one of {', '.join(APPROVALS)}, not {order.approve!r}.")
+    try:
+        config = _stage(order)
+        check_profile(order.environ)
+    except StageError as error:
+        raise LocalError(str(error)) from error
+    # The CDK's own question would wait for ever where only the output is a terminal.
+    if order.command in CHANGES and not order.has_terminal:
+        _check_no_question(order)
+    return config
+
+
+def _stage(order: Order) -> StageConfig:
+    if order.stage == LOCAL_STAGE:
+        raise StageError(
+            f"The stage {LOCAL_STAGE!r} is for the emulator on this machine: "
+            "`make up` deploys it, and `make down` removes it."
+        )
+    context = json.loads((CHECKOUT / "cdk.json").read_text(encoding="utf-8"))["context"]
+    return load_stage(name=order.stage, stages=context["stages"], overrides=order.config)
+
+
+def _check_no_question(order: Order) -> None:
+    if order.command == "destroy" and order.approve != "never":
+        raise LocalError(
+            "There is no terminal to confirm at: set APPROVE=never to delete the stack and its data without a question."
+        )
+    if not order.approve:
+        raise LocalError(
+            "There is no terminal to approve the deployment at: set APPROVE=never to deploy without a question, "
+            "or APPROVE=broadening to fail if rights grow."
+        )
+
+
+def _confirm(order: Order, stack: DeployedStack) -> None:
+    order.say(f"This deletes the stack {stack.name} in the account {stack.account}, {stack.region}.")
+    for each in stack.data_deleted:
+        order.say(f"  deleted, with everything in it: {each.type} {each.name}")
+    for each in stack.kept:
+        order.say(f"  kept: {each.type} {each.name}")
+    if order.approve != "never" and order.ask(f"Type {stack.name} to go on: ").strip() != stack.name:
+        raise LocalError("Nothing was deleted.")
+
+
+def _delete(order: Order, stack: DeployedStack, stacks: Stacks) -> int:
+    status = 1
+    for _ in range(TRIES):
+        for bucket in (each for each in stack.data_deleted if each.type == BUCKET):
+            deleted = stacks.empty(bucket.name)
+            order.say(f"Deleted {deleted} objects from {bucket.name}.")
+        status = order.cdk("destroy", "--all", "--force")
+        left = stacks.find(stack.name)
+        if left is None or left.status != "DELETE_FAILED":
+            break
+    return status
+
+
+def _farewell(order: Order, stack: DeployedStack, config: StageConfig) -> str:
+    lines = [f"The stack {stack.name} is deleted."]
+    lines += [f"AWS keeps {each.type} {each.name}." for each in stack.kept]
+    if any(each.type == TABLE for each in stack.data_deleted):
+        lines.append("AWS keeps a system backup of each deleted table for 35 days.")
+    if stack.data_kept:
+        salt = config.owner_salt or stack.id.split("/")[2]
+        config_text = " ".join(filter(None, [order.config, f"owner_salt={salt}"]))
+        mapping = json.dumps(
+            {each.logical_id: {IDENTIFIERS[each.type]: each.name} for each in stack.data_kept}
+        )
+        context = f"-c stage={order.stage} -c config={shlex.quote(config_text)}"
+        lines += [
+            "To deploy the stage onto its data again, run these two, and keep owner_salt in cdk.json:",
+            f"  node_modules/.bin/cdk import {stack.name} {context} --resource-mapping-inline {shlex.quote(mapping)}",
+            f"  make deploy STAGE={order.stage} CONFIG={shlex.quote(config_text)}",
+        ]
+    return "\n".join(lines)
+
+
+def _names(resources: Sequence[Resource]) -> str:
+    return " and ".join(each.name for each in resources)

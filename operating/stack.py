@@ -1,0 +1,154 @@
+"""The deployed stack of a stage: what deleting it takes away, what AWS keeps, and how its bucket is emptied."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import boto3
+from botocore.exceptions import ClientError
+
+from tools.failures import LocalError
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import ObjectIdentifierTypeDef
+
+BUCKET: Final = "AWS::S3::Bucket"
+TABLE: Final = "AWS::DynamoDB::Table"
+IDENTIFIERS: Final[Mapping[str, str]] = {BUCKET: "BucketName", TABLE: "TableName"}
+"""What holds data, and the property by which `cdk import` finds it."""
+KEPT: Final = ("Retain", "RetainExceptOnCreate")
+DELETED_AT_ONCE: Final = 1000  # the most objects that one request of S3 deletes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resource:
+    """A resource of the deployed stack; `kept` says whether it stays when the stack is deleted."""
+
+    logical_id: str
+    name: str
+    type: str
+    kept: bool
+
+    @property
+    def holds_data(self) -> bool:
+        """Whether an operator would miss it."""
+        return self.type in IDENTIFIERS
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeployedStack:
+    """A stack as CloudFormation has it, which may differ from what the checkout describes."""
+
+    id: str
+    name: str
+    status: str
+    resources: Sequence[Resource]
+
+    @property
+    def region(self) -> str:
+        """The region of the stack."""
+        return self.id.split(":")[3]
+
+    @property
+    def account(self) -> str:
+        """The account of the stack."""
+        return self.id.split(":")[4]
+
+    @property
+    def kept(self) -> Sequence[Resource]:
+        """What stays when the stack is deleted."""
+        return [each for each in self.resources if each.kept]
+
+    @property
+    def data_kept(self) -> Sequence[Resource]:
+        """The tables and buckets that stay."""
+        return [each for each in self.kept if each.holds_data]
+
+    @property
+    def data_deleted(self) -> Sequence[Resource]:
+        """The tables and buckets that are deleted with everything in them."""
+        return [each for each in self.resources if each.holds_data and not each.kept]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Account:
+    """The operator's account in one region; `options` are keyword arguments of `boto3.client`."""
+
+    options: Mapping[str, Any]
+
+    def find(self, name: str) -> DeployedStack | None:
+        """Return the stack of that name, or None if there is none."""
+        return _find(name, boto3.client("cloudformation", **self.options))
+
+    def empty(self, bucket: str) -> int:
+        """Delete every object of a bucket, with all its versions, and return how many there were.
+
+        Raises:
+            LocalError: S3 refused to delete one.
+        """
+        return _empty(bucket, boto3.client("s3", **self.options))
+
+
+def _find(name: str, client: CloudFormationClient) -> DeployedStack | None:
+    try:
+        found = client.describe_stacks(StackName=name)["Stacks"][0]
+    except ClientError as error:
+        # CloudFormation has no error code for a missing stack, only this sentence.
+        if "does not exist" in error.response["Error"]["Message"]:
+            return None
+        raise
+    if found["StackStatus"] == "DELETE_COMPLETE":
+        return None
+    body: Any = client.get_template(StackName=name, TemplateStage="Original")["TemplateBody"]
+    template: Mapping[str, Any] = json.loads(body) if isinstance(body, str) else body
+    policies = {id_: each.get("DeletionPolicy") for id_, each in template.get("Resources", {}).items()}
+    pages = client.get_paginator("list_stack_resources").paginate(StackName=name)
+    return DeployedStack(
+        id=found["StackId"],
+        name=name,
+        status=found["StackStatus"],
+        resources=[
+            Resource(
+                logical_id=each["LogicalResourceId"],
+                name=each.get("PhysicalResourceId", ""),
+                type=each["ResourceType"],
+                kept=policies.get(each["LogicalResourceId"]) in KEPT,
+            )
+            for page in pages
+            for each in page["StackResourceSummaries"]
+            if each["ResourceStatus"] != "DELETE_COMPLETE"
+        ],
+    )
+
+
+def _empty(bucket: str, client: S3Client) -> int:
+    deleted = 0
+    for batch in _batches(bucket, client):
+        answer = client.delete_objects(Bucket=bucket, Delete={"Objects": batch, "Quiet": True})
+        for error in answer.get("Errors", []):
+            raise LocalError(
+                f"S3 did not delete {error.get('Key')} from {bucket}: {error.get('Message')} The stack is as it was."
+            )
+        deleted += len(batch)
+    return deleted
+
+
+def _batches(bucket: str, client: S3Client) -> Iterator[list[ObjectIdentifierTypeDef]]:
+    # A bucket without versions lists each object as the one version `null`.
+    pages = client.get_paginator("list_object_versions").paginate(
+        Bucket=bucket, PaginationConfig={"PageSize": DELETED_AT_ONCE}
+    )
+    try:
+        for page in pages:
+            found = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
+            if found:
+                yield [{"Key": each["Key"], "VersionId": each["VersionId"]} for each in found]
+    except ClientError as error:
+        # Somebody has already removed it by hand.
+        if error.response["Error"]["Code"] != "NoSuchBucket":
+            raise

@@ -1,0 +1,283 @@
+"""What the operator's commands ask before they start, what they delete, and what they say that AWS keeps."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from operating.deploying import APPROVALS, Order, deploy, destroy, synth
+from operating.stack import DeployedStack, Resource
+from tools.failures import LocalError
+
+NAME = "imagegen-dev"
+BUCKET = Resource(logical_id="Images", name="images-1", type="AWS::S3::Bucket", kept=False)
+TABLE = Resource(logical_id="Table", name="table-1", type="AWS::DynamoDB::Table", kept=False)
+ROLE = Resource(logical_id="Role", name="role-1", type="AWS::IAM::Role", kept=True)
+QUEUE = Resource(logical_id="Queue", name="queue-1", type="AWS::SQS::Queue", kept=False)
+
+
+def deployed(*resources: Resource, name: str = NAME) -> DeployedStack:
+    """Return a stack of these resources."""
+    id_ = f"arn:aws:cloudformation:eu-west-1:111122223333:stack/{name}/0a1b2c3d-0000-11ee"
+    return DeployedStack(id=id_, name=name, status="UPDATE_COMPLETE", resources=resources)
+
+
+@dataclass
+class FakeAccount:
+    """An account with one stack, whose bucket fills `refills` times while the stack is being deleted."""
+
+    stack: DeployedStack | None
+    refills: int = 0
+    objects: int = 3
+    emptied: list[str] = field(default_factory=list)
+
+    def find(self, name: str) -> DeployedStack | None:
+        """Return the stack, if it is of that name."""
+        return self.stack if self.stack and self.stack.name == name else None
+
+    def empty(self, bucket: str) -> int:
+        """Empty the bucket."""
+        deleted, self.objects = self.objects, 0
+        self.emptied.append(bucket)
+        return deleted
+
+    def delete(self) -> int:
+        """Do what `cdk destroy` does, and return its exit status."""
+        assert self.stack is not None
+        if self.refills:
+            self.refills, self.objects = self.refills - 1, 1
+        if self.objects and not BUCKET.kept and BUCKET in self.stack.resources:
+            self.stack = replace(self.stack, status="DELETE_FAILED")
+            return 1
+        self.stack = None
+        return 0
+
+
+@dataclass
+class Desk:
+    """Where an operator sits: what was run and said, and what the operator types."""
+
+    account: FakeAccount = field(default_factory=lambda: FakeAccount(None))
+    typed: str | None = None
+    ran: list[tuple[str, ...]] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
+
+    def order(
+        self,
+        command: str,
+        *,
+        stage: str = "dev",
+        config: str = "",
+        approve: str = "",
+        environ: Mapping[str, str] | None = None,
+        has_terminal: bool = True,
+    ) -> Order:
+        """Return the order of a command."""
+        return Order(
+            command=command,
+            stage=stage,
+            config=config,
+            approve=approve,
+            has_terminal=has_terminal,
+            environ=environ or {},
+            start=self._start,
+            ask=self._ask,
+            say=self.said.append,
+        )
+
+    def destroy(self, **order: str | bool) -> int:
+        """Run `make destroy`."""
+        return destroy(self.order("destroy", **order), account=lambda: self.account)  # type: ignore[arg-type]  # the words of `order`
+
+    @property
+    def text(self) -> str:
+        """Everything that was said."""
+        return "\n".join(self.said)
+
+    def _start(self, *words: str, environ: Mapping[str, str]) -> int:
+        del environ
+        self.ran.append(words)
+        return self.account.delete() if words[0] == "destroy" else 0
+
+    def _ask(self, question: str) -> str:
+        self.said.append(question)
+        assert self.typed is not None, "nobody is there to be asked"
+        return self.typed
+
+
+@pytest.mark.parametrize("approve", APPROVALS)
+@pytest.mark.parametrize("has_terminal", [True, False])
+def test_the_approval_is_handed_to_the_cdk(approve: str, has_terminal: bool) -> None:  # noqa: FBT001 - a parameter of the test
+    """With a terminal and without, whatever it is."""
+    desk = Desk()
+    assert deploy(desk.order("deploy", approve=approve, has_terminal=has_terminal)) == 0
+    assert desk.ran == [("deploy", "--all", "--require-approval", approve, "-c", "stage=dev")]
+
+
+def test_at_a_terminal_the_cdk_asks_as_it_always_does() -> None:
+    """No approval is made up."""
+    desk = Desk()
+    deploy(desk.order("deploy"))
+    assert desk.ran == [("deploy", "--all", "-c", "stage=dev")]
+
+
+def test_without_a_terminal_a_deployment_says_what_to_set() -> None:
+    """A question that nobody answers would hang."""
+    desk = Desk()
+    with pytest.raises(LocalError, match=r"^There is no terminal to approve.*: set APPROVE=never [^\n]*\.$"):
+        deploy(desk.order("deploy", has_terminal=False))
+    assert desk.ran == []
+
+
+@pytest.mark.parametrize("approve", ["", "any-change", "broadening"])
+def test_without_a_terminal_nothing_is_destroyed_but_with_never(approve: str) -> None:
+    """The other approvals are about changes, and say nothing about a deletion."""
+    desk = Desk(FakeAccount(deployed(BUCKET)))
+    with pytest.raises(LocalError, match=r"^There is no terminal to confirm at: set APPROVE=never [^\n]*\.$"):
+        desk.destroy(approve=approve, has_terminal=False)
+    assert (desk.ran, desk.account.emptied) == ([], [])
+
+
+def test_another_approval_is_refused() -> None:
+    """The sentence lists what is allowed."""
+    with pytest.raises(LocalError) as caught:
+        deploy(Desk().order("deploy", approve="yes"))
+    assert str(caught.value) == "APPROVE must be one of never, any-change, broadening, not 'yes'."
+
+
+@pytest.mark.parametrize("command", ["synth", "deploy", "destroy"])
+def test_config_is_read_by_the_stages_own_parser_and_handed_on(command: str) -> None:
+    """The same words mean the same in every command."""
+    commands = {"synth": synth, "deploy": deploy}
+    for config in ("model_timeout=5 cors_origins=https://a.example", "model_timeout=0"):
+        desk = Desk(FakeAccount(deployed()))
+        order = desk.order(command, config=config, approve="never")
+        run = commands.get(command, lambda order, desk=desk: destroy(order, account=lambda: desk.account))
+        if config.endswith("=0"):
+            with pytest.raises(LocalError, match=r"^model_timeout is 0 \(int\); it must be a whole number"):
+                run(order)
+            assert desk.ran == []
+        else:
+            assert run(order) == 0
+            assert desk.ran[0][-4:] == ("-c", "stage=dev", "-c", f"config={config}")
+
+
+@pytest.mark.parametrize(
+    ("stage", "environ", "sentence"),
+    [
+        ("prd", {}, "stage is 'prd', but cdk.json has only dev, local, prod; did you mean prod?"),
+        ("local", {}, "The stage 'local' is for the emulator on this machine: `make up` deploys it, and"),
+        ("dev", {"AWS_PROFILE": "no-such-profile"}, "AWS_PROFILE is 'no-such-profile', but your AWS config"),
+    ],
+)
+@pytest.mark.parametrize("command", ["synth", "deploy", "destroy"])
+def test_a_stage_or_profile_that_cannot_be_used_is_refused_before_anything_runs(
+    command: str, stage: str, environ: dict[str, str], sentence: str
+) -> None:
+    """Each is one sentence."""
+    desk = Desk(FakeAccount(deployed(BUCKET)))
+    order = desk.order(command, stage=stage, environ=environ, approve="never")
+    with pytest.raises(LocalError, match=f"^{re.escape(sentence)}[^\n]*$"):
+        {"synth": synth, "deploy": deploy}.get(command, lambda o: destroy(o, account=lambda: desk.account))(
+            order
+        )
+    assert (desk.ran, desk.account.emptied) == ([], [])
+
+
+def test_destroy_empties_the_bucket_and_deletes_the_stack_without_a_question_of_the_cdk() -> None:
+    """What is deleted and what is kept is said before the question, and again after the deletion."""
+    desk = Desk(FakeAccount(deployed(BUCKET, TABLE, QUEUE, ROLE)), typed=NAME)
+    assert desk.destroy() == 0
+    assert desk.account.emptied == ["images-1"]
+    assert desk.ran == [("destroy", "--all", "--force", "-c", "stage=dev")]
+    assert desk.said == [
+        "This deletes the stack imagegen-dev in the account 111122223333, eu-west-1.",
+        "  deleted, with everything in it: AWS::S3::Bucket images-1",
+        "  deleted, with everything in it: AWS::DynamoDB::Table table-1",
+        "  kept: AWS::IAM::Role role-1",
+        "Type imagegen-dev to go on: ",
+        "Deleted 3 objects from images-1.",
+        (
+            "The stack imagegen-dev is deleted.\n"
+            "AWS keeps AWS::IAM::Role role-1.\n"
+            "AWS keeps a system backup of each deleted table for 35 days."
+        ),
+    ]
+
+
+@pytest.mark.parametrize("typed", ["", "y", "yes", "imagegen-prod"])
+def test_whoever_does_not_type_the_name_deletes_nothing(typed: str) -> None:
+    """A `y` comes too easily."""
+    desk = Desk(FakeAccount(deployed(BUCKET)), typed=typed)
+    with pytest.raises(LocalError, match=r"^Nothing was deleted\.$"):
+        desk.destroy()
+    assert (desk.ran, desk.account.emptied) == ([], [])
+
+
+def test_a_pipeline_destroys_without_a_question() -> None:
+    """Nobody is asked, and the names are in the log."""
+    desk = Desk(FakeAccount(deployed(BUCKET, TABLE)))
+    assert desk.destroy(approve="never", has_terminal=False) == 0
+    assert desk.account.find(NAME) is None
+    assert "images-1" in desk.text
+
+
+def test_an_image_that_is_stored_during_the_deletion_does_not_stop_it() -> None:
+    """The functions go before the bucket does, so the second try finds no new image."""
+    desk = Desk(FakeAccount(deployed(BUCKET), refills=1))
+    assert desk.destroy(approve="never") == 0
+    assert desk.account.emptied == ["images-1", "images-1"]
+
+
+def test_a_deletion_that_fails_again_is_reported() -> None:
+    """The exit status is the CDK's, and nothing is called deleted."""
+    desk = Desk(FakeAccount(deployed(BUCKET), refills=9))
+    assert desk.destroy(approve="never") == 1
+    assert len(desk.ran) == 2
+    assert "is deleted" not in desk.text
+
+
+def test_a_stage_that_is_not_deployed_is_already_destroyed() -> None:
+    """A pipeline may run it twice."""
+    desk = Desk()
+    assert desk.destroy(approve="never") == 0
+    assert desk.said == [
+        "There is no stack imagegen-dev in this account and region, so there is nothing to destroy."
+    ]
+
+
+def test_production_keeps_its_data_and_is_told_how_to_come_back() -> None:
+    """The two commands name the bucket, the table, and the salt of the owners, as a shell takes them."""
+    kept = replace(BUCKET, kept=True), replace(TABLE, kept=True)
+    desk = Desk(FakeAccount(deployed(*kept, ROLE, name="imagegen-prod"), objects=0))
+    assert desk.destroy(stage="prod", approve="never", config="memory_mb=1024") == 0
+    assert desk.account.emptied == []
+    *_, import_, deploy_ = desk.text.splitlines()
+    config = "memory_mb=1024 owner_salt=0a1b2c3d-0000-11ee"
+    *words, mapping = shlex.split(import_)
+    assert words == [
+        *("node_modules/.bin/cdk", "import", "imagegen-prod", "-c", "stage=prod"),
+        *("-c", f"config={config}", "--resource-mapping-inline"),
+    ]
+    assert json.loads(mapping) == {"Images": {"BucketName": "images-1"}, "Table": {"TableName": "table-1"}}
+    assert shlex.split(deploy_) == ["make", "deploy", "STAGE=prod", f"CONFIG={config}"]
+
+
+def test_a_stage_that_keeps_its_data_never_loses_it_to_an_older_deployment() -> None:
+    """What is deployed may still be set to delete it, whatever cdk.json says by now."""
+    desk = Desk(FakeAccount(deployed(BUCKET, replace(TABLE, kept=True), name="imagegen-prod")))
+    with pytest.raises(LocalError, match=r"would delete images-1: run `make deploy STAGE=prod` first\.$"):
+        desk.destroy(stage="prod", approve="never")
+    assert (desk.ran, desk.account.emptied) == ([], [])
+
+
+def test_a_bucket_that_the_deployed_stack_keeps_is_not_emptied() -> None:
+    """Whatever cdk.json says by now, CloudFormation keeps it."""
+    desk = Desk(FakeAccount(deployed(replace(BUCKET, kept=True)), objects=0))
+    assert desk.destroy(approve="never") == 0
+    assert desk.account.emptied == []
