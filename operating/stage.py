@@ -43,8 +43,9 @@ def aws_options(stage: str, environ: Mapping[str, str]) -> dict[str, Any]:
         LocalError: the local service does not run.
     """
     if stage != LOCAL:
-        # The region that `make deploy` takes without one, so that both find the same stack.
-        return {} if boto3.session.Session().region_name else {"region_name": DEFAULT_REGION}
+        # The region that `make deploy` takes, so that both find the same stack: boto3 alone does not read AWS_REGION.
+        named = environ.get("AWS_REGION") or boto3.session.Session().region_name
+        return {"region_name": named or DEFAULT_REGION}
     state = State.read(from_environment(environ).folder)
     if state is None:
         raise LocalError("The local service does not run: `make up` starts it.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -12,7 +13,7 @@ from imagegen.adapters import clients
 from imagegen.adapters.key_table import DynamoDbKeys
 from imagegen.keys.api_key import ApiKey
 from imagegen.keys.stored_key import LIMITS, StoredKey
-from operating import limits
+from operating import limits, stage
 from operating.keys import Keys
 from operating.limits import VARIABLES, Change
 from tests.support.far_side import FarSide, json_answer, refusal, session
@@ -22,6 +23,27 @@ NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 NOTHING = dict.fromkeys(VARIABLES, "")
 KEY = ApiKey.create(secrets.token_bytes)
 STORED = StoredKey.of(KEY, name="alice", now=NOW, expires_at=NOW + timedelta(days=1))
+
+
+@pytest.mark.parametrize(
+    ("variables", "region"),
+    [
+        ({}, "us-east-1"),
+        ({"AWS_DEFAULT_REGION": "eu-west-1"}, "eu-west-1"),
+        ({"AWS_REGION": "eu-central-1"}, "eu-central-1"),
+        ({"AWS_REGION": "eu-central-1", "AWS_DEFAULT_REGION": "eu-west-1"}, "eu-central-1"),
+    ],
+)
+def test_the_commands_look_where_the_cdk_deploys(
+    variables: Mapping[str, str], region: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """boto3 alone reads AWS_DEFAULT_REGION, and the CDK reads AWS_REGION first."""
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert stage.aws_options("dev", variables) == {"region_name": region}
 
 
 def test_each_limit_of_a_key_has_its_variable() -> None:
