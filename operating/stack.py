@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -128,27 +128,26 @@ def _find(name: str, client: CloudFormationClient) -> DeployedStack | None:
 
 def _empty(bucket: str, client: S3Client) -> int:
     deleted = 0
-    for batch in _batches(bucket, client):
+    # Always from the start: a page that begins at a version that is gone may skip others.
+    while batch := _some_versions(bucket, client):
         answer = client.delete_objects(Bucket=bucket, Delete={"Objects": batch, "Quiet": True})
         for error in answer.get("Errors", []):
             raise LocalError(
-                f"S3 did not delete {error.get('Key')} from {bucket}: {error.get('Message')} The stack is as it was."
+                f"S3 did not delete {error.get('Key')} from {bucket}: {error.get('Message')} "
+                "The stack is as it was; what was deleted from the bucket is gone."
             )
         deleted += len(batch)
     return deleted
 
 
-def _batches(bucket: str, client: S3Client) -> Iterator[list[ObjectIdentifierTypeDef]]:
-    # A bucket without versions lists each object as the one version `null`.
-    pages = client.get_paginator("list_object_versions").paginate(
-        Bucket=bucket, PaginationConfig={"PageSize": DELETED_AT_ONCE}
-    )
+def _some_versions(bucket: str, client: S3Client) -> list[ObjectIdentifierTypeDef]:
     try:
-        for page in pages:
-            found = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
-            if found:
-                yield [{"Key": each["Key"], "VersionId": each["VersionId"]} for each in found]
+        page = client.list_object_versions(Bucket=bucket, MaxKeys=DELETED_AT_ONCE)
     except ClientError as error:
         # Somebody has already removed it by hand.
-        if error.response["Error"]["Code"] != "NoSuchBucket":
-            raise
+        if error.response["Error"]["Code"] == "NoSuchBucket":
+            return []
+        raise
+    # A bucket without versions lists each object as the one version `null`.
+    found = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
+    return [{"Key": each["Key"], "VersionId": each["VersionId"]} for each in found]
