@@ -62,12 +62,9 @@ def _run(arguments: argparse.Namespace) -> int:
         case "synth":
             return deploying.synth(_order(arguments))
         case "deploy":
-            return deploying.deploy(_order(arguments))
+            return deploying.deploy(_order(arguments), account=lambda: _account(arguments))
         case "destroy":
-            return deploying.destroy(
-                _order(arguments),
-                account=lambda: Account(options=stage.aws_options(arguments.stage, ENVIRON)),
-            )
+            return deploying.destroy(_order(arguments), account=lambda: _account(arguments))
         case "key":
             days = _number("DAYS", arguments.days, low=1, high=MAX_DAYS)
             own = limits.read_limits(_limits(arguments))
@@ -99,6 +96,10 @@ def _run(arguments: argparse.Namespace) -> int:
                 f"The new one is shown only now:\n{made.text}"
             )
     return 0
+
+
+def _account(arguments: argparse.Namespace) -> Account:
+    return Account(options=stage.aws_options(arguments.stage, ENVIRON))
 
 
 def _order(arguments: argparse.Namespace) -> deploying.Order:

@@ -44,10 +44,28 @@ class Order:
     ask: Callable[[str], str] = input
     say: Callable[[str], None] = print
 
+    @property
+    def stack_name(self) -> str:
+        """The name of the stage's stack."""
+        return f"imagegen-{self.stage}"
+
     def cdk(self, *words: str) -> int:
         """Run the CDK on this stage, and return its exit status."""
         context = ("-c", f"stage={self.stage}", *(("-c", f"config={self.config}") if self.config else ()))
         return self.start(*words, *context, environ=self.environ)
+
+
+class Stacks(Protocol):
+    """What the commands need of the operator's account; `operating.stack.Account` is it."""
+
+    def find(self, name: str) -> DeployedStack | None:
+        """Return the stack of that name, or None if there is none."""
+
+    def empty(self, bucket: str) -> int:
+        """Delete every object of a bucket, and return how many there were."""
+
+    def remove_if_empty(self, resource: Resource) -> bool:
+        """Delete a table or a bucket that has nothing in it, and say whether it is gone."""
 
 
 def synth(order: Order) -> int:
@@ -56,21 +74,14 @@ def synth(order: Order) -> int:
     return order.cdk("synth", "--quiet")
 
 
-def deploy(order: Order) -> int:
-    """Deploy the stage, and return the exit status."""
+def deploy(order: Order, *, account: Callable[[], Stacks]) -> int:
+    """Deploy the stack, and return the exit status; a first deployment that fails leaves nothing behind."""
     check(order)
     approval = ("--require-approval", order.approve) if order.approve else ()
-    return order.cdk("deploy", "--all", *approval)
-
-
-class Stacks(Protocol):
-    """What `destroy` needs of the operator's account; `operating.stack.Account` is it."""
-
-    def find(self, name: str) -> DeployedStack | None:
-        """Return the stack of that name, or None if there is none."""
-
-    def empty(self, bucket: str) -> int:
-        """Delete every object of a bucket, and return how many there were."""
+    status = order.cdk("deploy", "--all", *approval)
+    if status != 0:
+        _clear_away(order, account())
+    return status
 
 
 def destroy(order: Order, *, account: Callable[[], Stacks]) -> int:
@@ -80,11 +91,12 @@ def destroy(order: Order, *, account: Callable[[], Stacks]) -> int:
         LocalError: the order cannot be carried out, or was not confirmed.
     """
     config = check(order)
-    name = f"imagegen-{order.stage}"
     stacks = account()
-    stack = stacks.find(name)
+    stack = stacks.find(order.stack_name)
     if stack is None:
-        order.say(f"There is no stack {name} in this account and region, so there is nothing to destroy.")
+        order.say(
+            f"There is no stack {order.stack_name} in this account and region, so there is nothing to destroy."
+        )
         return 0
     if config.retain_data and stack.data_deleted:
         raise LocalError(
@@ -115,6 +127,24 @@ def check(order: Order) -> StageConfig:
     if order.command in CHANGES and not order.has_terminal:
         _check_no_question(order)
     return config
+
+
+def _clear_away(order: Order, stacks: Stacks) -> None:
+    """Remove what a failed first deployment has made and CloudFormation could not remove: tables are protected.
+
+    The status is that of a creation and of nothing else, so what is removed was made by this deployment.
+    """
+    stack = stacks.find(order.stack_name)
+    if stack is None or stack.status != "ROLLBACK_FAILED":
+        return
+    left = [each for each in stack.data_kept if not stacks.remove_if_empty(each)]
+    if left:
+        order.say(
+            f"The deployment failed, and it has made {_names(left)}, which is not empty: look at it first."
+        )
+        return
+    order.cdk("destroy", "--all", "--force")
+    order.say("The first deployment failed, and what it had made is removed.")
 
 
 def _stage(order: Order) -> StageConfig:

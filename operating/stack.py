@@ -14,6 +14,7 @@ from tools.failures import LocalError
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import ObjectIdentifierTypeDef
 
@@ -92,6 +93,28 @@ class Account:
             LocalError: S3 refused to delete one.
         """
         return _empty(bucket, boto3.client("s3", **self.options))
+
+    def remove_if_empty(self, resource: Resource) -> bool:
+        """Delete a table or a bucket that has nothing in it, and say whether it is gone."""
+        if resource.type == TABLE:
+            return _remove_table_if_empty(resource.name, boto3.client("dynamodb", **self.options))
+        try:
+            boto3.client("s3", **self.options).delete_bucket(Bucket=resource.name)
+        except ClientError as error:
+            if error.response["Error"]["Code"] == "BucketNotEmpty":
+                return False
+            raise
+        return True
+
+
+def _remove_table_if_empty(table: str, client: DynamoDBClient) -> bool:
+    if client.scan(TableName=table, Limit=1, ConsistentRead=True)["Items"]:
+        return False
+    client.update_table(TableName=table, DeletionProtectionEnabled=False)
+    client.get_waiter("table_exists").wait(TableName=table)
+    client.delete_table(TableName=table)
+    client.get_waiter("table_not_exists").wait(TableName=table)
+    return True
 
 
 def _find(name: str, client: CloudFormationClient) -> DeployedStack | None:

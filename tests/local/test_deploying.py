@@ -148,3 +148,24 @@ def test_the_deployed_template_says_what_is_kept(emulator: Emulator) -> None:
     assert kept == Resource(logical_id="Kept", name=kept.name, type="AWS::S3::Bucket", kept=True)
     assert (found.region, found.account, found.data_deleted) == (REGION, "000000000000", [])
     assert account.find("imagegen-not-deployed") is None
+
+
+def test_only_an_empty_table_and_an_empty_bucket_are_removed(emulator: Emulator) -> None:
+    """The table is protected from deletion, as `retain_data` makes it."""
+    account = Account(options=emulator.aws())
+    tables, s3 = boto3.client("dynamodb", **emulator.aws()), boto3.client("s3", **emulator.aws())
+    table, bucket = emulator.create_table(), emulator.create_bucket()
+    tables.update_table(TableName=table, DeletionProtectionEnabled=True)
+    tables.put_item(TableName=table, Item={"id": {"S": "1"}})
+    s3.put_object(Bucket=bucket, Key="images/1", Body=b"x")
+    both = [
+        Resource(logical_id="Table", name=table, type="AWS::DynamoDB::Table", kept=True),
+        Resource(logical_id="Bucket", name=bucket, type="AWS::S3::Bucket", kept=True),
+    ]
+    assert [account.remove_if_empty(each) for each in both] == [False, False]
+    assert tables.describe_table(TableName=table)["Table"]["DeletionProtectionEnabled"] is True
+    tables.delete_item(TableName=table, Key={"id": {"S": "1"}})
+    s3.delete_object(Bucket=bucket, Key="images/1")
+    assert [account.remove_if_empty(each) for each in both] == [True, True]
+    assert table not in tables.list_tables()["TableNames"]
+    assert bucket not in [each["Name"] for each in s3.list_buckets()["Buckets"]]

@@ -7,6 +7,7 @@ import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import pytest
 
@@ -35,6 +36,15 @@ class FakeAccount:
     refills: int = 0
     objects: int = 3
     emptied: list[str] = field(default_factory=list)
+    removed: list[str] = field(default_factory=list)
+    full: str = ""
+
+    def remove_if_empty(self, resource: Resource) -> bool:
+        """Remove a resource, unless it is the full one."""
+        if resource.name == self.full:
+            return False
+        self.removed.append(resource.name)
+        return True
 
     def find(self, name: str) -> DeployedStack | None:
         """Return the stack, if it is of that name."""
@@ -64,6 +74,7 @@ class Desk:
 
     account: FakeAccount = field(default_factory=lambda: FakeAccount(None))
     typed: str | None = None
+    deploys_with: int = 0
     ran: list[tuple[str, ...]] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
 
@@ -90,9 +101,20 @@ class Desk:
             say=self.said.append,
         )
 
-    def destroy(self, **order: str | bool) -> int:
+    def run(self, command: str, **order: Any) -> int:
+        """Run a command by its name."""
+        if command == "synth":
+            return synth(self.order(command, **order))
+        run = deploy if command == "deploy" else destroy
+        return run(self.order(command, **order), account=lambda: self.account)
+
+    def deploy(self, **order: Any) -> int:
+        """Run `make deploy`."""
+        return self.run("deploy", **order)
+
+    def destroy(self, **order: Any) -> int:
         """Run `make destroy`."""
-        return destroy(self.order("destroy", **order), account=lambda: self.account)  # type: ignore[arg-type]  # the words of `order`
+        return self.run("destroy", **order)
 
     @property
     def text(self) -> str:
@@ -102,7 +124,7 @@ class Desk:
     def _start(self, *words: str, environ: Mapping[str, str]) -> int:
         del environ
         self.ran.append(words)
-        return self.account.delete() if words[0] == "destroy" else 0
+        return self.account.delete() if words[0] == "destroy" else self.deploys_with
 
     def _ask(self, question: str) -> str:
         self.said.append(question)
@@ -115,14 +137,14 @@ class Desk:
 def test_the_approval_is_handed_to_the_cdk(approve: str, has_terminal: bool) -> None:  # noqa: FBT001 - a parameter of the test
     """With a terminal and without, whatever it is."""
     desk = Desk()
-    assert deploy(desk.order("deploy", approve=approve, has_terminal=has_terminal)) == 0
+    assert desk.deploy(approve=approve, has_terminal=has_terminal) == 0
     assert desk.ran == [("deploy", "--all", "--require-approval", approve, "-c", "stage=dev")]
 
 
 def test_at_a_terminal_the_cdk_asks_as_it_always_does() -> None:
     """No approval is made up."""
     desk = Desk()
-    deploy(desk.order("deploy"))
+    desk.deploy()
     assert desk.ran == [("deploy", "--all", "-c", "stage=dev")]
 
 
@@ -130,7 +152,7 @@ def test_without_a_terminal_a_deployment_says_what_to_set() -> None:
     """A question that nobody answers would hang."""
     desk = Desk()
     with pytest.raises(LocalError, match=r"^There is no terminal to approve.*: set APPROVE=never [^\n]*\.$"):
-        deploy(desk.order("deploy", has_terminal=False))
+        desk.deploy(has_terminal=False)
     assert desk.ran == []
 
 
@@ -146,24 +168,21 @@ def test_without_a_terminal_nothing_is_destroyed_but_with_never(approve: str) ->
 def test_another_approval_is_refused() -> None:
     """The sentence lists what is allowed."""
     with pytest.raises(LocalError) as caught:
-        deploy(Desk().order("deploy", approve="yes"))
+        Desk().deploy(approve="yes")
     assert str(caught.value) == "APPROVE must be one of never, any-change, broadening, not 'yes'."
 
 
 @pytest.mark.parametrize("command", ["synth", "deploy", "destroy"])
 def test_config_is_read_by_the_stages_own_parser_and_handed_on(command: str) -> None:
     """The same words mean the same in every command."""
-    commands = {"synth": synth, "deploy": deploy}
     for config in ("model_timeout=5 cors_origins=https://a.example", "model_timeout=0"):
         desk = Desk(FakeAccount(deployed()))
-        order = desk.order(command, config=config, approve="never")
-        run = commands.get(command, lambda order, desk=desk: destroy(order, account=lambda: desk.account))
         if config.endswith("=0"):
             with pytest.raises(LocalError, match=r"^model_timeout is 0 \(int\); it must be a whole number"):
-                run(order)
+                desk.run(command, config=config, approve="never")
             assert desk.ran == []
         else:
-            assert run(order) == 0
+            assert desk.run(command, config=config, approve="never") == 0
             assert desk.ran[0][-4:] == ("-c", "stage=dev", "-c", f"config={config}")
 
 
@@ -181,11 +200,8 @@ def test_a_stage_or_profile_that_cannot_be_used_is_refused_before_anything_runs(
 ) -> None:
     """Each is one sentence."""
     desk = Desk(FakeAccount(deployed(BUCKET)))
-    order = desk.order(command, stage=stage, environ=environ, approve="never")
     with pytest.raises(LocalError, match=f"^{re.escape(sentence)}[^\n]*$"):
-        {"synth": synth, "deploy": deploy}.get(command, lambda o: destroy(o, account=lambda: desk.account))(
-            order
-        )
+        desk.run(command, stage=stage, environ=environ, approve="never")
     assert (desk.ran, desk.account.emptied) == ([], [])
 
 
@@ -281,3 +297,38 @@ def test_a_bucket_that_the_deployed_stack_keeps_is_not_emptied() -> None:
     desk = Desk(FakeAccount(deployed(replace(BUCKET, kept=True)), objects=0))
     assert desk.destroy(approve="never") == 0
     assert desk.account.emptied == []
+
+
+FAILED = replace(
+    deployed(replace(BUCKET, kept=True), replace(TABLE, kept=True), ROLE, name="imagegen-prod"),
+    status="ROLLBACK_FAILED",
+)
+
+
+def test_a_failed_first_deployment_leaves_nothing_behind() -> None:
+    """CloudFormation cannot roll back the creation of a protected table, and keeps it when the stack is deleted."""
+    desk = Desk(FakeAccount(FAILED, objects=0), deploys_with=1)
+    assert desk.deploy(stage="prod", approve="never") == 1
+    assert desk.account.removed == ["images-1", "table-1"]
+    assert desk.account.find("imagegen-prod") is None
+    assert desk.said == ["The first deployment failed, and what it had made is removed."]
+
+
+def test_what_is_not_empty_is_left_alone() -> None:
+    """Whoever has found a way to fill it decides."""
+    desk = Desk(FakeAccount(FAILED, objects=0, full="table-1"), deploys_with=1)
+    assert desk.deploy(stage="prod", approve="never") == 1
+    assert [words[0] for words in desk.ran] == ["deploy"]
+    assert desk.said == [
+        "The deployment failed, and it has made table-1, which is not empty: look at it first."
+    ]
+
+
+@pytest.mark.parametrize(
+    "status", ["ROLLBACK_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "UPDATE_ROLLBACK_FAILED", "CREATE_COMPLETE"]
+)
+def test_no_other_failed_deployment_removes_anything(status: str) -> None:
+    """An update that failed may have years of data in its tables."""
+    desk = Desk(FakeAccount(replace(FAILED, status=status)), deploys_with=1)
+    assert desk.deploy(stage="prod", approve="never") == 1
+    assert (desk.account.removed, [words[0] for words in desk.ran], desk.said) == ([], ["deploy"], [])
