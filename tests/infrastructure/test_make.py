@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ import pytest
 
 from tests.support.local_instances import ENVIRON
 from tests.support.synthesis import ROOT
+from tools.cdk import environment
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,3 +50,9 @@ def test_variables_come_through_unread(target: str, python: Path) -> None:
     assert made(target, "STAGE=prod", f"CONFIG={written}", "APPROVE=never", python=python) == said
     assert made(target, "STAGE=prod", python=python, CONFIG=CONFIG, APPROVE="never") == said
     assert made(target, python=python) == f"-m operating --stage dev {target}||\n"
+
+
+def test_the_cdk_of_make_finds_the_python_that_make_has_installed() -> None:
+    """`cdk.json` runs the `python3` of PATH."""
+    first, *rest = environment({"PATH": "/usr/bin"})["PATH"].split(os.pathsep)
+    assert (first, rest) == (str(ROOT / ".venv" / "bin"), ["/usr/bin"])

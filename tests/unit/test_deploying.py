@@ -277,7 +277,7 @@ def test_production_keeps_its_data_and_is_told_how_to_come_back() -> None:
     config = "memory_mb=1024 owner_salt=0a1b2c3d-0000-11ee"
     *words, mapping = shlex.split(import_)
     assert words == [
-        *("node_modules/.bin/cdk", "import", "imagegen-prod", "-c", "stage=prod"),
+        *(".venv/bin/python", "-m", "tools.cdk", "import", "imagegen-prod", "-c", "stage=prod"),
         *("-c", f"config={config}", "--resource-mapping-inline"),
     ]
     assert json.loads(mapping) == {"Images": {"BucketName": "images-1"}, "Table": {"TableName": "table-1"}}
