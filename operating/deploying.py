@@ -206,8 +206,10 @@ def _farewell(order: Order, stack: DeployedStack, config: StageConfig) -> str:
         context = f"-c stage={order.stage} -c config={shlex.quote(config_text)}"
         lines += [
             "To deploy the stage onto its data again, run these two, and keep owner_salt in cdk.json:",
-            f"  .venv/bin/python -m tools.cdk import {stack.name} {context} "
-            f"--resource-mapping-inline {shlex.quote(mapping)}",
+            (
+                f"  .venv/bin/python -m tools.cdk import {stack.name} {context} "
+                f"--resource-mapping-inline {shlex.quote(mapping)}"
+            ),
             f"  make deploy STAGE={order.stage} CONFIG={shlex.quote(config_text)}",
         ]
     return "\n".join(lines)
