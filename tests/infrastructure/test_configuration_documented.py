@@ -66,8 +66,8 @@ def test_every_output_is_documented(local: Synthesized) -> None:
 def test_every_metric_is_documented() -> None:
     """An alarm names a metric and all of its dimensions."""
     source = (ROOT / "lambda" / "imagegen" / "adapters" / "telemetry.py").read_text()
-    metrics = set(re.findall(r'name="(\w+)", unit|name="(\w+)",\n', source))
+    metrics = set(re.findall(r'name="(\w+)", unit|self\._one\("(\w+)"', source))
     names = {name for pair in metrics for name in pair if name}
     section = DOCUMENT.partition("\n## Metrics\n")[2].partition("\n## ")[0]
-    assert {"ImagesGenerated", "Spend"} <= names
+    assert {"ImagesGenerated", "Spend", "ModelRefusals"} <= names
     assert names | {"service", "stage", "model", "key"} <= set(re.findall(r"`(\w+)`", section))
