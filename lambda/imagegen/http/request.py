@@ -46,7 +46,7 @@ _LIMIT: Final = re.compile(r"[1-9][0-9]{0,2}")
 _PREFERENCE: Final = re.compile(r'(?:[^",]|"(?:[^"\\]|\\.)*+"?)++')
 # RFC 7240 §2: a preference may carry an empty value, and parameters behind a semicolon.
 _RESPOND_ASYNC: Final = re.compile(
-    r'[ \t]*respond-async[ \t]*(?:=[ \t]*(?:"")?[ \t]*)?(?:;|\Z)', re.IGNORECASE
+    r'[ \t]*+respond-async[ \t]*+(?:=[ \t]*+(?:""[ \t]*+)?)?(?:;|\Z)', re.IGNORECASE
 )
 _WORD: Final = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _PARAMETER: Final = rf'(?P<name>{_WORD})=(?P<value>{_WORD}|"(?:[^"\\]|\\.)*+")'

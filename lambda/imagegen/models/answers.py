@@ -14,7 +14,10 @@ import pybase64
 from imagegen.contracts.text_to_image.parameters import MAX_SEED, MIN_SEED
 from imagegen.errors import BadModelResponse, ContentFiltered
 
-_IMAGE: Final = re.compile(rb'"(?:base64|images)"\s*:\s*\[?\s*"')
+# The possessive quantifiers keep the search linear: `\s*\[?\s*` could be tried in many ways.
+_IMAGE: Final = re.compile(rb'"(?:base64|images)"\s*+:\s*+(?:\[\s*+)?"')
+MAX_VALUES: Final = 100_000
+"""How many values an answer may hold. Each takes up to 300 bytes of memory, however short it is."""
 # Stands in the parsed answer where the image was. A NUL cannot stand in base64.
 _CUT: Final = "\x00cut"
 
@@ -31,7 +34,7 @@ class Answer:
         """Return an answer that is a JSON object.
 
         Raises:
-            BadModelResponse: the answer is not a JSON object.
+            BadModelResponse: the answer is not a JSON object, or has more than `MAX_VALUES` values.
         """
         # Parsing the megabytes of base64 as JSON takes seven times as long as decoding them where they are:
         # see docs/decisions/0021-reading-answers.md.
@@ -43,6 +46,9 @@ class Answer:
             if end > start and answer.find(b"\\", start, end) < 0:
                 cut = memoryview(answer)[start:end]
                 answer = answer[:start] + json.dumps(_CUT)[1:-1].encode() + answer[end:]
+        # Every value but the first stands behind one of these. Strings may hold them too, but base64 does not.
+        if sum(map(answer.count, (b",", b"[", b"{"))) >= MAX_VALUES:
+            raise BadModelResponse("The model's answer has too many values.")
         try:
             members = json.loads(answer)
         except (ValueError, RecursionError) as exc:

@@ -141,6 +141,13 @@ def test_respond_async_is_found_among_other_preferences(values: list[str]) -> No
     assert prefers_async(values) is True
 
 
+@pytest.mark.parametrize("rest", ["", '""', '"x', "wait"])
+def test_spaces_in_a_preference_cost_no_more_than_their_number(rest: str) -> None:
+    """RFC 7240 allows them around an empty value; how the steps grow is a test of all regular expressions."""
+    spaces = " " * 10_000
+    assert prefers_async([f"respond-async={spaces}{rest}{spaces}"]) is (rest in {"", '""'})
+
+
 @pytest.mark.parametrize(
     "values",
     [

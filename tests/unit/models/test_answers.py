@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -267,6 +268,45 @@ def test_a_cut_answer_is_refused(dialect: Dialect, answer: bytes) -> None:
     """A part of an image is refused."""
     with pytest.raises(BadModelResponse):
         dialect.artifacts(answer)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [b"[],", b"{},", b"0,", b'"",', b'{"":{}},'],
+    ids=["lists", "objects", "numbers", "texts", "nested"],
+)
+@pytest.mark.parametrize("dialect", DIALECTS.values(), ids=DIALECTS)
+def test_an_answer_of_many_values_takes_no_more_memory_than_a_function_has(
+    dialect: Dialect, values: bytes
+) -> None:
+    """The largest answer, parsed as it is, would take 25 times its own length."""
+    answer = b'{"result":"success","images":[' + values * (29_700_000 // len(values)) + b"0]}"
+    tracemalloc.start()
+    try:
+        with pytest.raises(BadModelResponse):
+            dialect.artifacts(answer)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 2 * len(answer)
+
+
+def test_an_answer_may_hold_as_many_values_as_a_model_needs() -> None:
+    """A model may add members of its own, and their texts may have commas."""
+    extra = {"note": "a, b, [c], {d}, " * 1_000, "more": [[number] for number in range(10_000)]}
+    answer = json.dumps({**json.loads(_sdxl(base64=PIXELS)), **extra}).encode()
+    assert len(sdxl.artifacts(answer)) == 1
+
+
+@pytest.mark.parametrize("spaces", [b" ", b"\n", b"\t "])
+def test_spaces_in_an_answer_may_stand_wherever_json_allows_them(spaces: bytes) -> None:
+    """However many there are; that no number of them takes long is a test of all regular expressions."""
+    many = spaces * 40_000
+    answer = b'{"images"' + many + b":" + many + b"[" + many + b'"' + PIXELS.encode() + b'"' + many + b"]}"
+    (artifact,) = stable_image.artifacts(answer)
+    assert artifact.image.startswith(b"\x89PNG")
+    with pytest.raises(BadModelResponse):
+        stable_image.artifacts(b'{"images":' + many + b"}")
 
 
 def test_an_artifact_does_not_print_its_image() -> None:
