@@ -14,7 +14,9 @@ from stacks.stage import StageConfig, StageError
 DEAD_LETTER_CONCURRENCY: Final = 2
 """Executions of the worker for dead letters: the least that Lambda accepts for an event source."""
 SWEEPER_CONCURRENCY: Final = 1
-BESIDE_THE_QUEUE: Final = DEAD_LETTER_CONCURRENCY + SWEEPER_CONCURRENCY
+CALL_BACK_CONCURRENCY: Final = 5
+"""How many call-backs are sent at once, whatever the receivers do; none of them holds a worker that makes images."""
+BESIDE_THE_QUEUE: Final = DEAD_LETTER_CONCURRENCY + CALL_BACK_CONCURRENCY + SWEEPER_CONCURRENCY
 """Executions of the worker besides those for the queue."""
 
 # Lambda refuses a reservation that leaves less than this to the functions without one.

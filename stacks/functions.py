@@ -14,7 +14,7 @@ from constructs import Construct
 
 from imagegen.settings import USD_DECIMALS
 from stacks.bundling import RUNTIME_VERSION
-from stacks.concurrency import BESIDE_THE_QUEUE, DEAD_LETTER_CONCURRENCY
+from stacks.concurrency import BESIDE_THE_QUEUE, CALL_BACK_CONCURRENCY, DEAD_LETTER_CONCURRENCY
 from stacks.generation_queue import GenerationQueue
 from stacks.generation_table import GenerationTable
 from stacks.image_bucket import ImageBucket
@@ -75,7 +75,7 @@ class Function(Construct):
 
 
 class WorkerFunction(Function):
-    """Makes the queued images, fails the generations in the dead-letter queue, and sweeps every minute."""
+    """Makes the queued images, sends call-backs, fails what is in the dead-letter queue, and sweeps every minute."""
 
     def __init__(
         self,
@@ -103,9 +103,10 @@ class WorkerFunction(Function):
         self._concurrency = concurrency
 
     def poll(self, queue: GenerationQueue) -> None:
-        """Let both queues invoke the worker, with one message for each invocation, within its reserved concurrency."""
+        """Let the queues invoke the worker, with one message for each invocation, within its reserved concurrency."""
         self._source("QueueSource", queue.queue, concurrency=self._concurrency)
         self._source("DeadLetterSource", queue.dead_letters, concurrency=DEAD_LETTER_CONCURRENCY)
+        self._source("CallBackSource", queue.call_backs, concurrency=CALL_BACK_CONCURRENCY)
 
     def sweep_every_minute(self) -> None:
         """Invoke the worker every minute, so that it finds overdue generations."""
@@ -153,6 +154,7 @@ def environment(
         "TABLE_NAME": table.table.table_name,
         "QUEUE_URL": queue.queue.queue_url,
         "DEAD_LETTER_QUEUE_ARN": queue.dead_letters.queue_arn,
+        "CALL_BACK_QUEUE_ARN": queue.call_backs.queue_arn,
         "MODELS": ",".join(config.models),
         "MODEL_TIMEOUT": str(config.model_timeout),
         "FUNCTION_TIMEOUT": str(config.function_timeout),

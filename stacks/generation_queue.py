@@ -1,4 +1,4 @@
-"""The queue of asynchronous generations, and its dead-letter queue."""
+"""The queues of the worker: of asynchronous generations and of their call-backs, each with a dead-letter queue."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MAX_DELIVERIES = 50
 
 
 class GenerationQueue(Construct):
-    """Two encrypted, TLS-only queues; a message carries a generation's id and nothing else."""
+    """Four encrypted, TLS-only queues; a message carries a generation's id, its claim and its owner's hash."""
 
     def __init__(self, scope: Construct, construct_id: str, *, config: StageConfig) -> None:
         super().__init__(scope, construct_id)
@@ -28,14 +28,33 @@ class GenerationQueue(Construct):
             dead_letter_queue=sqs.DeadLetterQueue(queue=self.dead_letters, max_receive_count=MAX_DELIVERIES),
         )
 
+        # Nobody takes call-backs out of their dead-letter queue: the records say which ones are due, and the sweep
+        # sends those again.
+        self.dead_call_backs = _queue(self, "DeadCallBacks", config=config, retention=Duration.days(14))
+        self.call_backs = _queue(
+            self,
+            "CallBacks",
+            config=config,
+            retention=Duration.days(4),
+            dead_letter_queue=sqs.DeadLetterQueue(
+                queue=self.dead_call_backs, max_receive_count=MAX_DELIVERIES
+            ),
+        )
+
     def send(self) -> iam.PolicyStatement:
-        """Return the right to put a message on the queue."""
+        """Return the right to put a message on the queue of jobs."""
         return iam.PolicyStatement(
             sid="SendToQueue", actions=["sqs:SendMessage"], resources=[self.queue.queue_arn]
         )
 
+    def send_call_backs(self) -> iam.PolicyStatement:
+        """Return the right to put a message on the queue of call-backs."""
+        return iam.PolicyStatement(
+            sid="SendCallBacks", actions=["sqs:SendMessage"], resources=[self.call_backs.queue_arn]
+        )
+
     def consume(self) -> iam.PolicyStatement:
-        """Return the rights to poll both queues, which Lambda needs, and to postpone a message."""
+        """Return the rights to poll the queues, which Lambda needs, and to postpone a message."""
         return iam.PolicyStatement(
             sid="ConsumeQueues",
             actions=[
@@ -44,7 +63,7 @@ class GenerationQueue(Construct):
                 "sqs:GetQueueAttributes",
                 "sqs:ReceiveMessage",
             ],
-            resources=[self.queue.queue_arn, self.dead_letters.queue_arn],
+            resources=[self.queue.queue_arn, self.dead_letters.queue_arn, self.call_backs.queue_arn],
         )
 
 

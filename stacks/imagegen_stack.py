@@ -69,7 +69,7 @@ class ImagegenStack(Stack):
             function.allow(*invoke_models(models, stack=self))
             function.allow(bucket.use_images(), table.use_items(), queue.send())
         api.allow(table.query(OWNER_INDEX))
-        worker.allow(table.query(DUE_INDEX), queue.consume())
+        worker.allow(table.query(DUE_INDEX), queue.consume(), queue.send_call_backs())
         if secret:
             worker.allow(secret.read())
             self._output("WebhookSecretArn", secret.arn)
@@ -89,6 +89,8 @@ class ImagegenStack(Stack):
         self._output("TableName", table.table.table_name)
         self._output("QueueUrl", queue.queue.queue_url)
         self._output("DeadLetterQueueUrl", queue.dead_letters.queue_url)
+        self._output("CallBackQueueUrl", queue.call_backs.queue_url)
+        self._output("DeadCallBackQueueUrl", queue.dead_call_backs.queue_url)
 
     def _output(self, name: str, value: str) -> None:
         CfnOutput(self, name, value=value)

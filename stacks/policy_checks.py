@@ -78,7 +78,7 @@ _ALWAYS: tuple[Accepted, ...] = (
         reason="Its queue has a dead-letter queue, and the next sweep follows a minute after a lost one.",
     ),
     *_everywhere(
-        ("Worker/QueueSource/Resource", "Worker/DeadLetterSource/Resource"),
+        ("Worker/QueueSource/Resource", "Worker/DeadLetterSource/Resource", "Worker/CallBackSource/Resource"),
         id="Serverless-LambdaEventSourceMappingDestination",
         reason=_REDELIVERED,
     ),
@@ -96,6 +96,11 @@ _ALWAYS: tuple[Accepted, ...] = (
         path="Jobs/DeadLetters/Resource",
         id="Serverless-SQSRedrivePolicy",
         reason="It is the dead-letter queue, and the worker consumes it.",
+    ),
+    Accepted(
+        path="Jobs/DeadCallBacks/Resource",
+        id="Serverless-SQSRedrivePolicy",
+        reason="It is the dead-letter queue; the records say which call-backs are due, and the sweep sends them again.",
     ),
     Accepted(
         path="Http/RestApi/Resource",

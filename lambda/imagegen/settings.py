@@ -90,6 +90,7 @@ class Settings:
     table_name: NotEmpty
     queue_url: NotEmpty
     dead_letter_queue_arn: NotEmpty
+    call_back_queue_arn: NotEmpty
     models: Models
     model_timeout: ModelTimeout
     function_timeout: FunctionTimeout

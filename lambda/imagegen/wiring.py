@@ -12,7 +12,7 @@ from imagegen.adapters.bedrock import BedrockRuntime
 from imagegen.adapters.dynamodb import DynamoDbGenerations, DynamoDbQuotas, DynamoDbRecentRequests
 from imagegen.adapters.s3 import S3Images
 from imagegen.adapters.secretsmanager import SecretsManager
-from imagegen.adapters.sqs import SqsJobs
+from imagegen.adapters.sqs import SqsQueue, sibling
 from imagegen.adapters.system import SystemClock, SystemRandomness
 from imagegen.adapters.webhook import SignedCallbacks
 from imagegen.errors import Misconfigured
@@ -90,6 +90,7 @@ def assemble(ports: Ports, limits: Limits, *, models: Sequence[ModelRef]) -> Ser
         ledger=ledger,
         quotas=ports.quotas,
         queue=ports.queue,
+        call_backs=ports.call_backs,
         webhook=ports.webhook,
         observer=ports.observer,
     )
@@ -121,7 +122,7 @@ def aws_ports(
 ) -> Ports:
     """Return the real ports: AWS, the web, the machine's clock and its randomness."""
     clock, randomness = SystemClock(), SystemRandomness()
-    dynamodb = clients.dynamodb(session)
+    dynamodb, sqs = clients.dynamodb(session), clients.sqs(session)
     # One client for each region: an entry of the list may be called in a region other than the function's own.
     runtimes = {
         region: clients.bedrock_runtime(session, region=region, model_timeout=settings.model_timeout)
@@ -146,11 +147,8 @@ def aws_ports(
             randomness=randomness,
         ),
         recent=DynamoDbRecentRequests(client=dynamodb, table=settings.table_name),
-        queue=SqsJobs(
-            client=clients.sqs(session),
-            queue_url=settings.queue_url,
-            dead_letter_queue_arn=settings.dead_letter_queue_arn,
-        ),
+        queue=SqsQueue(client=sqs, queue_url=settings.queue_url),
+        call_backs=SqsQueue(client=sqs, queue_url=sibling(settings.queue_url, settings.call_back_queue_arn)),
         # The secret is read for the first call-back. The api function never sends one, and has no right to read it.
         webhook=SignedCallbacks(
             secret=lambda: _secret(settings, session), clock=clock, loopback=settings.webhook_loopback

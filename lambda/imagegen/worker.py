@@ -1,6 +1,7 @@
 """The worker without Lambda's decorators: decides what an event asks for, and which messages are not acknowledged.
 
-Three kinds of event arrive: jobs, jobs that the queue gave up (from the dead-letter queue), and the minute's tick.
+Four kinds of event arrive: jobs, jobs that their queue gave up (from its dead-letter queue), call-backs, and the
+minute's tick.
 """
 
 from __future__ import annotations
@@ -11,12 +12,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from imagegen.errors import ImagegenError
 from imagegen.generations.jobs import Jobs, RetryLater
+from imagegen.generations.ports import CLAIM
 from imagegen.generations.retry import DELIVERY_BACKOFF
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
-    from imagegen.generations.ports import Deadline, JobQueue, Observer, Randomness
+    from imagegen.generations.ports import Deadline, Observer, Randomness, WorkQueue
 
 SWEPT_AT_ONCE: Final = 100
 """How many due records of one shard one sweep takes care of."""
@@ -31,10 +33,11 @@ class Worker:
     """Takes messages one by one, and sweeps."""
 
     jobs: Jobs
-    queue: JobQueue
+    queue: WorkQueue
     randomness: Randomness
     observer: Observer
     dead_letter_queue_arn: str
+    call_back_queue_arn: str
 
     def take(self, record: SQSRecord, deadline: Deadline) -> None:
         """Take one message.
@@ -44,8 +47,11 @@ class Worker:
         """
         id_ = record.body
         try:
-            if self._is_dead(record):
-                self.jobs.bury(id_)
+            if record.event_source_arn == self.dead_letter_queue_arn:
+                claim = record.message_attributes[CLAIM]
+                self.jobs.bury(id_, claim=(claim and claim.string_value) or "")
+            elif record.event_source_arn == self.call_back_queue_arn:
+                self.jobs.call_back(id_)
             else:
                 self.jobs.work(id_, deadline)
         except (RetryLater, ImagegenError) as exc:
@@ -62,16 +68,13 @@ class Worker:
         """Take care of due records; return how many there were."""
         return self.jobs.sweep(limit=SWEPT_AT_ONCE)
 
-    def _is_dead(self, record: SQSRecord) -> bool:
-        return record.event_source_arn == self.dead_letter_queue_arn
-
     def _postpone(self, record: SQSRecord) -> None:
         receives = int(record.attributes.approximate_receive_count)
         # At least one second: with zero the message would be back before this invocation has ended.
         seconds = 1 + int(DELIVERY_BACKOFF.pause(receives, fraction=self.randomness.fraction()))
         # Without this, the message would stay hidden for the queue's whole visibility time-out: minutes.
         try:
-            self.queue.postpone(record.receipt_handle, seconds=seconds, dead_letter=self._is_dead(record))
+            self.queue.postpone(record.receipt_handle, queue_arn=record.event_source_arn, seconds=seconds)
         except ImagegenError as exc:
             self.observer.warned("a message comes back only after the queue's time-out", error=exc)
 

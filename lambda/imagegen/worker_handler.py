@@ -40,6 +40,7 @@ worker = Worker(
     randomness=service.ports.randomness,
     observer=observer,
     dead_letter_queue_arn=settings.dead_letter_queue_arn,
+    call_back_queue_arn=settings.call_back_queue_arn,
 )
 # Everything above lives as long as the process, so the collector need never look at it again.
 gc.freeze()

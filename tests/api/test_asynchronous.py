@@ -103,6 +103,7 @@ def test_a_webhook_is_told_how_it_ended() -> None:
     service = world()
     id_ = post(service, body={**TEA, "webhook_url": HOOK}).json["id"]
     service.jobs.work(id_, service.deadline())
+    service.jobs.call_back(id_)
     assert service.webhook.told == [(HOOK, "succeeded")]
 
 
@@ -112,6 +113,7 @@ def test_a_receiver_on_this_machine_is_told_where_the_deployment_allows_it(url: 
     service = world(webhook_loopback=True)
     id_ = post(service, body={**TEA, "webhook_url": url}).json["id"]
     service.jobs.work(id_, service.deadline())
+    service.jobs.call_back(id_)
     assert service.webhook.told == [(url, "succeeded")]
     refused = post(world(), body={**TEA, "webhook_url": url})
     assert (refused.status, refused.json["errors"][0]["field"]) == (400, "webhook_url")

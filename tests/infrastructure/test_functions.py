@@ -233,7 +233,9 @@ def test_the_functions_call_exactly_the_listed_models(any_stage: Synthesized, na
     ]
 
 
-@pytest.mark.parametrize(("source", "concurrency"), [("QueueSource", None), ("DeadLetterSource", 2)])
+@pytest.mark.parametrize(
+    ("source", "concurrency"), [("QueueSource", None), ("DeadLetterSource", 2), ("CallBackSource", 5)]
+)
 def test_the_worker_takes_one_message_at_a_time_and_reports_each(
     any_stage: Synthesized, source: str, concurrency: int | None
 ) -> None:
@@ -250,10 +252,15 @@ def test_the_worker_takes_one_message_at_a_time_and_reports_each(
 
 
 @pytest.mark.parametrize(
-    ("source", "queue"), [("QueueSource", "JobsQueue"), ("DeadLetterSource", "JobsDeadLetters")]
+    ("source", "queue"),
+    [
+        ("QueueSource", "JobsQueue"),
+        ("DeadLetterSource", "JobsDeadLetters"),
+        ("CallBackSource", "JobsCallBacks"),
+    ],
 )
-def test_the_worker_polls_both_queues(any_stage: Synthesized, source: str, queue: str) -> None:
-    """The worker also takes dead letters, and ends their generations as failed."""
+def test_the_worker_polls_its_queues(any_stage: Synthesized, source: str, queue: str) -> None:
+    """The worker also takes dead letters, and ends their generations as failed; call-backs have a source too."""
     mapping = any_stage.one("AWS::Lambda::EventSourceMapping", named=f"Worker{source}")
     logical_id = any_stage.logical_id("AWS::SQS::Queue", named=queue)
     assert mapping["EventSourceArn"] == {"Fn::GetAtt": [logical_id, "Arn"]}

@@ -206,6 +206,8 @@ def test_the_outputs_are_these(any_stage: Synthesized) -> None:
         "AuthorizerLogGroup",
         "BucketName",
         "DeadLetterQueueUrl",
+        "CallBackQueueUrl",
+        "DeadCallBackQueueUrl",
         "KeyTableName",
         "QueueUrl",
         "TableName",

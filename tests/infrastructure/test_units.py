@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from tests.support.synthesis import Synthesized
 
 
+QUEUES = ("JobsQueue", "JobsDeadLetters", "JobsCallBacks", "JobsDeadCallBacks")
+
+
 def denials(policy: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the statements of a resource policy that deny."""
     statements: list[dict[str, Any]] = policy["PolicyDocument"]["Statement"]
@@ -187,7 +190,7 @@ def test_nothing_but_data_and_the_role_of_the_gateways_logs_outlives_the_stack(
     assert kept == data | {"AWS::ApiGateway::Account", "AWS::IAM::Role"}
 
 
-@pytest.mark.parametrize("queue", ["JobsQueue", "JobsDeadLetters"])
+@pytest.mark.parametrize("queue", QUEUES)
 def test_queues_are_encrypted_and_hidden_for_six_time_outs(any_stage: Synthesized, queue: str) -> None:
     """So no second worker gets a message that a worker still holds."""
     properties = any_stage.one("AWS::SQS::Queue", named=queue)
@@ -195,7 +198,7 @@ def test_queues_are_encrypted_and_hidden_for_six_time_outs(any_stage: Synthesize
     assert properties["VisibilityTimeout"] == 6 * any_stage.config.function_timeout
 
 
-@pytest.mark.parametrize("queue", ["JobsQueue", "JobsDeadLetters"])
+@pytest.mark.parametrize("queue", QUEUES)
 def test_queues_deny_plain_http(any_stage: Synthesized, queue: str) -> None:
     """The denial holds for everybody and for every action."""
     logical_id = any_stage.logical_id("AWS::SQS::Queue", named=queue)
@@ -221,6 +224,18 @@ def test_a_message_gets_fifty_deliveries_and_then_waits_two_weeks(any_stage: Syn
     }
     assert queue["MessageRetentionPeriod"] == 4 * 86_400
     assert dead_letters["MessageRetentionPeriod"] == 14 * 86_400
+
+
+def test_a_call_back_gets_fifty_deliveries_and_then_waits_two_weeks(any_stage: Synthesized) -> None:
+    """Its dead letters are there for people to look at; nothing consumes them."""
+    queue = any_stage.one("AWS::SQS::Queue", named="JobsCallBacks")
+    target = any_stage.logical_id("AWS::SQS::Queue", named="JobsDeadCallBacks")
+    assert queue["RedrivePolicy"] == {
+        "deadLetterTargetArn": {"Fn::GetAtt": [target, "Arn"]},
+        "maxReceiveCount": 50,
+    }
+    dead = any_stage.one("AWS::SQS::Queue", named="JobsDeadCallBacks")
+    assert dead["MessageRetentionPeriod"] == 14 * 86_400
 
 
 def test_the_webhook_secret_is_generated_in_the_form_that_receivers_expect(any_stage: Synthesized) -> None:

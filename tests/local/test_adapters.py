@@ -16,14 +16,15 @@ from imagegen import errors
 from imagegen.adapters import clients
 from imagegen.adapters.dynamodb import DynamoDbGenerations, DynamoDbQuotas
 from imagegen.adapters.s3 import S3Images
-from imagegen.adapters.sqs import SqsJobs
+from imagegen.adapters.sqs import SqsQueue
 from imagegen.adapters.system import SystemClock, SystemRandomness
 from imagegen.generations.charges import NOTHING, Charge, QuotaLimits
 from imagegen.generations.generation import Generation, StoredImage
 from local.certificates import trust
 from tests.support.bare_emulator import Emulator
-from tests.support.fakes import CORE, DLQ_ARN, png
-from tests.support.records import NEXT, RECORD
+from tests.support.fakes import CORE, png
+from tests.support.real_parts import queue_arn
+from tests.support.records import ENDED, NEXT, RECORD
 from tests.support.tasks import image_name
 
 PNG = png(64, 64)
@@ -246,28 +247,14 @@ def queue_url(session: boto3.session.Session, owner: str) -> Iterator[str]:
 def test_a_job_is_received_again_when_it_was_put_off(session: boto3.session.Session, queue_url: str) -> None:
     """A message that is postponed by no time comes back at once, and its body is the id."""
     client = clients.sqs(session)
-    queue = SqsJobs(client=client, queue_url=queue_url, dead_letter_queue_arn=DLQ_ARN)
-    queue.send("gen_1")
-    (first,) = client.receive_message(QueueUrl=queue_url)["Messages"]
+    queue = SqsQueue(client=client, queue_url=queue_url)
+    queue.send(ENDED)
+    (first,) = client.receive_message(QueueUrl=queue_url, MessageAttributeNames=["claim"])["Messages"]
+    assert first["MessageAttributes"]["claim"]["StringValue"] == ENDED.claim
     assert "Messages" not in client.receive_message(QueueUrl=queue_url)
-    queue.postpone(first["ReceiptHandle"], seconds=-5)
+    queue.postpone(first["ReceiptHandle"], queue_arn=queue_arn(queue_url), seconds=-5)
     (second,) = client.receive_message(QueueUrl=queue_url, WaitTimeSeconds=2)["Messages"]
-    assert first["Body"] == second["Body"] == "gen_1"
-
-
-def test_a_dead_letter_is_put_off_in_the_queue_that_it_came_from(
-    session: boto3.session.Session, queue_url: str
-) -> None:
-    """The adapter finds the URL of the dead-letter queue by its ARN."""
-    client = clients.sqs(session)
-    attributes = client.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["QueueArn"])["Attributes"]
-    other_url = f"{queue_url}-jobs"
-    queue = SqsJobs(client=client, queue_url=other_url, dead_letter_queue_arn=attributes["QueueArn"])
-    client.send_message(QueueUrl=queue_url, MessageBody="gen_1")
-    (first,) = client.receive_message(QueueUrl=queue_url)["Messages"]
-    queue.postpone(first["ReceiptHandle"], seconds=0, dead_letter=True)
-    (second,) = client.receive_message(QueueUrl=queue_url, WaitTimeSeconds=2)["Messages"]
-    assert first["Body"] == second["Body"] == "gen_1"
+    assert first["Body"] == second["Body"] == ENDED.id
 
 
 def test_what_is_not_there_is_the_deployments_fault(session: boto3.session.Session) -> None:
@@ -275,8 +262,6 @@ def test_what_is_not_there_is_the_deployments_fault(session: boto3.session.Sessi
     with pytest.raises(errors.Misconfigured):
         DynamoDbGenerations(client=clients.dynamodb(session), table="no-such-table").get("gen_1")
     with pytest.raises(errors.Misconfigured):
-        SqsJobs(
-            client=clients.sqs(session),
-            queue_url="http://localhost/000000000000/no-such-queue",
-            dead_letter_queue_arn=DLQ_ARN,
-        ).send("gen_1")
+        SqsQueue(client=clients.sqs(session), queue_url="http://localhost/000000000000/no-such-queue").send(
+            ENDED
+        )

@@ -15,15 +15,15 @@ import pytest
 from imagegen.adapters import clients
 from imagegen.adapters.dynamodb import DynamoDbGenerations, DynamoDbQuotas
 from imagegen.adapters.s3 import S3Images
-from imagegen.adapters.sqs import SqsJobs
+from imagegen.adapters.sqs import SqsQueue
 from imagegen.adapters.system import SystemClock
 from imagegen.errors import ImagegenError
 from imagegen.generations.charges import Charge, QuotaLimits
 from imagegen.generations.generation import StoredImage
-from tests.support.fakes import CORE, DLQ_ARN, FakeRandomness
+from tests.support.fakes import CORE, FakeRandomness
 from tests.support.far_side import session
 from tests.support.faulty_server import CLOSED, HANGING, FaultyServer, Reply, Request, Script, cut, whole
-from tests.support.records import NEXT, NOW, RECORD
+from tests.support.records import ENDED, NEXT, NOW, RECORD
 from tests.support.tasks import image_name
 
 HTML = b"<html><body><h1>Sorry</h1></body></html>"
@@ -71,13 +71,9 @@ def counters() -> DynamoDbQuotas:
     )
 
 
-def queue() -> SqsJobs:
+def queue() -> SqsQueue:
     """Return the deployed adapter of the queue."""
-    return SqsJobs(
-        client=clients.sqs(session()),
-        queue_url="http://localhost/000000000000/jobs",
-        dead_letter_queue_arn=DLQ_ARN,
-    )
+    return SqsQueue(client=clients.sqs(session()), queue_url="http://localhost/000000000000/jobs")
 
 
 def failed_condition(item: Any) -> Reply:
@@ -127,13 +123,13 @@ def give_back() -> str:
 
 def send() -> str:
     """Send a job."""
-    queue().send("gen_1")
+    queue().send(ENDED)
     return "sent"
 
 
 def postpone() -> str:
     """Postpone a job."""
-    queue().postpone("receipt", seconds=1)
+    queue().postpone("receipt", queue_arn="arn:aws:sqs:us-east-1:000000000000:jobs", seconds=1)
     return "postponed"
 
 

@@ -8,6 +8,7 @@ ENVIRONMENT = {
     "TABLE_NAME": "generations",
     "QUEUE_URL": "https://sqs.us-west-2.amazonaws.com/123456789012/jobs",
     "DEAD_LETTER_QUEUE_ARN": "arn:aws:sqs:us-west-2:123456789012:dead",
+    "CALL_BACK_QUEUE_ARN": "arn:aws:sqs:us-west-2:123456789012:call-backs",
     "MODELS": "stability.stable-diffusion-xl-v1,stability.stable-image-core-v1:1",
     "MODEL_TIMEOUT": "60",
     "FUNCTION_TIMEOUT": "80",

@@ -26,6 +26,7 @@ SDXL = "stability.stable-diffusion-xl-v1"
 SD35 = "stability.sd3-5-large-v1:0"
 CORE = "stability.stable-image-core-v1:1"
 DLQ_ARN = "arn:aws:sqs:us-east-1:000000000000:dead-letters"
+CALL_BACK_ARN = "arn:aws:sqs:us-east-1:000000000000:call-backs"
 
 
 @cache
@@ -369,22 +370,24 @@ class FakeQueue:
     """A queue in memory; the first calls raise the `failures`, one each."""
 
     sent: list[str] = field(default_factory=list)
+    claims: list[str] = field(default_factory=list)
     postponed: list[tuple[str, int]] = field(default_factory=list)
-    postponed_dead: list[bool] = field(default_factory=list)
+    postponed_in: list[str] = field(default_factory=list)
     failures: list[Exception] = field(default_factory=list)
 
-    def send(self, id_: str) -> None:
-        """Record the id of a message."""
+    def send(self, generation: Generation) -> None:
+        """Record the id and the claim of a message."""
         if self.failures:
             raise self.failures.pop(0)
-        self.sent.append(id_)
+        self.sent.append(generation.id)
+        self.claims.append(generation.claim)
 
-    def postpone(self, receipt: str, *, seconds: int, dead_letter: bool = False) -> None:
-        """Record a postponed message, and the seconds."""
+    def postpone(self, receipt: str, *, queue_arn: str, seconds: int) -> None:
+        """Record a postponed message, the seconds, and the queue that it came from."""
         if self.failures:
             raise self.failures.pop(0)
         self.postponed.append((receipt, seconds))
-        self.postponed_dead.append(dead_letter)
+        self.postponed_in.append(queue_arn)
 
 
 @dataclass

@@ -58,6 +58,7 @@ def own_environment(emulator: Emulator) -> dict[str, str]:
         "BUCKET_NAME": emulator.create_bucket(),
         "TABLE_NAME": emulator.create_table(),
         "QUEUE_URL": emulator.create_queue(),
+        "CALL_BACK_QUEUE_ARN": queue_arn(emulator.create_queue()),
         "S3_ADDRESSING_STYLE": "path",
         "POWERTOOLS_SERVICE_NAME": "imagegen",
         "POWERTOOLS_METRICS_NAMESPACE": "imagegen",
@@ -120,6 +121,7 @@ class Wired:
             randomness=self.service.ports.randomness,
             observer=self.service.ports.observer,
             dead_letter_queue_arn=self.settings.dead_letter_queue_arn,
+            call_back_queue_arn=self.settings.call_back_queue_arn,
         )
 
 
@@ -180,6 +182,7 @@ class Poller:
             MaxNumberOfMessages=10,
             VisibilityTimeout=PROCESSED_BY_NOW,
             AttributeNames=["ApproximateReceiveCount"],
+            MessageAttributeNames=["All"],
         )
         return [
             {
@@ -189,9 +192,12 @@ class Poller:
                 "attributes": {
                     "ApproximateReceiveCount": message["Attributes"]["ApproximateReceiveCount"],
                 },
-                "messageAttributes": {},
+                "messageAttributes": {
+                    name: {"dataType": each["DataType"], "stringValue": each["StringValue"]}
+                    for name, each in message.get("MessageAttributes", {}).items()
+                },
                 "eventSource": "aws:sqs",
-                "eventSourceARN": "arn:aws:sqs:us-east-1:000000000000:own",
+                "eventSourceARN": queue_arn(self.queue_url),
                 "awsRegion": "us-east-1",
             }
             for message in answer.get("Messages", [])
@@ -211,6 +217,11 @@ class Poller:
         self.client.change_message_visibility(
             QueueUrl=self.queue_url, ReceiptHandle=record["receiptHandle"], VisibilityTimeout=0
         )
+
+
+def queue_arn(queue_url: str) -> str:
+    """Return the ARN of a queue on the emulator."""
+    return f"arn:aws:sqs:us-east-1:000000000000:{queue_url.rpartition('/')[2]}"
 
 
 def poller(emulator: Emulator, queue_url: str) -> Poller:

@@ -254,7 +254,7 @@ def _of_node(name: str, argument: Any) -> str:  # noqa: PLR0911 - a return a kin
     if name == "ATOMIC_GROUP":
         return _shortest(argument)
     if name.endswith("REPEAT"):
-        return _shortest(argument[2]) * argument[0]
+        return _shortest(argument[2]) * int(argument[0])
     return ""
 
 

@@ -42,6 +42,7 @@ from tests.support.staged_ports import (
     Entry,
     Env,
     Stage,
+    StagedCallBacks,
     Suspended,
     written,
 )
@@ -469,7 +470,13 @@ class RepeatExplorer:
         )
         if door == "sweep":
             return Jobs(
-                attempts=attempts, ledger=ledger, quotas=stage, queue=stage, webhook=stage, observer=stage
+                attempts=attempts,
+                ledger=ledger,
+                quotas=stage,
+                queue=stage,
+                call_backs=StagedCallBacks(stage),
+                webhook=stage,
+                observer=stage,
             ).sweep(limit=1)
         if door.startswith("look"):
             history = History(attempts=attempts, images=stage, ledger=ledger)

@@ -11,7 +11,7 @@ done but the response lost; done later; killed before it; for the model, every c
 same can follow from two states, they are explored once. The schedules through them are still counted exactly:
 `schedules` is the number of paths through the graph of `states`. Merging two states loses nothing, because states are
 compared by exactly what the code compares: whether two versions are the same, and whether a time has passed. More than
-two messages in the queue count as two.
+two messages of one claim in a queue count as two.
 
 The model runtime itself counts how often it was really paid (`paid`), and the code under test never sees that number.
 """
@@ -49,16 +49,22 @@ from tests.support.staged_ports import (
     Broken,
     Env,
     Stage,
+    StagedCallBacks,
     StagedRecent,
     Suspended,
+    with_message,
+    without_message,
     written,
 )
 
 WAIT: Final = timedelta(seconds=4000)
 """A pause that is longer than every lease and every due time."""
 
-DOORS: Final = ("sync", "async", "work", "duplicate", "look", "delete", "bury", "sweep")
-"""Two requests for an image, a message and its duplicate, a look-up and a delete, a dead letter, and the sweep."""
+DOORS: Final = ("sync", "async", "work", "duplicate", "look", "delete", "bury", "sweep", "call back")
+"""Two requests for an image, a message and its duplicate, a look-up and a delete, a dead letter, the sweep, a message
+for a call-back.
+
+A dead letter may be of an older claim than the record's."""
 
 REFS: Final = tuple(resolve(model, region="us-west-2") for model in (SDXL, SD35))
 """Two models of different prices: the dearer one is reserved, whichever draws."""
@@ -238,9 +244,9 @@ class Explorer:
         self, env: Env, activities: tuple[Activity, ...], budget: Budget, *, alone: bool
     ) -> Iterator[tuple[str, Env, tuple[Activity, ...], Budget]]:
         if budget.launches:
-            for door, before in self._doors(env):
+            for door, claim, before in self._doors(env):
                 left = budget._replace(launches=budget.launches - 1)
-                activity = Activity(door, self._next(), env.now)
+                activity = Activity(door, self._next(), env.now, claim=claim)
                 child, running, how = self._step(before, activity, None)
                 yield f"{door}{how}", child, (*activities, *running), left
         if budget.launches or (activities and not alone):
@@ -260,17 +266,20 @@ class Explorer:
                 step = f"  {activity.door} #{activity.serial}: {activity.pending} {outcome}{how}"
                 yield step, child, (*others[0], *running, *others[1]), left
 
-    def _doors(self, env: Env) -> Iterator[tuple[str, Env]]:
-        """Yield each door that a delivery may use now, and the stores after its message was taken."""
+    def _doors(self, env: Env) -> Iterator[tuple[str, str, Env]]:
+        """Yield each door that a delivery may use now, its message's claim, and the stores after that was taken."""
         for door in self.scenario.doors:
             if door in {"work", "bury"}:
-                if env.messages:
-                    yield door, env._replace(messages=env.messages - 1)
+                for claim in dict.fromkeys(env.messages):
+                    yield door, claim, without_message(env, claim)
+            elif door == "call back":
+                if env.call_backs:
+                    yield door, "", env._replace(call_backs=env.call_backs - 1)
             elif door == "duplicate":
                 if env.record is not None and env.record.asynchronous:
-                    yield door, env
+                    yield door, "", env
             elif door in {"sync", "async"} or env.record is not None:
-                yield door, env
+                yield door, "", env
 
     def _events(
         self, env: Env, activities: tuple[Activity, ...], budget: Budget
@@ -305,7 +314,7 @@ class Explorer:
             return env, (), ""
         stage = Stage(env, activity, outcome)
         try:
-            ended = self._call(stage, activity.door)
+            ended = self._call(stage, activity)
         except Suspended:
             return stage.env, (activity._replace(log=tuple(stage.log), pending=stage.pending),), ""
         except (RetryLater, ImagegenError) as exc:
@@ -316,11 +325,12 @@ class Explorer:
         self._check_defects(stage)
         if isinstance(ended, Submission | Generation):
             self._check_answer(stage.env, ended)
-        if activity.door in {"work", "bury"}:
+        if activity.door in {"work", "bury", "call back"}:
             return stage.env, (activity._replace(log=tuple(stage.log), pending="end"),), ", ended"
         return stage.env, (), ", ended"
 
-    def _call(self, stage: Stage, door: str) -> object:
+    def _call(self, stage: Stage, activity: Activity) -> object:
+        door = activity.door
         attempts = self._attempts(stage, door)
         if door in {"sync", "async"}:
             repeats = Repeats(
@@ -348,6 +358,7 @@ class Explorer:
             ledger=attempts.ledger,
             quotas=stage,
             queue=stage,
+            call_backs=StagedCallBacks(stage),
             webhook=stage,
             observer=stage,
         )
@@ -356,7 +367,8 @@ class Explorer:
             "delete": lambda: history.delete(ID, owner=OWNER),
             "work": lambda: jobs.work(ID, stage),
             "duplicate": lambda: jobs.work(ID, stage),
-            "bury": lambda: jobs.bury(ID),
+            "bury": lambda: jobs.bury(ID, claim=activity.claim),
+            "call back": lambda: jobs.call_back(ID),
             "sweep": lambda: jobs.sweep(limit=1),
         }
         return calls[door]()
@@ -429,9 +441,7 @@ class Explorer:
         marks = len(self._trace)
         for _ in range(6):
             env = env._replace(now=env.now + WAIT)
-            env = self._run(env, "sweep")
-            for _ in range(env.messages):
-                env = self._run(env._replace(messages=env.messages - 1), "work")
+            env = self._emptied(self._run(env, "sweep"))
             self._check(env)
         late = tuple(env.late_writes)
         env = env._replace(image=env.late_image or env.image, late_image=None, late_writes=())
@@ -439,9 +449,7 @@ class Explorer:
             env = written(env, new, replacing)
         for _ in range(4):
             env = env._replace(now=env.now + WAIT)
-            env = self._run(env, "sweep")
-            for _ in range(env.messages):
-                env = self._run(env._replace(messages=env.messages - 1), "work")
+            env = self._emptied(self._run(env, "sweep"))
         self._check(env)
         if env.record is None:
             if env.image is not None:
@@ -451,11 +459,19 @@ class Explorer:
             self._check_end(env)
         del self._trace[marks:]
 
+    def _emptied(self, env: Env) -> Env:
+        """Deliver what is in the queues once; what comes back waits for the next time."""
+        for claim in env.messages:
+            env = self._run(without_message(env, claim), "work", claim=claim)
+        for _ in range(env.call_backs):
+            env = self._run(env._replace(call_backs=env.call_backs - 1), "call back")
+        return env
+
     def _check_end(self, env: Env) -> None:
         record = env.record
         if record is None or not record.terminal:
             raise Broken("a generation never ended")
-        if env.messages:
+        if env.messages or env.call_backs:
             raise Broken("a message stays in the queue for ever")
         if record.state == "failed" and env.image is not None:
             raise Broken("a paid image is stored, and its record says that it failed")
@@ -470,8 +486,8 @@ class Explorer:
                 raise Broken(f"{env.faults} faults lost {lost}")
         self._check(env)
 
-    def _run(self, env: Env, door: str) -> Env:
-        activity = Activity(door, self._next(), env.now)
+    def _run(self, env: Env, door: str, *, claim: str = "") -> Env:
+        activity = Activity(door, self._next(), env.now, claim=claim)
         child, running, how = self._step(env, activity, None)
         while running:
             (activity,) = running
@@ -482,7 +498,11 @@ class Explorer:
 
 def _returned(env: Env, activity: Activity) -> Env:
     """Return the stores after a delivery that was not acknowledged, so that its message comes back."""
-    return env._replace(messages=env.messages + 1) if activity.door in {"work", "bury"} else env
+    if activity.door in {"work", "bury"}:
+        return with_message(env, activity.claim)
+    if activity.door == "call back":
+        return env._replace(call_backs=min(env.call_backs + 1, 2))
+    return env
 
 
 def _canonical(env: Env, activities: tuple[Activity, ...]) -> Any:
@@ -515,10 +535,12 @@ def _canonical(env: Env, activities: tuple[Activity, ...]) -> Any:
         env.image is not None,
         env.late_image is not None,
         tuple((shape(new), version(replacing)) for new, replacing in env.late_writes),
-        (env.messages, env.paid, env.counted, env.spent, env.faults, env.deleted),
+        tuple(sorted(str(version(claim)) for claim in env.messages)),
+        (env.call_backs, env.paid, env.counted, env.spent, env.faults, env.deleted),
         tuple(
             (
                 activity.door,
+                version(activity.claim or None),
                 activity.pending,
                 activity.began == now,
                 tuple((entry.raised, shape(entry.value), entry.now == now) for entry in activity.log),

@@ -54,6 +54,7 @@ OUTCOMES: Final[dict[str, tuple[str, ...]]] = {
     "find": ("error",),
     "delete": ("refused", "lost"),
     "send": ("refused", "lost"),
+    "announce": ("refused", "lost"),
     "deliver": ("again",),
 }
 """How a port's call can end, beside "done" and beside the delivery's being killed before it."""
@@ -78,7 +79,10 @@ class Env(NamedTuple):
     image: StoredImage | None = None
     late_image: StoredImage | None = None
     late_writes: tuple[tuple[Generation, str | None], ...] = ()
-    messages: int = 0
+    messages: tuple[str, ...] = ()
+    """The claim of each message of the queue of jobs."""
+    call_backs: int = 0
+    """How many messages the queue of call-backs has."""
     paid: int = 0
     spent: int = 0
     """What was really paid, in micro-dollars."""
@@ -106,6 +110,8 @@ class Activity(NamedTuple):
     began: datetime
     log: tuple[Entry, ...] = ()
     pending: str = ""
+    claim: str = ""
+    """The claim of the message that was delivered."""
     arrived: datetime | None = None
     """When the gateway received it, if that was before its function began."""
 
@@ -172,7 +178,11 @@ class Stage:
         if outcome == "late":
             self.env = _without_dead(self.env._replace(late_writes=(*self.env.late_writes, (new, replacing))))
         elif outcome != "refused":
+            before = self.env.record
             self.env = written(self.env, new, replacing)
+            ended = self.env.record is new and before is not None and before.state == "queued"
+            if ended and new.state == "failed" and self.activity.claim not in {"", new.claim}:
+                raise Broken("a message of an older claim ended a newer one")
         return (None, self.env.record) if outcome == "done" else (errors.InternalError, None)
 
     def of_owner(self, owner: str, *, limit: int, cursor: str | None) -> Page:
@@ -277,16 +287,25 @@ class Stage:
 
     # -- the queue and the receiver --------------------------------------------------------------------------------
 
-    def send(self, id_: str) -> None:  # noqa: ARG002 - there is one
+    def send(self, generation: Generation) -> None:
         """Send a message."""
-        self._call("send")
+        self._call("send", generation.claim)
 
-    def _send(self, outcome: str) -> tuple[type[Exception] | None, Any]:
+    def _send(self, outcome: str, claim: str) -> tuple[type[Exception] | None, Any]:
         if outcome != "refused":
-            self.env = self.env._replace(messages=min(self.env.messages + 1, 2))
+            self.env = with_message(self.env, claim)
         return (None if outcome == "done" else errors.InternalError, None)
 
-    def postpone(self, receipt: str, *, seconds: int, dead_letter: bool = False) -> None:
+    def announce(self) -> None:
+        """Send a message to the queue of call-backs."""
+        self._call("announce")
+
+    def _announce(self, outcome: str) -> tuple[type[Exception] | None, Any]:
+        if outcome != "refused":
+            self.env = self.env._replace(call_backs=min(self.env.call_backs + 1, 2))
+        return (None if outcome == "done" else errors.InternalError, None)
+
+    def postpone(self, receipt: str, *, queue_arn: str, seconds: int) -> None:
         """Raise an error, because no delivery calls this."""
         raise NotImplementedError
 
@@ -354,6 +373,21 @@ class Stage:
             self.defects.append(error)
 
 
+@dataclass(frozen=True, slots=True)
+class StagedCallBacks:
+    """The queue of call-backs of a stage."""
+
+    stage: Stage
+
+    def send(self, generation: Generation) -> None:  # noqa: ARG002 - there is one
+        """Send a message."""
+        self.stage.announce()
+
+    def postpone(self, receipt: str, *, queue_arn: str, seconds: int) -> None:
+        """Raise an error, because no delivery calls this."""
+        raise NotImplementedError
+
+
 class StagedRecent:
     """The requests without a key, of which no schedule has one."""
 
@@ -364,6 +398,19 @@ class StagedRecent:
     def put(self, new: RecentList, *, replacing: RecentList | None) -> RecentList:
         """Raise an error, because no delivery calls this."""
         raise NotImplementedError
+
+
+def with_message(env: Env, claim: str) -> Env:
+    """Return the stores with one more message; more than two of one claim count as two."""
+    if env.messages.count(claim) > 1:
+        return env
+    return env._replace(messages=(*env.messages, claim))
+
+
+def without_message(env: Env, claim: str) -> Env:
+    """Return the stores without one message of a claim."""
+    index = env.messages.index(claim)
+    return env._replace(messages=env.messages[:index] + env.messages[index + 1 :])
 
 
 def written(env: Env, new: Generation, replacing: str | None) -> Env:

@@ -77,6 +77,11 @@ def work(service: World) -> None:
     service.jobs.work(service.queue.sent.pop(0), service.deadline())
 
 
+def call_back(service: World) -> None:
+    """Take the next message of the call-backs, as the worker does."""
+    service.jobs.call_back(service.call_backs.sent.pop(0))
+
+
 def later(service: World, seconds: float = 86) -> None:
     """Move the clock on; by default, until after the end of a lease."""
     service.clock.time += timedelta(seconds=seconds)

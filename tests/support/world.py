@@ -19,6 +19,7 @@ from imagegen.wiring import Service, assemble
 from imagegen.worker import Worker
 from tests.support.environment import CONNECTION, ENVIRONMENT
 from tests.support.fakes import (
+    CALL_BACK_ARN,
     CORE,
     DLQ_ARN,
     SDXL,
@@ -49,6 +50,7 @@ class World:
     quotas: FakeQuotas
     recent: FakeRecentRequests
     queue: FakeQueue
+    call_backs: FakeQueue
     webhook: FakeWebhook
     observer: FakeObserver
     service: Service
@@ -108,7 +110,7 @@ def world(
         clock, replace(quota_limits, daily_images_per_caller=quota) if quota is not None else quota_limits
     )
     recent = FakeRecentRequests()
-    queue, webhook = FakeQueue(), FakeWebhook()
+    queue, call_backs, webhook = FakeQueue(), FakeQueue(), FakeWebhook()
     ports = Ports(
         runtime=runtime,
         images=images,
@@ -116,6 +118,7 @@ def world(
         quotas=quotas,
         recent=recent,
         queue=queue,
+        call_backs=call_backs,
         webhook=webhook,
         clock=clock,
         randomness=randomness,
@@ -147,6 +150,7 @@ def world(
         randomness=randomness,
         observer=observer,
         dead_letter_queue_arn=DLQ_ARN,
+        call_back_queue_arn=CALL_BACK_ARN,
     )
     return World(
         clock=clock,
@@ -157,6 +161,7 @@ def world(
         quotas=quotas,
         recent=recent,
         queue=queue,
+        call_backs=call_backs,
         webhook=webhook,
         observer=observer,
         service=service,

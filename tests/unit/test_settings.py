@@ -48,6 +48,7 @@ def test_an_environment_is_read_whole() -> None:
         table_name="generations",
         queue_url="https://sqs.us-west-2.amazonaws.com/123456789012/jobs",
         dead_letter_queue_arn="arn:aws:sqs:us-west-2:123456789012:dead",
+        call_back_queue_arn="arn:aws:sqs:us-west-2:123456789012:call-backs",
         models=("stability.stable-diffusion-xl-v1", "stability.stable-image-core-v1:1"),
         model_timeout=60,
         function_timeout=80,
@@ -117,6 +118,7 @@ def test_a_value_within_its_bounds_is_read(name: str, value: str, read: Any) -> 
         ("TABLE_NAME", "", "is empty"),
         ("QUEUE_URL", "", "is empty"),
         ("DEAD_LETTER_QUEUE_ARN", "", "is empty"),
+        ("CALL_BACK_QUEUE_ARN", "", "is empty"),
         ("MODELS", "", "is empty"),
         ("MODELS", " , ", "is empty"),
         ("MODEL_TIMEOUT", "0", "must be a whole number from 1 to 270"),
@@ -163,7 +165,7 @@ def test_everything_that_is_wrong_is_named_at_once() -> None:
     assert raised.value.detail == (
         "The environment cannot be used: STAGE is missing; BUCKET_NAME is missing; TABLE_NAME is missing; "
         "QUEUE_URL is missing; "
-        "DEAD_LETTER_QUEUE_ARN is missing; MODELS is empty; MODEL_TIMEOUT is missing; "
+        "DEAD_LETTER_QUEUE_ARN is missing; CALL_BACK_QUEUE_ARN is missing; MODELS is empty; MODEL_TIMEOUT is missing; "
         "FUNCTION_TIMEOUT is missing; GATEWAY_TIMEOUT is missing; "
         "URL_TTL must be a whole number from 60 to 3600; S3_ADDRESSING_STYLE is missing; "
         "RECORD_RETENTION_DAYS is missing; MAX_PAID_ATTEMPTS is missing; "

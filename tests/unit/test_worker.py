@@ -13,7 +13,7 @@ from imagegen.contracts.generation_request import GenerationRequest
 from imagegen.contracts.text_to_image.parameters import Prompt, TextToImage
 from imagegen.generations.retry import DELIVERY_BACKOFF
 from imagegen.worker import NotAcknowledged, Worker, is_tick
-from tests.support.fakes import DLQ_ARN, FakeRandomness
+from tests.support.fakes import CALL_BACK_ARN, DLQ_ARN, FakeRandomness
 from tests.support.world import World, world
 
 QUEUE_ARN: Final = "arn:aws:sqs:us-east-1:000000000000:jobs"
@@ -32,7 +32,7 @@ class Fixed(FakeRandomness):
         return self.value
 
 
-def message(id_: str, *, receives: int = 1, arn: str = QUEUE_ARN) -> SQSRecord:
+def message(id_: str, *, receives: int = 1, arn: str = QUEUE_ARN, claim: str = "") -> SQSRecord:
     """Return one received message."""
     return SQSRecord(
         {
@@ -40,7 +40,7 @@ def message(id_: str, *, receives: int = 1, arn: str = QUEUE_ARN) -> SQSRecord:
             "receiptHandle": "receipt-1",
             "body": id_,
             "attributes": {"ApproximateReceiveCount": str(receives)},
-            "messageAttributes": {},
+            "messageAttributes": {"claim": {"dataType": "String", "stringValue": claim}} if claim else {},
             "eventSource": "aws:sqs",
             "eventSourceARN": arn,
             "awsRegion": "us-east-1",
@@ -81,6 +81,53 @@ def test_a_message_of_the_dead_letter_queue_is_buried() -> None:
     assert (service.store.only().state, service.runtime.calls) == ("failed", [])
 
 
+def test_a_dead_letter_of_an_older_claim_is_acknowledged() -> None:
+    """The message says which claim it was sent for."""
+    service = world()
+    id_ = queued(service)
+    service.worker.take(message(id_, arn=DLQ_ARN, claim="older"), service.deadline())
+    assert service.store.only().state == "queued"
+    service.worker.take(message(id_, arn=DLQ_ARN, claim=service.queue.claims[0]), service.deadline())
+    assert service.store.only().state == "failed"
+
+
+def test_a_message_of_the_queue_of_call_backs_makes_no_image() -> None:
+    """A job that is named there has not ended, so nobody is called either."""
+    service = world()
+    service.worker.take(message(queued(service), arn=CALL_BACK_ARN), service.deadline())
+    assert (service.store.only().state, service.runtime.calls, service.webhook.told) == ("queued", [], [])
+
+
+@pytest.mark.parametrize("arn", [QUEUE_ARN, DLQ_ARN])
+def test_a_message_is_postponed_in_the_queue_that_it_came_from(arn: str) -> None:
+    """A receipt is of one queue, and another one refuses it."""
+    service = world()
+    id_ = queued(service)
+    running = service.ledger.start(service.store.only())
+    service.ledger.write(running, replacing=service.store.only())
+    with pytest.raises(NotAcknowledged):
+        service.worker.take(message(id_, arn=arn), service.deadline())
+    assert service.queue.postponed_in == [arn]
+
+
+def test_a_call_back_that_was_not_accepted_is_postponed_in_its_own_queue() -> None:
+    """It comes back there, and holds no worker that makes images."""
+    service = world()
+    made = service.submitter.submit(
+        replace(REQUEST, webhook_url="https://receiver.example/hook"),
+        owner="o" * 26,
+        fingerprint="fingerprint",
+        key=None,
+        asynchronous=True,
+        deadline=service.deadline(),
+    )
+    service.worker.take(message(made.generation.id), service.deadline())
+    service.webhook.answers.append("again")
+    with pytest.raises(NotAcknowledged):
+        service.worker.take(message(made.generation.id, arn=CALL_BACK_ARN), service.deadline())
+    assert service.queue.postponed_in == [CALL_BACK_ARN]
+
+
 def test_a_job_that_cannot_be_done_now_is_postponed_and_not_acknowledged() -> None:
     """The message stays in the queue."""
     service = world(answers=[BUSY])
@@ -88,7 +135,6 @@ def test_a_job_that_cannot_be_done_now_is_postponed_and_not_acknowledged() -> No
         service.worker.take(message(queued(service)), service.deadline())
     ((receipt, _),) = service.queue.postponed
     assert receipt == "receipt-1"
-    assert service.queue.postponed_dead == [False]
 
 
 @pytest.mark.parametrize(
@@ -150,7 +196,7 @@ def test_a_dead_letter_of_a_running_job_comes_back() -> None:
     with pytest.raises(NotAcknowledged):
         service.worker.take(message(id_, arn=DLQ_ARN), service.deadline())
     assert service.store.only().state == "running"
-    assert service.queue.postponed_dead == [True]
+    assert service.queue.postponed_in == [DLQ_ARN]
 
 
 def test_what_is_raised_says_nothing_of_the_job() -> None:

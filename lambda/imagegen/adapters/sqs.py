@@ -1,4 +1,8 @@
-"""The queue of asynchronous jobs. A message carries a generation's id and nothing else."""
+"""The queues of jobs and of call-backs. A message is a generation's id; its attributes are the claim and the owner.
+
+The owner is the message's group, by which SQS keeps a caller with many messages from delaying the others' ("Amazon SQS
+fair queues" in the SQS developer guide). It is the salted hash that also stands in the keys of the bucket.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +13,12 @@ from typing import TYPE_CHECKING, Final
 from botocore.exceptions import ClientError
 
 from imagegen.errors import InternalError, Misconfigured
+from imagegen.generations.ports import CLAIM
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
+
+    from imagegen.generations.generation import Generation
 
 MAX_POSTPONEMENT: Final = 43_200
 """In seconds: SQS's own bound on a visibility time-out (SQS developer guide, "Amazon SQS visibility timeout")."""
@@ -27,30 +34,35 @@ _MISCONFIGURED: Final = frozenset(
 )
 
 
-class SqsJobs:
-    """The queue. A message may be delivered more than once, so whoever receives an id reads its record first."""
+def sibling(queue_url: str, arn: str) -> str:
+    """Return the URL of another queue of the same account and region, by its ARN."""
+    return f"{queue_url.rpartition('/')[0]}/{arn.rpartition(':')[2]}"
 
-    def __init__(self, *, client: SQSClient, queue_url: str, dead_letter_queue_arn: str) -> None:
+
+class SqsQueue:
+    """A queue. A message may be delivered more than once, so whoever receives an id reads its record first."""
+
+    def __init__(self, *, client: SQSClient, queue_url: str) -> None:
         self._client = client
         self._queue_url = queue_url
-        # Both queues are of one account and region, so their URLs differ in the name alone.
-        name = dead_letter_queue_arn.rpartition(":")[2]
-        self._dead_letter_queue_url = f"{queue_url.rpartition('/')[0]}/{name}"
 
-    def send(self, id_: str) -> None:
-        """Send an id.
+    def send(self, generation: Generation) -> None:
+        """Send a generation's id.
 
         Raises:
             Misconfigured: the queue is missing, or may not be used.
             InternalError: SQS did not confirm it; the message may have been sent nevertheless.
         """
         with _translated():
-            self._client.send_message(QueueUrl=self._queue_url, MessageBody=id_)
+            self._client.send_message(
+                QueueUrl=self._queue_url,
+                MessageBody=generation.id,
+                MessageAttributes={CLAIM: {"DataType": "String", "StringValue": generation.claim}},
+                MessageGroupId=generation.owner,
+            )
 
-    def postpone(self, receipt: str, *, seconds: int, dead_letter: bool = False) -> None:
-        """Let a received message come back after so many seconds, at most twelve hours.
-
-        SQS accepts a receipt only with the queue that gave it, so `dead_letter` says which of the two that was.
+    def postpone(self, receipt: str, *, queue_arn: str, seconds: int) -> None:
+        """Let a message that came from a queue of the deployment come back after so many seconds, at most twelve hours.
 
         Raises:
             Misconfigured: the queue is missing, or may not be used.
@@ -58,7 +70,8 @@ class SqsJobs:
         """
         with _translated():
             self._client.change_message_visibility(
-                QueueUrl=self._dead_letter_queue_url if dead_letter else self._queue_url,
+                # A receipt is of the queue that the message came from; another one refuses it.
+                QueueUrl=sibling(self._queue_url, queue_arn),
                 ReceiptHandle=receipt,
                 VisibilityTimeout=max(0, min(seconds, MAX_POSTPONEMENT)),
             )

@@ -1,4 +1,8 @@
-"""Asynchronous work: works on a queued generation, ends one whose message was given up, and sweeps due records."""
+"""Asynchronous work: works on queued generations, sends call-backs, ends what was given up, and sweeps due records.
+
+Call-backs have a queue of their own, so a receiver that is slow holds no worker that could make an image: see
+`docs/decisions/0062-call-backs-have-a-queue-of-their-own.md`.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,7 @@ from imagegen.errors import ImagegenError
 from imagegen.generations.attempts import Attempts
 from imagegen.generations.generation import Generation
 from imagegen.generations.ledger import Ledger
-from imagegen.generations.ports import Deadline, JobQueue, Observer, Quotas, WebhookSender
+from imagegen.generations.ports import Deadline, Observer, Quotas, WebhookSender, WorkQueue
 from imagegen.generations.stored_record import UnreadableRecord
 from imagegen.generations.submit import send
 
@@ -25,12 +29,13 @@ class Jobs:
     attempts: Attempts
     ledger: Ledger
     quotas: Quotas
-    queue: JobQueue
+    queue: WorkQueue
+    call_backs: WorkQueue
     webhook: WebhookSender
     observer: Observer
 
     def work(self, id_: str, deadline: Deadline) -> None:
-        """Do what a queued id's record asks for: start it, recover it, or call its webhook.
+        """Do what a queued id's record asks for: start it or recover it; when it has ended, have its webhook called.
 
         Raises:
             RetryLater: the message must not be acknowledged.
@@ -39,10 +44,23 @@ class Jobs:
         if record is not None and record.state == "queued":
             record = self._work_queued(record, deadline)
         if record is not None and record.webhook == "pending":
+            send(record, queue=self.call_backs, observer=self.observer)
+
+    def call_back(self, id_: str) -> None:
+        """Call the webhook of a generation that has ended, unless it was called already.
+
+        Raises:
+            RetryLater: the message must not be acknowledged.
+        """
+        record = self.ledger.get(id_)
+        if record is not None and record.webhook == "pending":
             self._call_webhook(record)
 
-    def bury(self, id_: str) -> None:
+    def bury(self, id_: str, *, claim: str = "") -> None:
         """End a job whose message was given up, unless it has ended already; the sweep sends its call-back.
+
+        `claim` is the one that the message was sent for. A key that was claimed again since has a message of its own.
+        It is empty if the release before sent the message.
 
         Raises:
             RetryLater: an attempt is still running.
@@ -53,7 +71,7 @@ class Jobs:
             # Nobody can end it before its retention does; until then the dead letter would only come back.
             self.observer.defect(exc)
             return
-        if record is not None and record.state == "queued":
+        if record is not None and record.state == "queued" and claim in {"", record.claim}:
             why = "The job was tried too often and never ended."
             # Without a paid attempt the failure costs nothing, so the idempotency key may start the generation again.
             error = errors.OutcomeUnknown(why) if record.paid_attempts else errors.ModelUnavailable(why)
@@ -120,7 +138,8 @@ class Jobs:
                 self.ledger.write(record.finish(self.ledger.moment()), replacing=record)
         # Postponed before it is sent: if the send is lost, the record becomes due again.
         if record.wants_message and self._postponed(record):
-            send(id_, queue=self.queue, observer=self.observer)
+            queue = self.queue if record.state == "queued" else self.call_backs
+            send(record, queue=queue, observer=self.observer)
 
     def _postponed(self, record: Generation) -> bool:
         # A record that was settled or healed just now has a due time of its own already.

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 
 from imagegen.errors import ImagegenError
 from imagegen.generations.charges import Charge, OwnLimits, QuotaLimits, Remaining
@@ -167,15 +167,19 @@ class RecentRequests(Protocol):
         ...
 
 
-class JobQueue(Protocol):
-    """The queue of asynchronous jobs; a message carries an id and nothing else."""
+CLAIM: Final = "claim"
+"""The attribute of a message that says which claim of its key the message was sent for."""
 
-    def send(self, id_: str) -> None:
-        """Send an id to the worker."""
+
+class WorkQueue(Protocol):
+    """A queue of the worker's: of jobs, or of call-backs. A message names a generation and the claim that it is of."""
+
+    def send(self, generation: Generation) -> None:
+        """Send a generation to the worker."""
         ...
 
-    def postpone(self, receipt: str, *, seconds: int, dead_letter: bool = False) -> None:
-        """Let a received message, of the queue or of its dead-letter queue, come back after so many seconds."""
+    def postpone(self, receipt: str, *, queue_arn: str, seconds: int) -> None:
+        """Let a message that came from a queue of the deployment come back after so many seconds."""
         ...
 
 
@@ -277,7 +281,8 @@ class Ports:
     store: GenerationStore
     quotas: Quotas
     recent: RecentRequests
-    queue: JobQueue
+    queue: WorkQueue
+    call_backs: WorkQueue
     webhook: WebhookSender
     clock: Clock
     randomness: Randomness

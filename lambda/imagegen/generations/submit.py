@@ -19,7 +19,7 @@ from imagegen.generations.attempts import Attempts
 from imagegen.generations.charges import Charge, OwnLimits, QuotaLimits, Remaining
 from imagegen.generations.generation import Bill, Generation, derive_id
 from imagegen.generations.ledger import Ledger
-from imagegen.generations.ports import Clock, Deadline, JobQueue, Observer, Quotas
+from imagegen.generations.ports import Clock, Deadline, Observer, Quotas, WorkQueue
 from imagegen.generations.repeats import Chosen, Repeats, RepeatSigns
 
 NO_LIMITS: Final[OwnLimits] = {}
@@ -77,7 +77,7 @@ class Submitter:
     ledger: Ledger
     quotas: Quotas
     repeats: Repeats
-    queue: JobQueue
+    queue: WorkQueue
     clock: Clock
     observer: Observer
 
@@ -194,7 +194,7 @@ class Submitter:
             return self._replayed(stands, call)
         if not call.asynchronous:
             return Submission(generation=self._run(draft, call.deadline), replayed=False)
-        send(draft.id, queue=self.queue, observer=self.observer)
+        send(draft, queue=self.queue, observer=self.observer)
         return Submission(generation=draft, replayed=False)
 
     def images_left(self, owner: str, *, own: OwnLimits = NO_LIMITS) -> int | None:
@@ -296,13 +296,13 @@ class Submitter:
         return standing
 
 
-def send(id_: str, *, queue: JobQueue, observer: Observer) -> None:
-    """Send a queued generation's message; if that fails, the sweep sends it when the record is due."""
+def send(generation: Generation, *, queue: WorkQueue, observer: Observer) -> None:
+    """Send a generation's message; if that fails, the sweep sends it when the record is due."""
     try:
-        queue.send(id_)
+        queue.send(generation)
     except ImagegenError as exc:
         # No failure for the client: the record is written, and becomes due in two minutes.
-        observer.warned("a message was not sent; the sweep sends it again", id_=id_, error=exc)
+        observer.warned("a message was not sent; the sweep sends it again", id_=generation.id, error=exc)
 
 
 def _check_same(standing: Generation, fingerprint: str) -> None:

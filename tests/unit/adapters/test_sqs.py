@@ -1,4 +1,4 @@
-"""The queue's adapter sends messages that are only an id, and postpones within the bounds of SQS."""
+"""The queue's adapter sends an id with its claim and owner, and postpones within the bounds of SQS."""
 
 from __future__ import annotations
 
@@ -7,42 +7,41 @@ from botocore.exceptions import ReadTimeoutError
 
 from imagegen import errors
 from imagegen.adapters import clients
-from imagegen.adapters.sqs import SqsJobs
+from imagegen.adapters.sqs import SqsQueue
 from imagegen.errors import ImagegenError
 from tests.support.far_side import FarSide, Reply, answer, json_answer, refusal, session
+from tests.support.records import ENDED
 
 QUEUE = "https://sqs.us-west-2.amazonaws.com/123456789012/jobs"
-DEAD_LETTERS = "https://sqs.us-west-2.amazonaws.com/123456789012/jobs-dead"
-DEAD_LETTERS_ARN = "arn:aws:sqs:us-west-2:123456789012:jobs-dead"
+ARN = "arn:aws:sqs:us-west-2:123456789012:jobs-dead"
 
 
-def far_away(*replies: Reply) -> tuple[SqsJobs, FarSide]:
+def far_away(*replies: Reply) -> tuple[SqsQueue, FarSide]:
     """Return a queue over these responses, and the requests that it sends."""
     client = clients.sqs(session())
-    queue = SqsJobs(client=client, queue_url=QUEUE, dead_letter_queue_arn=DEAD_LETTERS_ARN)
-    return queue, FarSide(client, *replies)
+    return SqsQueue(client=client, queue_url=QUEUE), FarSide(client, *replies)
 
 
-def test_a_message_is_an_id() -> None:
-    """The message has no attributes."""
+def test_a_message_is_an_id_with_the_claim_and_the_owner() -> None:
+    """By the claim the worker knows a stale dead letter; by the owner SQS serves callers in turn."""
     queue, far = far_away(json_answer({"MessageId": "m"}))
-    queue.send("gen_1")
-    assert far.sent == [{"QueueUrl": QUEUE, "MessageBody": "gen_1"}]
+    queue.send(ENDED)
+    assert far.sent == [
+        {
+            "QueueUrl": QUEUE,
+            "MessageBody": ENDED.id,
+            "MessageAttributes": {"claim": {"DataType": "String", "StringValue": ENDED.claim}},
+            "MessageGroupId": ENDED.owner,
+        }
+    ]
 
 
 @pytest.mark.parametrize(("asked", "sent"), [(-1, 0), (0, 0), (300, 300), (43_200, 43_200), (43_201, 43_200)])
 def test_a_message_is_put_off_within_the_queues_bounds(asked: int, sent: int) -> None:
     """SQS allows at most twelve hours."""
     queue, far = far_away(answer())
-    queue.postpone("receipt", seconds=asked)
-    assert far.sent == [{"QueueUrl": QUEUE, "ReceiptHandle": "receipt", "VisibilityTimeout": sent}]
-
-
-def test_a_dead_letter_is_put_off_in_its_own_queue() -> None:
-    """SQS refuses a receipt that another queue gave."""
-    queue, far = far_away(answer())
-    queue.postpone("receipt", seconds=1, dead_letter=True)
-    assert far.sent == [{"QueueUrl": DEAD_LETTERS, "ReceiptHandle": "receipt", "VisibilityTimeout": 1}]
+    queue.postpone("receipt", queue_arn=ARN, seconds=asked)
+    assert far.sent == [{"QueueUrl": f"{QUEUE}-dead", "ReceiptHandle": "receipt", "VisibilityTimeout": sent}]
 
 
 @pytest.mark.parametrize(
@@ -60,14 +59,14 @@ def test_a_refusal_is_told_by_whose_fault_it_is(failure: Reply, error: type[Imag
     """Each call sends one request, and raises an error of the deployment or of the service."""
     queue, far = far_away(failure, failure)
     with pytest.raises(error):
-        queue.send("gen_1")
+        queue.send(ENDED)
     with pytest.raises(error):
-        queue.postpone("receipt", seconds=1)
+        queue.postpone("receipt", queue_arn=ARN, seconds=1)
     assert len(far.requests) == 2
 
 
 def test_a_message_whose_answer_is_lost_is_sent_again() -> None:
     """A second message does no harm, because the worker looks at the record first."""
     queue, far = far_away(ReadTimeoutError(endpoint_url=QUEUE), json_answer({"MessageId": "m"}))
-    queue.send("gen_1")
+    queue.send(ENDED)
     assert len(far.requests) == 2

@@ -188,6 +188,21 @@ class CorrectsBeforeTheEndIsWritten(Ledger):
         return self.store.write(new, replacing=replacing)
 
 
+class BuriesByTheIdAlone(Jobs):
+    """Ends whatever job a dead letter names, although the key may have been claimed again since."""
+
+    def bury(self, id_: str, *, claim: str = "") -> None:  # noqa: ARG002 - the method's shape
+        """End the job, whichever claim the dead letter is of."""
+        super().bury(id_)
+
+
+class ForgetsToAnnounce(Jobs):
+    """Takes the call-back for sent when the job has ended."""
+
+    def call_back(self, id_: str) -> None:
+        """Acknowledge the message, and call nobody."""
+
+
 class NeverSendsAgain(Jobs):
     """Never sends a second message for a job, because it trusts the queue with the first."""
 
@@ -240,6 +255,14 @@ WRONG: Mapping[str, tuple[Scenario, str]] = {
             at_once=2, faults_in_all=1, doors=("sync", "async", "work"), ledger=CorrectsBeforeTheEndIsWritten
         ),
         "counted|given back twice",
+    ),
+    "buries by the id alone": (
+        Scenario(one_by_one=4, doors=("async", "work", "bury"), jobs=BuriesByTheIdAlone),
+        "an older claim ended a newer",
+    ),
+    "never calls back": (
+        Scenario(one_by_one=1, faults_in_each=0, webhook=True, jobs=ForgetsToAnnounce),
+        "a webhook was never called",
     ),
     "never sends again": (Scenario(one_by_one=1, jobs=NeverSendsAgain), "never ended"),
 }

@@ -7,7 +7,7 @@ import pytest
 from imagegen import errors
 from imagegen.generations import generation as generations
 from imagegen.generations.jobs import RetryLater
-from tests.support.use_case import DOWN, HOOKED, PAID, later, submit, work
+from tests.support.use_case import DOWN, HOOKED, PAID, call_back, later, submit, work
 from tests.support.world import world
 
 
@@ -16,6 +16,7 @@ def test_a_webhook_is_told_once_when_it_accepts() -> None:
     service = world()
     submit(service, request=HOOKED, asynchronous=True)
     work(service)
+    call_back(service)
     assert service.webhook.told == [(HOOKED.webhook_url, "succeeded")]
     assert (service.store.only().webhook, service.store.only().due_at) == ("delivered", None)
 
@@ -25,6 +26,7 @@ def test_a_failure_is_told_to_the_webhook_too() -> None:
     service = world(answers=[PAID[1]])
     submit(service, request=HOOKED, asynchronous=True)
     work(service)
+    call_back(service)
     assert service.webhook.told == [(HOOKED.webhook_url, "failed")]
 
 
@@ -32,12 +34,13 @@ def test_a_webhook_that_does_not_accept_is_told_again_and_then_given_up() -> Non
     """A refused call-back does not make the image again."""
     service = world()
     id_ = submit(service, request=HOOKED, asynchronous=True).generation.id
+    work(service)
     service.webhook.answers += ["again"] * 100
     for _ in range(generations.MAX_WEBHOOK_TRIES - 1):
         with pytest.raises(RetryLater):
-            service.jobs.work(id_, service.deadline())
-    service.jobs.work(id_, service.deadline())
-    service.jobs.work(id_, service.deadline())
+            service.jobs.call_back(id_)
+    service.jobs.call_back(id_)
+    service.jobs.call_back(id_)
     assert len(service.webhook.told) == generations.MAX_WEBHOOK_TRIES
     assert (service.store.only().webhook, len(service.runtime.calls)) == ("failed", 1)
 
@@ -48,6 +51,7 @@ def test_a_webhook_that_must_not_be_called_is_not_tried_again() -> None:
     submit(service, request=HOOKED, asynchronous=True)
     service.webhook.answers.append("refused")
     work(service)
+    call_back(service)
     assert service.store.only().webhook == "failed"
 
 
@@ -55,9 +59,10 @@ def test_a_webhook_that_cannot_be_signed_counts_as_a_try() -> None:
     """The signing secret cannot be read; the try is counted, so that the tries end."""
     service = world()
     id_ = submit(service, request=HOOKED, asynchronous=True).generation.id
+    work(service)
     service.webhook.failures += [errors.Misconfigured("No secret.")]
     with pytest.raises(RetryLater):
-        service.jobs.work(id_, service.deadline())
+        service.jobs.call_back(id_)
     assert service.store.only().webhook_tries == 1
 
 
@@ -70,8 +75,8 @@ def test_a_webhook_whose_message_was_lost_is_told_by_way_of_the_sweeper() -> Non
         work(service)
     later(service)
     service.jobs.sweep(limit=10)
-    assert service.queue.sent == [id_]
-    work(service)
+    assert (service.queue.sent, service.call_backs.sent) == ([], [id_])
+    call_back(service)
     assert service.webhook.told == [(HOOKED.webhook_url, "failed")]
 
 
@@ -81,4 +86,37 @@ def test_a_success_that_is_not_recorded_is_not_told() -> None:
     submit(service, request=HOOKED, asynchronous=True)
     service.runtime.before = lambda: service.store.failures.extend([DOWN] * 1000)
     work(service)
-    assert service.webhook.told == []
+    assert (service.call_backs.sent, service.webhook.told) == ([], [])
+
+
+def test_a_worker_that_makes_images_calls_no_receiver() -> None:
+    """Otherwise a receiver that is slow would hold it; it sends a message to the queue of call-backs instead."""
+    service = world()
+    id_ = submit(service, request=HOOKED, asynchronous=True).generation.id
+    work(service)
+    assert (service.call_backs.sent, service.webhook.told) == ([id_], [])
+    # A duplicate of the job's message, or one that was sent by the release before, does the same.
+    service.jobs.work(id_, service.deadline())
+    assert (service.call_backs.sent, service.webhook.told) == ([id_, id_], [])
+
+
+def test_a_call_back_whose_message_was_not_sent_is_swept() -> None:
+    """The job is done, so its own message is acknowledged; the record still knows of the call-back."""
+    service = world()
+    id_ = submit(service, request=HOOKED, asynchronous=True).generation.id
+    service.call_backs.failures.append(DOWN)
+    work(service)
+    later(service, 121)
+    service.jobs.sweep(limit=10)
+    assert service.call_backs.sent == [id_]
+
+
+def test_a_message_of_a_call_back_never_starts_a_job() -> None:
+    """The key was used again since; the new job has a message of its own, in the other queue."""
+    service = world(answers=[errors.Misconfigured("No.")])
+    id_ = submit(service, request=HOOKED, asynchronous=True).generation.id
+    work(service)
+    submit(service, request=HOOKED, asynchronous=True)
+    service.jobs.call_back(id_)
+    service.jobs.call_back("gen_" + "a" * 26)
+    assert (service.store.only().state, service.webhook.told) == ("queued", [])

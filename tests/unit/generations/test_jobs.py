@@ -18,6 +18,7 @@ from tests.support.use_case import (
     OWNER,
     PAID,
     UNBILLED,
+    call_back,
     code,
     counted,
     cut_off,
@@ -214,11 +215,26 @@ def test_a_job_that_has_ended_stays_as_it_is_when_its_message_is_given_up() -> N
     service = world()
     submit(service, request=HOOKED, asynchronous=True)
     service.webhook.answers.append("again")
+    work(service)
     with pytest.raises(RetryLater):
-        work(service)
+        call_back(service)
     ended = service.store.only()
     service.jobs.bury(ended.id)
     assert service.store.only() == ended
+
+
+def test_a_dead_letter_of_an_older_claim_ends_nothing_new() -> None:
+    """The key failed without cost and was used again; what was given up is the first job's message."""
+    service = world(answers=[errors.Misconfigured("No."), sdxl_answer()])
+    id_ = submit(service, asynchronous=True).generation.id
+    old = service.queue.claims[0]
+    work(service)
+    submit(service, asynchronous=True)
+    service.jobs.bury(id_, claim=old)
+    assert (service.store.only().state, counted(service)) == ("queued", 1)
+    # Its own dead letter ends it, also one that the sweep or the release before has sent.
+    service.jobs.bury(id_, claim=service.queue.claims[1])
+    assert (service.store.only().state, counted(service)) == ("failed", 0)
 
 
 # -- the sweep --------------------------------------------------------------------------------------------------------
