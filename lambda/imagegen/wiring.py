@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING
 
 from imagegen.adapters import clients
@@ -123,6 +122,7 @@ def aws_ports(
     """Return the real ports: AWS, the web, the machine's clock and its randomness."""
     clock, randomness = SystemClock(), SystemRandomness()
     dynamodb, sqs = clients.dynamodb(session), clients.sqs(session)
+    secrets = clients.made_once(lambda: clients.secretsmanager(session))
     # One client for each region: an entry of the list may be called in a region other than the function's own.
     runtimes = {
         region: clients.bedrock_runtime(session, region=region, model_timeout=settings.model_timeout)
@@ -140,18 +140,21 @@ def aws_ports(
         quotas=DynamoDbQuotas(
             client=dynamodb,
             # Few requests take a unit back, so the second client is made by the first one that does.
-            once=cache(lambda: clients.dynamodb(session, attempts=1)),
+            once=clients.made_once(lambda: clients.dynamodb(session, attempts=1)),
             table=settings.table_name,
             limits=_quota_limits(settings),
             clock=clock,
             randomness=randomness,
+            observer=observer,
         ),
         recent=DynamoDbRecentRequests(client=dynamodb, table=settings.table_name),
         queue=SqsQueue(client=sqs, queue_url=settings.queue_url),
         call_backs=SqsQueue(client=sqs, queue_url=sibling(settings.queue_url, settings.call_back_queue_arn)),
         # The secret is read for the first call-back. The api function never sends one, and has no right to read it.
         webhook=SignedCallbacks(
-            secret=lambda: _secret(settings, session), clock=clock, loopback=settings.webhook_loopback
+            secret=lambda: SecretsManager(client=secrets(), arn=settings.webhook_secret_arn).read(),
+            clock=clock,
+            loopback=settings.webhook_loopback,
         ),
         clock=clock,
         randomness=randomness,
@@ -175,7 +178,3 @@ def _models(settings: Settings, *, region: str) -> tuple[ModelRef, ...]:
         return tuple(resolve(entry, region=region) for entry in settings.models)
     except ValueError as exc:
         raise Misconfigured(f"MODELS cannot be used: {exc}") from exc
-
-
-def _secret(settings: Settings, session: boto3.session.Session) -> str:
-    return SecretsManager(client=clients.secretsmanager(session), arn=settings.webhook_secret_arn).read()

@@ -22,7 +22,7 @@ from imagegen.generations.charges import NOTHING, Charge, QuotaLimits
 from imagegen.generations.generation import Generation, StoredImage
 from local.certificates import trust
 from tests.support.bare_emulator import Emulator
-from tests.support.fakes import CORE, png
+from tests.support.fakes import CORE, FakeObserver, png
 from tests.support.real_parts import queue_arn
 from tests.support.records import ENDED, NEXT, RECORD
 from tests.support.tasks import image_name
@@ -93,6 +93,7 @@ def quotas(
         limits=QuotaLimits(daily_images_per_caller=per_caller, daily_images=overall),
         clock=SystemClock(),
         randomness=SystemRandomness(),
+        observer=FakeObserver(),
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -20,11 +20,14 @@ from imagegen.adapters.system import SystemClock
 from imagegen.errors import ImagegenError
 from imagegen.generations.charges import Charge, QuotaLimits
 from imagegen.generations.generation import StoredImage
-from tests.support.fakes import CORE, FakeRandomness
+from tests.support.fakes import CORE, FakeObserver, FakeRandomness
 from tests.support.far_side import session
 from tests.support.faulty_server import CLOSED, HANGING, FaultyServer, Reply, Request, Script, cut, whole
 from tests.support.records import ENDED, NEXT, NOW, RECORD
 from tests.support.tasks import image_name
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
 
 HTML = b"<html><body><h1>Sorry</h1></body></html>"
 XML = b"<?xml version='1.0'?><Error><Code>%b</Code><Message>no</Message></Error>"
@@ -59,15 +62,16 @@ def table() -> DynamoDbGenerations:
     return DynamoDbGenerations(client=clients.dynamodb(session()), table="generations")
 
 
-def counters() -> DynamoDbQuotas:
+def counters(once: Callable[[], DynamoDBClient] | None = None) -> DynamoDbQuotas:
     """Return the deployed adapter of the counters; only the caller's images are limited."""
     return DynamoDbQuotas(
         client=clients.dynamodb(session()),
-        once=lambda: clients.dynamodb(session(), attempts=1),
+        once=once or (lambda: clients.dynamodb(session(), attempts=1)),
         table="generations",
         limits=QuotaLimits(daily_images_per_caller=5),
         clock=SystemClock(),
         randomness=FakeRandomness(),
+        observer=FakeObserver(),
     )
 
 
@@ -245,3 +249,21 @@ def test_a_silent_store_is_asked_again_after_five_seconds(monkeypatch: pytest.Mo
         assert outcome("get") == "None"
         assert time.monotonic() - began >= 5
     assert len(server.requests) == 2
+
+
+def test_what_is_given_back_never_goes_over_a_connection_that_was_idle(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A connection may have died since it was used, and the one request that may be sent would be lost with it."""
+    with FaultyServer(*[whole(200, b"{}")] * 4) as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
+        client = clients.dynamodb(session())
+        quotas = counters(once=clients.made_once(lambda: clients.dynamodb(session(), attempts=1)))
+        for _ in range(2):
+            quotas.correct("alice", "2026-11-25", Charge(images=-1))
+        for _ in range(2):
+            client.list_tables()
+    given_back, others = server.requests[:2], server.requests[2:]
+    assert len({request.connection for request in given_back}) == 2
+    # The server would have kept it, as it does for what may be sent again.
+    assert len({request.connection for request in others}) == 1

@@ -109,7 +109,11 @@ def test_a_call_back_that_is_repeated_is_the_same_message(
     first, second = server.requests
     assert answers == ["again", "delivered"]
     assert first.body == second.body
-    assert first.header("webhook-id") == second.header("webhook-id") == f"msg_{ENDED.id}_{ENDED.state}"
+    assert (
+        first.header("webhook-id")
+        == second.header("webhook-id")
+        == f"msg_{ENDED.id}_{ENDED.claim}_{ENDED.state}"
+    )
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,9 @@ URLs with SigV2 (`docs/decisions/0040-one-request-for-one-call.md`). Endpoints f
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, Literal
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 from botocore.config import Config
 from botocore.exceptions import IncompleteReadError
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_sqs import SQSClient
 
+T = TypeVar("T")
+
 AddressingStyle = Literal["virtual", "path"]
 
 ATTEMPTS: Final = 3
@@ -28,6 +32,21 @@ ATTEMPTS: Final = 3
 
 _CONNECT_TIMEOUT: Final = 2.0
 _READ_TIMEOUT: Final = 5.0
+_MAKING: Final = threading.Lock()
+
+
+def made_once(make: Callable[[], T]) -> Callable[[], T]:
+    """Return a function that makes something when it is first called, once, however many threads call it."""
+    made: list[T] = []
+
+    def get() -> T:
+        # One lock for all, because a session must not make two clients at the same time.
+        with _MAKING:
+            if not made:
+                made.append(make())
+        return made[0]
+
+    return get
 
 
 def bedrock_runtime(

@@ -19,6 +19,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
 
 PATIENCE: Final = 5.0
 """In seconds, for each step by itself: the connection, the handshake, the request, and the response."""
+
+SECRET_KEPT: Final = timedelta(minutes=5)
+"""After this time the secret is read again, so that one that was rotated is not used for ever."""
 
 _ACCEPTED: Final = range(200, 300)
 # Standard Webhooks: a receiver that says 410 wants no further call-back.
@@ -67,7 +71,7 @@ class _NotPublicError(Exception):
 
 
 class SignedCallbacks:
-    """Sends call-backs. `secret` and `trust` are called for the first one, and their results are kept.
+    """Sends call-backs. `secret` and `trust` are called for the first one; the secret is read again after a while.
 
     With `loopback` it also calls the two spellings of this machine that `webhook_urls.is_loopback` knows.
     """
@@ -90,7 +94,7 @@ class SignedCallbacks:
         self._connect = connect
         self._trust = trust
         self._patience = patience
-        self._signer: Webhook | None = None
+        self._signer: tuple[Webhook, datetime] | None = None
         self._trusted: ssl.SSLContext | None = None
 
     def deliver(self, url: str, *, generation: Generation) -> Delivery:
@@ -155,15 +159,15 @@ class SignedCallbacks:
                 yield secured
 
     def _signature(self, generation: Generation, written: str) -> dict[str, str]:
-        if self._signer is None:
-            self._signer = _signer(self._secret())
         now = self._clock.now()
-        # A healed generation gets a second call-back under another message id.
-        message = f"msg_{generation.id}_{generation.state}"
+        if self._signer is None or now >= self._signer[1]:
+            self._signer = _signer(self._secret()), now + SECRET_KEPT
+        # One for each end of a generation: it may fail and be healed, or its key may be claimed again and fail again.
+        message = f"msg_{generation.id}_{generation.claim}_{generation.state}"
         return {
             "webhook-id": message,
             "webhook-timestamp": str(int(now.timestamp())),
-            "webhook-signature": self._signer.sign(msg_id=message, timestamp=now, data=written),
+            "webhook-signature": self._signer[0].sign(msg_id=message, timestamp=now, data=written),
         }
 
 

@@ -14,7 +14,7 @@ from imagegen import errors
 from imagegen.adapters import clients
 from imagegen.adapters.dynamodb import DynamoDbQuotas
 from imagegen.generations.charges import NOTHING, Charge, QuotaLimits, Remaining
-from tests.support.fakes import FakeClock, FakeRandomness
+from tests.support.fakes import FakeClock, FakeObserver, FakeRandomness
 from tests.support.far_side import FarSide, Reply, json_answer, refusal, session
 from tests.support.records import NOW
 
@@ -36,7 +36,9 @@ CHARGE = Charge(images=1, micro_usd=40_000)
 JOB = replace(CHARGE, jobs=1)
 
 
-def counters(*replies: Reply, limits: QuotaLimits = LIMITS) -> tuple[DynamoDbQuotas, FarSide]:
+def counters(
+    *replies: Reply, limits: QuotaLimits = LIMITS, observer: FakeObserver | None = None
+) -> tuple[DynamoDbQuotas, FarSide]:
     """Return counters over these responses, and the requests that they send."""
     client = clients.dynamodb(session())
     quotas = DynamoDbQuotas(
@@ -46,6 +48,7 @@ def counters(*replies: Reply, limits: QuotaLimits = LIMITS) -> tuple[DynamoDbQuo
         limits=limits,
         clock=FakeClock(NOW),
         randomness=FakeRandomness(),
+        observer=observer or FakeObserver(),
     )
     return quotas, FarSide(client, *replies)
 
@@ -183,10 +186,14 @@ def test_a_job_of_two_calls_is_not_refused_with_the_price_of_an_image(
 @pytest.mark.parametrize("failed", ["AccessDeniedException", "ItemCollectionSizeLimitExceededException"])
 def test_a_refusal_stays_the_reply_if_giving_back_fails(failed: str) -> None:
     """The caller's amount stays counted until midnight; an error of the table would not say why."""
-    quotas, far = counters(json_answer({}), refusal(FAILED, Item=item(images=9)), refusal(failed))
+    observer = FakeObserver()
+    replies = (json_answer({}), refusal(FAILED, Item=item(images=9)), refusal(failed))
+    quotas, far = counters(*replies, observer=observer)
     with pytest.raises(errors.QuotaExceeded, match="deployment"):
         take(quotas)
     assert written(far) == [(CALLER, 1, 40_000), (SHARED, 1, 40_000), (CALLER, -1, -40_000)]
+    # But the operator learns of it, unless the table says that there was nothing to give back.
+    assert observer.events == ([] if failed == FAILED else [("warned", "a refused unit was not given back")])
 
 
 def test_a_counter_that_cannot_be_written_refuses() -> None:

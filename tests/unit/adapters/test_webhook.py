@@ -5,13 +5,18 @@
 
 from __future__ import annotations
 
+import json
 import socket
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any, Self
 
 import pytest
+from standardwebhooks import Webhook
 
 from imagegen import errors
-from imagegen.adapters.webhook import SignedCallbacks
+from imagegen.adapters.webhook import SECRET_KEPT, SignedCallbacks, payload
+from imagegen.generations.generation import Generation
 from tests.support.fakes import FakeClock
 from tests.support.receivers import LOOPBACK, NEIGHBOURS
 from tests.support.records import ENDED, NOW, SECRET
@@ -149,6 +154,85 @@ def test_a_secret_that_cannot_sign_is_the_deployments_fault(secret: str) -> None
     with pytest.raises(errors.Misconfigured):
         sender.deliver(URL, generation=replace(ENDED, state="failed"))
     assert connections.tried == []
+
+
+class Accepting:
+    """A pretend connection to a receiver that accepts everything; keeps what it gets."""
+
+    def __init__(self) -> None:
+        self.sent: list[bytes] = []
+
+    def sendall(self, content: bytes) -> None:
+        """Keep what is sent."""
+        self.sent.append(content)
+
+    def recv(self, size: int) -> bytes:
+        """Return a status line."""
+        return b"HTTP/1.1 204 Accepted\r\n"[:size]
+
+    def settimeout(self, seconds: float) -> None:
+        """Never wait."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+def accepting(*, secret: Callable[[], str], clock: FakeClock) -> tuple[SignedCallbacks, Accepting]:
+    """Return call-backs whose receiver accepts everything, and what it gets."""
+    receiver: Any = Accepting()
+    sender = SignedCallbacks(
+        secret=secret,
+        clock=clock,
+        loopback=True,
+        connect=lambda address, timeout: receiver,  # noqa: ARG005 - the connector's shape
+    )
+    return sender, receiver
+
+
+def signed(sender: SignedCallbacks, generation: Generation, receiver: Accepting) -> dict[str, str]:
+    """Send a call-back, and return the headers that a receiver verifies."""
+    receiver.sent.clear()
+    assert sender.deliver("http://127.0.0.1:8000/hook", generation=generation) == "delivered"
+    lines = b"".join(receiver.sent).decode().split("\r\n")
+    return dict(line.split(": ", 1) for line in lines if line.startswith("webhook-"))
+
+
+def test_each_end_of_a_generation_has_a_message_id_of_its_own() -> None:
+    """A healed one, and one whose key failed without cost, was claimed again and failed again."""
+    sender, sent = accepting(secret=lambda: SECRET, clock=FakeClock(NOW))
+    failed = replace(ENDED, state="failed")
+    ends = [failed, replace(failed, state="succeeded"), replace(failed, claim="again")]
+    ids = [signed(sender, end, sent)["webhook-id"] for end in ends]
+    assert len(set(ids)) == 3
+    # A repeat of a call-back is the same message, whatever was written into the record since.
+    assert signed(sender, replace(failed, version="later", webhook_tries=1), sent)["webhook-id"] == ids[0]
+
+
+def test_a_secret_that_was_rotated_is_used_after_a_while() -> None:
+    """It is not read for every call-back, and not kept for ever."""
+    secrets = [SECRET, SECRET[::-1]]
+    read: list[str] = []
+    clock = FakeClock(NOW)
+
+    def secret() -> str:
+        read.append(secrets[len(read)])
+        return read[-1]
+
+    sender, sent = accepting(secret=secret, clock=clock)
+    first, again = (signed(sender, ENDED, sent)["webhook-signature"] for _ in range(2))
+    clock.sleep(SECRET_KEPT.total_seconds() - 1)
+    signed(sender, ENDED, sent)
+    assert (first, read) == (again, [SECRET])
+    clock.sleep(1)
+    after = signed(sender, ENDED, sent)
+    assert read == secrets
+    expected = Webhook(secrets[1]).sign(
+        msg_id=after["webhook-id"], timestamp=clock.now(), data=json.dumps(payload(ENDED))
+    )
+    assert after["webhook-signature"] == expected
 
 
 @pytest.mark.parametrize("url", LOOPBACK)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -25,7 +24,7 @@ from imagegen.generations.charges import (
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-    from imagegen.generations.ports import Clock, Randomness
+    from imagegen.generations.ports import Clock, Observer, Randomness
 
 # The usage of a month is shown; a unit may be given back on the day after its own.
 _COUNTER_KEPT: Final = timedelta(days=40)
@@ -39,7 +38,7 @@ class DynamoDbQuotas:
 
     Each update is one conditional write, so that a limit holds however many requests come at once. A lost response may
     count an image twice, so the error is on the side of fewer images. `once` returns the client that gives units back;
-    it sends each request a single time.
+    it sends each request a single time, on a connection of its own.
     """
 
     def __init__(
@@ -51,6 +50,7 @@ class DynamoDbQuotas:
         limits: QuotaLimits,
         clock: Clock,
         randomness: Randomness,
+        observer: Observer,
     ) -> None:
         self._client = client
         self._once = once
@@ -58,6 +58,7 @@ class DynamoDbQuotas:
         self._limits = limits
         self._clock = clock
         self._randomness = randomness
+        self._observer = observer
 
     def limits(self, own: OwnLimits) -> QuotaLimits:
         """Return the limits that hold for a caller."""
@@ -82,8 +83,10 @@ class DynamoDbQuotas:
                 self._take(_DEPLOYMENT, day, shared, limits.deployment, "deployment")
             except ImagegenError:
                 # The refusal is the reply, also if this fails: a unit too many is better than an image too many.
-                with suppress(ImagegenError):
+                try:
                     self._change(owner, day, NOTHING - charge)
+                except ImagegenError as exc:
+                    self._observer.warned("a refused unit was not given back", error=exc)
                 raise
 
     def correct(self, owner: str, day: str, change: Charge) -> None:
@@ -181,9 +184,10 @@ class DynamoDbQuotas:
         bounds = {name: -getattr(change, name) for name in _AMOUNTS if getattr(change, name) < 0}
         conditions = ["attribute_exists(stamp)", *(f"{name} >= :{name}_bound" for name in bounds)]
         # A second request for one change could give too much back, and allow an image too many: it is sent only once.
-        return self._update(
-            self._once(), _counter(owner, day), change, conditions, bounds, kept=_COUNTER_KEPT
-        )
+        once = self._once()
+        # A connection that has been idle may be dead, and the one request would be lost with it.
+        once.close()
+        return self._update(once, _counter(owner, day), change, conditions, bounds, kept=_COUNTER_KEPT)
 
     def _update(
         self,
