@@ -28,6 +28,8 @@ from imagegen.generations.retry import STORE_BACKOFF, insist
 T = TypeVar("T")
 
 _FAILURE_TRIES: Final = 3
+# After these nobody knows how the call ended, so an operator may allow another one (`max_paid_attempts`).
+_UNKNOWN: Final = (errors.OutcomeUnknown, errors.ModelTimeout)
 # A bound, so that no defect can make this go on for ever.
 _MOST_RACES: Final = 10
 
@@ -99,11 +101,22 @@ class Attempts:
         return self.ledger.write(self._found(record, image), replacing=record)
 
     def end_failed(self, record: Generation, error: ImagegenError, deadline: Deadline | None = None) -> None:
-        """Record that a generation has no image. An asynchronous one goes back to the queue if waiting can help."""
+        """Record that a generation has no image.
+
+        An asynchronous one goes back to the queue if waiting can help, or if nobody knows how the call ended and
+        another one may be paid.
+        """
         # The client of a synchronous request decides whether to repeat it; only the worker tries again by itself.
-        waits = record.asynchronous and record.state == "running" and isinstance(error, errors.WaitError)
+        runs = record.asynchronous and record.state == "running"
+        waits = runs and isinstance(error, errors.WaitError)
+        repeats = runs and isinstance(error, _UNKNOWN) and self.ledger.may_pay_again(record)
         moment = self.ledger.moment()
-        ended = record.release(moment) if waits else self._failed(record, error, moment)
+        if waits:
+            ended = record.release(moment)
+        elif repeats:
+            ended = record.requeue(moment, cost=self._price_of(record, error), model=error.model or "")
+        else:
+            ended = self._failed(record, error, moment)
         write = partial(self.ledger.replaced, ended, replacing=record)
         try:
             # Few tries, because a client may be waiting.
@@ -112,7 +125,7 @@ class Attempts:
             # When the lease ends, the attempt is settled and counts as paid.
             self.observer.warned("the end of a generation was not recorded", id_=record.id, error=exc)
             return
-        if not stands or waits:
+        if not stands or waits or repeats:
             return
         self.observer.failed(record.id, error)
 
@@ -187,8 +200,11 @@ class Attempts:
         return record.succeed(self.ledger.moment(), image=image, ignored=ignored, cost=cost)
 
     def _failed(self, record: Generation, error: ImagegenError, moment: Moment) -> Generation:
-        cost = self.caller.price_of(error.model, record.request)
+        cost = self._price_of(record, error)
         return record.fail(moment, Failure.of(error), cost=cost, model=error.model or "")
+
+    def _price_of(self, record: Generation, error: ImagegenError) -> int | None:
+        return self.caller.price_of(error.model, record.request)
 
     def _insist(self, step: Callable[[], T], deadline: Deadline, *, tries: int | None = None) -> T:
         return insist(

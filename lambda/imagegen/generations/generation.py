@@ -311,11 +311,14 @@ class Generation:
             lease_until=None,
         )
 
-    def requeue(self, moment: Moment) -> Generation:
-        """Queue a generation again if its call left no image and another paid attempt is allowed."""
+    def requeue(self, moment: Moment, *, cost: int | None = None, model: str = "") -> Generation:
+        """Queue a generation again if its call left no image and another paid attempt is allowed.
+
+        `cost` is the price of the model that was called, in micro-dollars; without it, what was reserved counts.
+        """
         self._require("running")
         due_at = moment.now + RESEND_AFTER
-        bill = replace(self.bill, spent=self._spent(None), model="")
+        bill = replace(self.bill, spent=self._spent(cost), model=model)
         return replace(
             self, state="queued", version=moment.version, due_at=due_at, lease_until=None, bill=bill
         )

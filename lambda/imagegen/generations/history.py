@@ -40,7 +40,7 @@ class History:
         for id_ in page.unreadable:
             self.attempts.observer.warned("a record cannot be read by this release", id_=id_)
         # The table removes a record some time after its retention; until then it is as unknown here as in `look_up`.
-        kept = tuple(record for record in page.generations if not self.ledger.has_expired(record))
+        kept = tuple(record for record in page.generations if not self.ledger.is_forgotten(record))
         return replace(page, generations=kept)
 
     def url(self, generation: Generation, *, download: str | None = None) -> SignedUrl:
@@ -96,6 +96,6 @@ class History:
 
     def _own(self, id_: str, *, owner: str) -> Generation:
         record = self.ledger.get(id_)
-        if record is None or record.owner != owner or self.ledger.has_expired(record):
+        if record is None or record.owner != owner or self.ledger.is_forgotten(record):
             raise errors.no_such_generation()
         return record

@@ -72,10 +72,7 @@ class Jobs:
             self.observer.defect(exc)
             return
         if record is not None and record.state == "queued" and claim in {"", record.claim}:
-            why = "The job was tried too often and never ended."
-            # Without a paid attempt the failure costs nothing, so the idempotency key may start the generation again.
-            error = errors.OutcomeUnknown(why) if record.paid_attempts else errors.ModelUnavailable(why)
-            self.attempts.end_failed(record, error)
+            self._give_up(record, "The job was tried too often and never ended.")
 
     def sweep(self, *, limit: int) -> int:
         """Take care of due records, which may have no message any more; return how many ids the index had."""
@@ -88,6 +85,11 @@ class Jobs:
             except Exception as exc:  # noqa: BLE001 - one broken record must not keep the others waiting
                 self.observer.defect(exc)
         return len(due)
+
+    def _give_up(self, record: Generation, why: str) -> None:
+        # Without a paid attempt the failure costs nothing, so the idempotency key may start the generation again.
+        error = errors.OutcomeUnknown(why) if record.paid_attempts else errors.ModelUnavailable(why)
+        self.attempts.end_failed(record, error)
 
     def _settled(self, id_: str) -> Generation | None:
         record = self.ledger.get(id_)
@@ -107,6 +109,10 @@ class Jobs:
             record = self.attempts.heal(record)
             if record.state != "queued":
                 return record
+        if self.ledger.is_forgotten(record):
+            # Nobody can look it up any more, so nothing may be paid for it.
+            self._give_up(record, "The job waited for longer than its record is kept.")
+            return self.ledger.get(record.id)
         if not self.ledger.may_pay_again(record):
             self.attempts.end_failed(record, errors.OutcomeUnknown("No attempt is left."), deadline)
             return self.ledger.get(record.id)
@@ -119,8 +125,12 @@ class Jobs:
         except errors.WaitError as exc:
             # `end_failed` has queued it again; this message brings it back.
             raise RetryLater(exc.kind.code) from exc
-        except ImagegenError:
-            return self.ledger.get(record.id)
+        except ImagegenError as exc:
+            ended = self.ledger.get(record.id)
+            if ended is not None and ended.state == "queued":
+                # Another call is allowed, and may be paid: this message brings it back as well.
+                raise RetryLater(exc.kind.code) from exc
+            return ended
 
     def _sweep(self, id_: str) -> None:
         record = self.ledger.get(id_)

@@ -110,9 +110,12 @@ class Ledger:
         """Say whether an attempt may still be running."""
         return record.lease_is_live(self.clock.now())
 
-    def has_expired(self, record: Generation) -> bool:
-        """Say whether a record is past its retention; the table removes it some time later."""
-        return record.expires_at <= self.clock.now()
+    def is_forgotten(self, record: Generation) -> bool:
+        """Say whether a record is past its retention: its id is unknown, and its key is free.
+
+        The table removes it some time later. While an attempt is running, it is not forgotten yet.
+        """
+        return record.expires_at <= self.clock.now() and not self.lease_is_live(record)
 
     def may_pay_again(self, record: Generation) -> bool:
         """Say whether another call that may be paid is allowed; a synchronous request does not wait for one."""

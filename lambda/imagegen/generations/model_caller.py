@@ -70,12 +70,16 @@ class ModelCaller:
 
         Raises:
             UnknownModel: the pinned model is not enabled here.
+            ModelRetired: no model that may serve it is alive.
             UnsupportedParameter: no model that may serve it can honour it exactly, or its prompts are too long.
         """
         refusal: UnsupportedParameter | None = None
         prices = []
-        # If none is left, whichever is called again first may be the dearest.
-        for ref in self._living(request) or self._candidates(request):
+        living = self._living(request)
+        if not living:
+            # As in `call`, which could not serve it either.
+            raise self._all_retired(request)
+        for ref in living:
             try:
                 self._translate(ref, request)
             except UnsupportedParameter as exc:

@@ -172,8 +172,7 @@ class Submitter:
             asynchronous=call.asynchronous,
         )
         standing = self.ledger.get(draft.id) if may_stand else None
-        # A failure that cost nothing frees its key: see docs/decisions/0004-an-unpaid-failure-frees-its-key.md.
-        if standing is not None and not (standing.fingerprint == call.fingerprint and standing.restartable):
+        if standing is not None and not self._is_free(standing, call):
             return self._replayed(standing, call)
         # Before the quota: a request that no model can serve must not cost a unit.
         price = self.attempts.caller.price(call.request)
@@ -186,7 +185,7 @@ class Submitter:
         except (errors.QuotaExceeded, errors.RateLimited):
             # A duplicate of this request may have taken the last unit. Then this one is a replay, not one too many.
             standing = self._seen(draft.id) if key else None
-            if standing is None or standing.restartable:
+            if standing is None or self._is_free(standing, call):
                 raise
             return self._replayed(standing, call)
         stands = self._claim(draft, replacing=standing)
@@ -229,8 +228,14 @@ class Submitter:
             IdempotencyConflict: it was used before with another request.
         """
         standing = self.ledger.get(derive_id(owner, key))
-        if standing is not None:
+        if standing is not None and not self.ledger.is_forgotten(standing):
             _check_same(standing, fingerprint)
+
+    def _is_free(self, standing: Generation, call: _Call) -> bool:
+        """Say whether a key that was used before may be claimed again."""
+        # A failure that cost nothing frees its key: see docs/decisions/0004-an-unpaid-failure-frees-its-key.md.
+        same = standing.fingerprint == call.fingerprint
+        return (same and standing.restartable) or self.ledger.is_forgotten(standing)
 
     def _run(self, record: Generation, deadline: Deadline) -> Generation:
         try:
@@ -272,6 +277,7 @@ class Submitter:
 
     def _replayed(self, standing: Generation, call: _Call) -> Submission:
         _check_same(standing, call.fingerprint)
+        _check_webhook(standing, call.request.webhook_url)
         standing = self.attempts.refresh(standing)
         if call.waits:
             standing = self._awaited(standing, call)
@@ -308,3 +314,12 @@ def send(generation: Generation, *, queue: WorkQueue, observer: Observer) -> Non
 def _check_same(standing: Generation, fingerprint: str) -> None:
     if standing.fingerprint != fingerprint:
         raise errors.IdempotencyConflict("The Idempotency-Key was used before with another request.")
+
+
+def _check_webhook(standing: Generation, webhook_url: str | None) -> None:
+    # The end is announced once, to the first URL; a second one would be dropped without a word. A tombstone has none.
+    if webhook_url is None or standing.state == "deleted" or webhook_url == standing.request.webhook_url:
+        return
+    raise errors.IdempotencyConflict(
+        "The Idempotency-Key was used before with another webhook_url, or with none."
+    )

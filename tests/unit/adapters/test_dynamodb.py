@@ -115,6 +115,14 @@ def test_a_version_is_written_only_over_the_one_it_follows_from(
     assert sent["ReturnValuesOnConditionCheckFailure"] == "ALL_OLD"
 
 
+def test_a_new_claim_replaces_a_record_or_comes_after_it_was_removed() -> None:
+    """The table removes what is past its retention at a time of its own choice; any other version needs its record."""
+    generations, far = table(json_answer({}))
+    generations.write(replace(RECORD, version="again", claim="again"), replacing=RECORD)
+    assert far.sent[0]["ConditionExpression"] == "stamp = :stamp OR attribute_not_exists(id)"
+    assert far.sent[0]["ExpressionAttributeValues"] == {":stamp": {"S": RECORD.version}}
+
+
 def test_a_version_that_came_too_late_returns_what_stands() -> None:
     """If two versions race, only one is written."""
     other = replace(RECORD, state="running", version="other")

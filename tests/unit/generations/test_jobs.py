@@ -124,6 +124,45 @@ def test_attempts_that_are_cut_off_are_paid_up_to_the_limit_and_no_further(limit
     assert (failure.code, len(service.runtime.calls), counted(service)) == ("outcome_unknown", limit, 1)
 
 
+@pytest.mark.parametrize("error", PAID[:2], ids=code)
+def test_a_call_that_ended_without_an_answer_is_repeated_if_the_operator_pays_for_it(
+    error: ImagegenError,
+) -> None:
+    """As after a process that was killed: nobody knows whether there is an image, so it is looked for first."""
+    service = world(answers=[error, error, sdxl_answer()], max_paid_attempts=2)
+    id_ = submit(service, asynchronous=True).generation.id
+    with pytest.raises(RetryLater):
+        service.jobs.work(id_, service.deadline())
+    waiting = service.store.only()
+    assert (waiting.state, waiting.paid_attempts, waiting.failure) == ("queued", 1, None)
+    service.jobs.work(id_, service.deadline())
+    ended = service.store.only()
+    assert ended.failure is not None
+    assert (ended.failure.code, len(service.runtime.calls)) == (error.kind.code, 2)
+    assert [event for event in service.observer.events if event[0] == "failed"] == [
+        ("failed", error.kind.code)
+    ]
+    assert ended.cost == service.quotas.taken[OWNER, ended.quota_day].micro_usd > 0
+
+
+@pytest.mark.parametrize("error", PAID[2:], ids=code)
+def test_a_call_that_had_an_answer_is_not_repeated_whatever_may_be_paid(error: ImagegenError) -> None:
+    """Its outcome is known; the same request would get the same answer."""
+    service = world(answers=[error], max_paid_attempts=3)
+    submit(service, asynchronous=True)
+    work(service)
+    assert (service.store.only().state, len(service.runtime.calls)) == ("failed", 1)
+
+
+@pytest.mark.parametrize("error", PAID[:2], ids=code)
+def test_a_synchronous_call_is_not_repeated_whatever_may_be_paid(error: ImagegenError) -> None:
+    """The setting is about jobs; a caller who waits is told, and decides."""
+    service = world(answers=[error], max_paid_attempts=3)
+    with pytest.raises(type(error)):
+        submit(service)
+    assert (service.store.only().state, len(service.runtime.calls)) == ("failed", 1)
+
+
 def test_before_another_paid_call_the_image_of_the_first_is_looked_for() -> None:
     """The image may have arrived after the first attempt was given up."""
     service = world(max_paid_attempts=2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import pytest
@@ -315,3 +316,33 @@ def test_a_model_that_cannot_honour_the_request_is_passed_over() -> None:
     service.caller.price(STRICT)
     service.caller.call(STRICT, service.deadline())
     assert service.called == [SDXL]
+
+
+def decision(step: Callable[[], object]) -> str:
+    """Return how a step ends: the code of its error, or that it can be done."""
+    try:
+        step()
+    except ImagegenError as exc:
+        return exc.kind.code
+    return "served"
+
+
+@pytest.mark.parametrize("retired", [(), (SDXL,), (CORE,), (SDXL, CORE)], ids=len)
+@pytest.mark.parametrize("pinned", [None, SDXL, CORE, "unknown"])
+@pytest.mark.parametrize("strict", [True, False])
+@pytest.mark.parametrize("length", [10, 5_000, 20_000])
+def test_what_is_reserved_for_can_be_served_and_nothing_else_is_called(
+    *, retired: tuple[str, ...], pinned: str | None, strict: bool, length: int
+) -> None:
+    """The price and the call decide alike, so nothing is recorded and queued that no model can serve."""
+    service = line(RETIRED)
+    for model in retired:
+        with pytest.raises(errors.ModelRetired):
+            service.caller.call(replace(REQUEST, model=model), service.deadline())
+    service.runtime.answers.clear()
+    service.runtime.calls.clear()
+    task = replace(TEA, text_prompts=(Prompt(text="x" * length),), cfg_scale=9.0)
+    request = replace(REQUEST, task=task, model=pinned, strict=strict)
+    priced = decision(lambda: service.caller.price(request))
+    assert decision(lambda: service.caller.call(request, service.deadline())) == priced
+    assert len(service.called) == (priced == "served")

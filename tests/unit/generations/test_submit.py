@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from imagegen import errors
+from imagegen.contracts.generation_request import GenerationRequest
 from imagegen.errors import ImagegenError
 from imagegen.generations.charges import QuotaLimits
 from imagegen.generations.submit import Submission
@@ -15,6 +16,7 @@ from tests.support.interrupted_store import interrupted
 from tests.support.tasks import text_to_image
 from tests.support.use_case import (
     DOWN,
+    HOOKED,
     OTHER,
     OWNER,
     PAID,
@@ -319,3 +321,57 @@ def test_a_unit_that_cannot_be_given_back_stays_counted() -> None:
     with pytest.raises(errors.Misconfigured):
         submit(service)
     assert counted(service) == 1
+
+
+CORRECTED = replace(HOOKED, webhook_url="https://receiver.example/corrected")
+
+
+@pytest.mark.parametrize("first", [HOOKED, REQUEST], ids=["another", "none"])
+@pytest.mark.parametrize("ended", [True, False])
+def test_a_corrected_webhook_is_not_dropped_without_a_word(*, first: GenerationRequest, ended: bool) -> None:
+    """The end is announced to the first URL; the caller learns that the second one needs another key."""
+    service = world()
+    submit(service, request=first, asynchronous=True)
+    if ended:
+        work(service)
+    with pytest.raises(errors.IdempotencyConflict, match="webhook_url"):
+        submit(service, request=CORRECTED, asynchronous=True)
+    assert service.store.only().request.webhook_url == first.webhook_url
+
+
+@pytest.mark.parametrize("again", [HOOKED, REQUEST], ids=["the same", "none"])
+def test_a_repeat_with_the_same_webhook_or_none_is_a_repeat(again: GenerationRequest) -> None:
+    """Who asks for no call-back is not deprived of one."""
+    service = world()
+    submit(service, request=HOOKED, asynchronous=True)
+    assert submit(service, request=again, asynchronous=True).replayed
+
+
+def test_a_webhook_may_be_corrected_after_a_failure_that_cost_nothing() -> None:
+    """The key is free, so the request starts anew with the corrected URL."""
+    service = world(answers=[errors.Misconfigured("No.")])
+    submit(service, request=HOOKED, asynchronous=True)
+    work(service)
+    assert not submit(service, request=CORRECTED, asynchronous=True).replayed
+    assert service.store.only().request.webhook_url == CORRECTED.webhook_url
+
+
+def test_a_deleted_generation_is_gone_whatever_webhook_is_named() -> None:
+    """A tombstone has no request to compare with."""
+    service = world()
+    id_ = submit(service, request=HOOKED, asynchronous=True).generation.id
+    service.history.delete(id_, owner=OWNER)
+    with pytest.raises(errors.Gone):
+        submit(service, request=CORRECTED, asynchronous=True)
+
+
+def test_a_job_that_no_model_can_serve_is_refused_before_anything_is_written() -> None:
+    """This process has learnt that the model has ended; a worker would learn it again, and call a webhook for it."""
+    service = world(answers=[errors.ModelRetired("Retired.")])
+    pinned = replace(HOOKED, model=SDXL)
+    with pytest.raises(errors.ModelRetired):
+        submit(service, request=replace(pinned, webhook_url=None))
+    written = dict(service.store.items)
+    with pytest.raises(errors.ModelRetired):
+        submit(service, key="another-key-of-sixteen", request=pinned, asynchronous=True)
+    assert (service.store.items, service.queue.sent, counted(service)) == (written, [], 0)

@@ -59,8 +59,10 @@ class DynamoDbGenerations:
         """Write if `replacing` is still current, and return the version that is current afterwards."""
         condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(id)"}
         if replacing is not None:
+            # The table may have removed a record that is past its retention since it was read; its key is free then.
+            free = " OR attribute_not_exists(id)" if new.claim != replacing.claim else ""
             condition = {
-                "ConditionExpression": "stamp = :stamp",
+                "ConditionExpression": f"stamp = :stamp{free}",
                 "ExpressionAttributeValues": {":stamp": {"S": replacing.version}},
             }
         with translated():
