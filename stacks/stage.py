@@ -166,7 +166,8 @@ class StageConfig(BaseModel):
     # What these images cost at most: the dearest registered model takes $0.14 for each.
     daily_usd_per_caller: settings.DailyUsdPerCaller | None = 14.0
     daily_usd: settings.DailyUsd | None = 70.0
-    images_per_minute_per_caller: settings.ImagesPerMinutePerCaller | None = None
+    # A third of the quota of the quickest registered model. It also bounds what costs nothing and so meets no budget.
+    images_per_minute_per_caller: settings.ImagesPerMinutePerCaller | None = 30
     queued_jobs_per_caller: settings.QueuedJobsPerCaller | None = 1000
     max_paid_attempts: settings.MaxPaidAttempts = 1
     worker_concurrency: Annotated[int, Ge(2), Le(1000)] | None = None
