@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from imagegen.generations.ports import Clock, Delivery
 
 PATIENCE: Final = 5.0
-"""In seconds, for each step by itself: the connection, the handshake, the request, and the response."""
+"""In seconds, for the connection, the handshake, the request and the response together."""
 
 SECRET_KEPT: Final = timedelta(minutes=5)
 """After this time the secret is read again, so that one that was rotated is not used for ever."""
@@ -114,7 +114,9 @@ class SignedCallbacks:
                 "Connection": "close",
                 **self._signature(generation, written),
             }
-            status = self._post(receiver, address, written, headers)
+            status = self._post(
+                receiver, address, written, headers, ends_at=time.monotonic() + self._patience
+            )
         except _NotPublicError:
             return "refused"
         # OSError covers time-outs, TLS and the resolver's errors.
@@ -137,24 +139,29 @@ class SignedCallbacks:
             raise _NotPublicError
         return found[0]
 
-    def _post(self, receiver: _Receiver, address: str, written: str, headers: Mapping[str, str]) -> int:
+    def _post(
+        self, receiver: _Receiver, address: str, written: str, headers: Mapping[str, str], *, ends_at: float
+    ) -> int:
         """Send one request to the address that was checked, and return the status of the response."""
-        with self._connected(receiver, address) as connected:
+        with self._connected(receiver, address, ends_at=ends_at) as connected:
+            connected.settimeout(_left(ends_at))
             # Only http.client's writer is used. Its reader would read as much as the receiver sends.
             connection = http.client.HTTPConnection(receiver.host, receiver.port)
             connection.sock = connected
             connection.request("POST", receiver.target, written.encode(), dict(headers))
-            return _status(connected, ends_at=time.monotonic() + self._patience)
+            return _status(connected, ends_at=ends_at)
 
     @contextmanager
-    def _connected(self, receiver: _Receiver, address: str) -> Iterator[socket.socket]:
+    def _connected(self, receiver: _Receiver, address: str, *, ends_at: float) -> Iterator[socket.socket]:
         """Connect to the address that was checked; over TLS, unless it is this machine."""
-        with self._connect((address, receiver.port), self._patience) as plain:
+        with self._connect((address, receiver.port), _left(ends_at)) as plain:
             if receiver.is_loopback:
                 yield plain
                 return
             if self._trusted is None:
                 self._trusted = self._trust()
+            # The handshake as a whole, and not each part of it, has this time.
+            plain.settimeout(_left(ends_at))
             with self._trusted.wrap_socket(plain, server_hostname=receiver.host) as secured:
                 yield secured
 
@@ -201,12 +208,17 @@ def _signer(secret: str) -> Webhook:
         raise Misconfigured("The webhook secret is not base64 text.") from exc
 
 
+def _left(ends_at: float) -> float:
+    """Return the seconds that are left; never 0, which would mean not to wait at all."""
+    return max(ends_at - time.monotonic(), 0.001)
+
+
 def _status(connection: socket.socket, *, ends_at: float) -> int:
     """Read the status line only, and no longer than until `ends_at`."""
     line = b""
     # Each byte would renew a socket's time-out, so what is left until `ends_at` is set before each read.
     while b"\n" not in line and len(line) < _LONGEST_STATUS_LINE:
-        connection.settimeout(max(ends_at - time.monotonic(), 0.001))
+        connection.settimeout(_left(ends_at))
         part = connection.recv(_LONGEST_STATUS_LINE)
         if not part:
             break

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import socket
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Self
@@ -161,6 +162,7 @@ class Accepting:
 
     def __init__(self) -> None:
         self.sent: list[bytes] = []
+        self.timeouts: list[float] = []
 
     def sendall(self, content: bytes) -> None:
         """Keep what is sent."""
@@ -171,7 +173,8 @@ class Accepting:
         return b"HTTP/1.1 204 Accepted\r\n"[:size]
 
     def settimeout(self, seconds: float) -> None:
-        """Never wait."""
+        """Keep how long may be waited."""
+        self.timeouts.append(seconds)
 
     def __enter__(self) -> Self:
         return self
@@ -198,6 +201,26 @@ def signed(sender: SignedCallbacks, generation: Generation, receiver: Accepting)
     assert sender.deliver("http://127.0.0.1:8000/hook", generation=generation) == "delivered"
     lines = b"".join(receiver.sent).decode().split("\r\n")
     return dict(line.split(": ", 1) for line in lines if line.startswith("webhook-"))
+
+
+def test_all_steps_of_a_call_back_share_one_time() -> None:
+    """A receiver that uses it up at one step has none left at the next."""
+    receiver: Any = Accepting()
+
+    def connect(address: tuple[str, int], timeout: float) -> socket.socket:  # noqa: ARG001 - the connector's shape
+        receiver.timeouts.append(timeout)
+        time.sleep(0.3)
+        connected: socket.socket = receiver
+        return connected
+
+    sender = SignedCallbacks(
+        secret=lambda: SECRET, clock=FakeClock(NOW), loopback=True, connect=connect, patience=1
+    )
+    assert sender.deliver("http://127.0.0.1:8000/hook", generation=ENDED) == "delivered"
+    first, *later = receiver.timeouts
+    assert first <= 1
+    assert len(later) >= 2
+    assert max(later) <= 0.7
 
 
 def test_each_end_of_a_generation_has_a_message_id_of_its_own() -> None:

@@ -41,7 +41,7 @@ IMAGE: Final = 10.0
 """Seconds that an image takes."""
 OVERHEAD: Final = 0.3
 """Seconds that a worker is busy with any message, beside its calls."""
-SLOW_RECEIVER: Final = 20.0
+SLOW_RECEIVER: Final = 5.0
 """Seconds that a call-back to a receiver takes that never answers."""
 STEADY: Final = 4.2
 """The steady caller asks once in so many seconds: four fifths of what the workers can make."""
