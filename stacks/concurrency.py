@@ -15,12 +15,19 @@ DEAD_LETTER_CONCURRENCY: Final = 2
 """Executions of the worker for dead letters: the least that Lambda accepts for an event source."""
 SWEEPER_CONCURRENCY: Final = 1
 CALL_BACK_CONCURRENCY: Final = 5
-"""How many call-backs are sent at once, whatever the receivers do; none of them holds a worker that makes images."""
+"""How many call-backs are sent at once, whatever the receivers do; none of them holds a worker that makes images.
+
+Without a reservation it is the least that Lambda accepts, because call-backs then share the account with requests."""
 BESIDE_THE_QUEUE: Final = DEAD_LETTER_CONCURRENCY + CALL_BACK_CONCURRENCY + SWEEPER_CONCURRENCY
 """Executions of the worker besides those for the queue."""
 
 # Lambda refuses a reservation that leaves less than this to the functions without one.
 _LEAST_UNRESERVED: Final = 100
+
+
+def call_back_concurrency(config: StageConfig) -> int:
+    """Return how many call-backs may be sent at once."""
+    return CALL_BACK_CONCURRENCY if config.reserve_concurrency else LEAST_CONCURRENCY
 
 
 def queue_concurrency(config: StageConfig, *, derived: int) -> int:
@@ -37,7 +44,7 @@ def queue_concurrency(config: StageConfig, *, derived: int) -> int:
         _check_reservations(config, wanted=wanted, limit=limit)
         return wanted
     # Without a reservation, a busy worker would leave nothing for the requests that people wait for.
-    most = limit // 2 - BESIDE_THE_QUEUE
+    most = limit // 2 - DEAD_LETTER_CONCURRENCY - SWEEPER_CONCURRENCY
     if config.worker_concurrency is None:
         return max(LEAST_CONCURRENCY, min(derived, most))
     if wanted > most:

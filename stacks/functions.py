@@ -14,7 +14,7 @@ from constructs import Construct
 
 from imagegen.settings import USD_DECIMALS
 from stacks.bundling import RUNTIME_VERSION
-from stacks.concurrency import BESIDE_THE_QUEUE, CALL_BACK_CONCURRENCY, DEAD_LETTER_CONCURRENCY
+from stacks.concurrency import BESIDE_THE_QUEUE, DEAD_LETTER_CONCURRENCY, call_back_concurrency
 from stacks.generation_queue import GenerationQueue
 from stacks.generation_table import GenerationTable
 from stacks.image_bucket import ImageBucket
@@ -101,12 +101,13 @@ class WorkerFunction(Function):
             reserved_concurrency=reserved if config.reserve_concurrency else None,
         )
         self._concurrency = concurrency
+        self._call_back_concurrency = call_back_concurrency(config)
 
     def poll(self, queue: GenerationQueue) -> None:
         """Let the queues invoke the worker, with one message for each invocation, within its reserved concurrency."""
         self._source("QueueSource", queue.queue, concurrency=self._concurrency)
         self._source("DeadLetterSource", queue.dead_letters, concurrency=DEAD_LETTER_CONCURRENCY)
-        self._source("CallBackSource", queue.call_backs, concurrency=CALL_BACK_CONCURRENCY)
+        self._source("CallBackSource", queue.call_backs, concurrency=self._call_back_concurrency)
 
     def sweep_every_minute(self) -> None:
         """Invoke the worker every minute, so that it finds overdue generations."""

@@ -296,23 +296,26 @@ def test_without_a_reservation_the_worker_leaves_half_of_a_small_account_to_requ
     assert "ReservedConcurrentExecutions" not in function(stage, "Worker")
     assert queue_share(stage) == queue
     assert queue + 3 <= limit / 2
+    sources = stage.resources("AWS::Lambda::EventSourceMapping")
+    shares = sorted(each["Properties"]["ScalingConfig"]["MaximumConcurrency"] for each in sources)
+    assert shares == sorted([queue, 2, 2])
 
 
 @pytest.mark.parametrize(
     ("overrides", "sentence"),
     [
         (
-            "account_concurrency=117",
+            "account_concurrency=122",
             (
-                "account_concurrency is 117, but this stage would reserve 18, and Lambda keeps 100 for functions "
+                "account_concurrency is 122, but this stage would reserve 23, and Lambda keeps 100 for functions "
                 "without a reservation; have the limit raised, lower worker_concurrency or api_concurrency, or set "
                 "reserve_concurrency to false."
             ),
         ),
         (
-            "account_concurrency=120 api_concurrency=3",
+            "account_concurrency=125 api_concurrency=3",
             (
-                "account_concurrency is 120, but this stage would reserve 21, and Lambda keeps 100 for functions "
+                "account_concurrency is 125, but this stage would reserve 26, and Lambda keeps 100 for functions "
                 "without a reservation; have the limit raised, lower worker_concurrency or api_concurrency, or set "
                 "reserve_concurrency to false."
             ),
@@ -334,8 +337,8 @@ def test_what_an_account_cannot_give_is_refused_at_synth(code: Path, overrides: 
 
 
 def test_a_limit_that_just_suffices_is_accepted(synthesized: Callable[..., Synthesized]) -> None:
-    """The worker reserves 18 for the default models, and 100 are left."""
-    assert queue_share(synthesized("dev", "account_concurrency=118")) == 15
+    """The worker reserves 23 for the default models, and 100 are left."""
+    assert queue_share(synthesized("dev", "account_concurrency=123")) == 15
 
 
 def test_a_small_account_can_do_without_the_reservation(synthesized: Callable[..., Synthesized]) -> None:

@@ -78,7 +78,7 @@ class ModelCaller:
         living = self._living(request)
         if not living:
             # As in `call`, which could not serve it either.
-            raise self._all_retired(request)
+            raise self._all_retired(request, remembered=True)
         for ref in living:
             try:
                 self._translate(ref, request)
