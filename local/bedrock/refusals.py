@@ -6,7 +6,6 @@ from typing import Final
 # https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_InvokeModel.html
 STATUS_OF: Final[dict[str, int]] = {
     "AccessDeniedException": HTTPStatus.FORBIDDEN,
-    "ExpiredTokenException": HTTPStatus.FORBIDDEN,
     "InternalServerException": HTTPStatus.INTERNAL_SERVER_ERROR,
     "ModelErrorException": HTTPStatus.FAILED_DEPENDENCY,
     "ModelNotReadyException": HTTPStatus.TOO_MANY_REQUESTS,
@@ -139,7 +138,8 @@ def retired() -> RefusedError:
 def account(reason: str) -> RefusedError:
     """Return the answer to an account that may not call the model, for one of the reasons of `ACCOUNT`."""
     name, message = ACCOUNT[reason]
-    return RefusedError(name, message)
+    # What AWS's front end refuses before the runtime sees it is a 403.
+    return RefusedError(name, message, status=STATUS_OF.get(name, HTTPStatus.FORBIDDEN))
 
 
 def legacy() -> RefusedError:

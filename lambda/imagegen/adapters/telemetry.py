@@ -47,6 +47,9 @@ def _ascii_json(members: Mapping[str, Any]) -> str:
 def create_metrics(*, stage: str) -> Metrics:
     """Return the metrics of a stage. Without its dimension, all stages of an account would be one series."""
     metrics = Metrics()
+    # All metrics of a process share their dimensions, and Powertools warns about one that gets another value.
+    metrics.clear_default_dimensions()
+    metrics.clear_metrics()
     metrics.set_default_dimensions(stage=stage)
     return metrics
 

@@ -164,6 +164,14 @@ def test_too_many_connections_is_an_answer_and_unbilled() -> None:
     assert type(error_of(busy)) is errors.ModelThrottled
 
 
+@pytest.mark.parametrize(
+    ("code", "status"), [("ServiceUnavailableException", 503), ("NeverSeenException", 418)]
+)
+def test_a_refusal_in_an_answer_that_may_be_paid_is_no_refusal(code: str, status: int) -> None:
+    """The text of a refusal counts only where the exception says that no model has worked."""
+    assert type(error_of(refusal(code, status, "Operation not allowed"))) is errors.OutcomeUnknown
+
+
 def test_a_prompt_that_quotes_a_refusal_retires_no_model() -> None:
     """The attack: a validation error that quotes the prompt would have made every caller's model look retired."""
     quoted = (

@@ -437,4 +437,9 @@ def refusal_of(name: str, message: str) -> Refusal | None:
     # Bedrock writes apostrophes in two ways, and some texts have two spaces between their sentences.
     plain = " ".join(message.replace("\N{RIGHT SINGLE QUOTATION MARK}", "'").split())
     plain = plain.removeprefix("The model returned the following errors: ")
-    return next((one for one in REFUSALS if any(text.fullmatch(plain) for text in one.texts)), None)
+    found = next((one for one in REFUSALS if any(text.fullmatch(plain) for text in one.texts)), None)
+    # A 503 may come after the model has worked. Only "come back later" says that it has not.
+    busy = name != "ServiceUnavailableException" or (
+        found is not None and found.error is errors.ModelThrottled
+    )
+    return found if busy else None

@@ -207,15 +207,17 @@ def _of_client_error(exc: botocore.ClientError) -> ImagegenError:
     code, message = details.get("Code", ""), details.get("Message", "")
     # Event streams name the same errors in camelCase.
     name = code[:1].upper() + code[1:]
-    # The message itself is dropped.
-    cause = refusal_of(name, message)
+    status = metadata.get("HTTPStatusCode", 0)
+    # The message itself is dropped. It says nothing if the exception does not say that nothing was paid.
+    unbilled = name in ERRORS or status in _REFUSED_BY_THE_FRONT_END
+    cause = refusal_of(name, message) if unbilled else None
     if cause is not None:
         error = cause.error(cause.sentence, retry_after=_retry_after(cause.error))
     elif "invalid_prompts" in message and ERRORS.get(name) is errors.InvalidParameter:
         # Whoever writes this word into a prompt that is refused is told so; nobody else is.
         error = errors.ContentFiltered("The model's filter refused the prompt (invalid_prompts).")
     else:
-        error = _error(ERRORS.get(name) or _by_status(metadata.get("HTTPStatusCode", 0)))
+        error = _error(ERRORS.get(name) or _by_status(status))
     refusal = VendorRefusal(reason=reason_of(name, cause), request_id=_request_id(metadata))
     return replace(error, refusal=refusal)
 
