@@ -21,12 +21,15 @@ from imagegen.errors import ImagegenError
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """One cause: its name in logs and metrics, the error that it is for a caller, and the caller's sentence."""
+    """One cause: its name in logs and metrics, the error that it is for a caller, and the caller's sentence.
+
+    `texts` are the patterns of whole messages.
+    """
 
     reason: str
     error: type[ImagegenError]
     sentence: str
-    texts: tuple[re.Pattern[str], ...] = ()
+    texts: tuple[str, ...]
 
 
 _BY_NAME: Final[Mapping[str, str]] = {
@@ -44,11 +47,11 @@ NAMES: Final = frozenset(_BY_NAME.values())
 """The reasons that an exception alone may have."""
 
 _PLACES: Final[Mapping[str, str]] = {
-    "<id>": r"[\w.:/*@+=,-]{1,400}",
+    "<id>": r"[\w.:/*@+=,-]{1,400}+",
     "<provider>": r"[\w.-]{1,40}(?: [\w.-]{1,40}){0,2}",
-    "<action>": r"bedrock:[A-Za-z]{1,60}",
-    "<n>": r"[0-9]{1,5}",
-    "<regular expression>": r"\S{1,2000}",
+    "<action>": r"bedrock:[A-Za-z]{1,60}+",
+    "<n>": r"[0-9]{1,5}+",
+    "<regular expression>": r"\S{1,2000}+",
 }
 """What may stand in the place of a name in angle brackets. None of them takes a whole sentence."""
 
@@ -58,10 +61,10 @@ _SUBSCRIPTION: Final = "Your AWS Marketplace subscription for this model cannot 
 _MENDED: Final = "If you recently fixed this issue, try again after <n> minutes"
 
 
-def _text(text: str, *more: str) -> re.Pattern[str]:
+def _text(text: str, *more: str) -> str:
     """Return the pattern of a whole message; each of the further sentences may be absent."""
-    sentences = [_pattern(text), *(rf"(?:\.* {_pattern(one)})?" for one in more)]
-    return re.compile("".join(sentences) + r"\.*")
+    sentences = [_pattern(text), *(rf"(?:\.*+ {_pattern(one)})?" for one in more)]
+    return "".join(sentences) + r"\.*+"
 
 
 def _pattern(text: str) -> str:
@@ -71,11 +74,11 @@ def _pattern(text: str) -> str:
     return escaped
 
 
-def _texts(*texts: str) -> tuple[re.Pattern[str], ...]:
+def _texts(*texts: str) -> tuple[str, ...]:
     return tuple(_text(text) for text in texts)
 
 
-def _denied(*policies: str) -> tuple[re.Pattern[str], ...]:
+def _denied(*policies: str) -> tuple[str, ...]:
     """Return the texts with which IAM denies a call because of one of these kinds of policy."""
     whoever = "(?:(?:User:? ?)?<id> is |User is |)not authorized to perform: <action> on resource: <id>"
     start = whoever.replace("<id>", _PLACES["<id>"]).replace("<action>", _PLACES["<action>"])
@@ -84,7 +87,7 @@ def _denied(*policies: str) -> tuple[re.Pattern[str], ...]:
     because = rf"because no (?:{kinds}) policy allows the (?:{action} )?action"
     deny = rf"with an explicit deny in an? (?:{kinds})(?: policy)?(?:: {_PLACES['<id>']})?"
     short = rf"no (?:{kinds}) policy allows the {action} action"
-    return tuple(re.compile(pattern + r"\.*") for pattern in (f"{start} {because}", f"{start} {deny}", short))
+    return tuple(rf"{pattern}\.*+" for pattern in (f"{start} {because}", f"{start} {deny}", short))
 
 
 PAYMENT: Final = Refusal(
@@ -397,6 +400,8 @@ REFUSALS: Final[tuple[Refusal, ...]] = (
 )
 """Every cause that a text describes, the first that fits counts."""
 
+_PATTERNS: Final = {one.reason: tuple(re.compile(text) for text in one.texts) for one in REFUSALS}
+
 _SIGNED_WRONG: Final = (
     "UnrecognizedClientException",
     "ExpiredTokenException",
@@ -437,7 +442,9 @@ def refusal_of(name: str, message: str) -> Refusal | None:
     # Bedrock writes apostrophes in two ways, and some texts have two spaces between their sentences.
     plain = " ".join(message.replace("\N{RIGHT SINGLE QUOTATION MARK}", "'").split())
     plain = plain.removeprefix("The model returned the following errors: ")
-    found = next((one for one in REFUSALS if any(text.fullmatch(plain) for text in one.texts)), None)
+    found = next(
+        (one for one in REFUSALS if any(pattern.fullmatch(plain) for pattern in _PATTERNS[one.reason])), None
+    )
     # A 503 may come after the model has worked. Only "come back later" says that it has not.
     busy = name != "ServiceUnavailableException" or (
         found is not None and found.error is errors.ModelThrottled
