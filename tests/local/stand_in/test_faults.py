@@ -14,7 +14,7 @@ from botocore.exceptions import (
     ResponseStreamingError,
 )
 
-from local.bedrock.refusals import STATUS_OF
+from local.bedrock.refusals import ACCOUNT, STATUS_OF
 from local.bedrock.rules import ACTIONS
 from local.bedrock.stand_in import StandIn
 from tests.support.stand_in_calls import (
@@ -101,6 +101,19 @@ def test_a_living_model_can_be_told_to_be_gone(
 
     assert isinstance(error, client.exceptions.ResourceNotFoundException)
     assert words in error.response["Error"]["Message"]
+
+
+@pytest.mark.parametrize("reason", ACCOUNT)
+def test_an_account_may_be_refused_for_many_reasons(
+    bedrock: StandIn, client: "BedrockRuntimeClient", reason: str
+) -> None:
+    """The exception and its text are those that accounts have met, and nothing is billed."""
+    bedrock.configure({"action": {"type": "account", "reason": reason}})
+    error = refusal(client, CORE, core())
+    name, message = ACCOUNT[reason]
+
+    assert error.response["Error"] == {"Code": name, "Message": message}
+    assert bedrock.calls()["billed"] == 0
 
 
 def test_a_rate_limit_throttles_what_is_over_it(bedrock: StandIn, client: "BedrockRuntimeClient") -> None:

@@ -282,7 +282,7 @@ def test_the_month_has_everything_in_it(month: Month) -> None:
     assert month.refused["quota_exceeded"] > 5
     assert month.refused["gone"] > 0
     assert month.killed > 20
-    assert {one.cost > 0 for one in records if one.state == "deleted"} == {True, False}
+    assert True in {one.cost > 0 for one in records if one.state == "deleted"}
     assert max(one.paid_attempts for one in records) == limits.max_paid_attempts
     assert {one.bill.model for one in records} == {"", *PRICES}
 
