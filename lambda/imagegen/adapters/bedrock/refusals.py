@@ -400,7 +400,6 @@ REFUSALS: Final[tuple[Refusal, ...]] = (
 )
 """Every cause that a text describes, the first that fits counts."""
 
-_PATTERNS: Final = {one.reason: tuple(re.compile(text) for text in one.texts) for one in REFUSALS}
 
 _SIGNED_WRONG: Final = (
     "UnrecognizedClientException",
@@ -442,9 +441,7 @@ def refusal_of(name: str, message: str) -> Refusal | None:
     # Bedrock writes apostrophes in two ways, and some texts have two spaces between their sentences.
     plain = " ".join(message.replace("\N{RIGHT SINGLE QUOTATION MARK}", "'").split())
     plain = plain.removeprefix("The model returned the following errors: ")
-    found = next(
-        (one for one in REFUSALS if any(pattern.fullmatch(plain) for pattern in _PATTERNS[one.reason])), None
-    )
+    found = next((one for one in REFUSALS if any(re.fullmatch(text, plain) for text in one.texts)), None)
     # A 503 may come after the model has worked. Only "come back later" says that it has not.
     busy = name != "ServiceUnavailableException" or (
         found is not None and found.error is errors.ModelThrottled
