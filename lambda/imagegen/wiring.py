@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from imagegen.adapters import clients
-from imagegen.adapters.bedrock import BedrockRuntime
+from imagegen.adapters.bedrock import IDLE_LIMIT, BedrockRuntime
 from imagegen.adapters.dynamodb import DynamoDbGenerations, DynamoDbQuotas, DynamoDbRecentRequests
 from imagegen.adapters.s3 import S3Images
 from imagegen.adapters.secretsmanager import SecretsManager
@@ -140,7 +140,11 @@ def aws_ports(
         quotas=DynamoDbQuotas(
             client=dynamodb,
             # Few requests take a unit back, so the second client is made by the first one that does.
-            once=clients.made_once(lambda: clients.dynamodb(session, attempts=1)),
+            once=clients.closed_if_idle(
+                clients.made_once(lambda: clients.dynamodb(session, attempts=1)),
+                clock=clock,
+                limit=IDLE_LIMIT,
+            ),
             table=settings.table_name,
             limits=_quota_limits(settings),
             clock=clock,

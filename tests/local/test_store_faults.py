@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -20,7 +21,7 @@ from imagegen.adapters.system import SystemClock
 from imagegen.errors import ImagegenError
 from imagegen.generations.charges import Charge, QuotaLimits
 from imagegen.generations.generation import StoredImage
-from tests.support.fakes import CORE, FakeObserver, FakeRandomness
+from tests.support.fakes import CORE, FakeClock, FakeObserver, FakeRandomness
 from tests.support.far_side import session
 from tests.support.faulty_server import CLOSED, HANGING, FaultyServer, Reply, Request, Script, cut, whole
 from tests.support.records import ENDED, NEXT, NOW, RECORD
@@ -255,15 +256,14 @@ def test_what_is_given_back_never_goes_over_a_connection_that_was_idle(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A connection may have died since it was used, and the one request that may be sent would be lost with it."""
-    with FaultyServer(*[whole(200, b"{}")] * 4) as server:
+    clock = FakeClock()
+    with FaultyServer(*[whole(200, b"{}")] * 3) as server:
         monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
-        client = clients.dynamodb(session())
-        quotas = counters(once=clients.made_once(lambda: clients.dynamodb(session(), attempts=1)))
-        for _ in range(2):
+        make = clients.made_once(lambda: clients.dynamodb(session(), attempts=1))
+        quotas = counters(once=clients.closed_if_idle(make, clock=clock, limit=timedelta(seconds=20)))
+        for pause in (20, 20.5, 0):
             quotas.correct("alice", "2026-11-25", Charge(images=-1))
-        for _ in range(2):
-            client.list_tables()
-    given_back, others = server.requests[:2], server.requests[2:]
-    assert len({request.connection for request in given_back}) == 2
-    # The server would have kept it, as it does for what may be sent again.
-    assert len({request.connection for request in others}) == 1
+            clock.sleep(pause)
+    first, second, third = (request.connection for request in server.requests)
+    assert first == second
+    assert second != third

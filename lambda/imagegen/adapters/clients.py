@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 from botocore.config import Config
@@ -17,13 +18,17 @@ from botocore.exceptions import IncompleteReadError
 if TYPE_CHECKING:
     import boto3
     from botocore.awsrequest import AWSResponse
+    from botocore.client import BaseClient
     from mypy_boto3_bedrock_runtime import BedrockRuntimeClient
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_sqs import SQSClient
 
+    from imagegen.generations.ports import Clock
+
 T = TypeVar("T")
+Client = TypeVar("Client", bound="BaseClient")
 
 AddressingStyle = Literal["virtual", "path"]
 
@@ -47,6 +52,23 @@ def made_once(make: Callable[[], T]) -> Callable[[], T]:
         return made[0]
 
     return get
+
+
+def closed_if_idle(get: Callable[[], Client], *, clock: Clock, limit: timedelta) -> Callable[[], Client]:
+    """Return a function that gives the same client, and closes its connections first if nobody asked for so long.
+
+    The far side may have closed them while the function was frozen. A request that may be sent only once would be lost.
+    """
+    asked: list[datetime] = []
+
+    def fresh() -> Client:
+        client, now = get(), clock.now()
+        if asked and now - asked[-1] > limit:
+            client.close()
+        asked[:] = [now]
+        return client
+
+    return fresh
 
 
 def bedrock_runtime(

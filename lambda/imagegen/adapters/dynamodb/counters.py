@@ -38,7 +38,7 @@ class DynamoDbQuotas:
 
     Each update is one conditional write, so that a limit holds however many requests come at once. A lost response may
     count an image twice, so the error is on the side of fewer images. `once` returns the client that gives units back;
-    it sends each request a single time, on a connection of its own.
+    it sends each request a single time, on a connection that is not idle.
     """
 
     def __init__(
@@ -184,10 +184,9 @@ class DynamoDbQuotas:
         bounds = {name: -getattr(change, name) for name in _AMOUNTS if getattr(change, name) < 0}
         conditions = ["attribute_exists(stamp)", *(f"{name} >= :{name}_bound" for name in bounds)]
         # A second request for one change could give too much back, and allow an image too many: it is sent only once.
-        once = self._once()
-        # A connection that has been idle may be dead, and the one request would be lost with it.
-        once.close()
-        return self._update(once, _counter(owner, day), change, conditions, bounds, kept=_COUNTER_KEPT)
+        return self._update(
+            self._once(), _counter(owner, day), change, conditions, bounds, kept=_COUNTER_KEPT
+        )
 
     def _update(
         self,
