@@ -25,6 +25,7 @@ from imagegen.models.registry import ModelRef
 SDXL = "stability.stable-diffusion-xl-v1"
 SD35 = "stability.sd3-5-large-v1:0"
 CORE = "stability.stable-image-core-v1:1"
+ULTRA = "stability.stable-image-ultra-v1:1"
 DLQ_ARN = "arn:aws:sqs:us-east-1:000000000000:dead-letters"
 CALL_BACK_ARN = "arn:aws:sqs:us-east-1:000000000000:call-backs"
 

@@ -18,6 +18,7 @@ from imagegen.errors import (
     BadModelResponse,
     FieldError,
     ImagegenError,
+    Misconfigured,
     ModelRetired,
     ModelThrottled,
     ModelUnavailable,
@@ -106,12 +107,13 @@ class ModelCaller:
 
         Raises:
             ModelRetired: no model that may serve the request is alive; unbilled.
+            Misconfigured: those that are alive cost more than `at_most`; unbilled.
             UnsupportedParameter: those that are alive cannot honour it; unbilled.
             ImagegenError: the errors of the adapter and the dialect; each says whether the call may have been paid.
         """
         # Whichever model is available first serves: see docs/decisions/0002-keep-the-contract-not-the-model.md.
         retired: ModelRetired | None = None
-        refusal: UnsupportedParameter | None = None
+        refusal: UnsupportedParameter | Misconfigured | None = None
         for ref in self._living(request):
             try:
                 translation = self._translate(ref, request)
@@ -121,6 +123,9 @@ class ModelCaller:
                 continue
             if at_most is not None and _price(ref, request) > at_most:
                 # Nobody has reserved so much for it: it was not expected to serve when the request came.
+                refusal = refusal or Misconfigured(
+                    "The models that are alive cost more than was reserved for this request; send it again."
+                )
                 continue
             try:
                 answer = self._invoke(ref, translation, deadline)

@@ -23,7 +23,7 @@ from imagegen.errors import ImagegenError
 from imagegen.generations.batch import submit_batch
 from imagegen.generations.generation import StoredImage, derive_id
 from imagegen.generations.jobs import RetryLater
-from tests.support.fakes import CORE, SD35, SDXL, FakeRuntime, png
+from tests.support.fakes import CORE, SD35, SDXL, ULTRA, FakeRuntime, png
 from tests.support.use_case import NOT_STORED, PAID, UNBILLED, submit
 from tests.support.world import World, world
 
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.slow
 
-ULTRA: Final = "stability.stable-image-ultra-v1:1"
 PRICES: Final = {SDXL: 40_000, CORE: 40_000, SD35: 80_000, ULTRA: 140_000}
 SDXL_ABOVE_50_STEPS: Final = 80_000
 """In micro-dollars, by the price list and not by the registry."""

@@ -13,14 +13,13 @@ from imagegen.contracts.generation_request import GenerationRequest
 from imagegen.contracts.text_to_image.parameters import Prompt, TextToImage
 from imagegen.generations.batch import submit_batch
 from imagegen.generations.charges import Charge, QuotaLimits, dollars, micro_usd
-from tests.support.fakes import CORE, SDXL, stable_image_answer
+from tests.support.fakes import CORE, SDXL, ULTRA, stable_image_answer
 from tests.support.use_case import DOWN, NOT_STORED, OWNER, PAID, REQUEST, UNBILLED, code, later, submit, work
 from tests.support.world import World, world
 
 if TYPE_CHECKING:
     from imagegen.errors import ImagegenError
 
-ULTRA: Final = "stability.stable-image-ultra-v1:1"
 SLOW: Final = GenerationRequest(task=TextToImage(text_prompts=(Prompt(text="tea"),), steps=51))
 DAY: Final = "2026-11-25"
 

@@ -18,6 +18,7 @@ from imagegen.models.registry import Lifecycle, resolve
 from tests.support.fakes import (
     CORE,
     SDXL,
+    ULTRA,
     Answer,
     FakeClock,
     FakeDeadline,
@@ -140,6 +141,16 @@ def test_the_next_model_is_asked_only_if_the_first_has_ended(reason: str) -> Non
     goes_on = reason in {"end_of_life", "legacy", "unknown_identifier"}
     assert (CORE in service.called) is goes_on
     assert ("model_refused", f"{SDXL} {reason}") in service.observer.events
+
+
+@pytest.mark.parametrize("answers", [(), (RETIRED,)], ids=["dearer than before", "only a dearer one is left"])
+def test_a_model_that_costs_more_than_was_reserved_is_not_called(answers: tuple[Answer, ...]) -> None:
+    """The price rose while the job waited, or the model that it was reserved for has ended: the error says so."""
+    service = line(*answers, models=(CORE, ULTRA))
+    most = 39_999 if not answers else 40_000
+    with pytest.raises(errors.Misconfigured, match="cost more than was reserved"):
+        service.caller.call(REQUEST, service.deadline(), at_most=most)
+    assert service.called == [CORE][: len(answers)]
 
 
 def test_where_nothing_is_left_a_retired_model_is_asked_again_after_a_while() -> None:
