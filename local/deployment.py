@@ -16,11 +16,11 @@ import boto3
 from botocore.exceptions import ClientError, WaiterError
 
 from local import processes
-from local.aws import client_options
+from local.aws import client_options, described_stack
 from local.certificates import Certificates
 from local.emulator import CREDENTIALS, REGION
 from local.variables import Variables
-from stacks.stage import LOCAL_STAGE, LOOPBACK_PARAMETER, StageError, load_stage
+from stacks.stage import LOCAL_STAGE, LOOPBACK_PARAMETER, StageError, load_stage, stack_name
 from tools import cdk
 from tools.checkout import CHECKOUT, digest_of
 from tools.failures import LocalError
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 STAGE = LOCAL_STAGE
 ROLE = "deployment"
-STACK = f"imagegen-{STAGE}"
+STACK = stack_name(STAGE)
 TOOLKIT = "CDKToolkit"
 BOOTSTRAP_TEMPLATE = (
     CHECKOUT / "node_modules" / "aws-cdk" / "lib" / "api" / "bootstrap" / "bootstrap-template.yaml"
@@ -136,14 +136,8 @@ class Deployment:
             time.sleep(0.5)
 
     def _status(self, stack: str) -> str | None:
-        try:
-            found = self._cloudformation().describe_stacks(StackName=stack)["Stacks"][0]["StackStatus"]
-        except ClientError as error:
-            # CloudFormation has no error code for a missing stack, only this sentence.
-            if "does not exist" in error.response["Error"]["Message"]:
-                return None
-            raise
-        return None if found == "DELETE_COMPLETE" else found
+        found = described_stack(stack, self._cloudformation())
+        return found and found["StackStatus"]
 
     def _bootstrap(self) -> None:
         """Create the stack of `cdk bootstrap` from its own template, without the three seconds that it takes to start.

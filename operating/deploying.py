@@ -11,7 +11,7 @@ from typing import Final, Protocol
 
 from operating.stack import BUCKET, IDENTIFIERS, TABLE, DeployedStack, Resource
 from stacks.credentials import check_profile
-from stacks.stage import LOCAL_STAGE, StageConfig, StageError, load_stage
+from stacks.stage import LOCAL_STAGE, StageConfig, StageError, load_stage, stack_name
 from tools import cdk
 from tools.checkout import CHECKOUT
 from tools.failures import LocalError
@@ -47,7 +47,7 @@ class Order:
     @property
     def stack_name(self) -> str:
         """The name of the stage's stack."""
-        return f"imagegen-{self.stage}"
+        return stack_name(self.stage)
 
     def cdk(self, *words: str) -> int:
         """Run the CDK on this stage, and return its exit status."""

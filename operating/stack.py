@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import boto3
 from botocore.exceptions import ClientError
 
+from local.aws import described_stack
 from tools.failures import LocalError
 
 if TYPE_CHECKING:
@@ -118,14 +119,8 @@ def _remove_table_if_empty(table: str, client: DynamoDBClient) -> bool:
 
 
 def _find(name: str, client: CloudFormationClient) -> DeployedStack | None:
-    try:
-        found = client.describe_stacks(StackName=name)["Stacks"][0]
-    except ClientError as error:
-        # CloudFormation has no error code for a missing stack, only this sentence.
-        if "does not exist" in error.response["Error"]["Message"]:
-            return None
-        raise
-    if found["StackStatus"] == "DELETE_COMPLETE":
+    found = described_stack(name, client)
+    if found is None:
         return None
     body: Any = client.get_template(StackName=name, TemplateStage="Original")["TemplateBody"]
     template: Mapping[str, Any] = json.loads(body) if isinstance(body, str) else body

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
-from botocore.exceptions import ClientError
 
-from local.aws import client_options
+from local.aws import client_options, described_stack
 from local.state import State
 from local.variables import from_environment
+from stacks.stage import stack_name
 from tools.failures import LocalError
 
 if TYPE_CHECKING:
@@ -54,13 +54,8 @@ def aws_options(stage: str, environ: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _outputs(stage: str, options: Mapping[str, Any]) -> dict[str, str]:
-    name = f"imagegen-{stage}"
-    try:
-        stacks = boto3.client("cloudformation", **options).describe_stacks(StackName=name)["Stacks"]
-    except ClientError as error:
-        if "does not exist" in error.response["Error"]["Message"]:
-            raise LocalError(
-                f"There is no stack {name} in this account and region: `make deploy STAGE={stage}`."
-            ) from error
-        raise
-    return {output["OutputKey"]: output["OutputValue"] for output in stacks[0].get("Outputs", [])}
+    name = stack_name(stage)
+    found = described_stack(name, boto3.client("cloudformation", **options))
+    if found is None:
+        raise LocalError(f"There is no stack {name} in this account and region: `make deploy STAGE={stage}`.")
+    return {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])}

@@ -14,7 +14,7 @@ from imagegen.http import surface
 from stacks.authentication import Authentication
 from stacks.gateway_responses import EXPOSED_HEADERS, add_gateway_responses
 from stacks.log_group import LogGroup
-from stacks.stage import StageConfig
+from stacks.stage import StageConfig, stack_name
 
 OPEN_PATHS = tuple(path.removeprefix("/") for path in surface.OPEN_PATHS)
 SENT_HEADERS = tuple(name.lower() for name in surface.SENT_HEADERS)
@@ -82,7 +82,7 @@ class HttpApi(Construct):
         api = apigateway.RestApi(
             self,
             "RestApi",
-            rest_api_name=f"imagegen-{self._config.name}",
+            rest_api_name=stack_name(self._config.name),
             description="Text to image on Amazon Bedrock.",
             endpoint_configuration=apigateway.EndpointConfiguration(types=[apigateway.EndpointType.REGIONAL]),
             # Stability's route replies to `Accept: image/png` with bytes. JSON is listed because API Gateway would

@@ -16,7 +16,7 @@ from stacks.generation_table import DUE_INDEX, OWNER_INDEX, GenerationTable
 from stacks.http_api import HttpApi
 from stacks.image_bucket import ImageBucket
 from stacks.model_access import concurrency_for, invoke_models, resolve_models, warn_about_ended_models
-from stacks.stage import StageConfig
+from stacks.stage import StageConfig, stack_name
 from stacks.webhook_secret import WebhookSecret
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class ImagegenStack(Stack):
     ) -> None:
         super().__init__(
             scope,
-            f"imagegen-{config.name}",
+            stack_name(config.name),
             env=env,
             description="imagegen: text to image on Amazon Bedrock.",
         )

@@ -297,6 +297,11 @@ def allowed(key: str) -> str:
     return f"{words}, or null for none" if type_.optional else words
 
 
+def stack_name(stage: str) -> str:
+    """Return the name of a stage's stack, which its API has as well."""
+    return f"imagegen-{stage}"
+
+
 def load_stage(*, name: object, stages: object, overrides: object) -> StageConfig:
     """Return the stage called `name`; the arguments are the raw context values of the CDK app.
 
