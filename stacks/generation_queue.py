@@ -19,27 +19,10 @@ class GenerationQueue(Construct):
 
     def __init__(self, scope: Construct, construct_id: str, *, config: StageConfig) -> None:
         super().__init__(scope, construct_id)
-        self.dead_letters = _queue(self, "DeadLetters", config=config, retention=Duration.days(14))
-        self.queue = _queue(
-            self,
-            "Queue",
-            config=config,
-            retention=Duration.days(4),
-            dead_letter_queue=sqs.DeadLetterQueue(queue=self.dead_letters, max_receive_count=MAX_DELIVERIES),
-        )
-
+        self.queue, self.dead_letters = _queues(self, "Queue", "DeadLetters", config=config)
         # Nobody takes call-backs out of their dead-letter queue: the records say which ones are due, and the sweep
         # sends those again.
-        self.dead_call_backs = _queue(self, "DeadCallBacks", config=config, retention=Duration.days(14))
-        self.call_backs = _queue(
-            self,
-            "CallBacks",
-            config=config,
-            retention=Duration.days(4),
-            dead_letter_queue=sqs.DeadLetterQueue(
-                queue=self.dead_call_backs, max_receive_count=MAX_DELIVERIES
-            ),
-        )
+        self.call_backs, self.dead_call_backs = _queues(self, "CallBacks", "DeadCallBacks", config=config)
 
     def send(self) -> iam.PolicyStatement:
         """Return the right to put a message on the queue of jobs."""
@@ -65,6 +48,16 @@ class GenerationQueue(Construct):
             ],
             resources=[self.queue.queue_arn, self.dead_letters.queue_arn, self.call_backs.queue_arn],
         )
+
+
+def _queues(
+    scope: Construct, construct_id: str, dead_id: str, *, config: StageConfig
+) -> tuple[sqs.Queue, sqs.Queue]:
+    """Return a queue, and the one of what it gave up."""
+    dead = _queue(scope, dead_id, config=config, retention=Duration.days(14))
+    redrive = sqs.DeadLetterQueue(queue=dead, max_receive_count=MAX_DELIVERIES)
+    queue = _queue(scope, construct_id, config=config, retention=Duration.days(4), dead_letter_queue=redrive)
+    return queue, dead
 
 
 def _queue(
