@@ -125,18 +125,6 @@ class PowertoolsObserver:
         self._metrics.add_metric(name="ModelRetired", unit=MetricUnit.Count, value=1)
         self._logger.warning("model is retired or not available to this account", model=model)
 
-    @contextmanager
-    def _one(self, name: str, unit: MetricUnit, value: float) -> Iterator[SingleMetric]:
-        """Give one metric, to which a dimension beside those of every metric may be added."""
-        with single_metric(
-            name=name,
-            unit=unit,
-            value=value,
-            namespace=self._metrics.namespace,
-            default_dimensions={**self._metrics.default_dimensions, "service": self._metrics.service},
-        ) as metric:
-            yield metric
-
     def model_retried(self, model: str, code: str) -> None:
         """Note an unbilled call that is repeated."""
         self._metrics.add_metric(name="ModelRetries", unit=MetricUnit.Count, value=1)
@@ -158,6 +146,18 @@ class PowertoolsObserver:
             cause=_named(error.__cause__),
             at=[f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames],
         )
+
+    @contextmanager
+    def _one(self, name: str, unit: MetricUnit, value: float) -> Iterator[SingleMetric]:
+        """Give one metric, to which a dimension beside those of every metric may be added."""
+        with single_metric(
+            name=name,
+            unit=unit,
+            value=value,
+            namespace=self._metrics.namespace,
+            default_dimensions={**self._metrics.default_dimensions, "service": self._metrics.service},
+        ) as metric:
+            yield metric
 
 
 def _named(error: BaseException | None) -> str | None:

@@ -137,17 +137,15 @@ class Repeats:
     randomness: Randomness
     observer: Observer
 
-    def chosen(self, name: str, *, owner: str, signs: RepeatSigns) -> Chosen:
+    def chosen(self, name: str, *, owner: str, signs: RepeatSigns, began: datetime) -> Chosen:
         """Return the request that this one repeats, or this one, written down as the newest.
 
-        `name` stands for everything that two equal requests of one caller share.
+        `name` stands for everything that two equal requests of one caller share. `began` is when this one came.
 
         Raises:
             ImagegenError: the table did not respond; nothing was paid.
         """
-        connection = self.ledger.limits.connection
-        began = signs.began(self.clock.now(), connection=connection)
-        signs = replace(signs, connection=min(signs.connection, connection))
+        signs = replace(signs, connection=min(signs.connection, self.ledger.limits.connection))
         new, met = self._new(signs, began), None
         seen = self.recent.get(name)
         for _ in range(_MOST_RACES):

@@ -123,7 +123,8 @@ class Submitter:
         # A repeat without a key changes nothing for asynchronous requests: their replies come at once.
         if key is not None or asynchronous:
             return self._submit(call, key=key, may_stand=key is not None)
-        chosen = self.repeats.chosen(f"{owner}#{fingerprint}#{position}", owner=owner, signs=signs)
+        name = f"{owner}#{fingerprint}#{position}"
+        chosen = self.repeats.chosen(name, owner=owner, signs=signs, began=call.began)
         submission = self._submit(
             replace(call, waits=True), key=chosen.request.key, may_stand=chosen.is_repeat
         )

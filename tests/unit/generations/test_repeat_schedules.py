@@ -65,14 +65,14 @@ class WritesAfterTheClaim(Repeats):
 
     kept: Final[dict[str, RecentList]] = {}
 
-    def chosen(self, name: str, *, owner: str, signs: RepeatSigns) -> Chosen:
+    def chosen(self, name: str, *, owner: str, signs: RepeatSigns, began: datetime) -> Chosen:
         """Choose, and write nothing."""
         seen = self.recent.get(name)
         known = [(one, self._record(one, owner)) for one in (seen.requests if seen else ())]
-        met = self._met(known, signs=signs, began=self.clock.now())
+        met = self._met(known, signs=signs, began=began)
         if met is not None:
             return Chosen(name=name, request=met, is_repeat=True)
-        new = self._new(signs, self.clock.now())
+        new = self._new(signs, began)
         self.kept[derive_id(owner, new.key)] = self._listed(name, (new,))
         return Chosen(name=name, request=new, is_repeat=False)
 
@@ -108,9 +108,9 @@ class ForgetsWhoMadeIt(Repeats):
 class IgnoresTheGateway(Repeats):
     """Takes a request for as old as its function."""
 
-    def chosen(self, name: str, *, owner: str, signs: RepeatSigns) -> Chosen:
+    def chosen(self, name: str, *, owner: str, signs: RepeatSigns, began: datetime) -> Chosen:  # noqa: ARG002 - ignored
         """Choose by the function's own clock."""
-        return super().chosen(name, owner=owner, signs=replace(signs, arrived=None))
+        return super().chosen(name, owner=owner, signs=signs, began=self.clock.now())
 
 
 class RepeatsNoFailure(Repeats):

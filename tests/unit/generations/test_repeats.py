@@ -22,7 +22,7 @@ from tests.support.world import World, world
 
 if TYPE_CHECKING:
     from imagegen.errors import ImagegenError
-    from imagegen.generations.submit import Submission
+    from imagegen.generations.submit import Submission, Submitter
 
 PLAIN = RepeatSigns()
 MARKED = RepeatSigns(marked=True)
@@ -35,15 +35,16 @@ def ask(service: World, signs: RepeatSigns = PLAIN, *, text: str = "fingerprint"
     return submit(service, key=None, fingerprint=text, signs=signs)
 
 
-def submitted(service: World) -> Submission:
+def submitted(service: World, *, by: Submitter | None = None, signs: RepeatSigns = PLAIN) -> Submission:
     """Submit one request without a key, whose reply is not made yet."""
-    return service.submitter.submit(
+    return (by or service.submitter).submit(
         REQUEST,
         owner=OWNER,
         fingerprint="fingerprint",
         key=None,
         asynchronous=False,
         deadline=service.deadline(),
+        signs=signs,
     )
 
 
@@ -154,15 +155,7 @@ def test_a_repeat_waits_for_an_image_that_is_being_made() -> None:
     clock = _Finishing(service.clock.time)
     clock.service = service
     waiting = replace(service.submitter, clock=clock)
-    again = waiting.submit(
-        REQUEST,
-        owner=OWNER,
-        fingerprint="fingerprint",
-        key=None,
-        asynchronous=False,
-        deadline=service.deadline(),
-        signs=MARKED,
-    )
+    again = submitted(service, by=waiting, signs=MARKED)
     assert (again.generation.state, again.replayed) == ("succeeded", True)
     assert (clock.slept, paid(service)) == ([0.5], 1)
 
@@ -339,7 +332,7 @@ def test_a_lost_request_that_has_no_record_yet_is_not_paid_beside_its_repeat(
     """It was held up before its claim; the repeat claims under the same key, so one of the two pays."""
     service = world()
     name = f"{OWNER}#fingerprint#0"
-    first = service.submitter.repeats.chosen(name, owner=OWNER, signs=PLAIN)
+    first = service.submitter.repeats.chosen(name, owner=OWNER, signs=PLAIN, began=service.clock.time)
     service.clock.time += timedelta(seconds=seconds)
     again = ask(service)
     assert (again.generation.id == derive_id(OWNER, first.request.key)) is once
@@ -622,7 +615,7 @@ def test_a_request_whose_claim_was_not_written_yet_is_claimed_once() -> None:
     """The repeat comes between the two writes of the first one: they share the key, so one of them is refused."""
     service = world()
     name = f"{OWNER}#fingerprint#0"
-    first = service.submitter.repeats.chosen(name, owner=OWNER, signs=PLAIN)
+    first = service.submitter.repeats.chosen(name, owner=OWNER, signs=PLAIN, began=service.clock.time)
     again = ask(service, MARKED)
     draft = service.ledger.draft(
         REQUEST, owner=OWNER, fingerprint="fingerprint", key=first.request.key, asynchronous=False
@@ -645,7 +638,7 @@ def test_who_comes_in_between_is_looked_at_again() -> None:
         return seen
 
     service.recent.get = overtaken  # type: ignore[method-assign,assignment]
-    chosen = service.submitter.repeats.chosen(name, owner=OWNER, signs=PLAIN)
+    chosen = service.submitter.repeats.chosen(name, owner=OWNER, signs=PLAIN, began=service.clock.time)
     assert (chosen.is_repeat, paid(service)) == (True, 1)
 
 
