@@ -124,16 +124,11 @@ class Bundle:
         options = "--quiet --only-binary :all: --require-hashes --no-deps"
         environ: Mapping[str, str] = os.environ  # noqa: TID251 - pip and uv find mirror and proxy there
         python = Path(sys.executable)
-        if _uv() is not None:
+        uv = _uv()
+        if uv is not None:
             tool = [
-                str(_uv()),
-                "pip",
-                "install",
-                "--color",
-                "never",
-                "--link-mode",
-                "copy",
-                "--python",
+                uv,
+                *["pip", "install", "--color", "never", "--link-mode", "copy", "--python"],
                 str(python),
             ]
             environ = {**environ, **uv_environment(environ, python=python)}
@@ -142,13 +137,7 @@ class Bundle:
         elif importlib.util.find_spec("pip") is not None:
             tool = [
                 str(python),
-                "-m",
-                "pip",
-                "install",
-                "--no-input",
-                "--no-color",
-                "--no-user",
-                "--no-compile",
+                *["-m", "pip", "install", "--no-input", "--no-color", "--no-user", "--no-compile"],
             ]
             if self.platform != "host":
                 tags = " ".join(f"--platform {tag}" for tag in WHEELS)
