@@ -122,7 +122,6 @@ SHORTER_SCENARIOS: Final[Mapping[str, Scenario]] = {
     "three deliveries, two payable calls, a webhook": Scenario(
         one_by_one=3, max_paid_attempts=2, webhook=True
     ),
-    "three deliveries, three payable calls": Scenario(one_by_one=3, max_paid_attempts=3),
     "two at once after one, of three doors": Scenario(
         one_by_one=1, at_once=2, faults_in_all=0, doors=("sync", "async", "work")
     ),
