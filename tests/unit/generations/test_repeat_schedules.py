@@ -17,14 +17,14 @@ from imagegen.generations.ports import RecentList, RecentRequest
 from imagegen.generations.repeats import Chosen, Known, Repeats, RepeatSigns
 from imagegen.generations.submit import Submitter
 from tests.support.depth import at_depth
-from tests.support.repeat_schedules import (
+from tests.support.repeat_schedules import RepeatExplorer
+from tests.support.repeat_world import (
     REPLY_LOST,
     SCENARIOS,
     SHORTER_SCENARIOS,
     TWO_PICTURES,
     UNMARKED,
     WRITTEN_TOO_LATE,
-    RepeatExplorer,
     RepeatScenario,
     marked,
 )
