@@ -253,25 +253,25 @@ def test_an_operator_makes_lists_limits_rotates_and_revokes_keys(
     assert "revoked" in run(stack, "keys").stdout
 
 
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        (("key",), "NAME must be"),
-        (("key", "--name", "bob", "--days", "0"), "DAYS must be a whole number from 1 to 3650, not '0'."),
-        (("key", "--name", "bob", "--daily-images", "-1"), "DAILY_IMAGES must be a whole number from 0"),
-        (("key", "--name", "bob", "--daily-usd", "x"), "DAILY_USD must be a number from 0 to 100000"),
-        (("limit", "--daily-usd", "1"), "KEY is missing"),
-        (("limit", "--key", "abc"), "Nothing is given to change: set DAILY_IMAGES"),
-        (("limit", "--key", "abc", "--daily-usd", "1"), "There is no key 'abc': `make keys` lists the ids."),
-        (
-            ("key", "--name", "local"),
-            "There is a key named local: rotate or revoke it, or choose another NAME.",
-        ),
-        (("revoke",), "KEY is missing"),
-        (("revoke", "--key", "abc"), "There is no key 'abc': `make keys` lists the ids."),
-        (("rotate", "--key", "abc", "--grace", "x"), "GRACE must be a whole number from 0 to 720, not 'x'."),
-    ],
+MISTAKES: Final = (
+    (("key",), "NAME must be"),
+    (("key", "--name", "bob", "--days", "0"), "DAYS must be a whole number from 1 to 3650, not '0'."),
+    (("key", "--name", "bob", "--daily-images", "-1"), "DAILY_IMAGES must be a whole number from 0"),
+    (("key", "--name", "bob", "--daily-usd", "x"), "DAILY_USD must be a number from 0 to 100000"),
+    (("limit", "--daily-usd", "1"), "KEY is missing"),
+    (("limit", "--key", "abc"), "Nothing is given to change: set DAILY_IMAGES"),
+    (("limit", "--key", "abc", "--daily-usd", "1"), "There is no key 'abc': `make keys` lists the ids."),
+    (
+        ("key", "--name", "local"),
+        "There is a key named local: rotate or revoke it, or choose another NAME.",
+    ),
+    (("revoke",), "KEY is missing"),
+    (("revoke", "--key", "abc"), "There is no key 'abc': `make keys` lists the ids."),
+    (("rotate", "--key", "abc", "--grace", "x"), "GRACE must be a whole number from 0 to 720, not 'x'."),
 )
+
+
+@pytest.mark.parametrize(("arguments", "said"), at_depth(thorough=MISTAKES, usual=MISTAKES[::5]))
 def test_an_operators_mistake_is_one_sentence(stack: Stack, arguments: tuple[str, ...], said: str) -> None:
     """The sentence names what is wrong and what is allowed."""
     done = run(stack, *arguments)

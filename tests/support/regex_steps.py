@@ -23,8 +23,11 @@ _BREAKER: Final = "\x01"
 _PAIRED: Final = 6
 """Of a pattern with more different characters, no pairs are repeated; that would take too long."""
 
-MOST_STEPS: Final = 1_000_000
-"""After so many the count is given up: the pattern may be tried in exponentially many ways."""
+MOST_STEPS: Final = 200_000
+"""After so many the count is given up: the pattern may be tried in exponentially many ways.
+
+A sound pattern takes an eighth of it at most.
+"""
 
 Then = Callable[[int], int | None]
 Tree = Sequence[tuple[Any, Any]]
