@@ -86,7 +86,7 @@ def _config(value: str) -> str:
     # `up` sets bedrock_endpoint_url itself. Of two values the later one would win, and nobody would see it.
     words = value.split()
     if any(word.startswith("bedrock_endpoint_url=") for word in words):
-        raise LocalError("CONFIG cannot set bedrock_endpoint_url here: use BEDROCK_URL, which does.")
+        raise LocalError("CONFIG cannot set bedrock_endpoint_url here: use the variable BEDROCK_URL.")
     return " ".join(words)
 
 

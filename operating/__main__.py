@@ -53,7 +53,7 @@ def main() -> int:
     except LocalError as error:
         print(error, file=sys.stderr)
     except (BotoCoreError, ClientError) as error:
-        print(f"AWS could not be asked: {error}", file=sys.stderr)
+        print(f"A request to AWS failed: {error}", file=sys.stderr)
     return 1
 
 
@@ -81,7 +81,7 @@ def _run(arguments: argparse.Namespace) -> int:
             limited = _keys(arguments).limit(id_, changed=change.changed, dropped=change.dropped)
             print(
                 f"The limits of the key {id_} are now {limits.in_words(limited.limits)}. "
-                f"That holds everywhere within {CACHE_FOR.seconds} seconds."
+                f"The change holds everywhere within {CACHE_FOR.seconds} seconds."
             )
         case "revoke":
             _keys(arguments).revoke(_id(arguments.key))
@@ -92,10 +92,17 @@ def _run(arguments: argparse.Namespace) -> int:
             grace = _number("GRACE", arguments.grace, low=0, high=MAX_GRACE_HOURS)
             made = _keys(arguments).rotate(_id(arguments.key), grace=timedelta(hours=grace or 0))
             print(
-                f"The key {made.id} has a new secret. The old one is accepted for {grace or 0} hours more. "
-                f"The new one is shown only now:\n{made.text}"
+                f"The key {made.id} has a new secret. {_end_of_the_old(hours=grace or 0)} "
+                f"The new key is shown only now:\n{made.text}"
             )
     return 0
+
+
+def _end_of_the_old(*, hours: int) -> str:
+    # The authorizer still accepts for a while what it has read.
+    if hours == 0:
+        return f"The old key is refused everywhere within {CACHE_FOR.seconds} seconds."
+    return f"The old key is accepted for {hours} hour{'' if hours == 1 else 's'} more."
 
 
 def _account(arguments: argparse.Namespace) -> Account:

@@ -140,7 +140,8 @@ def _clear_away(order: Order, stacks: Stacks) -> None:
     left = [each for each in stack.data_kept if not stacks.remove_if_empty(each)]
     if left:
         order.say(
-            f"The deployment failed, and it has made {_names(left)}, which is not empty: look at it first."
+            f"The deployment failed, and left {_names(left)}, with data inside: "
+            "look at the data before you deploy again."
         )
         return
     order.cdk("destroy", "--all", "--force")

@@ -64,7 +64,7 @@ def read_change(texts: Mapping[str, str]) -> Change:
     given = {name: text for name, text in texts.items() if text}
     if not given:
         raise LocalError(
-            f"Nothing is given to change: set {', '.join(VARIABLES)} to a number, to {NO_LIMIT} or to {OF_THE_STAGE}."
+            f"There is nothing to change: set {', '.join(VARIABLES)} to a number, to {NO_LIMIT} or to {OF_THE_STAGE}."
         )
     dropped = {name for name, text in given.items() if text == OF_THE_STAGE}
     return Change(

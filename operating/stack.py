@@ -152,7 +152,7 @@ def _empty(bucket: str, client: S3Client) -> int:
         for error in answer.get("Errors", []):
             raise LocalError(
                 f"S3 did not delete {error.get('Key')} from {bucket}: {error.get('Message')} "
-                "The stack is as it was; what was deleted from the bucket is gone."
+                "The stack is unchanged, but the objects that were deleted before are gone."
             )
         deleted += len(batch)
     return deleted

@@ -31,7 +31,7 @@ def key_table(stage: str, *, environ: Mapping[str, str]) -> tuple[DynamoDBClient
     outputs = _outputs(stage, options)
     table = outputs.get("KeyTableName")
     if table is None:
-        raise LocalError(f"The callers of the stage {stage} have no keys: its api_auth is not key.")
+        raise LocalError(f"The stage {stage} has no API keys, because its api_auth is not key.")
     client: DynamoDBClient = boto3.client("dynamodb", **options)
     return client, table
 
@@ -57,5 +57,7 @@ def _outputs(stage: str, options: Mapping[str, Any]) -> dict[str, str]:
     name = stack_name(stage)
     found = described_stack(name, boto3.client("cloudformation", **options))
     if found is None:
-        raise LocalError(f"There is no stack {name} in this account and region: `make deploy STAGE={stage}`.")
+        raise LocalError(
+            f"There is no stack {name} in this account and region: `make deploy STAGE={stage}` deploys it."
+        )
     return {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])}

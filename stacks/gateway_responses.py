@@ -28,7 +28,7 @@ _MAYBE_CARRIED_OUT = (
     f"Idempotency-Key, or look for it in {surface.spoken('listGenerations')}."
 )
 _NO_REPLY = (
-    "The function failed, or it was running too often at once. The request may have been carried out. Repeat it with "
+    "The function failed, or too many requests came at once. The request may have been carried out. Repeat it with "
     f"the same Idempotency-Key, or look for it in {surface.spoken('listGenerations')}."
 )
 _STILL_RUNNING = (

@@ -113,7 +113,7 @@ def test_only_a_throttled_request_is_repeated_by_a_client_of_its_own(dev: Synthe
 def test_a_function_that_sent_nothing_may_have_failed_or_been_throttled(dev: Synthesized) -> None:
     """API Gateway has one type for both, and the reply says both, and how to repeat the request safely."""
     detail = body(responses(dev)["INTEGRATION_FAILURE"])["detail"]
-    assert "failed, or it was running too often at once" in detail
+    assert "failed, or too many requests came at once" in detail
     assert "may have been carried out" in detail
     assert "Idempotency-Key" in detail
     assert "GET /v1/generations" in detail

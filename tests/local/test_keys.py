@@ -244,11 +244,12 @@ def test_an_operator_makes_lists_limits_rotates_and_revokes_keys(
     limited = run(stack, "limit", "--key", id_of(key), "--daily-images", "none", "--daily-usd", "12.5")
     assert limited.stdout == (
         f"The limits of the key {id_of(key)} are now daily_images_per_caller=none daily_usd_per_caller=12.5. "
-        "That holds everywhere within 30 seconds.\n"
+        "The change holds everywhere within 30 seconds.\n"
     )
     assert "daily_images_per_caller=none daily_usd_per_caller=12.5" in run(stack, "keys").stdout
     rotated = run(stack, "rotate", "--key", id_of(key), "--grace", "0")
     assert id_of(rotated.stdout.splitlines()[-1]) == id_of(key)
+    assert "The old key is refused everywhere within 30 seconds." in rotated.stdout
     assert run(stack, "revoke", "--key", id_of(key)).returncode == 0
     assert "revoked" in run(stack, "keys").stdout
 
@@ -259,7 +260,7 @@ MISTAKES: Final = (
     (("key", "--name", "bob", "--daily-images", "-1"), "DAILY_IMAGES must be a whole number from 0"),
     (("key", "--name", "bob", "--daily-usd", "x"), "DAILY_USD must be a number from 0 to 100000"),
     (("limit", "--daily-usd", "1"), "KEY is missing"),
-    (("limit", "--key", "abc"), "Nothing is given to change: set DAILY_IMAGES"),
+    (("limit", "--key", "abc"), "There is nothing to change: set DAILY_IMAGES"),
     (("limit", "--key", "abc", "--daily-usd", "1"), "There is no key 'abc': `make keys` lists the ids."),
     (
         ("key", "--name", "local"),

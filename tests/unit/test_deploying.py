@@ -320,7 +320,7 @@ def test_what_is_not_empty_is_left_alone() -> None:
     assert desk.deploy(stage="prod", approve="never") == 1
     assert [words[0] for words in desk.ran] == ["deploy"]
     assert desk.said == [
-        "The deployment failed, and it has made table-1, which is not empty: look at it first."
+        "The deployment failed, and left table-1, with data inside: look at the data before you deploy again."
     ]
 
 

@@ -87,7 +87,7 @@ def test_a_change_of_nothing_is_one_sentence() -> None:
     with pytest.raises(LocalError) as caught:
         limits.read_change(NOTHING)
     assert str(caught.value) == (
-        "Nothing is given to change: set DAILY_IMAGES, DAILY_USD, IMAGES_PER_MINUTE to a number, to none or to stage."
+        "There is nothing to change: set DAILY_IMAGES, DAILY_USD, IMAGES_PER_MINUTE to a number, to none or to stage."
     )
 
 

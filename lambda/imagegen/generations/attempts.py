@@ -85,7 +85,7 @@ class Attempts:
             return self.ledger.write(self._found(record, image), replacing=record)
         if self.ledger.may_pay_again(record):
             return self.ledger.write(record.requeue(self.ledger.moment()), replacing=record)
-        error = errors.OutcomeUnknown("The attempt was cut off before its end.")
+        error = errors.OutcomeUnknown("The function was stopped before the attempt had ended.")
         failed = record.fail(self.ledger.moment(), Failure.of(error))
         # Reported only if this write won, so that several settlers report one failure.
         stands = self.ledger.write(failed, replacing=record)
@@ -150,7 +150,7 @@ class Attempts:
             # The call is granted, so a defect of ours may have been paid as well.
             self.observer.defect(exc)
             raise errors.OutcomeUnknown(
-                "The call met a defect of the service; it may have been paid.", model=model
+                "A defect of the service ended the call of the model; it may have been paid.", model=model
             ) from exc
 
     def _store(

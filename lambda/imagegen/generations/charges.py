@@ -180,7 +180,8 @@ class QuotaLimits:
                 retry_after=seconds_to_midnight(now),
             )
         return RateLimited(
-            f"The caller may ask for {limit} images in a minute, and has.", retry_after=60 - now.second
+            f"The caller's limit of {limit} images a minute is used up. Wait for the next minute.",
+            retry_after=60 - now.second,
         )
 
 

@@ -114,7 +114,10 @@ class Jobs:
             self._give_up(record, "The job waited for longer than its record is kept.")
             return self.ledger.get(record.id)
         if not self.ledger.may_pay_again(record):
-            self.attempts.end_failed(record, errors.OutcomeUnknown("No attempt is left."), deadline)
+            error = errors.OutcomeUnknown(
+                "The outcome of the last call is unknown, and the job has no call left that may be paid."
+            )
+            self.attempts.end_failed(record, error, deadline)
             return self.ledger.get(record.id)
         # A message may be delivered twice, so two workers may be here. The conditional write lets one of them call.
         started = self.ledger.start(record)

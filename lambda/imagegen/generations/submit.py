@@ -143,7 +143,7 @@ class Submitter:
             raise self.undelivered(exc, *made) from exc
         except Exception as exc:
             self.observer.defect(exc)
-            error = errors.InternalError("The reply met a defect of the service.")
+            error = errors.InternalError("The service has a defect, and could not make the reply.")
             raise self.undelivered(error, *made) from exc
         for one in made:
             if one.chosen is not None and one.chosen.is_repeat and one.replayed:
@@ -273,7 +273,9 @@ class Submitter:
             # If the record was written after all, the sweep sends its message, and a worker pays for it. A
             # synchronous record has no call to a model without this request.
             if draft.asynchronous:
-                raise errors.OutcomeUnknown("The job may have been queued nevertheless.") from exc
+                raise errors.OutcomeUnknown(
+                    "The table did not respond, but the job may have been queued."
+                ) from exc
             raise
 
     def _replayed(self, standing: Generation, call: _Call) -> Submission:

@@ -194,9 +194,7 @@ class _App:
             outgoing = problem(exc, request)
         except Exception as exc:  # noqa: BLE001 - the client always gets a problem; the log gets the reason
             self._observer.defect(exc)
-            outgoing = problem(
-                errors.InternalError("The service has a defect that this request met."), request
-            )
+            outgoing = problem(errors.InternalError("A defect of the service ended this request."), request)
         return reply.response(outgoing, request, varies=self._varies)
 
 

@@ -152,7 +152,7 @@ def test_a_caller_at_a_limit_is_told_which(
 def test_a_counter_that_has_room_again_is_an_error_that_passes() -> None:
     """Something was given back between the refusal and the look."""
     quotas, _ = counters(refusal(FAILED), json_answer({"Item": item(images=1)}))
-    with pytest.raises(errors.InternalError, match="busy"):
+    with pytest.raises(errors.InternalError, match="at the same time"):
         take(quotas)
 
 
@@ -242,7 +242,7 @@ def test_a_minute_is_counted_before_the_day() -> None:
 def test_a_full_minute_refuses_until_the_next() -> None:
     """The day's counter is not written."""
     quotas, far = counters(refusal(FAILED), limits=QuotaLimits(images_per_minute_per_caller=2))
-    with pytest.raises(errors.RateLimited, match="may ask for 2 images in a minute") as raised:
+    with pytest.raises(errors.RateLimited, match="limit of 2 images a minute is used up") as raised:
         take(quotas)
     assert raised.value.retry_after == 60
     assert CALLER not in [name for name, _, _ in written(far)]

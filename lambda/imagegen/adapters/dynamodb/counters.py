@@ -233,7 +233,7 @@ def _counter(owner: str, day: str) -> dict[str, Any]:
 
 def _busy(whose: str) -> InternalError:
     # Something was given back since the counter refused: whoever repeats the request may get it.
-    return InternalError(f"The counter of the {whose} was busy.")
+    return InternalError(f"Other requests changed the counter of the {whose} at the same time.")
 
 
 def _switched_off(now: datetime) -> QuotaExceeded:
