@@ -33,7 +33,9 @@ def main() -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("synth", help="write the templates (variable CONFIG)")
     commands.add_parser("deploy", help="deploy the stack (variables CONFIG, APPROVE)")
-    commands.add_parser("destroy", help="delete the stack and its data (variables CONFIG, APPROVE)")
+    commands.add_parser(
+        "destroy", help="delete the stack, and its data unless retain_data (variables CONFIG, APPROVE)"
+    )
     create = commands.add_parser("key", help="make a key and print it, once")
     create.add_argument("--name", default="", help="whose key it is")
     create.add_argument("--days", default="", help="after how many days it expires; without, it never does")
