@@ -42,10 +42,14 @@ class FieldError:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VendorRefusal:
-    """Why the model's vendor refused a call, as logs and metrics name it, and the vendor's id of the request."""
+    """Why the model's vendor refused a call, as logs and metrics name it, and the vendor's id of the request.
+
+    `lasting` says that what the vendor said of the model will not change within minutes.
+    """
 
     reason: str
     request_id: str = ""
+    lasting: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +93,12 @@ class ImagegenError(Exception):
     def may_be_repeated(self) -> bool:
         """Whether the same request may work later."""
         return self.kind.retryable if self.retryable is None else self.retryable
+
+    @property
+    def passes(self) -> bool:
+        """Whether waiting alone helps and costs nothing, so that a job is tried again."""
+        told_when = self.retry_after is not None and self.may_be_repeated and self.paid == "no"
+        return isinstance(self, WaitError) or told_when
 
     @property
     def paid(self) -> Paid:

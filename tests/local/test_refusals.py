@@ -10,8 +10,10 @@ import pytest
 
 from imagegen.adapters.bedrock.refusals import REFUSALS
 from local.bedrock.refusals import ACCOUNT
+from tests.support.depth import at_depth
 from tests.support.quoting import asking
 from tests.support.stack_callers import awaited, logged
+from tools.checkout import CHECKOUT
 
 if TYPE_CHECKING:
     import httpx
@@ -53,15 +55,69 @@ def test_a_refusal_of_the_account_is_told_as_what_it_is(
     assert reason in {one["reason"] for one in metrics}
 
 
-@pytest.mark.parametrize("reason", ["too_many_connections", "daily_quota"])
 def test_a_busy_account_is_asked_again_and_the_image_is_made(
-    api: httpx.Client, stand_in: StandIn, reason: str
+    api: httpx.Client, stack: Stack, stand_in: StandIn
 ) -> None:
-    """Bedrock answered explicitly, so the first call was not paid."""
+    """Bedrock answered explicitly, so the first call was not paid. The log has the reason all the same."""
     prompt = f"busy{secrets.token_hex(8)}"
-    stand_in.set_rules({"prompt": prompt, "times": 1, "action": {"type": "account", "reason": reason}})
+    seen = len(told(stack, "throttled"))
+    busy = {"type": "account", "reason": "too_many_connections"}
+    stand_in.set_rules({"prompt": prompt, "times": 1, "action": busy})
     assert api.post("/text-to-image", json=asking(prompt)).status_code == 200
     assert stand_in.calls(prompt=prompt)["billed"] == 1
+    (line, *_) = awaited(lambda: told(stack, "throttled")[seen:], "a log line about a busy account")
+    assert line["code"] == "model_throttled"
+
+
+def test_a_quota_of_the_day_is_not_asked_again_and_says_when(api: httpx.Client, stand_in: StandIn) -> None:
+    """No client sleeps for an hour: it is told not to repeat the request by itself."""
+    prompt = f"used up{secrets.token_hex(8)}"
+    stand_in.set_rules({"prompt": prompt, "action": {"type": "account", "reason": "daily_quota"}})
+    answer = api.post("/text-to-image", json=asking(prompt))
+    assert (answer.status_code, answer.json()["code"]) == (503, "model_throttled")
+    assert (answer.headers["Retry-After"], answer.headers["X-Should-Retry"]) == ("3600", "false")
+    assert stand_in.calls(prompt=prompt)["calls"] == 1
+
+
+REPORTED: Final[dict[str, list[dict[str, str]]]] = json.loads(
+    (CHECKOUT / "tests/data/refusals.json").read_text(encoding="utf-8")
+)
+STATUSES: Final = {
+    "AccessDeniedException": 403,
+    "ResourceNotFoundException": 404,
+    "ServiceUnavailableException": 503,
+    "ThrottlingException": 429,
+}
+MODELLED: Final = (*STATUSES, "ValidationException")
+REMEMBERED: Final = {"end_of_life", "legacy", "unknown_identifier"}
+"""The functions would remember these for other tests: the tests of the model caller have them."""
+
+
+def as_reported(name: str, message: str) -> dict[str, Any]:
+    """Return the stand-in's action for a refusal; those of AWS's front end are not the model's."""
+    if name in MODELLED:
+        return {"type": "error", "name": name, "message": message, "status": STATUSES.get(name, 400)}
+    return {"type": "status", "status": 403, "body": json.dumps({"__type": name, "message": message})}
+
+
+@pytest.mark.parametrize(
+    "reason", at_depth(thorough=sorted(set(REPORTED) - REMEMBERED), usual=("content_filter",))
+)
+def test_every_reported_wording_is_told_in_the_same_way(
+    api: httpx.Client, stack: Stack, stand_in: StandIn, reason: str
+) -> None:
+    """Each text that an account has met goes through the deployed service."""
+    kind = CODES[reason]
+    for reported in REPORTED[reason]:
+        seen, name = len(told(stack, reason)), reported["exception"]
+        prompt = f"worded{secrets.token_hex(8)}"
+        refused = as_reported(name, reported["message"])
+        times = {"times": 1} if reason == "throttled" else {}
+        stand_in.set_rules({"prompt": prompt, "action": refused, **times})
+        answer = api.post("/text-to-image", json=asking(prompt))
+        passed = (200, None) if times else (kind.status, kind.code)
+        assert (answer.status_code, answer.json().get("code")) == passed, reported
+        awaited(lambda seen=seen: told(stack, reason)[seen:], f"a log line about {reported}")  # type: ignore[misc]
 
 
 @pytest.mark.parametrize(

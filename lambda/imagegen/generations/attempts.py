@@ -108,7 +108,7 @@ class Attempts:
         """
         # The client of a synchronous request decides whether to repeat it; only the worker tries again by itself.
         runs = record.asynchronous and record.state == "running"
-        waits = runs and isinstance(error, errors.WaitError)
+        waits = runs and error.passes
         repeats = runs and isinstance(error, _UNKNOWN) and self.ledger.may_pay_again(record)
         moment = self.ledger.moment()
         if waits:

@@ -36,7 +36,11 @@ STORE_RESERVE: Final = 5.0
 # In practice the deadline ends the tries: a function has 15 seconds besides the longest call and the storing.
 _MAX_TRIES: Final = 50
 ASK_AGAIN_AFTER: Final = timedelta(seconds=20)
-"""If no other model is left, a retired one is called again after this time: the answer may have been wrong."""
+"""A retired model is asked again after this time, if nothing better is left: the answer may have been wrong."""
+LASTS: Final = timedelta(minutes=10)
+"""A model that has certainly ended is passed over for this time, as long as another one serves."""
+_LONGEST_WAIT: Final = 60
+"""In seconds: what passes later than this is not waited for in a request."""
 
 RETRY_AFTER: Final = 5
 """In seconds: when a client may repeat a request that the model did not take."""
@@ -52,6 +56,24 @@ class ModelImage:
     ignored: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Retirement:
+    """When a model was said to have ended, and whether the vendor's own words make that certain."""
+
+    at: datetime
+    lasting: bool
+
+    @property
+    def due(self) -> datetime:
+        """When it is asked again if no other model is left."""
+        return self.at + ASK_AGAIN_AFTER
+
+    @property
+    def over(self) -> datetime:
+        """When it is asked in its turn, as if nothing had been said."""
+        return self.at + (LASTS if self.lasting else ASK_AGAIN_AFTER)
+
+
 @dataclass(kw_only=True)
 class ModelCaller:
     """Calls the deployment's models; `model_timeout` is the longest time in seconds that one call takes."""
@@ -62,7 +84,7 @@ class ModelCaller:
     randomness: Randomness
     observer: Observer
     model_timeout: float
-    _retired: dict[tuple[str, str], datetime] = field(default_factory=dict, init=False)
+    _retired: dict[tuple[str, str], _Retirement] = field(default_factory=dict, init=False)
 
     def price(self, request: GenerationRequest) -> int:
         """Return the price of the dearest model that may serve a request, in micro-dollars.
@@ -76,11 +98,11 @@ class ModelCaller:
         """
         refusal: UnsupportedParameter | None = None
         prices = []
-        living = self._living(request)
-        if not living:
+        living, due = self._in_turn(request)
+        if not living and not due:
             # As in `call`, which could not serve it either.
-            raise self._all_retired(request, remembered=True)
-        for ref in living:
+            raise self._all_retired(request, asked=())
+        for ref in living or due:
             try:
                 self._translate(ref, request)
             except UnsupportedParameter as exc:
@@ -114,7 +136,12 @@ class ModelCaller:
         # Whichever model is available first serves: see docs/decisions/0002-keep-the-contract-not-the-model.md.
         retired: ModelRetired | None = None
         refusal: UnsupportedParameter | Misconfigured | None = None
-        for ref in self._living(request):
+        asked: list[ModelRef] = []
+        living, due = self._in_turn(request)
+        for ref in (*living, *due):
+            if refusal is not None and ref in due:
+                # A model is alive that does not take this request. One that is said to have ended is no better.
+                break
             try:
                 translation = self._translate(ref, request)
             except UnsupportedParameter as exc:
@@ -127,12 +154,14 @@ class ModelCaller:
                     "The models that are alive cost more than was reserved for this request; send it again."
                 )
                 continue
+            asked.append(ref)
             try:
                 answer = self._invoke(ref, translation, deadline)
                 artifact = _only(ref, answer, translation)
             except ModelRetired as exc:
-                # Remembered for the life of the process: it costs one unbilled call, not one for every request.
-                self._retired[ref.target, ref.region] = self.clock.now()
+                # Remembered, so that it costs one unbilled call now and then, and not one for every request.
+                lasting = exc.refusal is not None and exc.refusal.lasting
+                self._retired[ref.target, ref.region] = _Retirement(at=self.clock.now(), lasting=lasting)
                 self.observer.model_retired(ref.id)
                 retired = exc
                 continue
@@ -143,7 +172,7 @@ class ModelCaller:
             return ModelImage(ref=ref, content=artifact.image, seed=seed, ignored=translation.ignored)
         if refusal is not None:
             raise refusal
-        raise self._all_retired(request, remembered=retired is None) from retired
+        raise self._all_retired(request, asked=asked) from retired
 
     def ignored(self, model: str, request: GenerationRequest) -> tuple[str, ...]:
         """Return the parameters that a model could not honour, for an image found again."""
@@ -152,11 +181,18 @@ class ModelCaller:
                 return _translator(ref, request).translate(request.task).ignored
         return ()
 
-    def _living(self, request: GenerationRequest) -> Sequence[ModelRef]:
-        candidates = self._candidates(request)
-        living = [ref for ref in candidates if (ref.target, ref.region) not in self._retired]
-        due = self.clock.now() - ASK_AGAIN_AFTER
-        return living or [ref for ref in candidates if self._retired[ref.target, ref.region] <= due]
+    def _in_turn(self, request: GenerationRequest) -> tuple[Sequence[ModelRef], Sequence[ModelRef]]:
+        """Return the models that are taken for alive, and those to ask if all of these have ended, each in order."""
+        now = self.clock.now()
+        living: list[ModelRef] = []
+        due: list[ModelRef] = []
+        for ref in self._candidates(request):
+            retirement = self._retired.get((ref.target, ref.region))
+            if retirement is None or retirement.over <= now:
+                living.append(ref)
+            elif retirement.due <= now:
+                due.append(ref)
+        return living, due
 
     def _candidates(self, request: GenerationRequest) -> Sequence[ModelRef]:
         able = [ref for ref in self.refs if request.task.kind in ref.model.dialect.translators]
@@ -196,6 +232,8 @@ class ModelCaller:
                 return self._invoke_once(ref, body)
             # These two are certainly unbilled and will pass: see docs/decisions/0040-one-request-for-one-call.md.
             except (ModelThrottled, ModelUnavailable) as exc:
+                if (exc.retry_after or 0) > _LONGEST_WAIT:
+                    raise
                 last = exc
             self.observer.model_retried(ref.id, last.kind.code)
             self.clock.sleep(MODEL_BACKOFF.pause(tries, fraction=self.randomness.fraction()))
@@ -209,7 +247,7 @@ class ModelCaller:
                 self.observer.model_refused(ref.id, exc)
             raise
 
-    def _all_retired(self, request: GenerationRequest, *, remembered: bool) -> ModelRetired:
+    def _all_retired(self, request: GenerationRequest, *, asked: Sequence[ModelRef]) -> ModelRetired:
         candidates = self._candidates(request)
         # A successor that the caller may use already is no help.
         named = dict.fromkeys(ref.lifecycle.successor for ref in candidates if ref.lifecycle.successor)
@@ -217,10 +255,11 @@ class ModelCaller:
         hint = f" The successor is {', '.join(successors)}." if successors else ""
         what = f"The model {request.model}" if request.model else "Every model of this deployment"
         sentence = f"{what} has been retired or is not available to this account.{hint}"
+        remembered = [ref for ref in candidates if ref not in asked]
         if not remembered:
             return ModelRetired(sentence)
-        # Nobody was asked for this request, and the next answer may be another one.
-        again = min(self._retired[ref.target, ref.region] for ref in candidates) + ASK_AGAIN_AFTER
+        # These were not asked for this request, and the next answer may be another one.
+        again = min(self._retired[ref.target, ref.region].due for ref in remembered)
         seconds = max(1, math.ceil((again - self.clock.now()).total_seconds()))
         when = "a second" if seconds == 1 else f"{seconds} seconds"
         return ModelRetired(

@@ -125,6 +125,8 @@ def test_a_page_of_html_is_known_by_its_status(status: int, kind: type[ImagegenE
             errors.Misconfigured,
         ),
         ("invalid_prompts: your prompt was refused", errors.ContentFiltered),
+        ("The model returned the following errors: invalid_prompts", errors.ContentFiltered),
+        ("Malformed input request: tea invalid_prompts: tea", errors.InvalidParameter),
         ('{"detail":"Invalid field cfg_scale"}', errors.InvalidParameter),
     ],
 )
@@ -148,12 +150,49 @@ def test_a_refusal_carries_its_reason_and_bedrocks_id_of_the_request() -> None:
     assert message not in error.detail
 
 
+@pytest.mark.parametrize("message", ["null", "{}", '["Operation not allowed"]', "5", "true"])
+@pytest.mark.parametrize(
+    ("code", "status", "kind"),
+    [
+        ("ThrottlingException", 429, errors.ModelThrottled),
+        ("ValidationException", 400, errors.InvalidParameter),
+        ("ResourceNotFoundException", 404, errors.ModelRetired),
+        ("AccessDeniedException", 403, errors.Misconfigured),
+    ],
+)
+def test_a_message_that_is_no_text_leaves_the_exception(
+    code: str, status: int, kind: type[ImagegenError], message: str
+) -> None:
+    """A refusal stays unbilled, whatever the far side has put into it."""
+    reply = answer(status, f'{{"message": {message}}}'.encode())
+    reply.headers["x-amzn-errortype"] = code
+    assert type(error_of(reply)) is kind
+
+
 @pytest.mark.parametrize("id_", ["", "my secret prompt", "x" * 65, 'a"b'])
 def test_what_is_no_request_id_is_not_logged(id_: str) -> None:
     """It could be text from elsewhere."""
     reply = refusal("ThrottlingException", 429)
     reply.headers["x-amzn-RequestId"] = id_
     assert error_of(reply).refusal == VendorRefusal(reason="throttled")
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "message", "lasting"),
+    [
+        ("ResourceNotFoundException", 404, "This model version has reached the end of its life.", True),
+        ("ResourceNotFoundException", 404, "Words that nobody has seen.", False),
+        ("ValidationException", 400, "The provided model identifier is invalid.", False),
+    ],
+)
+def test_only_the_vendors_own_words_make_a_retirement_certain(
+    code: str, status: int, message: str, *, lasting: bool
+) -> None:
+    """The others may be about one request."""
+    error = error_of(refusal(code, status, message))
+    assert type(error) is errors.ModelRetired
+    assert error.refusal is not None
+    assert error.refusal.lasting is lasting
 
 
 def test_too_many_connections_is_an_answer_and_unbilled() -> None:

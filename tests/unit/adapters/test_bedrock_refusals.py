@@ -14,6 +14,7 @@ import pytest
 
 from imagegen import errors
 from imagegen.adapters.bedrock.refusals import REFUSALS, reason_of, refusal_of
+from imagegen.adapters.bedrock.runtime import ERRORS
 from imagegen.errors import ImagegenError
 
 REPORTED: Final[dict[str, list[dict[str, str]]]] = json.loads(
@@ -63,7 +64,6 @@ def test_a_reported_refusal_is_known_by_its_whole_text(reason: str, exception: s
         message.replace("'", "\N{RIGHT SINGLE QUOTATION MARK}"),
         message.replace(" ", "  "),
         f" {message}\n",
-        PREFIX + message.removeprefix(PREFIX),
     )
     for variant in variants:
         found = refusal_of(exception, variant)
@@ -85,6 +85,31 @@ def test_a_text_inside_another_text_is_not_the_refusal(reason: str, exception: s
         f"1 validation error detected: Value '{message}' at 'body' failed to satisfy constraint: none",
     ):
         assert refusal_of("ValidationException", quoted) is None, quoted
+
+
+@pytest.mark.parametrize(("reason", "exception", "message"), CASES)
+def test_what_a_model_says_retires_none_even_word_for_word(reason: str, exception: str, message: str) -> None:
+    """Its words may be a prompt and nothing else. Two refusals were reported with these words in front of them."""
+    found = refusal_of(exception, PREFIX + message.removeprefix(PREFIX))
+    assert found is None or found.error is not errors.ModelRetired
+    if exception in ERRORS:  # those of AWS's front end mean one thing, whatever they say
+        assert (found is not None) is (reason in {"model_access", "content_filter"})
+
+
+@pytest.mark.parametrize(("reason", "exception", "message"), CASES)
+def test_a_text_counts_only_with_an_exception_that_has_carried_it(
+    reason: str, exception: str, message: str
+) -> None:
+    """A prompt that Bedrock repeats word for word in a ValidationException says nothing about the account's models."""
+    seen = {one["exception"] for one in REPORTED[reason] if one["message"] == message}
+    for other in (
+        {"ValidationException", "ThrottlingException", "ServiceUnavailableException"} - seen - {exception}
+    ):
+        found = refusal_of(other, message)
+        assert found is None or found.reason in {reason, "account_blocked", "model_access"}, other
+        assert found is None or other in found.exceptions
+        if reason in {"end_of_life", "legacy"}:
+            assert found is None
 
 
 @pytest.mark.parametrize(

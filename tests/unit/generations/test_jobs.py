@@ -15,6 +15,7 @@ from tests.support.interrupted_store import interrupted
 from tests.support.use_case import (
     DOWN,
     HOOKED,
+    OTHER,
     OWNER,
     PAID,
     UNBILLED,
@@ -75,6 +76,22 @@ def test_a_job_that_only_has_to_wait_goes_back_to_the_queue(error: ImagegenError
     service.runtime.answers[:] = [sdxl_answer()]
     work(service)
     assert service.store.only().state == "succeeded"
+
+
+def test_a_job_waits_while_nobody_asks_the_model_because_of_an_earlier_answer() -> None:
+    """What one request made the process believe ends no other caller's job."""
+    service = world(answers=[errors.ModelRetired("Gone.")] * 2)
+    submit(service, asynchronous=True)
+    first = service.queue.sent[0]
+    with pytest.raises(errors.ModelRetired):
+        submit(service, owner=OTHER)
+    with pytest.raises(RetryLater):
+        service.jobs.work(first, service.deadline())
+    assert getattr(service.ledger.get(first), "state", None) == "queued"
+    service.clock.sleep(20)
+    service.runtime.answers[:] = [sdxl_answer()]
+    service.jobs.work(first, service.deadline())
+    assert getattr(service.ledger.get(first), "state", None) == "succeeded"
 
 
 @pytest.mark.parametrize("error", [*UNBILLED[2:], *PAID], ids=code)

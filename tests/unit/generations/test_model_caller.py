@@ -33,6 +33,7 @@ TEA = TextToImage(text_prompts=(Prompt(text="tea"),), seed=7)
 REQUEST = GenerationRequest(task=TEA)
 STRICT = replace(REQUEST, strict=True, task=replace(TEA, cfg_scale=9.0))
 RETIRED = errors.ModelRetired("Retired.")
+ENDED = replace(RETIRED, refusal=VendorRefusal(reason="end_of_life", lasting=True))
 THROTTLED = errors.ModelThrottled("Busy.")
 UNREACHABLE = errors.ModelUnavailable("Refused.")
 
@@ -102,6 +103,82 @@ def test_a_retired_model_costs_one_unbilled_call_a_process() -> None:
     assert service.observer.events.count(("model_retired", SDXL)) == 1
 
 
+def test_a_model_that_has_certainly_ended_is_passed_over_for_ten_minutes() -> None:
+    """Then one unbilled call shows whether it is back."""
+    service = line(ENDED, *[stable_image_answer(seed=7)] * 2, sdxl_answer(seed=7))
+    for seconds in (0, 590):
+        service.clock.sleep(seconds)
+        assert service.caller.call(REQUEST, service.deadline()).ref.id == CORE
+    service.clock.sleep(10)
+    assert service.caller.call(REQUEST, service.deadline()).ref.id == SDXL
+    assert service.called == [SDXL, CORE, CORE, SDXL]
+
+
+def test_what_nobody_can_explain_moves_requests_to_another_model_for_seconds() -> None:
+    """It may have been about one request. The other model may be a dearer one."""
+    service = line(RETIRED, *[stable_image_answer(seed=7)] * 2, models=(CORE, ULTRA))
+    assert service.caller.call(REQUEST, service.deadline()).ref.id == ULTRA
+    service.clock.sleep(20)
+    assert service.caller.call(REQUEST, service.deadline()).ref.id == CORE
+    assert service.called == [CORE, ULTRA, CORE]
+
+
+def test_a_wrong_answer_about_the_last_model_is_told_to_others_as_passing() -> None:
+    """The first model ended long ago, the second answered so once. Whoever comes next is told when to come again."""
+    service = line(ENDED, stable_image_answer(seed=7), RETIRED, ENDED, stable_image_answer(seed=7))
+    service.caller.call(REQUEST, service.deadline())
+    service.clock.sleep(25)
+    told = []
+    for seconds in (0, 5):
+        service.clock.sleep(seconds)
+        with pytest.raises(errors.ModelRetired) as caught:
+            service.caller.call(REQUEST, service.deadline())
+        told.append((caught.value.may_be_repeated, caught.value.retry_after))
+    # The first of them asked both models. The second asked none: it is 15 seconds too early.
+    assert told == [(False, None), (True, 15)]
+    service.clock.sleep(15)
+    assert service.caller.call(REQUEST, service.deadline()).ref.id == CORE
+    assert service.called == [SDXL, CORE, CORE, SDXL, CORE]
+
+
+def test_if_the_last_living_model_has_ended_those_that_ended_before_are_asked_once_more() -> None:
+    """An error that names every model would be wrong about those that were not asked."""
+    service = line(ENDED, stable_image_answer(seed=7), ENDED, sdxl_answer(seed=7))
+    service.caller.call(REQUEST, service.deadline())
+    service.clock.sleep(60)
+    assert service.caller.call(REQUEST, service.deadline()).ref.id == SDXL
+    assert service.called == [SDXL, CORE, CORE, SDXL]
+
+
+def test_an_error_is_passing_as_long_as_one_model_was_not_asked() -> None:
+    """The one that was asked has ended; the other one said so five seconds ago."""
+    service = line(RETIRED, stable_image_answer(seed=7), RETIRED)
+    service.caller.call(REQUEST, service.deadline())
+    service.clock.sleep(5)
+    with pytest.raises(errors.ModelRetired) as caught:
+        service.caller.call(REQUEST, service.deadline())
+    assert (caught.value.may_be_repeated, caught.value.retry_after) == (True, 15)
+    assert service.called == [SDXL, CORE, CORE]
+
+
+def test_a_request_that_the_living_model_cannot_honour_is_not_for_one_that_has_ended() -> None:
+    """The error says what the caller can change."""
+    service = line(ENDED, stable_image_answer(seed=7))
+    service.caller.call(REQUEST, service.deadline())
+    service.clock.sleep(60)
+    with pytest.raises(errors.UnsupportedParameter):
+        service.caller.call(STRICT, service.deadline())
+    assert service.called == [SDXL, CORE]
+
+
+def test_what_passes_in_an_hour_is_not_waited_for() -> None:
+    """A quota of the day stays used up for longer than any request lives."""
+    service = line(replace(THROTTLED, retry_after=3_600), sdxl_answer(seed=7))
+    with pytest.raises(errors.ModelThrottled) as caught:
+        service.caller.call(REQUEST, service.deadline())
+    assert (caught.value.retry_after, service.called) == (3_600, [SDXL])
+
+
 def test_two_entries_of_one_model_are_remembered_apart() -> None:
     """A model can be retired on demand, and still run behind the operator's own endpoint."""
     endpoint = f"{SDXL}@arn:aws:sagemaker:us-west-2:123456789012:endpoint/sdxl"
@@ -133,7 +210,7 @@ def test_when_every_model_is_retired_the_error_says_so() -> None:
 @pytest.mark.parametrize("reason", sorted({one.reason for one in REFUSALS}))
 def test_the_next_model_is_asked_only_if_the_first_has_ended(reason: str) -> None:
     """A refusal of the account stops the request: another model would hide it, at another price."""
-    (cause,) = [one for one in REFUSALS if one.reason == reason]
+    cause = next(one for one in REFUSALS if one.reason == reason)
     refused = cause.error(cause.sentence, refusal=VendorRefusal(reason=reason, request_id="1-2"))
     service = line(*[refused] * 50, models=(SDXL, CORE))
     with pytest.raises(type(refused)):

@@ -18,18 +18,43 @@ from typing import Final
 from imagegen import errors
 from imagegen.errors import ImagegenError
 
+_DENIED: Final = frozenset({"AccessDeniedException"})
+_INVALID: Final = frozenset({"ValidationException"})
+_NOT_FOUND: Final = frozenset({"ResourceNotFoundException"})
+_SIGNED_WRONG: Final = frozenset(
+    {
+        "UnrecognizedClientException",
+        "ExpiredTokenException",
+        "InvalidSignatureException",
+        "InvalidClientTokenId",
+        "IncompleteSignature",
+        "MissingAuthenticationToken",
+        "RequestExpired",
+        "SignatureDoesNotMatch",
+    }
+)
+_AN_HOUR: Final = 3_600
+_PREFIX: Final = "The model returned the following errors: "
+"""What Bedrock puts in front of a model's own words, which may be the prompt's."""
+
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
     """One cause: its name in logs and metrics, the error that it is for a caller, and the caller's sentence.
 
-    `texts` are the patterns of whole messages.
+    `texts` are the patterns of whole messages, and `exceptions` those that have carried them. `prefixed` says that the
+    model itself was seen to say so: Bedrock then puts words of its own in front. `retry_after` is in seconds, where it
+    is not the usual one. `lasting` says that the model will not come back within minutes.
     """
 
     reason: str
     error: type[ImagegenError]
     sentence: str
     texts: tuple[str, ...]
+    exceptions: frozenset[str]
+    prefixed: bool = False
+    retry_after: int | None = None
+    lasting: bool = False
 
 
 _BY_NAME: Final[Mapping[str, str]] = {
@@ -103,6 +128,7 @@ PAYMENT: Final = Refusal(
             for space in ("", " ")
         ),
     ),
+    _DENIED,
 )
 MARKETPLACE: Final = Refusal(
     "marketplace_agreement",
@@ -144,6 +170,7 @@ MARKETPLACE: Final = Refusal(
             "The AWS Marketplace Agreement has not succeeded and it has been <n> minutes since the request was made",
         ),
     ),
+    _DENIED,
 )
 MODEL_ACCESS: Final = Refusal(
     "model_access",
@@ -178,12 +205,15 @@ MODEL_ACCESS: Final = Refusal(
             "Access to the model is denied",
         ),
     ),
+    _DENIED | _INVALID | _NOT_FOUND,
+    prefixed=True,
 )
 ORGANIZATION_POLICY: Final = Refusal(
     "organization_policy",
     errors.Misconfigured,
     "A policy of the deployment's AWS organization denies the call of the model.",
     _denied("service control", "resource control"),
+    _DENIED,
 )
 NOT_AUTHORIZED: Final = Refusal(
     "not_authorized",
@@ -200,6 +230,7 @@ NOT_AUTHORIZED: Final = Refusal(
             "You do not have sufficient permissions to perform the requested action",
         ),
     ),
+    _DENIED,
 )
 ACCOUNT_BLOCKED: Final = Refusal(
     "account_blocked",
@@ -225,6 +256,7 @@ ACCOUNT_BLOCKED: Final = Refusal(
             "Your account is not authorized to access this model",
         ),
     ),
+    _DENIED | _INVALID,
 )
 CREDENTIALS: Final = Refusal(
     "credentials",
@@ -243,6 +275,7 @@ CREDENTIALS: Final = Refusal(
             "The X.509 certificate or AWS access key ID provided does not exist in our records",
         ),
     ),
+    _DENIED | _SIGNED_WRONG,
 )
 REGION: Final = Refusal(
     "region",
@@ -266,6 +299,7 @@ REGION: Final = Refusal(
             )
         ),
     ),
+    _DENIED | _INVALID,
 )
 INFERENCE_PROFILE: Final = Refusal(
     "inference_profile",
@@ -278,6 +312,7 @@ INFERENCE_PROFILE: Final = Refusal(
         ),
         _text("The provided model doesn't support on-demand throughput"),
     ),
+    _DENIED | _INVALID,
 )
 OPERATION: Final = Refusal(
     "unsupported_operation",
@@ -293,6 +328,7 @@ OPERATION: Final = Refusal(
             "The model is unsupported for streaming",
         ),
     ),
+    _INVALID | {"UnknownOperationException"},
 )
 END_OF_LIFE: Final = Refusal(
     "end_of_life",
@@ -305,6 +341,8 @@ END_OF_LIFE: Final = Refusal(
             "Please upgrade to an active model",
         ),
     ),
+    _NOT_FOUND,
+    lasting=True,
 )
 LEGACY: Final = Refusal(
     "legacy",
@@ -320,24 +358,33 @@ LEGACY: Final = Refusal(
             for used in ("", " and you have not been actively using the model in the last <n> days")
         ),
     ),
+    _DENIED | _NOT_FOUND,
+    lasting=True,
 )
 IDENTIFIER: Final = Refusal(
     "unknown_identifier",
     errors.ModelRetired,
     "Bedrock does not know the model in its region.",
-    (
-        *_texts(
-            "The provided model identifier is invalid",
-            "Could not resolve the foundation model from the provided model identifier",
-            "Could not validate the provided model identifier",
-            "The model ID is invalid",
-            "The model ID is not supported",
-            "The model '<id>' does not exist",
-            "Model not found",
-            "<n> validation error detected: Value '<id>' at 'modelId' failed to satisfy constraint: Member must "
-            "satisfy regular expression pattern: <regular expression>",
-        ),
+    _texts(
+        "The provided model identifier is invalid",
+        "Could not validate the provided model identifier",
+        "The model ID is invalid",
+        "The model ID is not supported",
+        "<n> validation error detected: Value '<id>' at 'modelId' failed to satisfy constraint: Member must "
+        "satisfy regular expression pattern: <regular expression>",
     ),
+    _INVALID,
+)
+MISSING: Final = Refusal(
+    IDENTIFIER.reason,
+    errors.ModelRetired,
+    IDENTIFIER.sentence,
+    _texts(
+        "Could not resolve the foundation model from the provided model identifier",
+        "The model '<id>' does not exist",
+        "Model not found",
+    ),
+    _DENIED | _NOT_FOUND,
 )
 BUSY: Final = Refusal(
     "throttled",
@@ -352,12 +399,15 @@ BUSY: Final = Refusal(
             "Too many requests",
         ),
     ),
+    frozenset({"ThrottlingException", "ServiceUnavailableException"}),
 )
 DAILY_QUOTA: Final = Refusal(
     "daily_quota",
     errors.ModelThrottled,
     "The quota of the deployment's AWS account for this model is used up for today.",
     _texts("Too many tokens per day, please wait before trying again", "Too many tokens per day"),
+    frozenset({"ThrottlingException"}),
+    retry_after=_AN_HOUR,
 )
 FILTERED: Final = Refusal(
     "content_filter",
@@ -377,7 +427,11 @@ FILTERED: Final = Refusal(
             "Content in the generated image(s) has been blocked",
             "Please adjust your text prompt to submit a new request",
         ),
+        # The name that Stability's own API gives this error, with whatever it says about it.
+        r"invalid_prompts(?:: .*+)?",
     ),
+    _INVALID,
+    prefixed=True,
 )
 
 REFUSALS: Final[tuple[Refusal, ...]] = (
@@ -394,6 +448,7 @@ REFUSALS: Final[tuple[Refusal, ...]] = (
     END_OF_LIFE,
     LEGACY,
     IDENTIFIER,
+    MISSING,
     BUSY,
     DAILY_QUOTA,
     FILTERED,
@@ -401,25 +456,11 @@ REFUSALS: Final[tuple[Refusal, ...]] = (
 """Every cause that a text describes, the first that fits counts."""
 
 
-_SIGNED_WRONG: Final = (
-    "UnrecognizedClientException",
-    "ExpiredTokenException",
-    "InvalidSignatureException",
-    "InvalidClientTokenId",
-    "IncompleteSignature",
-    "MissingAuthenticationToken",
-    "RequestExpired",
-    "SignatureDoesNotMatch",
-)
 _FRONT_END: Final[Mapping[str, Refusal]] = {
     **dict.fromkeys(_SIGNED_WRONG, CREDENTIALS),
     "UnknownOperationException": OPERATION,
 }
 """Exceptions of AWS's front end that have one cause each."""
-
-_MAY_BE_PAID: Final = frozenset(
-    {"ModelTimeoutException", "ModelErrorException", "ModelStreamErrorException", "InternalServerException"}
-)
 
 
 def reason_of(name: str, refusal: Refusal | None) -> str:
@@ -428,22 +469,14 @@ def reason_of(name: str, refusal: Refusal | None) -> str:
 
 
 def refusal_of(name: str, message: str) -> Refusal | None:
-    """Return the cause of a refusal by the name of its exception and its whole message; None if neither tells it.
-
-    A message of an exception after which something may be paid means nothing: the model may have worked.
-    """
-    if name in _MAY_BE_PAID:
-        return None
+    """Return the cause of a refusal by the name of its exception and its whole message; None if neither tells it."""
     if name in _FRONT_END:
         return _FRONT_END[name]
     if len(message) > _LONGEST:
         return None
     # Bedrock writes apostrophes in two ways, and some texts have two spaces between their sentences.
     plain = " ".join(message.replace("\N{RIGHT SINGLE QUOTATION MARK}", "'").split())
-    plain = plain.removeprefix("The model returned the following errors: ")
-    found = next((one for one in REFUSALS if any(re.fullmatch(text, plain) for text in one.texts)), None)
-    # A 503 may come after the model has worked. Only "come back later" says that it has not.
-    busy = name != "ServiceUnavailableException" or (
-        found is not None and found.error is errors.ModelThrottled
-    )
-    return found if busy else None
+    of_the_model = plain.startswith(_PREFIX)
+    plain = plain.removeprefix(_PREFIX)
+    possible = (one for one in REFUSALS if name in one.exceptions and (one.prefixed or not of_the_model))
+    return next((one for one in possible if any(re.fullmatch(text, plain) for text in one.texts)), None)

@@ -204,7 +204,7 @@ def _translated(exc: Exception) -> ImagegenError:
 
 def _of_client_error(exc: botocore.ClientError) -> ImagegenError:
     details, metadata = exc.response.get("Error", {}), exc.response.get("ResponseMetadata", {})
-    code, message = details.get("Code", ""), details.get("Message", "")
+    code, message = _text(details.get("Code")), _text(details.get("Message"))
     # Event streams name the same errors in camelCase.
     name = code[:1].upper() + code[1:]
     status = metadata.get("HTTPStatusCode", 0)
@@ -212,14 +212,20 @@ def _of_client_error(exc: botocore.ClientError) -> ImagegenError:
     unbilled = name in ERRORS or status in _REFUSED_BY_THE_FRONT_END
     cause = refusal_of(name, message) if unbilled else None
     if cause is not None:
-        error = cause.error(cause.sentence, retry_after=_retry_after(cause.error))
-    elif "invalid_prompts" in message and ERRORS.get(name) is errors.InvalidParameter:
-        # Whoever writes this word into a prompt that is refused is told so; nobody else is.
-        error = errors.ContentFiltered("The model's filter refused the prompt (invalid_prompts).")
+        error = cause.error(cause.sentence, retry_after=cause.retry_after or _retry_after(cause.error))
     else:
         error = _error(ERRORS.get(name) or _by_status(status))
-    refusal = VendorRefusal(reason=reason_of(name, cause), request_id=_request_id(metadata))
+    refusal = VendorRefusal(
+        reason=reason_of(name, cause),
+        request_id=_request_id(metadata),
+        lasting=cause is not None and cause.lasting,
+    )
     return replace(error, refusal=refusal)
+
+
+def _text(value: object) -> str:
+    """Return a member of an error that should be text; botocore passes on whatever the far side has sent."""
+    return value if isinstance(value, str) else ""
 
 
 def _request_id(metadata: Mapping[str, Any]) -> str:
