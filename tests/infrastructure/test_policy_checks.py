@@ -72,10 +72,18 @@ def test_a_finding_that_is_not_accepted_fails_the_synthesis(tmp_path: Path) -> N
 
 
 def test_cfn_lint_finds_nothing(any_stage: Synthesized) -> None:
-    """W3005 is left out: it reports the dependencies that CDK writes twice."""
+    """All its rules are on, experimental ones too, but for three.
+
+    W3005 and I1022 are about the style in which CDK writes. I4010 asks for remarks in the template for tools.
+    """
     # Here, because it takes more than a second in every process that collects this module.
     from cfnlint.api import ManualArgs, lint  # type: ignore[import-untyped]  # noqa: PLC0415
 
-    args = ManualArgs(regions=["us-east-1", "us-west-2"], ignore_checks=["W3005"])
+    args = ManualArgs(
+        regions=["us-east-1", "us-west-2"],
+        ignore_checks=["W3005", "I1022", "I4010"],
+        include_checks=["I"],
+        include_experimental=True,
+    )
     matches = lint(json.dumps(any_stage.template), config=args)
     assert [str(match) for match in matches] == []
