@@ -92,10 +92,10 @@ def _drained(ready: State, url: str) -> Drain:
         model.post("/_control/rules", json=limit).raise_for_status()
         with _event_source_off(ready):
             # The queue is filled first, so that the workers and not the client decide the speed.
-            ids = _submit(api, JOBS)
-        first = _awaited(lambda: _calls(model)["billed"] > 0)
-        last = _awaited(lambda: _calls(model)["billed"] >= JOBS)
-        calls = _calls(model)
+            ids = submit(api, JOBS)
+        first = awaited(lambda: calls_of(model)["billed"] > 0)
+        last = awaited(lambda: calls_of(model)["billed"] >= JOBS)
+        calls = calls_of(model)
         records = _ended(ready, ids)
         return Drain(
             ended=Counter(record["state"] for record in records),
@@ -113,8 +113,8 @@ def _warm_up(ready: State, api: httpx.Client, model: httpx.Client) -> None:
     # them all busy at once.
     model.post("/_control/rules", json={"latency": 1}).raise_for_status()
     ids: list[str] = []
-    while _calls(model)["peak_in_flight"] < concurrency:
-        ids += _submit(api, concurrency)
+    while calls_of(model)["peak_in_flight"] < concurrency:
+        ids += submit(api, concurrency)
         time.sleep(1)
     _ended(ready, ids)
     model.post("/_control/reset").raise_for_status()
@@ -125,7 +125,9 @@ def _worker_concurrency() -> int:
     return int(stages["local"]["worker_concurrency"])
 
 
-def _submit(api: httpx.Client, jobs: int) -> list[str]:
+def submit(api: httpx.Client, jobs: int) -> list[str]:
+    """Ask for so many images, each of which waits in the queue, and return their ids."""
+
     def ask(number: int) -> str:
         body = {"text_prompts": [{"text": f"backlog {number}"}]}
         return str(api.post("/text-to-image", json=body).raise_for_status().json()["id"])
@@ -146,7 +148,8 @@ def _event_source_off(ready: State) -> Iterator[None]:
     client.update_event_source_mapping(UUID=own, Enabled=True)
 
 
-def _calls(model: httpx.Client) -> dict[str, Any]:
+def calls_of(model: httpx.Client) -> dict[str, Any]:
+    """Return what the stand-in counts of its calls."""
     report: dict[str, Any] = model.get("/_control/calls", params={"last": 0}).raise_for_status().json()
     return report
 
@@ -164,11 +167,11 @@ def _ended(ready: State, ids: list[str]) -> list[dict[str, Any]]:
         return len(records) == len(wanted) and all(record["state"] in ENDED for record in records)
 
     wanted = set(ids)
-    _awaited(have_ended)
+    awaited(have_ended)
     return records
 
 
-def _awaited(condition: Callable[[], bool]) -> float:
+def awaited(condition: Callable[[], bool]) -> float:
     """Return the time at which a condition is first found true."""
     ends_at = time.monotonic() + PATIENCE
     while not condition():
