@@ -106,7 +106,7 @@ def destroy(order: Order, *, account: Callable[[], Stacks]) -> int:
     _confirm(order, stack)
     status = _delete(order, stack, stacks)
     if status == 0:
-        order.say(_farewell(order, stack, config))
+        order.say(_farewell(order, stack))
     return status
 
 
@@ -193,14 +193,14 @@ def _delete(order: Order, stack: DeployedStack, stacks: Stacks) -> int:
     return status
 
 
-def _farewell(order: Order, stack: DeployedStack, config: StageConfig) -> str:
+def _farewell(order: Order, stack: DeployedStack) -> str:
     lines = [f"The stack {stack.name} is deleted."]
     lines += [f"AWS keeps {each.type} {each.name}." for each in stack.kept]
     if any(each.type == TABLE for each in stack.data_deleted):
         lines.append("AWS keeps a system backup of each deleted table for 35 days.")
     if stack.data_kept:
-        salt = config.owner_salt or stack.id.split("/")[2]
-        config_text = " ".join(filter(None, [order.config, f"owner_salt={salt}"]))
+        words = [word for word in order.config.split() if not word.startswith("owner_salt=")]
+        config_text = " ".join([*words, f"owner_salt={stack.owner_salt}"])
         mapping = json.dumps(
             {each.logical_id: {IDENTIFIERS[each.type]: each.name} for each in stack.data_kept}
         )

@@ -23,6 +23,7 @@ BUCKET: Final = "AWS::S3::Bucket"
 TABLE: Final = "AWS::DynamoDB::Table"
 IDENTIFIERS: Final[Mapping[str, str]] = {BUCKET: "BucketName", TABLE: "TableName"}
 """What holds data, and the property by which `cdk import` finds it."""
+SALT_VARIABLE: Final = "OWNER_SALT"
 KEPT: Final = ("Retain", "RetainExceptOnCreate")
 DELETED_AT_ONCE: Final = 1000  # the most objects that one request of S3 deletes
 
@@ -49,6 +50,8 @@ class DeployedStack:
     id: str
     name: str
     status: str
+    owner_salt: str
+    """What the stack hashes the owners of generations with."""
     resources: Sequence[Resource]
 
     @property
@@ -130,6 +133,7 @@ def _find(name: str, client: CloudFormationClient) -> DeployedStack | None:
         id=found["StackId"],
         name=name,
         status=found["StackStatus"],
+        owner_salt=_owner_salt(template, id_=found["StackId"]),
         resources=[
             Resource(
                 logical_id=each["LogicalResourceId"],
@@ -142,6 +146,15 @@ def _find(name: str, client: CloudFormationClient) -> DeployedStack | None:
             if each["ResourceStatus"] != "DELETE_COMPLETE"
         ],
     )
+
+
+def _owner_salt(template: Mapping[str, Any], *, id_: str) -> str:
+    """Return the salt that the functions have: a text, or the random part of the stack's id."""
+    for resource in template.get("Resources", {}).values():
+        variables = resource.get("Properties", {}).get("Environment", {}).get("Variables", {})
+        if isinstance(variables.get(SALT_VARIABLE), str):
+            return str(variables[SALT_VARIABLE])
+    return id_.split("/")[2]
 
 
 def _empty(bucket: str, client: S3Client) -> int:

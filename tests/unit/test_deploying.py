@@ -16,6 +16,7 @@ from operating.stack import DeployedStack, Resource
 from tools.failures import LocalError
 
 NAME = "imagegen-dev"
+SALT = "salt-of-the-first-stack"
 BUCKET = Resource(logical_id="Images", name="images-1", type="AWS::S3::Bucket", kept=False)
 TABLE = Resource(logical_id="Table", name="table-1", type="AWS::DynamoDB::Table", kept=False)
 ROLE = Resource(logical_id="Role", name="role-1", type="AWS::IAM::Role", kept=True)
@@ -25,7 +26,7 @@ QUEUE = Resource(logical_id="Queue", name="queue-1", type="AWS::SQS::Queue", kep
 def deployed(*resources: Resource, name: str = NAME) -> DeployedStack:
     """Return a stack of these resources."""
     id_ = f"arn:aws:cloudformation:eu-west-1:111122223333:stack/{name}/0a1b2c3d-0000-11ee"
-    return DeployedStack(id=id_, name=name, status="UPDATE_COMPLETE", resources=resources)
+    return DeployedStack(id=id_, name=name, status="UPDATE_COMPLETE", owner_salt=SALT, resources=resources)
 
 
 @dataclass
@@ -267,14 +268,15 @@ def test_a_stage_that_is_not_deployed_is_already_destroyed() -> None:
     ]
 
 
-def test_production_keeps_its_data_and_is_told_how_to_come_back() -> None:
-    """The two commands name the bucket, the table, and the salt of the owners, as a shell takes them."""
+@pytest.mark.parametrize("typed", ["", "owner_salt=another-salt"])
+def test_production_keeps_its_data_and_is_told_how_to_come_back(typed: str) -> None:
+    """The two commands name the bucket, the table, and the salt that the stack has, as a shell takes them."""
     kept = replace(BUCKET, kept=True), replace(TABLE, kept=True)
     desk = Desk(FakeAccount(deployed(*kept, ROLE, name="imagegen-prod"), objects=0))
-    assert desk.destroy(stage="prod", approve="never", config="memory_mb=1024") == 0
+    assert desk.destroy(stage="prod", approve="never", config=f"memory_mb=1024 {typed}".strip()) == 0
     assert desk.account.emptied == []
     *_, import_, deploy_ = desk.text.splitlines()
-    config = "memory_mb=1024 owner_salt=0a1b2c3d-0000-11ee"
+    config = f"memory_mb=1024 owner_salt={SALT}"
     *words, mapping = shlex.split(import_)
     assert words == [
         *(".venv/bin/python", "-m", "tools.cdk", "import", "imagegen-prod", "-c", "stage=prod"),
