@@ -1,6 +1,6 @@
 # Every target first installs what it needs into the checkout, so a fresh clone can start with `make demo`.
 .DEFAULT_GOAL := help
-.PHONY: help set-up demo quick test check clients up down status synth deploy destroy key keys limit revoke rotate bench openapi lock clean
+.PHONY: help set-up demo quick test check deployments clients up down status synth deploy destroy key keys limit revoke rotate bench openapi lock clean
 
 # What runs on Node.js here is pinned and tested with 20; its banner would stand in the output of every test process.
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
@@ -18,7 +18,7 @@ WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 TESTS := $(PYTHON) -m pytest --numprocesses $(WORKERS) --dist loadscope
 
 help: ## this list
-	@grep -hE '^[a-z-]+:.*## ' Makefile | awk -F ':.*## ' '{ printf "make %-10s %s\n", $$1, $$2 }'
+	@grep -hE '^[a-z-]+:.*## ' Makefile | awk -F ':.*## ' '{ printf "make %-11s %s\n", $$1, $$2 }'
 
 set-up: ## install what is missing into .venv/ and node_modules/ (every other target does it by itself)
 	@sh tools/set_up.sh
@@ -29,14 +29,17 @@ demo: set-up ## one picture through the whole stack on this machine, saved to ou
 quick: set-up ## unit, api and architecture tests without the slow ones, in under a minute
 	@$(TESTS) --numprocesses auto -m "not slow" --ignore tests/api/test_schemathesis.py tests/unit tests/api tests/architecture
 
-test: set-up ## all tests but those of `make clients`
-	@$(TESTS)
+test: set-up ## all tests but those of `make deployments` and `make clients`
+	@$(TESTS) --ignore tests/deployments
 
 check: set-up ## lint, format check and types, then the whole test suite with every case of its longest tests
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
 	@.venv/bin/mypy
 	@THOROUGH=1 $(TESTS)
+
+deployments: set-up ## synthesize, deploy, update and destroy fresh clones of this checkout, in every way and configuration
+	@$(TESTS) tests/deployments
 
 clients: set-up ## run other people's clients, from their registries, against the service
 	@$(PYTHON) -m pytest tests/clients

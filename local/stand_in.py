@@ -1,5 +1,6 @@
 """Starts the stand-in as a process, and waits until it listens."""
 
+import subprocess
 import sys
 import time
 
@@ -31,8 +32,8 @@ def service(variables: Variables) -> Service:
     )
 
 
-def start(wanted: Service) -> None:
-    """Start the stand-in and wait until it listens.
+def start(wanted: Service) -> "subprocess.Popen[bytes]":
+    """Start the stand-in, wait until it listens, and return its process.
 
     Raises:
         LocalError: its port is taken, or it does not start.
@@ -42,7 +43,7 @@ def start(wanted: Service) -> None:
     deadline = time.monotonic() + START_TIMEOUT
     while time.monotonic() < deadline and process.poll() is None:
         if ports.is_listening(wanted.port):
-            return
+            return process
         time.sleep(0.1)
     print(processes.log_tail(wanted.log), file=sys.stderr)
     raise LocalError(f"The stand-in model did not start; {wanted.log} ends as shown above.")

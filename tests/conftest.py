@@ -15,11 +15,13 @@ if TYPE_CHECKING:
     from xdist.remote import Producer  # type: ignore[import-untyped]  # likewise
 
 DEPLOYED_STACK: Final = "deployed stack"
+CLONES: Final = "clones"
 WITHOUT_STACK: Final = (
     "test_adapters.py",
     "test_budget_kills.py",
     "test_budget_storm.py",
     "test_canaries.py",
+    "test_deploying.py",
     "test_kills.py",
     "test_local_keys.py",
     "test_life_cycle.py",  # starts and stops an instance of its own
@@ -33,17 +35,19 @@ WITHOUT_STACK: Final = (
     "test_wire_faults.py",
 )
 WITHOUT_TEMPLATES: Final = ("test_app.py", "test_bundling.py")
+LIFE: Final = "tests/deployments/test_life_of_a_stage.py"
 SPREAD: Final = ("test_dialect_properties.py", "test_fault_schedules.py", "test_hostile_bodies.py")
 """Modules whose tests share nothing and take so long that each is worth a turn of its own."""
 LONGEST: Final = (
     DEPLOYED_STACK,
+    CLONES,
+    LIFE,
     "tests/local/test_life_cycle.py",
     "tests/api/test_schemathesis.py",
     "tests/local/test_kills.py",
     "tests/local/test_storm.py",
     "tests/infrastructure/test_bundling.py",
     "templates",
-    "tests/infrastructure/test_app.py",
 )
 
 # The same examples in every run, however slow the machine is: a test fails because of a change, not by chance.
@@ -69,7 +73,7 @@ class Groups(LoadScopeScheduling):  # type: ignore[misc]  # likewise
 
 
 def group_of(nodeid: str) -> str:
-    """Return the group of a test: the deployed stack, the templates, its module, or itself.
+    """Return the group of a test: the deployed stack, the templates, the clones, its module, or itself.
 
     Not xdist's own marker: xdist 3.8 writes it into the node's id, which pytest 9 does not read.
     """
@@ -79,6 +83,8 @@ def group_of(nodeid: str) -> str:
         return DEPLOYED_STACK
     if folder == "tests/infrastructure" and name not in WITHOUT_TEMPLATES:
         return "templates"
+    if folder == "tests/deployments" and path != LIFE:
+        return CLONES
     return nodeid if name in SPREAD else path
 
 
