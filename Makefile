@@ -30,13 +30,13 @@ quick: set-up ## unit, api and architecture tests without the slow ones, in unde
 	@$(TESTS) --numprocesses auto -m "not slow" --ignore tests/api/test_schemathesis.py tests/unit tests/api tests/architecture
 
 test: set-up ## all tests but those of `make deployments` and `make clients`
-	@$(TESTS) --ignore tests/deployments
+	@$(TESTS)
 
 check: set-up ## lint, format check and types, then the whole test suite with every case of its longest tests
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
 	@.venv/bin/mypy
-	@THOROUGH=1 $(TESTS)
+	@THOROUGH=1 $(TESTS) tests --ignore tests/clients
 
 deployments: set-up ## synthesize, deploy, update and destroy fresh clones of this checkout, in every way and configuration
 	@$(TESTS) tests/deployments

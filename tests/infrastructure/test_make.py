@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import tomllib
 from typing import TYPE_CHECKING
 
 import pytest
@@ -50,6 +51,18 @@ def test_variables_come_through_unread(target: str, python: Path) -> None:
     assert made(target, "STAGE=prod", f"CONFIG={written}", "APPROVE=never", python=python) == said
     assert made(target, "STAGE=prod", python=python, CONFIG=CONFIG, APPROVE="never") == said
     assert made(target, python=python) == f"-m operating --stage dev {target}||\n"
+
+
+def test_the_deploy_matrix_is_part_of_the_long_runs_alone(python: Path) -> None:
+    """`make test` and a plain pytest collect the folders of `testpaths`."""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["pytest"]
+    folders = settings["ini_options"]["testpaths"]
+    pytest_ = "-m pytest --numprocesses 2 --dist loadscope"
+    assert "tests/deployments" not in folders
+    assert made("test", "WORKERS=2", python=python) == f"{pytest_}||\n"
+    assert made("deployments", "WORKERS=2", python=python) == f"{pytest_} tests/deployments||\n"
+    check = made("--dry-run", "check", "WORKERS=2", python=python).splitlines()
+    assert check[-1] == f"THOROUGH=1 {python} {pytest_} tests --ignore tests/clients"
 
 
 def test_the_cdk_of_make_finds_the_python_that_make_has_installed() -> None:
