@@ -44,6 +44,7 @@ from tools.set_up import steps
 for step in steps():
     step.marker.write_text(" ".join(step.fingerprint()))
 """
+MARKER: Final = ".set-up"
 COLOURS: Final = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
@@ -112,7 +113,10 @@ def clone(root: Path) -> None:
     ignored = (CHECKOUT / ".gitignore").read_text(encoding="utf-8").split()
     leave_out = shutil.ignore_patterns(".git", *(name.rstrip("/") for name in ignored))
     shutil.copytree(CHECKOUT, root, ignore=leave_out)
-    shutil.copytree(CHECKOUT / "node_modules", root / "node_modules", symlinks=True, copy_function=_link)
+    # A link to the set-up's marker would be written through, into this checkout.
+    leave_out = shutil.ignore_patterns(MARKER)
+    folder = root / "node_modules"
+    shutil.copytree(CHECKOUT / "node_modules", folder, ignore=leave_out, symlinks=True, copy_function=_link)
 
 
 def plain_checkout(root: Path) -> FreshCheckout:
