@@ -11,6 +11,7 @@ import pytest
 from tests.support import emulated_account
 from tests.support.fresh_checkout import FreshCheckout, made_checkout, plain_checkout
 from tests.support.stack_fixtures import LOOPBACK, create_instance
+from tests.support.template_fixtures import code, synthesized
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from tests.support.emulated_account import EmulatedAccount
     from tests.support.local_instances import Instance
 
-__all__ = ["create_instance"]
+__all__ = ["code", "create_instance", "synthesized"]
 
 HERE = Path(__file__).parent
 

@@ -6,32 +6,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.synthesis import STAGES, Synthesized, synthesize
+from tests.support.synthesis import STAGES, Synthesized
+from tests.support.template_fixtures import code, synthesized
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 
-@pytest.fixture(scope="session")
-def code(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a directory that stands for the functions' code."""
-    directory = tmp_path_factory.mktemp("code")
-    (directory / "placeholder.txt").write_text("no code")
-    return directory
-
-
-@pytest.fixture(scope="session")
-def synthesized(code: Path) -> Callable[[str, str | None], Synthesized]:
-    """Return a function that returns a stage's template, and synthesizes each template once."""
-    made: dict[tuple[str, str | None], Synthesized] = {}
-
-    def get(stage: str, overrides: str | None = None) -> Synthesized:
-        if (stage, overrides) not in made:
-            made[stage, overrides] = synthesize(stage, code=code, overrides=overrides)
-        return made[stage, overrides]
-
-    return get
+__all__ = ["code", "synthesized"]
 
 
 @pytest.fixture(params=STAGES)
