@@ -95,12 +95,6 @@ class ImagegenError(Exception):
         return self.kind.retryable if self.retryable is None else self.retryable
 
     @property
-    def passes(self) -> bool:
-        """Whether waiting alone helps and costs nothing, so that a job is tried again."""
-        told_when = self.retry_after is not None and self.may_be_repeated and self.paid == "no"
-        return isinstance(self, WaitError) or told_when
-
-    @property
     def paid(self) -> Paid:
         """Whether anything was paid for the request."""
         return self.charged or self.kind.paid

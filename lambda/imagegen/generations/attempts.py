@@ -108,7 +108,7 @@ class Attempts:
         """
         # The client of a synchronous request decides whether to repeat it; only the worker tries again by itself.
         runs = record.asynchronous and record.state == "running"
-        waits = runs and error.passes
+        waits = runs and isinstance(error, errors.WaitError)
         repeats = runs and isinstance(error, _UNKNOWN) and self.ledger.may_pay_again(record)
         moment = self.ledger.moment()
         if waits:
@@ -140,7 +140,9 @@ class Attempts:
         try:
             # A record of the release before has nothing reserved, and no bound.
             at_most = record.bill.each if record.bill.calls else None
-            model_image = self.caller.call(record.request, deadline, at_most=at_most)
+            model_image = self.caller.call(
+                record.request, deadline, at_most=at_most, asks_all=record.asynchronous
+            )
             model = model_image.ref.id
             return model_image, _described(model_image, content_type=record.image_name.content_type)
         except ImagegenError as exc:

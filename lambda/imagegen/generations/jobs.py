@@ -125,10 +125,10 @@ class Jobs:
             raise RetryLater("another worker took the job")
         try:
             return self.attempts.run(started, deadline)
+        except errors.WaitError as exc:
+            # `end_failed` has queued it again; this message brings it back.
+            raise RetryLater(exc.kind.code) from exc
         except ImagegenError as exc:
-            if exc.passes:
-                # `end_failed` has queued it again; this message brings it back.
-                raise RetryLater(exc.kind.code) from exc
             ended = self.ledger.get(record.id)
             if ended is not None and ended.state == "queued":
                 # Another call is allowed, and may be paid: this message brings it back as well.

@@ -123,9 +123,17 @@ class ModelCaller:
         return next((_price(ref, request) for ref in self.refs if ref.id == model), None)
 
     def call(
-        self, request: GenerationRequest, deadline: Deadline, *, at_most: int | None = None
+        self,
+        request: GenerationRequest,
+        deadline: Deadline,
+        *,
+        at_most: int | None = None,
+        asks_all: bool = False,
     ) -> ModelImage:
         """Return the image that the first available model makes, of those that cost `at_most` micro-dollars.
+
+        With `asks_all` no model counts as retired because of an earlier request: a job can wait for the answers, and
+        nobody repeats it.
 
         Raises:
             ModelRetired: no model that may serve the request is alive; unbilled.
@@ -137,7 +145,7 @@ class ModelCaller:
         retired: ModelRetired | None = None
         refusal: UnsupportedParameter | Misconfigured | None = None
         asked: list[ModelRef] = []
-        living, due = self._in_turn(request)
+        living, due = self._in_turn(request, asks_all=asks_all)
         for ref in (*living, *due):
             if refusal is not None and ref in due:
                 # A model is alive that does not take this request. One that is said to have ended is no better.
@@ -181,7 +189,9 @@ class ModelCaller:
                 return _translator(ref, request).translate(request.task).ignored
         return ()
 
-    def _in_turn(self, request: GenerationRequest) -> tuple[Sequence[ModelRef], Sequence[ModelRef]]:
+    def _in_turn(
+        self, request: GenerationRequest, *, asks_all: bool = False
+    ) -> tuple[Sequence[ModelRef], Sequence[ModelRef]]:
         """Return the models that are taken for alive, and those to ask if all of these have ended, each in order."""
         now = self.clock.now()
         living: list[ModelRef] = []
@@ -190,7 +200,7 @@ class ModelCaller:
             retirement = self._retired.get((ref.target, ref.region))
             if retirement is None or retirement.over <= now:
                 living.append(ref)
-            elif retirement.due <= now:
+            elif asks_all or retirement.due <= now:
                 due.append(ref)
         return living, due
 

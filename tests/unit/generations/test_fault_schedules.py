@@ -93,13 +93,18 @@ class RetriesTimeOuts(ModelCaller):
     """Calls again after a time-out, as the SDK does by default."""
 
     def call(
-        self, request: GenerationRequest, deadline: Deadline, *, at_most: int | None = None
+        self,
+        request: GenerationRequest,
+        deadline: Deadline,
+        *,
+        at_most: int | None = None,
+        asks_all: bool = False,
     ) -> ModelImage:
         """Call, and call once more after a time-out."""
         try:
-            return super().call(request, deadline, at_most=at_most)
+            return super().call(request, deadline, at_most=at_most, asks_all=asks_all)
         except errors.ModelTimeout:
-            return super().call(request, deadline, at_most=at_most)
+            return super().call(request, deadline, at_most=at_most, asks_all=asks_all)
 
 
 class TakesDefectsForUnbilled(Attempts):
@@ -167,9 +172,10 @@ class ReservesTheCheapest(ModelCaller):
         deadline: Deadline,
         *,
         at_most: int | None = None,  # noqa: ARG002 - the method's shape
+        asks_all: bool = False,
     ) -> ModelImage:
         """Call whichever model is available."""
-        return super().call(request, deadline)
+        return super().call(request, deadline, asks_all=asks_all)
 
 
 class NeverGivesBack(Ledger):
