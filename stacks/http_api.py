@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import cast
+from typing import Final, cast
 
 from aws_cdk import Aws, Duration, RemovalPolicy, Size, Stack
 from aws_cdk import aws_apigateway as apigateway
@@ -17,6 +17,15 @@ from stacks.log_group import LogGroup
 from stacks.stage import StageConfig, stack_name
 
 OPEN_PATHS = tuple(path.removeprefix("/") for path in surface.OPEN_PATHS)
+DOCUMENT_PATH: Final = surface.route_named("showOpenApi").path
+# API Gateway throttles each of its methods apart, so callers who look images up take nothing from those who make them:
+# see docs/decisions/0017-a-throttle-for-each-method.md.
+METHODS: Final = ("GET", "POST", "ANY")
+OPEN_METHODS: Final = {
+    path: ("GET", "ANY") if f"/{path}" == DOCUMENT_PATH else ("ANY",) for path in OPEN_PATHS
+}
+DOCUMENTS_SHARE: Final = 10
+"""The document has this part of the throttle: a reply is 200 KB, anybody may ask for it, and traffic out is paid."""
 SENT_HEADERS = tuple(name.lower() for name in surface.SENT_HEADERS)
 COMPRESSED_FROM = 8192
 """The size in bytes of a reply from which on API Gateway may compress it: `openapi.json`, and long histories."""
@@ -105,27 +114,45 @@ class HttpApi(Construct):
                 metrics_enabled=self._config.method_metrics,
                 throttling_rate_limit=self._config.throttle_rate,
                 throttling_burst_limit=self._config.throttle_burst,
+                method_options=self._document_options(),
             ),
         )
         # The stack names every output; this one is RestApi's own.
         api.node.try_remove_child("Endpoint")
         return api
 
+    def _document_options(self) -> dict[str, apigateway.MethodDeploymentOptions] | None:
+        rate, burst = self._config.throttle_rate, self._config.throttle_burst
+        if rate is None or burst is None:
+            return None
+        # They take the place of the stage's settings as a whole, so all of those are repeated.
+        return {
+            f"{DOCUMENT_PATH}/GET": apigateway.MethodDeploymentOptions(
+                data_trace_enabled=False,
+                logging_level=apigateway.MethodLoggingLevel.OFF,
+                metrics_enabled=self._config.method_metrics,
+                throttling_rate_limit=rate / DOCUMENTS_SHARE,
+                throttling_burst_limit=max(1, burst // DOCUMENTS_SHARE),
+            )
+        }
+
     def _protected_path(self, path: str, integration: apigateway.Integration) -> None:
         authentication = self._authentication
         resource = self.api.root.add_resource(path)
-        resource.add_method(
-            "ANY",
-            integration,
-            authorization_type=authentication.authorization,
-            authorizer=self._authorizer,
-        )
+        for method in METHODS:
+            resource.add_method(
+                method,
+                integration,
+                authorization_type=authentication.authorization,
+                authorizer=self._authorizer,
+            )
         self._preflight(resource)
 
     def _open_path(self, path: str, integration: apigateway.Integration) -> None:
         # ANY, because API Gateway would reply to any other method with 404. The function replies with 405.
         resource = self.api.root.add_resource(path)
-        resource.add_method("ANY", integration, authorization_type=apigateway.AuthorizationType.NONE)
+        for method in OPEN_METHODS[path]:
+            resource.add_method(method, integration, authorization_type=apigateway.AuthorizationType.NONE)
         self._preflight(resource)
 
     def _preflight(self, resource: apigateway.Resource) -> None:

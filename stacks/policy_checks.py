@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from aws_cdk import Acknowledgment, App, Stack, Validations
 from cdk_nag import AwsSolutionsChecks, ServerlessChecks
 
-from imagegen.http import surface
 from stacks.bundling import RUNTIME_VERSION
+from stacks.http_api import METHODS, OPEN_METHODS
 from stacks.stage import StageConfig
 
 if TYPE_CHECKING:
@@ -30,7 +30,8 @@ class Accepted:
 
 
 FUNCTIONS = ("Api", "Worker")
-OPEN_METHODS = tuple(f"{path.removeprefix('/')}/ANY" for path in surface.OPEN_PATHS)
+OPEN = tuple(f"{path}/{method}" for path, methods in OPEN_METHODS.items() for method in methods)
+PROTECTED = tuple(f"{{proxy+}}/{method}" for method in METHODS)
 
 _RUNTIME = f"The zip is built and tested for python{RUNTIME_VERSION}; it is moved on purpose, not by a rule."
 _KEYS_NOT_COGNITO = "Callers are programs with an API key or IAM credentials; the service keeps no user pool."
@@ -121,12 +122,12 @@ _ALWAYS: tuple[Accepted, ...] = (
         path="Http/RestApi/DeploymentStage.v1/Resource", id="Serverless-APIGWXrayEnabled", reason=_TRACING
     ),
     *_everywhere(
-        tuple(f"Http/RestApi/Default/{method}/Resource" for method in OPEN_METHODS),
+        tuple(f"Http/RestApi/Default/{method}/Resource" for method in OPEN),
         id="AwsSolutions-APIG4",
         reason=_OPEN,
     ),
     *_everywhere(
-        tuple(f"Http/RestApi/Default/{method}/Resource" for method in ("{proxy+}/ANY", *OPEN_METHODS)),
+        tuple(f"Http/RestApi/Default/{method}/Resource" for method in (*PROTECTED, *OPEN)),
         id="AwsSolutions-COG4",
         reason=_KEYS_NOT_COGNITO,
     ),

@@ -159,8 +159,8 @@ class StageConfig(BaseModel):
     gateway_log_role: bool = True
     method_metrics: bool = False
     cors_origins: CorsOrigins = ()
-    throttle_rate: Annotated[float, Ge(0.1), Le(10_000)] | None = 5
-    throttle_burst: Annotated[int, Ge(1), Le(5_000)] | None = 10
+    throttle_rate: Annotated[float, Ge(0.1), Le(10_000)] | None = 50
+    throttle_burst: Annotated[int, Ge(1), Le(5_000)] | None = 100
     daily_images_per_caller: settings.DailyImagesPerCaller | None = 100
     daily_images: settings.DailyImages | None = 500
     # What these images cost at most: the dearest registered model takes $0.14 for each.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from stacks.http_api import DOCUMENTS_SHARE, METHODS, OPEN_METHODS
 from stacks.stage import SETTINGS, allowed
 from tests.support.synthesis import ROOT, stage_config
 
@@ -61,6 +62,24 @@ def test_every_output_is_documented(local: Synthesized) -> None:
     """Operators read the outputs by name."""
     for output in local.outputs:
         assert len(ROWS[output][1]) > 10
+
+
+@pytest.mark.parametrize("name", ["dev", "prod"])
+def test_the_highest_cost_of_requests_follows_from_the_throttle(name: str) -> None:
+    """Whoever raises the throttle or adds a method sees what it may cost."""
+    section = DOCUMENT.partition("### What requests cost at most")[2].partition("\n## ")[0]
+    parts = [float(part) for part in re.findall(r"\| \$([0-9.]+) \|$", section, re.MULTILINE)]
+    *single, together = parts[:6]
+    assert sum(single) == pytest.approx(together)
+    # One method of the document has only its share.
+    methods = len(METHODS) + sum(map(len, OPEN_METHODS.values())) - 1
+    rate = float(stage_config(name).throttle_rate or 0)
+    document = rate / DOCUMENTS_SHARE
+    a_day = (methods * rate + document) * 86_400 / 1e6
+    size = (ROOT / "lambda" / "imagegen" / "http" / "openapi.json").stat().st_size
+    traffic = document * 86_400 * size / 1e9 * 0.09
+    row = f"| {name} | {methods * rate + document:,.0f} | {a_day:.1f} | ${a_day * together:.0f} | ${traffic:.0f} |"
+    assert row in section
 
 
 def test_every_metric_is_documented() -> None:

@@ -14,7 +14,7 @@ from imagegen.http import surface
 from imagegen.http.app import create_app
 from stacks.http_api import read_as_text
 from tests.support.events import event, send
-from tests.support.synthesis import ROOT, STAGES, as_list
+from tests.support.synthesis import ROOT, STAGES, as_list, stage_config
 from tests.support.world import world
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from tests.support.synthesis import Synthesized
 
 ONE_ORIGIN = "cors_origins=https://app.example.com"
+LOOP = 20
+"""Requests a second of a client that waits for each reply: each takes 50 ms or more."""
 POOL = "arn:aws:cognito-idp:us-east-1:111122223333:userpool/us-east-1_Callers"
 COGNITO = f"api_auth=cognito user_pool_arn={POOL}"
 TWO_ORIGINS = "cors_origins=https://a.example,https://b.example"
@@ -43,11 +45,15 @@ def methods(stage: Synthesized) -> dict[tuple[str, str], dict[str, Any]]:
     }
 
 
+def all_settings(stage: Synthesized) -> dict[tuple[str, str], dict[str, Any]]:
+    """Return the settings of the gateway's stage by path and method, as CloudFormation writes both."""
+    found = stage.one("AWS::ApiGateway::Stage")["MethodSettings"]
+    return {(each["ResourcePath"], each["HttpMethod"]): each for each in found}
+
+
 def settings(stage: Synthesized) -> dict[str, Any]:
     """Return the stage's settings for every path and method."""
-    (found,) = stage.one("AWS::ApiGateway::Stage")["MethodSettings"]
-    assert (found["HttpMethod"], found["ResourcePath"]) == ("*", "/*")
-    return dict(found)
+    return all_settings(stage)["/*", "*"]
 
 
 def test_the_api_is_regional(any_stage: Synthesized) -> None:
@@ -80,11 +86,14 @@ def kinds(stage: Synthesized) -> dict[tuple[str, str], str]:
 def test_every_path_is_checked_but_health_and_the_document(
     synthesized: Callable[..., Synthesized], overrides: str | None, kind: str
 ) -> None:
-    """The API has exactly three methods; two of them are open."""
+    """The API has exactly these methods. Each has a throttle of its own, so looking up takes nothing from making."""
     stage = synthesized("dev", overrides)
     assert kinds(stage) == {
+        ("{proxy+}", "GET"): kind,
+        ("{proxy+}", "POST"): kind,
         ("{proxy+}", "ANY"): kind,
         ("health", "ANY"): "NONE",
+        ("openapi.json", "GET"): "NONE",
         ("openapi.json", "ANY"): "NONE",
     }
     assert stage.resources("AWS::ApiGateway::ApiKey") == []
@@ -163,16 +172,46 @@ def test_the_stage_throttles(synthesized: Callable[..., Synthesized], name: str)
     assert settings(stage)["ThrottlingBurstLimit"] == burst
 
 
+@pytest.mark.parametrize("name", ["dev", "prod"])
+def test_one_client_that_loops_leaves_others_most_of_the_throttle(name: str) -> None:
+    """Whoever waits for each reply before the next request sends some 20 a second at most."""
+    config = stage_config(name)
+    assert (config.throttle_rate or 0) >= 2 * LOOP
+    assert (config.throttle_burst or 0) >= 2 * (config.throttle_rate or 0)
+
+
+@pytest.mark.parametrize("name", ["dev", "prod"])
+def test_the_document_has_a_tenth_of_the_throttle(synthesized: Callable[..., Synthesized], name: str) -> None:
+    """Anybody may ask for its 200 KB, and AWS charges for traffic out."""
+    stage = synthesized(name, None)
+    document = all_settings(stage)["/~1openapi.json", "GET"]
+    assert len(all_settings(stage)) == 2
+    for limit in ("ThrottlingRateLimit", "ThrottlingBurstLimit"):
+        assert document[limit] == settings(stage)[limit] / 10
+    everything_else = settings(stage).keys() - {"HttpMethod", "ResourcePath"}
+    assert document.keys() - {"HttpMethod", "ResourcePath"} == everything_else
+
+
+def test_the_smallest_throttle_still_lets_the_document_through(
+    synthesized: Callable[..., Synthesized],
+) -> None:
+    """API Gateway refuses everything with a burst of 0."""
+    stage = synthesized("dev", "throttle_rate=1 throttle_burst=1")
+    assert all_settings(stage)["/~1openapi.json", "GET"]["ThrottlingBurstLimit"] == 1
+
+
 def test_without_limits_nothing_is_throttled(local: Synthesized) -> None:
     """The local stage has no limits; only `CONFIG` sets them."""
     assert {"ThrottlingRateLimit", "ThrottlingBurstLimit"}.isdisjoint(settings(local))
+    assert len(all_settings(local)) == 1
 
 
 def test_bodies_are_never_logged_by_the_gateway(any_stage: Synthesized) -> None:
     """Data traces and execution logs would hold prompts and presigned URLs."""
-    assert settings(any_stage)["DataTraceEnabled"] is False
-    assert settings(any_stage)["LoggingLevel"] == "OFF"
-    assert "CachingEnabled" not in settings(any_stage)
+    for each in all_settings(any_stage).values():
+        assert each["DataTraceEnabled"] is False
+        assert each["LoggingLevel"] == "OFF"
+        assert "CachingEnabled" not in each
 
 
 def test_every_request_is_logged_without_its_query_or_its_key(any_stage: Synthesized) -> None:
@@ -255,7 +294,8 @@ def test_metrics_of_single_methods_are_an_extra(
 ) -> None:
     """CloudWatch charges for them by the method."""
     assert settings(any_stage)["MetricsEnabled"] is False
-    assert settings(synthesized("dev", "method_metrics=true"))["MetricsEnabled"] is True
+    asked = all_settings(synthesized("dev", "method_metrics=true"))
+    assert [each["MetricsEnabled"] for each in asked.values()] == [True, True]
 
 
 @pytest.mark.parametrize("path", ["{proxy+}", "health", "openapi.json"])
