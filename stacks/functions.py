@@ -14,7 +14,7 @@ from constructs import Construct
 
 from imagegen.settings import USD_DECIMALS
 from stacks.bundling import RUNTIME_VERSION
-from stacks.concurrency import BESIDE_THE_QUEUE, DEAD_LETTER_CONCURRENCY, call_back_concurrency
+from stacks.concurrency import DEAD_LETTER_CONCURRENCY, beside_the_queue, call_back_concurrency
 from stacks.generation_queue import GenerationQueue
 from stacks.generation_table import GenerationTable
 from stacks.image_bucket import ImageBucket
@@ -89,7 +89,7 @@ class WorkerFunction(Function):
     ) -> None:
         # Without it, Lambda's throttle could use up a message's deliveries before any worker has tried it:
         # see docs/decisions/0012-the-worker-reserves-its-concurrency.md.
-        reserved = concurrency + BESIDE_THE_QUEUE
+        reserved = concurrency + beside_the_queue(config)
         super().__init__(
             scope,
             construct_id,
@@ -107,7 +107,8 @@ class WorkerFunction(Function):
         """Let the queues invoke the worker, with one message for each invocation, within its reserved concurrency."""
         self._source("QueueSource", queue.queue, concurrency=self._concurrency)
         self._source("DeadLetterSource", queue.dead_letters, concurrency=DEAD_LETTER_CONCURRENCY)
-        self._source("CallBackSource", queue.call_backs, concurrency=self._call_back_concurrency)
+        if queue.call_backs:
+            self._source("CallBackSource", queue.call_backs, concurrency=self._call_back_concurrency)
 
     def sweep_every_minute(self) -> None:
         """Invoke the worker every minute, so that it finds overdue generations."""
@@ -155,7 +156,7 @@ def environment(
         "TABLE_NAME": table.table.table_name,
         "QUEUE_URL": queue.queue.queue_url,
         "DEAD_LETTER_QUEUE_ARN": queue.dead_letters.queue_arn,
-        "CALL_BACK_QUEUE_ARN": queue.call_backs.queue_arn,
+        "CALL_BACK_QUEUE_ARN": queue.call_backs.queue_arn if queue.call_backs else "",
         "MODELS": ",".join(config.models),
         "MODEL_TIMEOUT": str(config.model_timeout),
         "FUNCTION_TIMEOUT": str(config.function_timeout),

@@ -15,14 +15,17 @@ MAX_DELIVERIES = 50
 
 
 class GenerationQueue(Construct):
-    """Four encrypted, TLS-only queues; a message carries a generation's id, its claim and its owner's hash."""
+    """Encrypted, TLS-only queues; a message carries a generation's id, its claim and its owner's hash."""
 
     def __init__(self, scope: Construct, construct_id: str, *, config: StageConfig) -> None:
         super().__init__(scope, construct_id)
         self.queue, self.dead_letters = _queues(self, "Queue", "DeadLetters", config=config)
-        # Nobody takes call-backs out of their dead-letter queue: the records say which ones are due, and the sweep
-        # sends those again.
-        self.call_backs, self.dead_call_backs = _queues(self, "CallBacks", "DeadCallBacks", config=config)
+        self.call_backs: sqs.Queue | None = None
+        self.dead_call_backs: sqs.Queue | None = None
+        if config.webhooks:
+            # Nobody takes call-backs out of their dead-letter queue: the records say which ones are due, and the sweep
+            # sends those again.
+            self.call_backs, self.dead_call_backs = _queues(self, "CallBacks", "DeadCallBacks", config=config)
 
     def send(self) -> iam.PolicyStatement:
         """Return the right to put a message on the queue of jobs."""
@@ -30,14 +33,16 @@ class GenerationQueue(Construct):
             sid="SendToQueue", actions=["sqs:SendMessage"], resources=[self.queue.queue_arn]
         )
 
-    def send_call_backs(self) -> iam.PolicyStatement:
-        """Return the right to put a message on the queue of call-backs."""
-        return iam.PolicyStatement(
-            sid="SendCallBacks", actions=["sqs:SendMessage"], resources=[self.call_backs.queue_arn]
-        )
+    def send_call_backs(self) -> tuple[iam.PolicyStatement, ...]:
+        """Return the right to put a message on the queue of call-backs, if there is one."""
+        if not self.call_backs:
+            return ()
+        arns = [self.call_backs.queue_arn]
+        return (iam.PolicyStatement(sid="SendCallBacks", actions=["sqs:SendMessage"], resources=arns),)
 
     def consume(self) -> iam.PolicyStatement:
         """Return the rights to poll the queues, which Lambda needs, and to postpone a message."""
+        consumed = (self.queue, self.dead_letters, self.call_backs)
         return iam.PolicyStatement(
             sid="ConsumeQueues",
             actions=[
@@ -46,7 +51,7 @@ class GenerationQueue(Construct):
                 "sqs:GetQueueAttributes",
                 "sqs:ReceiveMessage",
             ],
-            resources=[self.queue.queue_arn, self.dead_letters.queue_arn, self.call_backs.queue_arn],
+            resources=[queue.queue_arn for queue in consumed if queue],
         )
 
 

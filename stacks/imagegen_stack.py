@@ -9,7 +9,7 @@ from aws_cdk import CfnOutput, Environment, Stack
 from aws_cdk import aws_lambda as lambda_
 
 from stacks.authentication import AUTHENTICATION
-from stacks.concurrency import queue_concurrency
+from stacks.concurrency import queue_concurrency, warn_about_a_small_account
 from stacks.functions import Function, WorkerFunction, environment
 from stacks.generation_queue import GenerationQueue
 from stacks.generation_table import DUE_INDEX, OWNER_INDEX, GenerationTable
@@ -56,6 +56,7 @@ class ImagegenStack(Stack):
             reserved_concurrency=config.api_concurrency,
         )
         concurrency = queue_concurrency(config, derived=concurrency_for(models, today=today))
+        warn_about_a_small_account(config, queue=concurrency, stack=self)
         worker = WorkerFunction(
             self, "Worker", config=config, code=code, environment=variables, concurrency=concurrency
         )
@@ -69,7 +70,7 @@ class ImagegenStack(Stack):
             function.allow(*invoke_models(models, stack=self))
             function.allow(bucket.use_images(), table.use_items(), queue.send())
         api.allow(table.query(OWNER_INDEX))
-        worker.allow(table.query(DUE_INDEX), queue.consume(), queue.send_call_backs())
+        worker.allow(table.query(DUE_INDEX), queue.consume(), *queue.send_call_backs())
         if secret:
             worker.allow(secret.read())
             self._output("WebhookSecretArn", secret.arn)
@@ -89,8 +90,9 @@ class ImagegenStack(Stack):
         self._output("TableName", table.table.table_name)
         self._output("QueueUrl", queue.queue.queue_url)
         self._output("DeadLetterQueueUrl", queue.dead_letters.queue_url)
-        self._output("CallBackQueueUrl", queue.call_backs.queue_url)
-        self._output("DeadCallBackQueueUrl", queue.dead_call_backs.queue_url)
+        if queue.call_backs and queue.dead_call_backs:
+            self._output("CallBackQueueUrl", queue.call_backs.queue_url)
+            self._output("DeadCallBackQueueUrl", queue.dead_call_backs.queue_url)
 
     def _output(self, name: str, value: str) -> None:
         CfnOutput(self, name, value=value)

@@ -79,7 +79,7 @@ _ALWAYS: tuple[Accepted, ...] = (
         reason="Its queue has a dead-letter queue, and the next sweep follows a minute after a lost one.",
     ),
     *_everywhere(
-        ("Worker/QueueSource/Resource", "Worker/DeadLetterSource/Resource", "Worker/CallBackSource/Resource"),
+        ("Worker/QueueSource/Resource", "Worker/DeadLetterSource/Resource"),
         id="Serverless-LambdaEventSourceMappingDestination",
         reason=_REDELIVERED,
     ),
@@ -97,11 +97,6 @@ _ALWAYS: tuple[Accepted, ...] = (
         path="Jobs/DeadLetters/Resource",
         id="Serverless-SQSRedrivePolicy",
         reason="It is the dead-letter queue, and the worker consumes it.",
-    ),
-    Accepted(
-        path="Jobs/DeadCallBacks/Resource",
-        id="Serverless-SQSRedrivePolicy",
-        reason="It is the dead-letter queue; the records say which call-backs are due, and the sweep sends them again.",
     ),
     Accepted(
         path="Http/RestApi/Resource",
@@ -134,10 +129,22 @@ _ALWAYS: tuple[Accepted, ...] = (
 )
 
 
-_WITH_WEBHOOKS = Accepted(
-    path="Webhooks/Secret/Resource",
-    id="AwsSolutions-SMG4",
-    reason="Receivers hold the same secret, so the operator rotates it in agreement with them.",
+_WITH_WEBHOOKS = (
+    Accepted(
+        path="Webhooks/Secret/Resource",
+        id="AwsSolutions-SMG4",
+        reason="Receivers hold the same secret, so the operator rotates it in agreement with them.",
+    ),
+    Accepted(
+        path="Worker/CallBackSource/Resource",
+        id="Serverless-LambdaEventSourceMappingDestination",
+        reason=_REDELIVERED,
+    ),
+    Accepted(
+        path="Jobs/DeadCallBacks/Resource",
+        id="Serverless-SQSRedrivePolicy",
+        reason="It is the dead-letter queue; the records say which call-backs are due, and the sweep sends them again.",
+    ),
 )
 _WITH_KEYS = (
     Accepted(path="Http/Authorizer/Function/Resource", id="AwsSolutions-L1", reason=_RUNTIME),
@@ -166,7 +173,7 @@ def accepted_findings(config: StageConfig) -> tuple[Accepted, ...]:
     """Return the accepted findings of a stage: exactly what the packs find in it."""
     return (
         *_ALWAYS,
-        *((_WITH_WEBHOOKS,) if config.webhooks else ()),
+        *(_WITH_WEBHOOKS if config.webhooks else ()),
         *(_WITH_KEYS if config.api_auth == "key" else ()),
         *((_WITH_LOG_ROLE,) if config.gateway_log_role else ()),
         *((_WITHOUT_THROTTLE,) if config.throttle_rate is None else ()),

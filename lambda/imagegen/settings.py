@@ -81,6 +81,7 @@ class Settings:
     `model_timeout`, `function_timeout`, `gateway_timeout` and `url_ttl` are seconds; `daily_usd` and its like are
     dollars. A limit of None means unlimited, 0 refuses all. `queued_jobs_per_caller` counts the unfinished asynchronous
     generations of a caller that were accepted on one day (UTC).
+    Without webhooks, `call_back_queue_arn` and `webhook_secret_arn` are empty.
     `webhook_loopback` lets call-backs go to 127.0.0.1 over plain http; only the stage of one machine may set it.
     `stage` is a dimension of every metric. `owner_salt` makes the owners of this deployment unlike those of any other.
     """
@@ -90,7 +91,7 @@ class Settings:
     table_name: NotEmpty
     queue_url: NotEmpty
     dead_letter_queue_arn: NotEmpty
-    call_back_queue_arn: NotEmpty
+    call_back_queue_arn: str
     models: Models
     model_timeout: ModelTimeout
     function_timeout: FunctionTimeout

@@ -7,15 +7,19 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from aws_cdk import assertions
 
 from imagegen.settings import Settings
 from stacks.bundling import RUNTIME_VERSION
 from stacks.stage import BYTES_FOR_LISTS, LOOPBACK_PARAMETER, WITHOUT_BOUND, StageError
+from tests.support.environment import ENVIRONMENT
 from tests.support.synthesis import as_list, build
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    import aws_cdk as cdk
 
     from tests.support.synthesis import Synthesized
 
@@ -287,18 +291,77 @@ def test_the_api_function_may_have_a_share_of_its_own(synthesized: Callable[...,
     assert queue_share(stage) == 15
 
 
-@pytest.mark.parametrize(("limit", "queue"), [(10, 2), (20, 7), (1000, 15)])
-def test_without_a_reservation_the_worker_leaves_half_of_a_small_account_to_requests(
-    synthesized: Callable[..., Synthesized], limit: int, queue: int
-) -> None:
-    """Dead letters and the sweep are counted as well."""
-    stage = synthesized("dev", f"reserve_concurrency=false account_concurrency={limit}")
-    assert "ReservedConcurrentExecutions" not in function(stage, "Worker")
-    assert queue_share(stage) == queue
-    assert queue + 3 <= limit / 2
+def taken_by_the_worker(stage: Synthesized) -> int:
+    """Return how many workers all sources together may start at once, and the sweep."""
     sources = stage.resources("AWS::Lambda::EventSourceMapping")
-    shares = sorted(each["Properties"]["ScalingConfig"]["MaximumConcurrency"] for each in sources)
-    assert shares == sorted([queue, 2, 2])
+    return 1 + sum(int(each["Properties"]["ScalingConfig"]["MaximumConcurrency"]) for each in sources)
+
+
+@pytest.mark.parametrize(
+    ("limit", "webhooks", "queue", "taken"),
+    [
+        (14, "true", 2, 7),
+        (20, "true", 5, 10),
+        (21, "true", 5, 10),
+        (1000, "true", 15, 20),
+        (10, "false", 2, 5),
+        (20, "false", 7, 10),
+    ],
+)
+def test_without_a_reservation_the_worker_leaves_half_of_a_small_account_to_requests(
+    synthesized: Callable[..., Synthesized], limit: int, webhooks: str, queue: int, taken: int
+) -> None:
+    """Dead letters, call-backs and the sweep are counted as well."""
+    overrides = f"reserve_concurrency=false account_concurrency={limit} webhooks={webhooks}"
+    stage = synthesized("dev", overrides)
+    assert "ReservedConcurrentExecutions" not in function(stage, "Worker")
+    assert (queue_share(stage), taken_by_the_worker(stage)) == (queue, taken)
+    assert taken <= limit / 2
+
+
+def warnings(stack: cdk.Stack) -> list[str]:
+    """Return what synth warns of, without the models that have ended."""
+    found = assertions.Annotations.from_stack(stack).find_warning("*", assertions.Match.any_value())
+    return [str(each.entry.data) for each in found if "end of life" not in str(each.entry.data)]
+
+
+@pytest.mark.parametrize(("limit", "left"), [(10, 3), (13, 6)])
+def test_the_smallest_accounts_are_told_that_less_than_half_is_left(
+    code: Path, synthesized: Callable[..., Synthesized], limit: int, left: int
+) -> None:
+    """Each of the three sources takes two, which is the least that Lambda accepts, and the sweep one."""
+    overrides = f"reserve_concurrency=false account_concurrency={limit}"
+    assert limit - taken_by_the_worker(synthesized("dev", overrides)) == left
+    (warning,) = warnings(build("dev", code=code, overrides=overrides))
+    assert warning.startswith(
+        f"account_concurrency is {limit}: the worker leaves {left} of it to requests, which is less than half, because "
+        "Lambda accepts no event source with less than 2."
+    )
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        "reserve_concurrency=false account_concurrency=14",
+        "reserve_concurrency=false account_concurrency=10 webhooks=false",
+        "account_concurrency=123",
+        "reserve_concurrency=false",
+    ],
+)
+def test_nobody_else_is_warned(code: Path, overrides: str) -> None:
+    """Half is left, or the worker's share is reserved, or nobody said how large the account is."""
+    assert warnings(build("dev", code=code, overrides=overrides)) == []
+
+
+def test_without_webhooks_nothing_is_made_for_call_backs(synthesized: Callable[..., Synthesized]) -> None:
+    """There is no queue, no source that Lambda polls, no right and no output; and the worker reserves five less."""
+    stage = synthesized("dev", "webhooks=false")
+    assert "CallBack" not in json.dumps(stage.template)
+    assert len(stage.resources("AWS::SQS::Queue")) == len(stage.resources("AWS::SQS::QueuePolicy")) == 2
+    arn = function(stage, "Worker")["Environment"]["Variables"]["CALL_BACK_QUEUE_ARN"]
+    read = Settings.from_environment({**ENVIRONMENT, "CALL_BACK_QUEUE_ARN": arn})
+    assert read.call_back_queue_arn == arn == ""
+    assert function(stage, "Worker")["ReservedConcurrentExecutions"] == taken_by_the_worker(stage) == 18
 
 
 @pytest.mark.parametrize(
@@ -324,6 +387,14 @@ def test_without_a_reservation_the_worker_leaves_half_of_a_small_account_to_requ
             "account_concurrency=10 reserve_concurrency=false worker_concurrency=3",
             (
                 "worker_concurrency is 3, but may be at most 2 if account_concurrency is 10 and nothing is reserved, "
+                "so that the worker leaves 3 of it to requests, which is less than half, because Lambda accepts no "
+                "event source with less than 2."
+            ),
+        ),
+        (
+            "account_concurrency=20 reserve_concurrency=false worker_concurrency=6",
+            (
+                "worker_concurrency is 6, but may be at most 5 if account_concurrency is 20 and nothing is reserved, "
                 "so that the worker leaves half of it to requests."
             ),
         ),
