@@ -122,9 +122,9 @@ _ALWAYS: tuple[Accepted, ...] = (
         reason=_OPEN,
     ),
     *_everywhere(
-        tuple(f"Http/RestApi/Default/{method}/Resource" for method in (*PROTECTED, *OPEN)),
+        tuple(f"Http/RestApi/Default/{method}/Resource" for method in OPEN),
         id="AwsSolutions-COG4",
-        reason=_KEYS_NOT_COGNITO,
+        reason=_OPEN,
     ),
 )
 
@@ -156,6 +156,11 @@ _WITH_KEYS = (
         reason="The gateway invokes it synchronously; there is no event to keep.",
     ),
 )
+_WITHOUT_COGNITO = _everywhere(
+    tuple(f"Http/RestApi/Default/{method}/Resource" for method in PROTECTED),
+    id="AwsSolutions-COG4",
+    reason=_KEYS_NOT_COGNITO,
+)
 _WITH_LOG_ROLE = Accepted(
     path="Http/RestApi/CloudWatchRole/Resource",
     id="AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/"
@@ -175,6 +180,7 @@ def accepted_findings(config: StageConfig) -> tuple[Accepted, ...]:
         *_ALWAYS,
         *(_WITH_WEBHOOKS if config.webhooks else ()),
         *(_WITH_KEYS if config.api_auth == "key" else ()),
+        *(_WITHOUT_COGNITO if config.api_auth != "cognito" else ()),
         *((_WITH_LOG_ROLE,) if config.gateway_log_role else ()),
         *((_WITHOUT_THROTTLE,) if config.throttle_rate is None else ()),
     )

@@ -14,7 +14,7 @@ from imagegen.http import surface
 from imagegen.http.app import create_app
 from stacks.http_api import read_as_text
 from tests.support.events import event, send
-from tests.support.synthesis import ROOT, STAGES, as_list, stage_config
+from tests.support.synthesis import COGNITO, POOL, ROOT, STAGES, as_list, stage_config
 from tests.support.world import world
 
 if TYPE_CHECKING:
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 ONE_ORIGIN = "cors_origins=https://app.example.com"
 LOOP = 20
 """Requests a second of a client that waits for each reply: each takes 50 ms or more."""
-POOL = "arn:aws:cognito-idp:us-east-1:111122223333:userpool/us-east-1_Callers"
-COGNITO = f"api_auth=cognito user_pool_arn={POOL}"
 TWO_ORIGINS = "cors_origins=https://a.example,https://b.example"
 
 

@@ -11,14 +11,31 @@ from aws_cdk import aws_sqs as sqs
 from cdk_nag import AwsSolutionsChecks, ServerlessChecks
 
 from stacks.policy_checks import accept_findings, accepted_findings, add_checks
-from tests.support.synthesis import STAGES, build, stage_config
+from tests.support.depth import at_depth
+from tests.support.synthesis import COGNITO, STAGES, build, stage_config
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from tests.support.synthesis import Synthesized
 
 Finding = tuple[str, str]
+CASES = (
+    *((stage, None) for stage in STAGES),
+    *at_depth(
+        thorough=(
+            ("dev", "api_auth=iam"),
+            ("dev", COGNITO),
+            ("dev", "webhooks=false"),
+            ("dev", "cors_origins=https://app.example.com"),
+            ("dev", "cors_origins=https://a.example,https://b.example"),
+            ("dev", "gateway_log_role=false"),
+        ),
+        usual=(),
+    ),
+)
+"""The stages of cdk.json, and each setting that adds or leaves out a resource."""
 
 
 def findings(stack: cdk.Stack) -> set[Finding]:
@@ -32,18 +49,7 @@ def findings(stack: cdk.Stack) -> set[Finding]:
     return found
 
 
-@pytest.mark.parametrize(
-    ("stage", "overrides"),
-    [
-        ("dev", None),
-        ("prod", None),
-        ("local", None),
-        ("dev", "api_auth=iam"),
-        ("dev", "webhooks=false"),
-        ("dev", "cors_origins=https://app.example.com"),
-        ("dev", "gateway_log_role=false"),
-    ],
-)
+@pytest.mark.parametrize(("stage", "overrides"), CASES)
 def test_every_finding_is_accepted_one_by_one(code: Path, stage: str, overrides: str | None) -> None:
     """Each acceptance has the exact id and the construct of a finding, and no acceptance is left over."""
     stack = build(stage, code=code, overrides=overrides)
@@ -71,7 +77,10 @@ def test_a_finding_that_is_not_accepted_fails_the_synthesis(tmp_path: Path) -> N
         app.synth()
 
 
-def test_cfn_lint_finds_nothing(any_stage: Synthesized) -> None:
+@pytest.mark.parametrize(("stage", "overrides"), CASES)
+def test_cfn_lint_finds_nothing(
+    synthesized: Callable[..., Synthesized], stage: str, overrides: str | None
+) -> None:
     """All its rules are on, experimental ones too, but for three.
 
     W3005 and I1022 are about the style in which CDK writes. I4010 asks for remarks in the template for tools.
@@ -85,5 +94,5 @@ def test_cfn_lint_finds_nothing(any_stage: Synthesized) -> None:
         include_checks=["I"],
         include_experimental=True,
     )
-    matches = lint(json.dumps(any_stage.template), config=args)
+    matches = lint(json.dumps(synthesized(stage, overrides).template), config=args)
     assert [str(match) for match in matches] == []

@@ -21,6 +21,9 @@ CONTEXT: dict[str, Any] = json.loads((ROOT / "cdk.json").read_text())["context"]
 STAGES = tuple(CONTEXT["stages"])
 TODAY = date(2026, 11, 25)
 ENVIRONMENT = cdk.Environment(account="111122223333", region="us-east-1")
+POOL = "arn:aws:cognito-idp:us-east-1:111122223333:userpool/us-east-1_Callers"
+COGNITO = f"api_auth=cognito user_pool_arn={POOL}"
+"""The overrides of a stage whose callers have a token of that pool."""
 
 Resource = dict[str, Any]
 
