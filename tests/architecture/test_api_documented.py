@@ -15,12 +15,14 @@ from imagegen.contracts.text_to_image import parameters, schema
 from imagegen.errors import (
     CallerError,
     ImagegenError,
+    ModelRetired,
     OperatorError,
     ServiceError,
     WaitError,
     error_types,
     invalid,
 )
+from imagegen.generations import model_caller
 from imagegen.http import problems, request, serialize, strict_json, surface
 from imagegen.http.compat import bedrock, openai, stability
 from tests.support.largest import LARGEST, escaped
@@ -260,6 +262,16 @@ def test_every_code_has_a_row_that_says_what_the_code_says(kind: type[ImagegenEr
     assert (status, retry) == (str(kind.kind.status), "yes" if kind.kind.retryable else "no")
     assert (paid, who) == (kind.kind.paid, WHO[family])
     assert len(meaning) > 30
+
+
+def test_the_header_that_differs_from_its_column_is_named() -> None:
+    """Only a model that is remembered as retired is repeated although its column says no."""
+    source = Path(model_caller.__file__).read_text(encoding="utf-8")
+    assert source.count("retryable=True") == 1
+    assert problems.should_retry(ModelRetired("Retired.", retryable=True, retry_after=20))
+    told = ERRORS.partition("\n### X-Should-Retry\n")[2].partition("\n- `false`")[0]
+    never = {kind.kind.code for kind in error_types() if not kind.kind.retryable}
+    assert never & set(re.findall(r"`(\w+)`", told)) == {ModelRetired.kind.code}
 
 
 def test_no_code_is_documented_that_does_not_exist() -> None:
