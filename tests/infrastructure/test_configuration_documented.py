@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from stacks.http_api import DOCUMENTS_SHARE, METHODS, OPEN_METHODS
-from stacks.stage import SETTINGS, allowed
+from stacks.stage import SETTINGS, StageConfig, allowed
 from tests.support.synthesis import ROOT, stage_config
 
 if TYPE_CHECKING:
@@ -42,6 +42,12 @@ def test_every_key_is_documented_with_its_range_and_its_value_in_each_stage(key:
     values = [shown(getattr(stage_config(stage), key)) for stage in ("dev", "prod", "local")]
     assert ROWS[key][:5] == [f"`{key}`", allowed(key), *values]
     assert len(ROWS[key][5]) > 20
+
+
+@pytest.mark.parametrize("key", SETTINGS)
+def test_a_stage_that_leaves_a_setting_out_has_the_value_of_dev(key: str) -> None:
+    """The page says so, and a stage of an operator's own relies on it."""
+    assert getattr(StageConfig(name="another"), key) == getattr(stage_config("dev"), key)
 
 
 def test_every_variable_of_the_functions_is_documented(local: Synthesized) -> None:
