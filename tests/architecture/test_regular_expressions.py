@@ -24,7 +24,7 @@ from tests.support.depth import at_depth
 from tests.support.regex_steps import TooManySteps, first_match, hostile_texts, steps
 
 ROOT: Final = Path(__file__).parents[2] / "lambda"
-SIZE: Final = at_depth(thorough=80, usual=24)
+SIZE: Final = at_depth(thorough=48, usual=24)
 LONG_LIST: Final = 20
 LARGEST_GROWTH: Final = 2.6
 """Twice the text may take so many times the steps; 2 would be exactly linear, 4 is the square."""

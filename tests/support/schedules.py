@@ -107,7 +107,6 @@ class Scenario:
 
 
 SCENARIOS: Final[Mapping[str, Scenario]] = {
-    "five deliveries": Scenario(one_by_one=5),
     "four deliveries, two payable calls, a webhook": Scenario(
         one_by_one=4, max_paid_attempts=2, webhook=True
     ),
