@@ -9,8 +9,9 @@ export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 unexport PYTHONDONTWRITEBYTECODE
 
 STAGE ?= dev
-# The commands read these from their environment, so that no shell reads what is in them.
-export CONFIG APPROVE
+# The operator's commands read these from their environment as they were given: neither make nor a shell reads in them.
+WORDS := STAGE CONFIG APPROVE NAME DAYS KEY GRACE DAILY_IMAGES DAILY_USD IMAGES_PER_MINUTE
+$(foreach word,$(WORDS),$(eval override export $(word) := $$(value $(word))))
 PYTHON := .venv/bin/python
 # One process more than there are cores, because the tests of the local service mostly wait for it.
 WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
@@ -56,31 +57,28 @@ status: set-up ## the local service's URL, its API keys, and its webhook secret
 
 synth: set-up ## the CloudFormation templates of STAGE (dev), into cdk.out/; needs no account; CONFIG= as for `make up`
 	@rm -rf cdk.out # another stage may have left its templates there
-	@$(PYTHON) -m operating --stage "$(STAGE)" synth
+	@$(PYTHON) -m operating synth
 
 deploy: set-up ## deploy STAGE (dev) into the AWS account of your credentials; CONFIG=, and APPROVE=never in a pipeline
-	@$(PYTHON) -m operating --stage "$(STAGE)" deploy
+	@$(PYTHON) -m operating deploy
 
 destroy: set-up ## delete STAGE (dev) from that account, with its data unless retain_data; CONFIG=, APPROVE=never
-	@$(PYTHON) -m operating --stage "$(STAGE)" destroy
-
-# The limits of one key. A value that begins with a hyphen must follow its option in the same word.
-LIMITS = --daily-images="$(DAILY_IMAGES)" --daily-usd="$(DAILY_USD)" --images-per-minute="$(IMAGES_PER_MINUTE)"
+	@$(PYTHON) -m operating destroy
 
 key: set-up ## make an API key of STAGE for NAME; DAYS= until it expires, DAILY_IMAGES=, DAILY_USD=, IMAGES_PER_MINUTE= for limits of its own
-	@$(PYTHON) -m operating --stage "$(STAGE)" key --name "$(NAME)" --days "$(DAYS)" $(LIMITS)
+	@$(PYTHON) -m operating key
 
 keys: set-up ## list the API keys of STAGE
-	@$(PYTHON) -m operating --stage "$(STAGE)" keys
+	@$(PYTHON) -m operating keys
 
 limit: set-up ## change limits of the API key with the id KEY: DAILY_IMAGES=, DAILY_USD=, IMAGES_PER_MINUTE= (a number, none, or stage)
-	@$(PYTHON) -m operating --stage "$(STAGE)" limit --key "$(KEY)" $(LIMITS)
+	@$(PYTHON) -m operating limit
 
 revoke: set-up ## refuse the API key with the id KEY from now on
-	@$(PYTHON) -m operating --stage "$(STAGE)" revoke --key "$(KEY)"
+	@$(PYTHON) -m operating revoke
 
 rotate: set-up ## give the API key with the id KEY a new secret; the old one is accepted for GRACE (24) hours more
-	@$(PYTHON) -m operating --stage "$(STAGE)" rotate --key "$(KEY)" --grace "$(or $(GRACE),24)"
+	@$(PYTHON) -m operating rotate
 
 bench: set-up ## measure the local service and print the table
 	@PYTHONPATH=lambda $(PYTHON) -m benchmarks

@@ -10,7 +10,7 @@ from local import demo, life_cycle, processes, variables
 from local.state import State
 from local.variables import Variables
 from tools.checkout import CHECKOUT
-from tools.failures import LocalError
+from tools.failures import LocalError, in_one_line
 
 
 def main() -> int:
@@ -40,7 +40,7 @@ def main() -> int:
             case _:
                 return _demo(chosen, out=arguments.out)
     except LocalError as error:
-        print(error, file=sys.stderr)
+        print(in_one_line(error), file=sys.stderr)
     except KeyboardInterrupt:
         print("Interrupted; `make down` cleans up, `make up` goes on from here.", file=sys.stderr)
     return 1

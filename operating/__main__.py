@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import re
 import sys
@@ -17,7 +18,7 @@ from imagegen.keys.stored_key import StoredKey
 from operating import deploying, limits, stage
 from operating.keys import Keys
 from operating.stack import Account
-from tools.failures import LocalError
+from tools.failures import LocalError, in_one_line
 
 ENVIRON: Mapping[str, str] = os.environ  # noqa: TID251 - where the operator's variables are
 MAX_DAYS = 3_650
@@ -26,10 +27,16 @@ MAX_GRACE_HOURS = 24 * 30
 
 def main() -> int:
     """Run one command; print one sentence and return 1 for a failure that the operator can put right."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # whatever the name of a key has in it
     parser = argparse.ArgumentParser(
-        prog="python -m operating", description="A stage in your account: its stack and its API keys."
+        prog="python -m operating",
+        description="A stage in your account: its stack and its API keys.",
+        epilog="What is not given is taken from the variables STAGE, NAME, DAYS, KEY, GRACE, DAILY_IMAGES, "
+        "DAILY_USD and IMAGES_PER_MINUTE, in which `make` passes on what it was given.",
     )
-    parser.add_argument("--stage", default="dev", help="the deployed stage, or local (dev)")
+    _add(parser, "--stage", default="dev", words="the deployed stage, or local (dev)")
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("synth", help="write the templates (variable CONFIG)")
     commands.add_parser("deploy", help="deploy the stack (variables CONFIG, APPROVE)")
@@ -37,25 +44,33 @@ def main() -> int:
         "destroy", help="delete the stack, and its data unless retain_data (variables CONFIG, APPROVE)"
     )
     create = commands.add_parser("key", help="make a key and print it, once")
-    create.add_argument("--name", default="", help="whose key it is")
-    create.add_argument("--days", default="", help="after how many days it expires; without, it never does")
+    _add(create, "--name", words="whose key it is")
+    _add(create, "--days", words="after how many days it expires; without, it never does")
     _add_limits(create, words=limits.NO_LIMIT)
     commands.add_parser("keys", help="list the keys")
     limit = commands.add_parser("limit", help="change limits of a key")
-    limit.add_argument("--key", default="", help="its id, from the list")
+    _add(limit, "--key", words="its id, from the list")
     _add_limits(limit, words=f"{limits.NO_LIMIT} or {limits.OF_THE_STAGE}")
     revoke = commands.add_parser("revoke", help="refuse a key from now on")
-    revoke.add_argument("--key", default="", help="its id, from the list")
+    _add(revoke, "--key", words="its id, from the list")
     rotate = commands.add_parser("rotate", help="give a key a new secret and print it, once")
-    rotate.add_argument("--key", default="", help="its id, from the list")
-    rotate.add_argument("--grace", default="24", help="for how many hours the old one is accepted (24)")
+    _add(rotate, "--key", words="its id, from the list")
+    _add(rotate, "--grace", words="for how many hours the old one is accepted (24)", default="24")
     arguments = parser.parse_args()
     try:
-        return _run(arguments)
+        status = _run(arguments)
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except LocalError as error:
-        print(error, file=sys.stderr)
+        print(in_one_line(error), file=sys.stderr)
     except (BotoCoreError, ClientError) as error:
-        print(f"A request to AWS failed: {error}", file=sys.stderr)
+        print(in_one_line(f"A request to AWS failed: {error}"), file=sys.stderr)
+    except KeyboardInterrupt:
+        print("Interrupted.", file=sys.stderr)
+    except BrokenPipeError:
+        _give_up_output()  # whoever read it has closed it
+    else:
+        return status
     return 1
 
 
@@ -68,14 +83,7 @@ def _run(arguments: argparse.Namespace) -> int:
         case "destroy":
             return deploying.destroy(_order(arguments), account=lambda: _account(arguments))
         case "key":
-            days = _number("DAYS", arguments.days, low=1, high=MAX_DAYS)
-            own = limits.read_limits(_limits(arguments))
-            made = _keys(arguments).create(
-                name=arguments.name,
-                expires_in=timedelta(days=days) if days is not None else None,
-                limits=own,
-            )
-            print(f"The key {made.id} of {arguments.name}. It is shown only now:\n{made.text}")
+            _create_key(arguments)
         case "keys":
             print(_table(_keys(arguments).list(), now=datetime.now(tz=UTC)))
         case "limit":
@@ -91,13 +99,53 @@ def _run(arguments: argparse.Namespace) -> int:
                 f"The key {arguments.key} is revoked. It is refused everywhere within {CACHE_FOR.seconds} seconds."
             )
         case _:
-            grace = _number("GRACE", arguments.grace, low=0, high=MAX_GRACE_HOURS)
-            made = _keys(arguments).rotate(_id(arguments.key), grace=timedelta(hours=grace or 0))
-            print(
-                f"The key {made.id} has a new secret. {_end_of_the_old(hours=grace or 0)} "
-                f"The new key is shown only now:\n{made.text}"
-            )
+            _rotate_key(arguments)
     return 0
+
+
+def _create_key(arguments: argparse.Namespace) -> None:
+    _check_output()
+    days = _number("DAYS", arguments.days, low=1, high=MAX_DAYS)
+    keys = _keys(arguments)
+    made = keys.create(
+        name=arguments.name,
+        expires_in=timedelta(days=days) if days is not None else None,
+        limits=limits.read_limits(_limits(arguments)),
+    )
+    try:
+        print(f"The key {made.id} of {arguments.name}. It is shown only now:\n{made.text}", flush=True)
+    except OSError as error:
+        keys.revoke(made.id)
+        _give_up_output()
+        raise LocalError(f"The key could not be shown ({error.strerror}), so it is revoked.") from error
+
+
+def _rotate_key(arguments: argparse.Namespace) -> None:
+    _check_output()
+    grace = _number("GRACE", arguments.grace, low=0, high=MAX_GRACE_HOURS) or 0
+    made = _keys(arguments).rotate(_id(arguments.key), grace=timedelta(hours=grace))
+    try:
+        print(
+            f"The key {made.id} has a new secret. {_end_of_the_old(hours=grace)} "
+            f"The new key is shown only now:\n{made.text}",
+            flush=True,
+        )
+    except OSError as error:
+        _give_up_output()
+        raise LocalError(
+            f"The key {made.id} has a new secret, which could not be shown ({error.strerror}): rotate it again."
+        ) from error
+
+
+def _check_output() -> None:
+    """Make sure that there is somewhere to show a key, before it is made."""
+    if sys.stdout is None:
+        raise LocalError("A key is shown only once, on the standard output, and that is closed.")
+
+
+def _give_up_output() -> None:
+    # At its end Python would try once more to write what nobody could read.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def _end_of_the_old(*, hours: int) -> str:
@@ -117,16 +165,19 @@ def _order(arguments: argparse.Namespace) -> deploying.Order:
         stage=arguments.stage,
         config=" ".join(ENVIRON.get("CONFIG", "").split()),
         approve=ENVIRON.get("APPROVE", "").strip(),
-        has_terminal=sys.stdin.isatty() and sys.stdout.isatty(),
+        has_terminal=all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout)),
         environ=ENVIRON,
     )
 
 
+def _add(parser: argparse.ArgumentParser, option: str, *, words: str, default: str = "") -> None:
+    variable = option.removeprefix("--").replace("-", "_").upper()
+    parser.add_argument(option, default=ENVIRON.get(variable) or default, help=words)
+
+
 def _add_limits(parser: argparse.ArgumentParser, *, words: str) -> None:
     for name, variable in limits.VARIABLES.items():
-        parser.add_argument(
-            _option(name), default="", help=f"{variable.setting} of this key: a number, or {words}"
-        )
+        _add(parser, _option(name), words=f"{variable.setting} of this key: a number, or {words}")
 
 
 def _limits(arguments: argparse.Namespace) -> Mapping[str, str]:

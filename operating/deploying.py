@@ -176,8 +176,15 @@ def _confirm(order: Order, stack: DeployedStack) -> None:
         order.say(f"  deleted, with everything in it: {each.type} {each.name}")
     for each in stack.kept:
         order.say(f"  kept: {each.type} {each.name}")
-    if order.approve != "never" and order.ask(f"Type {stack.name} to go on: ").strip() != stack.name:
+    if order.approve != "never" and _answer(order, f"Type {stack.name} to go on: ") != stack.name:
         raise LocalError("Nothing was deleted.")
+
+
+def _answer(order: Order, question: str) -> str:
+    try:
+        return order.ask(question).strip()
+    except (EOFError, KeyboardInterrupt):  # Ctrl-D and Ctrl-C
+        return ""
 
 
 def _delete(order: Order, stack: DeployedStack, stacks: Stacks) -> int:

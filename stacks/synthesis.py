@@ -17,6 +17,7 @@ from stacks.credentials import check_profile
 from stacks.imagegen_stack import ImagegenStack
 from stacks.policy_checks import accept_findings, add_checks
 from stacks.stage import LOCAL_STAGE, StageError, load_stage
+from tools.failures import in_one_line
 
 ROOT = Path(__file__).resolve().parent.parent
 LOOPBACK = ("127.0.0.1", "localhost")
@@ -27,7 +28,7 @@ def synthesize() -> None:
     try:
         _synthesize(os.environ)  # noqa: TID251 - the CDK command line passes account and region there
     except (StageError, BundlingError) as error:
-        sys.exit(str(error))
+        sys.exit(in_one_line(error))
 
 
 def _synthesize(environ: Mapping[str, str]) -> None:

@@ -3,9 +3,9 @@
 import os
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 
 from tools.checkout import CHECKOUT
+from tools.failures import LocalError
 
 
 def environment(environ: Mapping[str, str]) -> dict[str, str]:
@@ -22,16 +22,24 @@ def environment(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def command(*arguments: str) -> tuple[str, ...]:
-    """Return the command with its arguments, and without notices, which would be fetched from outside."""
-    return (str(CHECKOUT / "node_modules" / ".bin" / "cdk"), *arguments, "--no-notices")
+    """Return the command with its arguments, and without notices, which would be fetched from outside.
+
+    Raises:
+        LocalError: it is not installed.
+    """
+    program = CHECKOUT / "node_modules" / ".bin" / "cdk"
+    if not program.exists():
+        raise LocalError("The AWS CDK command line is not installed here: run `make set-up`.")
+    return (str(program), *arguments, "--no-notices")
 
 
 def main() -> None:
     """Replace this process by the CDK command line with the given arguments."""
     os.chdir(CHECKOUT)
-    program, *arguments = command(*sys.argv[1:])
-    if not Path(program).exists():
-        sys.exit("The AWS CDK command line is not installed here: run `make set-up`.")
+    try:
+        program, *arguments = command(*sys.argv[1:])
+    except LocalError as error:
+        sys.exit(str(error))
     os.execve(program, [program, *arguments], environment(os.environ))  # noqa: S606 - no shell is wanted
 
 

@@ -1,10 +1,22 @@
-"""The one exception of the tools and the local service.
+"""The one exception of the tools and the local service, and how an operator's mistake is shown.
 
 ```
 LocalError    its message is a sentence for the person at the keyboard; the command line prints it and exits with 1
 ```
 """
 
+import re
+from typing import Final
+
+_LONGEST_WORD: Final = 200
+_SHOWN: Final = 60
+
 
 class LocalError(Exception):
     """A failure that the reader of its message can put right."""
+
+
+def in_one_line(error: object) -> str:
+    """Return a sentence without what would break its line, and with the beginnings of very long words alone."""
+    text = "".join(char if char.isprintable() else repr(char)[1:-1] for char in str(error))
+    return re.sub(rf"\S{{{_LONGEST_WORD},}}", lambda word: f"{word[0][:_SHOWN]}…", text)

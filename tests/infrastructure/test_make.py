@@ -1,4 +1,4 @@
-"""The targets for an account hand STAGE, CONFIG and APPROVE to the operator's commands as they were given."""
+"""The targets for an account hand an operator's words to the commands as they were given."""
 
 from __future__ import annotations
 
@@ -16,12 +16,34 @@ from tools.cdk import environment
 if TYPE_CHECKING:
     from pathlib import Path
 
-CONFIG = "models=a,b cors_origins=https://a.example $HOME `id` 'quoted'"
+AS_GIVEN = (
+    "models=a,b cors_origins=https://a.example",
+    "$HOME $$HOME ${HOME} $(HOME) $(shell id) `id`",
+    'O\'Brien "x"; id; echo "',
+    "two\nlines",
+    "--help",
+    "-x",
+    "\\ # \N{SNOWMAN}",
+)
+WORDS = (
+    "STAGE",
+    "CONFIG",
+    "APPROVE",
+    "NAME",
+    "DAYS",
+    "KEY",
+    "GRACE",
+    "DAILY_IMAGES",
+    "DAILY_USD",
+    "IMAGES_PER_MINUTE",
+)
+NOTHING = f"|dev{'|' * (len(WORDS) - 1)}"
+TARGETS = ("synth", "deploy", "destroy", "key", "keys", "limit", "revoke", "rotate")
 
 
 def made(target: str, *variables: str, python: Path, **environ: str) -> str:
     """Run a target without its set-up, with a program in place of Python, and return what that program says."""
-    kept = {name: value for name, value in ENVIRON.items() if name not in {"CONFIG", "APPROVE", "MAKEFLAGS"}}
+    kept = {name: value for name, value in ENVIRON.items() if name not in {*WORDS, "MAKEFLAGS"}}
     done = subprocess.run(  # noqa: S603 - make, on this checkout's Makefile
         ["make", "--silent", "--old-file=set-up", target, f"PYTHON={python}", *variables],  # noqa: S607 - the one on PATH
         cwd=ROOT,
@@ -38,19 +60,25 @@ def made(target: str, *variables: str, python: Path, **environ: str) -> str:
 def python(tmp_path: Path) -> Path:
     """Return a program that says with which arguments and variables it was run."""
     program = tmp_path / "python"
-    program.write_text('#!/bin/sh\necho "$@|$CONFIG|$APPROVE"\n')
+    said = "|".join(f"${name}" for name in WORDS)
+    program.write_text(f'#!/bin/sh\nprintf "%s\\n" "$*|{said}"\n')
     program.chmod(0o755)
     return program
 
 
-@pytest.mark.parametrize("target", ["deploy", "destroy"])
-def test_variables_come_through_unread(target: str, python: Path) -> None:
-    """On the command line of make and in its environment; no shell takes them apart."""
-    written = CONFIG.replace("$", "$$")
-    said = f"-m operating --stage prod {target}|{CONFIG}|never\n"
-    assert made(target, "STAGE=prod", f"CONFIG={written}", "APPROVE=never", python=python) == said
-    assert made(target, "STAGE=prod", python=python, CONFIG=CONFIG, APPROVE="never") == said
-    assert made(target, python=python) == f"-m operating --stage dev {target}||\n"
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("word", AS_GIVEN)
+def test_an_operators_words_come_through_unread(target: str, word: str, python: Path) -> None:
+    """On the command line of make and in its environment; neither make nor a shell takes them apart."""
+    said = f"-m operating {target}|{'|'.join([word] * len(WORDS))}\n"
+    if "\n" not in word:  # make takes no second line on its command line
+        assert made(target, *(f"{name}={word}" for name in WORDS), python=python) == said
+    assert made(target, python=python, **dict.fromkeys(WORDS, word)) == said
+
+
+def test_the_stage_is_dev_unless_another_is_named(python: Path) -> None:
+    """Everything else is empty."""
+    assert made("deploy", python=python) == f"-m operating deploy{NOTHING}\n"
 
 
 def test_the_deploy_matrix_is_part_of_the_long_runs_alone(python: Path) -> None:
@@ -59,8 +87,8 @@ def test_the_deploy_matrix_is_part_of_the_long_runs_alone(python: Path) -> None:
     folders = settings["ini_options"]["testpaths"]
     pytest_ = "-m pytest --numprocesses 2 --dist loadscope"
     assert "tests/deployments" not in folders
-    assert made("test", "WORKERS=2", python=python) == f"{pytest_}||\n"
-    assert made("deployments", "WORKERS=2", python=python) == f"{pytest_} tests/deployments||\n"
+    assert made("test", "WORKERS=2", python=python) == f"{pytest_}{NOTHING}\n"
+    assert made("deployments", "WORKERS=2", python=python) == f"{pytest_} tests/deployments{NOTHING}\n"
     check = made("--dry-run", "check", "WORKERS=2", python=python).splitlines()
     assert check[-1] == f"THOROUGH=1 {python} {pytest_} tests --ignore tests/clients"
 
