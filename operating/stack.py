@@ -25,6 +25,7 @@ IDENTIFIERS: Final[Mapping[str, str]] = {BUCKET: "BucketName", TABLE: "TableName
 """What holds data, and the property by which `cdk import` finds it."""
 SALT_VARIABLE: Final = "OWNER_SALT"
 KEPT: Final = ("Retain", "RetainExceptOnCreate")
+_GONE: Final = ("NoSuchBucket", "ResourceNotFoundException")
 DELETED_AT_ONCE: Final = 1000  # the most objects that one request of S3 deletes
 
 
@@ -100,14 +101,18 @@ class Account:
 
     def remove_if_empty(self, resource: Resource) -> bool:
         """Delete a table or a bucket that has nothing in it, and say whether it is gone."""
-        if resource.type == TABLE:
-            return _remove_table_if_empty(resource.name, boto3.client("dynamodb", **self.options))
+        if not resource.name:  # CloudFormation has never made it
+            return True
         try:
+            if resource.type == TABLE:
+                return _remove_table_if_empty(resource.name, boto3.client("dynamodb", **self.options))
             boto3.client("s3", **self.options).delete_bucket(Bucket=resource.name)
         except ClientError as error:
-            if error.response["Error"]["Code"] == "BucketNotEmpty":
+            code = error.response["Error"]["Code"]
+            if code == "BucketNotEmpty":
                 return False
-            raise
+            if code not in _GONE:
+                raise
         return True
 
 

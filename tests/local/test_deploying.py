@@ -6,14 +6,13 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import boto3
+import pytest
 
 from local.emulator import REGION
 from operating import stack as operating_stack
 from operating.stack import Account, Resource
 
 if TYPE_CHECKING:
-    import pytest
-
     from tests.support.bare_emulator import Emulator
 
 VERSIONS = 8
@@ -70,6 +69,14 @@ def test_the_deployed_template_says_what_is_kept(emulator: Emulator) -> None:
     assert (found.region, found.account, found.data_deleted) == (REGION, "000000000000", [])
     assert found.owner_salt == "salt-of-before"
     assert account.find("imagegen-not-deployed") is None
+
+
+@pytest.mark.parametrize("type_", ["AWS::DynamoDB::Table", "AWS::S3::Bucket"])
+@pytest.mark.parametrize("name", ["", "imagegen-gone-already"])
+def test_what_is_gone_already_counts_as_removed(emulator: Emulator, type_: str, name: str) -> None:
+    """The roll-back may have removed it, or never made it."""
+    account = Account(options=emulator.aws())
+    assert account.remove_if_empty(Resource(logical_id="Data", name=name, type=type_, kept=True))
 
 
 def test_only_an_empty_table_and_an_empty_bucket_are_removed(emulator: Emulator) -> None:
