@@ -16,6 +16,7 @@ ROOMS = {
     "local/bedrock": ("local.bedrock.", "local.painter.paint"),
     "stacks": (
         "stacks.",
+        "tools.failures.in_one_line",
         "tools.registries.uv_environment",
         "imagegen.errors",
         "imagegen.errors.",
