@@ -81,7 +81,8 @@ def webhooks(reference: str) -> dict[str, Any]:
                     "2XX": {"description": "The receiver has the call-back."},
                     "410": {"description": "The receiver wants no further one."},
                     "default": {
-                        "description": f"It is sent again, at most {MAX_WEBHOOK_TRIES} times in all."
+                        "description": f"It is sent again, at most {MAX_WEBHOOK_TRIES} times in all; not if it "
+                        "tells of a failure that cost nothing."
                     },
                 },
             }

@@ -54,6 +54,8 @@ LONGEST_WAIT: Final = timedelta(hours=1)
 
 # However many messages there are: see docs/decisions/0032-call-backs-are-counted-in-the-record.md.
 MAX_WEBHOOK_TRIES: Final = 8
+FREE_WEBHOOK_TRIES: Final = 1
+"""How often a receiver is told of a failure that cost nothing: what is free may be asked for without end."""
 
 # After these the image may be in the bucket, or still on its way there.
 _HEALABLE: Final = frozenset({"outcome_unknown", "store_failed"})
@@ -359,11 +361,12 @@ class Generation:
         return replace(self, version=moment.version, webhook=webhook, due_at=due_at)
 
     def refuse_webhook(self, moment: Moment) -> Generation:
-        """Record that the call-back was not accepted; after `MAX_WEBHOOK_TRIES` it is given up."""
+        """Record that the call-back was not accepted; after the last try it is given up."""
         tries = self.webhook_tries + 1
         due_at = moment.now + RETURNS_WITHIN
         refused = replace(self, version=moment.version, webhook_tries=tries, due_at=due_at)
-        return refused.end_webhook(moment, delivered=False) if tries >= MAX_WEBHOOK_TRIES else refused
+        most = FREE_WEBHOOK_TRIES if self.restartable else MAX_WEBHOOK_TRIES
+        return refused.end_webhook(moment, delivered=False) if tries >= most else refused
 
     def finish(self, moment: Moment) -> Generation:
         """Record that nothing is left to do: no image turned up late, or the deleted image is removed."""

@@ -7,7 +7,8 @@ import pytest
 from imagegen import errors
 from imagegen.generations import generation as generations
 from imagegen.generations.jobs import RetryLater
-from tests.support.use_case import DOWN, HOOKED, PAID, call_back, later, submit, work
+from tests.support.fakes import SDXL
+from tests.support.use_case import DOWN, HOOKED, PAID, call_back, code, later, submit, work
 from tests.support.world import world
 
 
@@ -43,6 +44,35 @@ def test_a_webhook_that_does_not_accept_is_told_again_and_then_given_up() -> Non
     service.jobs.call_back(id_)
     assert len(service.webhook.told) == generations.MAX_WEBHOOK_TRIES
     assert (service.store.only().webhook, len(service.runtime.calls)) == ("failed", 1)
+
+
+@pytest.mark.parametrize(
+    "error", [errors.Misconfigured("No right."), errors.InvalidParameter("Refused.")], ids=code
+)
+def test_a_failure_that_cost_nothing_is_told_once(error: errors.ImagegenError) -> None:
+    """Such failures are free, so a caller could have any number of them told again and again."""
+    service = world(models=[SDXL], answers=[error])
+    id_ = submit(service, request=HOOKED, asynchronous=True).generation.id
+    work(service)
+    service.webhook.answers += ["again"] * 2
+    service.jobs.call_back(id_)
+    service.jobs.call_back(id_)
+    assert service.webhook.told == [(HOOKED.webhook_url, "failed")]
+    assert (service.store.only().webhook, service.store.only().due_at) == ("failed", None)
+
+
+@pytest.mark.parametrize("error", PAID, ids=code)
+def test_a_failure_that_may_have_been_paid_is_told_as_often_as_an_image(error: errors.ImagegenError) -> None:
+    """Its caller lost money, and has to learn of it."""
+    service = world(answers=[error])
+    id_ = submit(service, request=HOOKED, asynchronous=True).generation.id
+    work(service)
+    service.webhook.answers += ["again"] * 100
+    for _ in range(generations.MAX_WEBHOOK_TRIES - 1):
+        with pytest.raises(RetryLater):
+            service.jobs.call_back(id_)
+    service.jobs.call_back(id_)
+    assert len(service.webhook.told) == generations.MAX_WEBHOOK_TRIES
 
 
 def test_a_webhook_that_must_not_be_called_is_not_tried_again() -> None:
