@@ -440,6 +440,10 @@ class FakeObserver:
         """Note a retry."""
         self.events.append(("model_retried", f"{model} {code}"))
 
+    def fault(self, what: str, *, id_: str, error: ImagegenError) -> None:  # noqa: ARG002 - the port's shape
+        """Note a fault."""
+        self.events.append(("fault", error.kind.code))
+
     def warned(self, what: str, *, id_: str = "", error: BaseException | None = None) -> None:  # noqa: ARG002 - the port's shape
         """Note something unexpected that the code handled."""
         self.events.append(("warned", what))

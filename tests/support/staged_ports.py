@@ -364,6 +364,9 @@ class Stage:
     def model_retried(self, model: str, code: str) -> None:
         """Ignore the event."""
 
+    def fault(self, what: str, *, id_: str, error: ImagegenError) -> None:
+        """Ignore the event."""
+
     def warned(self, what: str, *, id_: str = "", error: BaseException | None = None) -> None:
         """Ignore the event."""
 

@@ -130,6 +130,13 @@ class PowertoolsObserver:
         self._metrics.add_metric(name="ModelRetries", unit=MetricUnit.Count, value=1)
         self._logger.info("model call is tried again", model=model, code=code)
 
+    def fault(self, what: str, *, id_: str, error: ImagegenError) -> None:
+        """Note something that the operator or the service has to put right, though no generation failed by it."""
+        self._metrics.add_metric(name="Faults", unit=MetricUnit.Count, value=1)
+        self._logger.error(
+            what, generation=id_, code=error.kind.code, detail=error.detail, cause=_named(error.__cause__)
+        )
+
     def warned(self, what: str, *, id_: str = "", error: BaseException | None = None) -> None:
         """Note something unexpected that the code handled."""
         cause = _named(error.__cause__) if error else None

@@ -15,12 +15,14 @@ import json
 import re
 import socket
 import ssl
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 from urllib.parse import urlsplit
 
 from standardwebhooks import Webhook
@@ -33,8 +35,13 @@ if TYPE_CHECKING:
     from imagegen.generations.generation import Generation
     from imagegen.generations.ports import Clock, Delivery
 
+T = TypeVar("T")
+
 PATIENCE: Final = 5.0
-"""In seconds, for the connection, the handshake, the request and the response together."""
+"""In seconds, for all steps together: secret, name, connection, handshake, request and response."""
+
+# If the secret took more of the time than this, the receiver has too little of it left for a fair try.
+_SECRETS_SHARE: Final = 0.5
 
 SECRET_KEPT: Final = timedelta(minutes=5)
 """After this time the secret is read again, so that one that was rotated is not used for ever."""
@@ -85,6 +92,7 @@ class SignedCallbacks:
         resolve: Resolve = addresses,
         connect: Connect = socket.create_connection,
         trust: Callable[[], ssl.SSLContext] = ssl.create_default_context,
+        monotonic: Callable[[], float] = time.monotonic,
         patience: float = PATIENCE,
     ) -> None:
         self._secret = secret
@@ -93,6 +101,7 @@ class SignedCallbacks:
         self._resolve = resolve
         self._connect = connect
         self._trust = trust
+        self._monotonic = monotonic
         self._patience = patience
         self._signer: tuple[Webhook, datetime] | None = None
         self._trusted: ssl.SSLContext | None = None
@@ -101,22 +110,22 @@ class SignedCallbacks:
         """Send one call-back once; it tells the receiver the id and how the generation ended.
 
         Raises:
-            Misconfigured: there is no secret to sign with.
+            Misconfigured: there is no secret to sign with, or it was not read in time. The receiver was not called.
         """
+        left = self._countdown()
         try:
             receiver = _receiver(url, loopback=self._loopback)
-            address = self._address(receiver)
             written = json.dumps(payload(generation))
+            signature = self._signature(generation, written, left=left)
+            address = self._address(receiver, left=left)
             headers = {
                 "Host": receiver.authority,
                 "Content-Type": "application/json",
                 "User-Agent": f"imagegen/{VERSION}",
                 "Connection": "close",
-                **self._signature(generation, written),
+                **signature,
             }
-            status = self._post(
-                receiver, address, written, headers, ends_at=time.monotonic() + self._patience
-            )
+            status = self._post(receiver, address, written, headers, left=left)
         except _NotPublicError:
             return "refused"
         # OSError covers time-outs, TLS and the resolver's errors.
@@ -126,12 +135,18 @@ class SignedCallbacks:
             return "refused"
         return "delivered" if status in _ACCEPTED else "again"
 
-    def _address(self, receiver: _Receiver) -> str:
+    def _countdown(self) -> Callable[[], float]:
+        """Return what says how many seconds are left; never 0, which would mean not to wait at all."""
+        ends_at = self._monotonic() + self._patience
+        return lambda: max(ends_at - self._monotonic(), 0.001)
+
+    def _address(self, receiver: _Receiver, *, left: Callable[[], float]) -> str:
         if receiver.is_loopback:
             # Not resolved: whatever a machine's files make of "localhost", nothing else is called.
             return _LOOPBACK_ADDRESS
         try:
-            found = self._resolve(receiver.host, receiver.port)
+            # The resolver has a time-out of its own, of many seconds, and whoever owns the name can make it last.
+            found = _within(left, lambda: self._resolve(receiver.host, receiver.port))
         except UnicodeError as exc:
             raise _NotPublicError from exc
         # Every address, not only the first: a name with one private address is not a public receiver.
@@ -140,42 +155,66 @@ class SignedCallbacks:
         return found[0]
 
     def _post(
-        self, receiver: _Receiver, address: str, written: str, headers: Mapping[str, str], *, ends_at: float
+        self,
+        receiver: _Receiver,
+        address: str,
+        written: str,
+        headers: Mapping[str, str],
+        *,
+        left: Callable[[], float],
     ) -> int:
         """Send one request to the address that was checked, and return the status of the response."""
-        with self._connected(receiver, address, ends_at=ends_at) as connected:
-            connected.settimeout(_left(ends_at))
+        with self._connected(receiver, address, left=left) as connected:
+            connected.settimeout(left())
             # Only http.client's writer is used. Its reader would read as much as the receiver sends.
             connection = http.client.HTTPConnection(receiver.host, receiver.port)
             connection.sock = connected
             connection.request("POST", receiver.target, written.encode(), dict(headers))
-            return _status(connected, ends_at=ends_at)
+            return _status(connected, left=left)
 
     @contextmanager
-    def _connected(self, receiver: _Receiver, address: str, *, ends_at: float) -> Iterator[socket.socket]:
+    def _connected(
+        self, receiver: _Receiver, address: str, *, left: Callable[[], float]
+    ) -> Iterator[socket.socket]:
         """Connect to the address that was checked; over TLS, unless it is this machine."""
-        with self._connect((address, receiver.port), _left(ends_at)) as plain:
+        with self._connect((address, receiver.port), left()) as plain:
             if receiver.is_loopback:
                 yield plain
                 return
             if self._trusted is None:
                 self._trusted = self._trust()
             # The handshake as a whole, and not each part of it, has this time.
-            plain.settimeout(_left(ends_at))
+            plain.settimeout(left())
             with self._trusted.wrap_socket(plain, server_hostname=receiver.host) as secured:
                 yield secured
 
-    def _signature(self, generation: Generation, written: str) -> dict[str, str]:
+    def _signature(
+        self, generation: Generation, written: str, *, left: Callable[[], float]
+    ) -> dict[str, str]:
         now = self._clock.now()
-        if self._signer is None or now >= self._signer[1]:
-            self._signer = _signer(self._secret()), now + SECRET_KEPT
+        signer = self._read_signer(now, left=left)
         # One for each end of a generation: it may fail and be healed, or its key may be claimed again and fail again.
         message = f"msg_{generation.id}_{generation.claim}_{generation.state}"
         return {
             "webhook-id": message,
             "webhook-timestamp": str(int(now.timestamp())),
-            "webhook-signature": self._signer[0].sign(msg_id=message, timestamp=now, data=written),
+            "webhook-signature": signer.sign(msg_id=message, timestamp=now, data=written),
         }
+
+    def _read_signer(self, now: datetime, *, left: Callable[[], float]) -> Webhook:
+        if self._signer is not None and now < self._signer[1]:
+            return self._signer[0]
+        slow = Misconfigured("The webhook secret was not read in time.")
+        try:
+            secret = _within(left, self._secret)
+        except TimeoutError as exc:
+            raise slow from exc
+        signer = _signer(secret)
+        # Kept first: the next try does not wait for it again.
+        self._signer = signer, now + SECRET_KEPT
+        if left() < self._patience * (1 - _SECRETS_SHARE):
+            raise slow
+        return signer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,17 +247,38 @@ def _signer(secret: str) -> Webhook:
         raise Misconfigured("The webhook secret is not base64 text.") from exc
 
 
-def _left(ends_at: float) -> float:
-    """Return the seconds that are left; never 0, which would mean not to wait at all."""
-    return max(ends_at - time.monotonic(), 0.001)
+def _within(left: Callable[[], float], step: Callable[[], T]) -> T:
+    """Return what a step returns, or raise what it raises, if that is while time is left.
+
+    Raises:
+        TimeoutError: it was not. The step ends later by its own time-outs, and its result is dropped.
+    """
+    results: SimpleQueue[tuple[T | None, Exception | None]] = SimpleQueue()
+
+    def run() -> None:
+        try:
+            results.put((step(), None))
+        except Exception as exc:  # noqa: BLE001 - raised where it is waited for
+            results.put((None, exc))
+
+    # A thread for each step, because a pool would let one step that hangs hold up the next. A daemon, so that the
+    # process can end. If Lambda freezes the process, the thread goes on when the process does.
+    threading.Thread(target=run, daemon=True).start()
+    try:
+        result, error = results.get(timeout=left())
+    except Empty as exc:
+        raise TimeoutError from exc
+    if error is not None:
+        raise error
+    return cast("T", result)
 
 
-def _status(connection: socket.socket, *, ends_at: float) -> int:
-    """Read the status line only, and no longer than until `ends_at`."""
+def _status(connection: socket.socket, *, left: Callable[[], float]) -> int:
+    """Read the status line only, and only while time is left."""
     line = b""
-    # Each byte would renew a socket's time-out, so what is left until `ends_at` is set before each read.
+    # Each byte would renew a socket's time-out, so what is left is set before each read.
     while b"\n" not in line and len(line) < _LONGEST_STATUS_LINE:
-        connection.settimeout(_left(ends_at))
+        connection.settimeout(left())
         part = connection.recv(_LONGEST_STATUS_LINE)
         if not part:
             break

@@ -368,6 +368,11 @@ class Generation:
         most = FREE_WEBHOOK_TRIES if self.restartable else MAX_WEBHOOK_TRIES
         return refused.end_webhook(moment, delivered=False) if tries >= most else refused
 
+    def await_webhook(self, moment: Moment, *, seconds: float = 0) -> Generation:
+        """Record that the receiver was not called yet, and that the message comes back after so many seconds."""
+        due_at = moment.now + timedelta(seconds=seconds) + RETURNS_WITHIN
+        return replace(self, version=moment.version, due_at=due_at)
+
     def finish(self, moment: Moment) -> Generation:
         """Record that nothing is left to do: no image turned up late, or the deleted image is removed."""
         return replace(self, version=moment.version, due_at=None)

@@ -164,8 +164,10 @@ class Jobs:
         try:
             delivery = self.webhook.deliver(record.request.webhook_url or "", generation=record)
         except ImagegenError as exc:
-            self.observer.warned("a webhook could not be called", id_=record.id, error=exc)
-            delivery = "again"
+            # Our fault, so it is none of the receiver's tries; the message comes back.
+            self.observer.fault("a webhook could not be called", id_=record.id, error=exc)
+            self.ledger.write(record.await_webhook(self.ledger.moment()), replacing=record)
+            raise RetryLater(exc.kind.code) from exc
         # Counted in the record and not by the message: see docs/decisions/0032-call-backs-are-counted-in-the-record.md.
         moment = self.ledger.moment()
         if delivery != "again":

@@ -191,7 +191,11 @@ class WebhookSender(Protocol):
     """Signed call-backs (Standard Webhooks)."""
 
     def deliver(self, url: str, *, generation: Generation) -> Delivery:
-        """Tell a receiver once how a generation ended."""
+        """Tell a receiver once how a generation ended.
+
+        Raises:
+            ImagegenError: the receiver was not called, for a reason that is not its own.
+        """
         ...
 
 
@@ -259,6 +263,10 @@ class Observer(Protocol):
 
     def model_retried(self, model: str, code: str) -> None:
         """Note an unbilled call that is repeated."""
+        ...
+
+    def fault(self, what: str, *, id_: str, error: ImagegenError) -> None:
+        """Note something that the operator or the service has to put right, though no generation failed by it."""
         ...
 
     def warned(self, what: str, *, id_: str = "", error: BaseException | None = None) -> None:

@@ -159,12 +159,27 @@ def test_a_cause_is_shown_by_its_class_and_the_code_of_aws(
     error = raised(errors.StoreFailed("The image could not be stored."), cause=cause)
     assert isinstance(error, ImagegenError)
     observer.failed("gen_1", error)
+    observer.fault("a webhook could not be called", id_="gen_1", error=error)
     observer.warned("a due record is swept again later", id_="gen_1", error=error)
     observer.defect(raised(KeyError("my-secret-prompt"), cause=cause))
     written = lines(capsys)
-    assert [line["cause"] for line in written] == [shown] * 3
-    assert [line.get("error") for line in written] == [None, "StoreFailed", "KeyError"]
+    assert [line["cause"] for line in written] == [shown] * 4
+    assert [line.get("error") for line in written] == [None, None, "StoreFailed", "KeyError"]
     assert "secret" not in json.dumps(written)
+
+
+def test_a_fault_that_failed_no_generation_is_counted_and_told(
+    create: Callable[[], PowertoolsObserver], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The operator's alarm and log show it as those that failed one, but no failed generation is counted."""
+    observer = create()
+    with observer.publishing():
+        observer.fault("a webhook could not be called", id_="gen_1", error=errors.Misconfigured("No secret."))
+    told, counted = lines(capsys)
+    assert (told["level"], told["message"]) == ("ERROR", "a webhook could not be called")
+    assert (told["generation"], told["code"], told["detail"]) == ("gen_1", "misconfigured", "No secret.")
+    assert counted["Faults"] == [1.0]
+    assert "GenerationsFailed" not in counted
 
 
 def test_a_defect_is_found_by_its_place(

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import json
 import socket
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any, Self
 
@@ -221,6 +222,102 @@ def test_all_steps_of_a_call_back_share_one_time() -> None:
     assert first <= 1
     assert len(later) >= 2
     assert max(later) <= 0.7
+
+
+def hanging(released: threading.Event) -> Callable[..., Any]:
+    """Return a step that lasts until the test is over; after ten seconds it says that the test waits for it."""
+
+    def step(*_: object) -> Any:
+        if not released.wait(10):
+            raise AssertionError("It was waited for.")
+
+    return step
+
+
+@pytest.fixture
+def released() -> Iterator[threading.Event]:
+    """Yield what ends every step that hangs, and set it at the end."""
+    event = threading.Event()
+    yield event
+    event.set()
+
+
+def test_a_name_that_takes_too_long_to_resolve_is_given_up(released: threading.Event) -> None:
+    """The owner of a name decides how long its name servers take."""
+    connections = Connections()
+    sender = SignedCallbacks(
+        secret=lambda: SECRET,
+        clock=FakeClock(NOW),
+        resolve=hanging(released),
+        connect=connections,
+        patience=0.2,
+    )
+    assert sender.deliver(URL, generation=ENDED) == "again"
+    assert connections.tried == []
+
+
+def test_a_name_that_resolves_slowly_leaves_less_time_to_connect() -> None:
+    """The name is one of the steps that share the time."""
+    passed, given = [0.0], []
+
+    def resolve(host: str, port: int) -> list[str]:  # noqa: ARG001 - the resolver's shape
+        passed[0] += 3
+        return ["93.184.216.34"]
+
+    def connect(address: tuple[str, int], timeout: float) -> socket.socket:  # noqa: ARG001 - the connector's shape
+        given.append(timeout)
+        raise ConnectionRefusedError
+
+    sender = SignedCallbacks(
+        secret=lambda: SECRET,
+        clock=FakeClock(NOW),
+        resolve=resolve,
+        connect=connect,
+        monotonic=lambda: passed[0],
+        patience=60,
+    )
+    assert sender.deliver(URL, generation=ENDED) == "again"
+    assert given == [57]
+
+
+def test_a_secret_that_takes_too_long_to_read_is_the_deployments_fault(released: threading.Event) -> None:
+    """The receiver is not called, so it is none of its tries."""
+    connections = Connections()
+    sender = SignedCallbacks(
+        secret=hanging(released),
+        clock=FakeClock(NOW),
+        resolve=lambda host, port: ["93.184.216.34"],  # noqa: ARG005 - the resolver's shape
+        connect=connections,
+        patience=0.2,
+    )
+    with pytest.raises(errors.Misconfigured):
+        sender.deliver(URL, generation=ENDED)
+    assert connections.tried == []
+
+
+def test_a_secret_that_was_read_slowly_leaves_the_receiver_its_whole_time() -> None:
+    """The call-back waits for its next try, for which the secret is there already."""
+    passed, read = [0.0], []
+    receiver: Any = Accepting()
+
+    def secret() -> str:
+        read.append(SECRET)
+        passed[0] += 31
+        return SECRET
+
+    sender = SignedCallbacks(
+        secret=secret,
+        clock=FakeClock(NOW),
+        loopback=True,
+        connect=lambda address, timeout: receiver,  # noqa: ARG005 - the connector's shape
+        monotonic=lambda: passed[0],
+        patience=60,
+    )
+    with pytest.raises(errors.Misconfigured):
+        sender.deliver("http://127.0.0.1:8000/hook", generation=ENDED)
+    assert receiver.sent == []
+    signed(sender, ENDED, receiver)
+    assert read == [SECRET]
 
 
 def test_each_end_of_a_generation_has_a_message_id_of_its_own() -> None:

@@ -85,15 +85,43 @@ def test_a_webhook_that_must_not_be_called_is_not_tried_again() -> None:
     assert service.store.only().webhook == "failed"
 
 
-def test_a_webhook_that_cannot_be_signed_counts_as_a_try() -> None:
-    """The signing secret cannot be read; the try is counted, so that the tries end."""
+@pytest.mark.parametrize(
+    "answers", [[], [errors.InvalidParameter("Refused.")]], ids=["image", "free failure"]
+)
+def test_a_call_back_that_cannot_be_signed_is_our_fault_and_not_a_try(
+    answers: list[errors.ImagegenError],
+) -> None:
+    """The secret cannot be read for a long time; afterwards the receiver is called as if nothing had been."""
+    service = world(models=[SDXL], answers=[*answers])
+    id_ = submit(service, request=HOOKED, asynchronous=True).generation.id
+    work(service)
+    often = generations.MAX_WEBHOOK_TRIES + 1
+    service.webhook.failures += [errors.Misconfigured("No secret.")] * often
+    for _ in range(often):
+        with pytest.raises(RetryLater):
+            service.jobs.call_back(id_)
+    waiting = service.store.only()
+    assert (waiting.webhook, waiting.webhook_tries) == ("pending", 0)
+    assert service.observer.events.count(("fault", "misconfigured")) == often
+    service.jobs.call_back(id_)
+    assert (service.store.only().webhook, len(service.webhook.told)) == ("delivered", 1)
+
+
+def test_a_call_back_that_could_not_be_signed_and_lost_its_message_is_swept() -> None:
+    """It is due again a while after its message should have come back."""
     service = world()
     id_ = submit(service, request=HOOKED, asynchronous=True).generation.id
     work(service)
+    service.call_backs.sent.clear()
     service.webhook.failures += [errors.Misconfigured("No secret.")]
     with pytest.raises(RetryLater):
         service.jobs.call_back(id_)
-    assert service.store.only().webhook_tries == 1
+    later(service, 130)
+    service.jobs.sweep(limit=10)
+    assert service.call_backs.sent == []
+    later(service, 900)
+    service.jobs.sweep(limit=10)
+    assert service.call_backs.sent == [id_]
 
 
 def test_a_webhook_whose_message_was_lost_is_told_by_way_of_the_sweeper() -> None:
