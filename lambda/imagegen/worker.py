@@ -56,7 +56,7 @@ class Worker:
                 self.jobs.work(id_, deadline)
         except (RetryLater, ImagegenError) as exc:
             self.observer.warned("a message is not acknowledged", id_=id_, error=exc)
-            self._postpone(record)
+            self._postpone(record, at_least=exc.pause if isinstance(exc, RetryLater) else 0)
             raise NotAcknowledged from exc
         except Exception as exc:
             # Every delivery counts, so a message that meets the same defect each time ends in the dead-letter queue.
@@ -68,10 +68,11 @@ class Worker:
         """Take care of due records; return how many there were."""
         return self.jobs.sweep(limit=SWEPT_AT_ONCE)
 
-    def _postpone(self, record: SQSRecord) -> None:
+    def _postpone(self, record: SQSRecord, *, at_least: float = 0) -> None:
         receives = int(record.attributes.approximate_receive_count)
         # At least one second: with zero the message would be back before this invocation has ended.
-        seconds = 1 + int(DELIVERY_BACKOFF.pause(receives, fraction=self.randomness.fraction()))
+        pause = DELIVERY_BACKOFF.pause(receives, fraction=self.randomness.fraction())
+        seconds = 1 + int(max(pause, at_least))
         # Without this, the message would stay hidden for the queue's whole visibility time-out: minutes.
         try:
             self.queue.postpone(record.receipt_handle, queue_arn=record.event_source_arn, seconds=seconds)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Final
 
 import pytest
@@ -11,6 +12,7 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from imagegen import errors
 from imagegen.contracts.generation_request import GenerationRequest
 from imagegen.contracts.text_to_image.parameters import Prompt, TextToImage
+from imagegen.generations.generation import RESEND_AFTER
 from imagegen.generations.retry import DELIVERY_BACKOFF
 from imagegen.worker import NotAcknowledged, Worker, is_tick
 from tests.support.fakes import CALL_BACK_ARN, DLQ_ARN, FakeRandomness
@@ -230,3 +232,24 @@ def test_a_sweep_tells_how_many_records_were_due() -> None:
 def test_a_tick_is_told_from_messages(event: dict[str, object], *, tick: bool) -> None:
     """An event is a tick if its source is `aws.events`."""
     assert is_tick(event) is tick
+
+
+def test_a_message_that_must_rest_does_not_come_back_before() -> None:
+    """The back-off by its receives would be a few seconds."""
+    service = world()
+    hooked = replace(REQUEST, webhook_url="https://receiver.example/hook")
+    made = service.submitter.submit(
+        hooked,
+        owner="o" * 26,
+        fingerprint="fingerprint",
+        key=None,
+        asynchronous=True,
+        deadline=service.deadline(),
+    )
+    service.worker.take(message(made.generation.id), service.deadline())
+    now = service.clock.now()
+    service.jobs.turns.took("o" * 26, since=now - timedelta(seconds=5), now=now, accepted=False)
+    with pytest.raises(NotAcknowledged):
+        service.worker.take(message(made.generation.id, arn=CALL_BACK_ARN), service.deadline())
+    ((_, seconds),) = service.queue.postponed
+    assert seconds >= RESEND_AFTER.total_seconds()

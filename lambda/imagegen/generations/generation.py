@@ -57,6 +57,9 @@ MAX_WEBHOOK_TRIES: Final = 8
 FREE_WEBHOOK_TRIES: Final = 1
 """How often a receiver is told of a failure that cost nothing: what is free may be asked for without end."""
 
+FREE_WEBHOOK_WAIT: Final = timedelta(minutes=15)
+"""How long the call-back of a failure that cost nothing waits for its turn, before it is given up without a try."""
+
 # After these the image may be in the bucket, or still on its way there.
 _HEALABLE: Final = frozenset({"outcome_unknown", "store_failed"})
 
@@ -330,6 +333,14 @@ class Generation:
         waited = min(moment.now - self.created_at, LONGEST_WAIT)
         return replace(self, version=moment.version, due_at=moment.now + max(RESEND_AFTER, waited))
 
+    def webhook_pause(self, now: datetime) -> timedelta:
+        """Return how long its call-back waits for a turn: as long as it has waited already, within bounds."""
+        return max(RESEND_AFTER, min(now - (self.ended_at or self.created_at), LONGEST_WAIT))
+
+    def gives_up_turn(self, now: datetime) -> bool:
+        """Say whether its call-back has waited for a turn for as long as one may that tells of a free failure."""
+        return self.restartable and now - (self.ended_at or self.created_at) >= FREE_WEBHOOK_WAIT
+
     def delete(self, moment: Moment) -> Generation:
         """Leave a tombstone without the request: the id is unknown from now on, and its key never pays again.
 
@@ -368,10 +379,9 @@ class Generation:
         most = FREE_WEBHOOK_TRIES if self.restartable else MAX_WEBHOOK_TRIES
         return refused.end_webhook(moment, delivered=False) if tries >= most else refused
 
-    def await_webhook(self, moment: Moment, *, seconds: float = 0) -> Generation:
-        """Record that the receiver was not called yet, and that the message comes back after so many seconds."""
-        due_at = moment.now + timedelta(seconds=seconds) + RETURNS_WITHIN
-        return replace(self, version=moment.version, due_at=due_at)
+    def await_webhook(self, moment: Moment, *, pause: timedelta = timedelta()) -> Generation:
+        """Record that the receiver was not called now, and that the message comes back after a pause."""
+        return replace(self, version=moment.version, due_at=moment.now + pause + RETURNS_WITHIN)
 
     def finish(self, moment: Moment) -> Generation:
         """Record that nothing is left to do: no image turned up late, or the deleted image is removed."""

@@ -6,7 +6,7 @@ Call-backs have a queue of their own, so a receiver that is slow holds no worker
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from imagegen import errors
 from imagegen.errors import ImagegenError
@@ -16,10 +16,15 @@ from imagegen.generations.ledger import Ledger
 from imagegen.generations.ports import Deadline, Observer, Quotas, WebhookSender, WorkQueue
 from imagegen.generations.stored_record import UnreadableRecord
 from imagegen.generations.submit import send
+from imagegen.generations.turns import Turns
 
 
 class RetryLater(Exception):
-    """The job cannot be finished now; its message has to come back later."""
+    """The job cannot be finished now; its message has to come back later, and not before `pause` seconds are over."""
+
+    def __init__(self, why: str, *, pause: float = 0) -> None:
+        super().__init__(why)
+        self.pause = pause
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +38,7 @@ class Jobs:
     call_backs: WorkQueue
     webhook: WebhookSender
     observer: Observer
+    turns: Turns = field(default_factory=Turns)
 
     def work(self, id_: str, deadline: Deadline) -> None:
         """Do what a queued id's record asks for: start it or recover it; when it has ended, have its webhook called.
@@ -53,8 +59,12 @@ class Jobs:
             RetryLater: the message must not be acknowledged.
         """
         record = self.ledger.get(id_)
-        if record is not None and record.webhook == "pending":
+        if record is None or record.webhook != "pending":
+            return
+        if self.turns.has(record.owner, self.ledger.clock.now()):
             self._call_webhook(record)
+        else:
+            self._wait_for_turn(record)
 
     def bury(self, id_: str, *, claim: str = "") -> None:
         """End a job whose message was given up, unless it has ended already; the sweep sends its call-back.
@@ -160,7 +170,19 @@ class Jobs:
             return True
         return self.ledger.replaced(record.postpone(self.ledger.moment()), replacing=record)
 
+    def _wait_for_turn(self, record: Generation) -> None:
+        """Free this worker: the receivers of the record's owner held it for too long already."""
+        moment = self.ledger.moment()
+        if record.gives_up_turn(moment.now):
+            self.ledger.write(record.end_webhook(moment, delivered=False), replacing=record)
+            return
+        pause = record.webhook_pause(moment.now)
+        # Due only after its message should be back, so that the sweep sends no second one.
+        self.ledger.write(record.await_webhook(moment, pause=pause), replacing=record)
+        raise RetryLater("the receivers of its owner rest", pause=pause.total_seconds())
+
     def _call_webhook(self, record: Generation) -> None:
+        since = self.ledger.clock.now()
         try:
             delivery = self.webhook.deliver(record.request.webhook_url or "", generation=record)
         except ImagegenError as exc:
@@ -168,10 +190,13 @@ class Jobs:
             self.observer.fault("a webhook could not be called", id_=record.id, error=exc)
             self.ledger.write(record.await_webhook(self.ledger.moment()), replacing=record)
             raise RetryLater(exc.kind.code) from exc
+        accepted = delivery == "delivered"
+        # Noted before the record is written, which may fail.
+        self.turns.took(record.owner, since=since, now=self.ledger.clock.now(), accepted=accepted)
         # Counted in the record and not by the message: see docs/decisions/0032-call-backs-are-counted-in-the-record.md.
         moment = self.ledger.moment()
         if delivery != "again":
-            ended = record.end_webhook(moment, delivered=delivery == "delivered")
+            ended = record.end_webhook(moment, delivered=accepted)
             self.ledger.write(ended, replacing=record)
         elif self.ledger.write(record.refuse_webhook(moment), replacing=record).webhook == "pending":
             raise RetryLater("the webhook's receiver did not accept")

@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+
 import pytest
 
 from imagegen import errors
 from imagegen.generations import generation as generations
+from imagegen.generations.generation import Generation
 from imagegen.generations.jobs import RetryLater
-from tests.support.fakes import SDXL
-from tests.support.use_case import DOWN, HOOKED, PAID, call_back, code, later, submit, work
-from tests.support.world import world
+from imagegen.generations.ports import Delivery
+from tests.support.fakes import SDXL, FakeClock
+from tests.support.use_case import (
+    DOWN,
+    HOOKED,
+    OTHER,
+    OWNER,
+    PAID,
+    call_back,
+    code,
+    later,
+    submit,
+    work,
+)
+from tests.support.world import World, world
 
 
 def test_a_webhook_is_told_once_when_it_accepts() -> None:
@@ -178,3 +194,132 @@ def test_a_message_of_a_call_back_never_starts_a_job() -> None:
     service.jobs.call_back(id_)
     service.jobs.call_back("gen_" + "a" * 26)
     assert (service.store.only().state, service.webhook.told) == ("queued", [])
+
+
+@dataclass
+class Slow:
+    """A receiver that holds whoever calls it, and accepts nothing unless it is told to."""
+
+    clock: FakeClock
+    answer: Delivery = "again"
+    told: list[str] = field(default_factory=list)
+
+    def deliver(self, url: str, *, generation: Generation) -> Delivery:  # noqa: ARG002 - the port's shape
+        """Take five seconds."""
+        self.clock.sleep(5)
+        self.told.append(generation.id)
+        return self.answer
+
+
+def waiting(service: World, count: int, *, owner: str = OWNER) -> list[str]:
+    """Return the ids of so many generations of an owner that have ended, with call-backs that are due."""
+    for number in range(count):
+        submit(
+            service, key=f"key-of-sixteen-{owner}-{number}", request=HOOKED, asynchronous=True, owner=owner
+        )
+        work(service)
+    ids = [*service.call_backs.sent]
+    service.call_backs.sent.clear()
+    return ids
+
+
+def stored(service: World, id_: str) -> Generation:
+    """Return a record as it is stored."""
+    found = service.ledger.get(id_)
+    assert found is not None
+    return found
+
+
+def test_a_call_back_waits_while_the_receivers_of_its_owner_rest() -> None:
+    """It holds no worker, and no try of it is used up; other owners' call-backs go on."""
+    service = world()
+    first, second = waiting(service, 2)
+    (others,) = waiting(service, 1, owner=OTHER)
+    receiver = Slow(service.clock)
+    jobs = replace(service.jobs, webhook=receiver)
+    with pytest.raises(RetryLater):
+        jobs.call_back(first)
+    before = service.clock.now()
+    with pytest.raises(RetryLater) as later_on:
+        jobs.call_back(second)
+    assert (receiver.told, service.clock.now()) == ([first], before)
+    assert (stored(service, second).webhook, stored(service, second).webhook_tries) == ("pending", 0)
+    assert later_on.value.pause == generations.RESEND_AFTER.total_seconds()
+    with pytest.raises(RetryLater):
+        jobs.call_back(others)
+    assert receiver.told == [first, others]
+
+
+def test_a_call_back_that_waits_for_its_turn_is_swept_only_if_its_message_is_lost() -> None:
+    """The sweep would otherwise send a second message for each that is postponed."""
+    service = world()
+    first, second = waiting(service, 2)
+    jobs = replace(service.jobs, webhook=Slow(service.clock))
+    for id_ in (first, second):
+        with pytest.raises(RetryLater):
+            jobs.call_back(id_)
+    pause, returns = generations.RESEND_AFTER, generations.RETURNS_WITHIN
+    later(service, (pause + returns).total_seconds() - 10)
+    jobs.sweep(limit=10)
+    assert second not in service.call_backs.sent
+    later(service, 20)
+    jobs.sweep(limit=10)
+    assert second in service.call_backs.sent
+
+
+def test_an_image_is_told_of_however_long_its_call_back_waits_for_a_turn() -> None:
+    """Each time it waits for as long as it has waited already; when its owner has rested, it is called."""
+    service = world()
+    first, second = waiting(service, 2)
+    receiver = Slow(service.clock)
+    jobs = replace(service.jobs, webhook=receiver)
+    with pytest.raises(RetryLater):
+        jobs.call_back(first)
+    pauses = []
+    # Somebody else's work of the same owner keeps its receivers resting.
+    for _ in range(7):
+        jobs.turns.took(
+            OWNER, since=service.clock.now() - timedelta(hours=2), now=service.clock.now(), accepted=False
+        )
+        with pytest.raises(RetryLater) as later_on:
+            jobs.call_back(second)
+        pauses.append(later_on.value.pause)
+        later(service, later_on.value.pause)
+    assert pauses == sorted(pauses)
+    assert (pauses[0], pauses[-1]) == (120, 3600)
+    receiver.answer = "delivered"
+    later(service, 10_000_000)
+    jobs.call_back(second)
+    assert (receiver.told, stored(service, second).webhook) == ([first, second], "delivered")
+
+
+def test_a_free_failure_waits_for_its_turn_only_for_a_while() -> None:
+    """Any number of them may be asked for, so those that wait must not become ever more."""
+    service = world(models=[SDXL], answers=[errors.InvalidParameter("Refused.")] * 2)
+    first, second = waiting(service, 2)
+    receiver = Slow(service.clock)
+    jobs = replace(service.jobs, webhook=receiver)
+    jobs.call_back(first)
+    with pytest.raises(RetryLater):
+        jobs.call_back(second)
+    later(service, generations.FREE_WEBHOOK_WAIT.total_seconds())
+    jobs.turns.took(
+        OWNER, since=service.clock.now() - timedelta(seconds=5), now=service.clock.now(), accepted=False
+    )
+    jobs.call_back(second)
+    assert (receiver.told, stored(service, second).webhook) == ([first], "failed")
+    assert stored(service, second).due_at is None
+
+
+def test_a_free_failure_is_told_when_its_owner_has_rested() -> None:
+    """Waiting for its turn is no try."""
+    service = world(models=[SDXL], answers=[errors.InvalidParameter("Refused.")] * 2)
+    first, second = waiting(service, 2)
+    receiver = Slow(service.clock, answer="delivered")
+    jobs = replace(service.jobs, webhook=receiver)
+    jobs.call_back(first)
+    with pytest.raises(RetryLater):
+        jobs.call_back(second)
+    later(service, 240)
+    jobs.call_back(second)
+    assert (receiver.told, stored(service, second).webhook) == ([first, second], "delivered")

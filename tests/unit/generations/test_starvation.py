@@ -1,9 +1,11 @@
-"""What one caller does takes no images from another: a simulation of the workers in the time of a fake clock.
+"""What one caller does takes neither images nor call-backs from another: a simulation in the time of a fake clock.
 
-One caller asks for images as steadily as the workers can make them. Another one asks in a tight loop for jobs that fail
-without cost, each with a webhook that never answers. The simulation has the queues, the two concurrencies and the real
-worker; each call takes the fake clock's time, so nothing depends on the machine. The queues are first come, first
-served, which is worse than SQS with message groups.
+One caller asks for images as steadily as the workers can make them, and has a receiver that accepts at once. Another
+one asks in a tight loop for jobs that fail, without cost or paid, each with a webhook that never answers. The
+simulation has the queues, the two concurrencies and the real worker; each call takes the fake clock's time, so nothing
+depends on the machine. It is worse than an account in two ways: the queues are first come, first served, where SQS has
+message groups; and each message goes to the next of all the worker's processes, where Lambda prefers some. What a
+receiver did, only the process knows that called it.
 """
 
 from __future__ import annotations
@@ -12,24 +14,27 @@ import heapq
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from itertools import count
+from itertools import count, cycle
 from typing import Final
 
 import pytest
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 from imagegen import errors
+from imagegen.contracts.generation_request import GenerationRequest
 from imagegen.errors import ImagegenError
 from imagegen.generations.charges import QuotaLimits
 from imagegen.generations.generation import Generation
 from imagegen.generations.jobs import Jobs
 from imagegen.generations.ports import Deadline, Delivery
+from imagegen.generations.turns import Turns
 from imagegen.models.registry import ModelRef
 from imagegen.wiring import assemble
 from imagegen.worker import NotAcknowledged
+from stacks.concurrency import BESIDE_THE_QUEUE, CALL_BACK_CONCURRENCY
 from stacks.stage import StageConfig
 from tests.support.depth import at_depth
-from tests.support.fakes import CALL_BACK_ARN, CORE, SDXL, FakeClock, FakeDeadline, stable_image_answer
+from tests.support.fakes import CALL_BACK_ARN, CORE, SDXL, ULTRA, FakeClock, FakeDeadline, stable_image_answer
 from tests.support.use_case import OTHER, OWNER, REQUEST
 from tests.support.world import World, world
 
@@ -37,20 +42,30 @@ pytestmark = pytest.mark.slow
 
 JOBS_ARN: Final = "arn:aws:sqs:us-east-1:000000000000:jobs"
 IMAGE_WORKERS: Final = 3
-CALL_BACK_WORKERS: Final = 5
+CALL_BACK_WORKERS: Final = CALL_BACK_CONCURRENCY
+PROCESSES: Final = IMAGE_WORKERS + BESIDE_THE_QUEUE
+"""As many as the worker reserves; any of them may get any message."""
 IMAGE: Final = 10.0
 """Seconds that an image takes."""
 OVERHEAD: Final = 0.3
 """Seconds that a worker is busy with any message, beside its calls."""
 SLOW_RECEIVER: Final = 5.0
 """Seconds that a call-back to a receiver takes that never answers."""
+QUICK_RECEIVER: Final = 0.2
+"""Seconds that a call-back to a receiver takes that accepts it at once."""
+LATEST: Final = 10.0
+"""In seconds, how long after its image a call-back of the steady caller is accepted at the latest."""
 STEADY: Final = 4.2
 """The steady caller asks once in so many seconds: four fifths of what the workers can make."""
 LOOP: Final = 0.2
 """The other caller asks once in so many seconds: as often as the throttle of `dev` lets anybody."""
 MINUTES: Final = at_depth(thorough=10, usual=3)
-SLOW: Final = replace(REQUEST, model=SDXL, webhook_url="https://slow.example/hook")
-STEADY_REQUEST: Final = replace(REQUEST, model=CORE)
+SLOW_URL: Final = "https://slow.example/hook"
+FREE: Final = replace(REQUEST, model=SDXL, webhook_url=SLOW_URL)
+"""Asks for a failure that costs nothing."""
+PAID: Final = replace(REQUEST, model=ULTRA, webhook_url=SLOW_URL)
+"""Asks for a failure that is paid, but takes no time: no other job asks for as many call-backs."""
+STEADY_REQUEST: Final = replace(REQUEST, model=CORE, webhook_url="https://quick.example/hook")
 PER_MINUTE: Final = StageConfig(name="dev").images_per_minute_per_caller
 
 
@@ -111,20 +126,38 @@ class TimedRuntime:
         """Refuse at once, or draw."""
         if ref.id == SDXL:
             raise errors.ModelRetired("Retired.")
+        if ref.id == ULTRA:
+            raise errors.ContentFiltered("Filtered.")
         self.clock.sleep(IMAGE)
         return stable_image_answer(seed=7)
 
 
 @dataclass
-class SlowReceiver:
-    """A receiver that accepts connections, and never answers."""
+class Receivers:
+    """A receiver that accepts connections and never answers, and one that accepts at once; keeps when it did."""
 
     clock: FakeClock
+    accepted: dict[str, datetime] = field(default_factory=dict)
+    tried: set[str] = field(default_factory=set)
+    """The ids that the receiver was told that never answers."""
 
-    def deliver(self, url: str, *, generation: Generation) -> Delivery:  # noqa: ARG002 - the port's shape
-        """Hold the caller for as long as it is patient."""
-        self.clock.sleep(SLOW_RECEIVER)
-        return "again"
+    def deliver(self, url: str, *, generation: Generation) -> Delivery:
+        """Accept, or hold the caller for as long as it is patient."""
+        if url == SLOW_URL:
+            self.tried.add(generation.id)
+            self.clock.sleep(SLOW_RECEIVER)
+            return "again"
+        self.clock.sleep(QUICK_RECEIVER)
+        self.accepted[generation.id] = self.clock.now()
+        return "delivered"
+
+
+class NoTurns(Turns):
+    """Lets every receiver be called at any time, as the service did first."""
+
+    def has(self, owner: str, now: datetime) -> bool:  # noqa: ARG002 - the shape of turns
+        """Say yes."""
+        return True
 
 
 class CallsBackItself(Jobs):
@@ -139,32 +172,44 @@ class CallsBackItself(Jobs):
 class Simulation:
     """A deployment's workers, and two callers of it."""
 
-    def __init__(self, *, loop: bool, per_minute: int | None, jobs: type[Jobs] = Jobs) -> None:
+    def __init__(
+        self,
+        *,
+        loop: GenerationRequest | None = None,
+        per_minute: int | None = PER_MINUTE,
+        jobs: type[Jobs] = Jobs,
+        turns: type[Turns] = Turns,
+    ) -> None:
+        self.loop = loop
         self.world: World = world(
-            models=(SDXL, CORE),
+            models=(SDXL, CORE, ULTRA),
             quota_limits=QuotaLimits(images_per_minute_per_caller=per_minute, queued_jobs_per_caller=1000),
         )
         self.clock = self.world.clock
         self.queues = Queues(self.clock)
+        self.receivers = Receivers(self.clock)
         ports = replace(
             self.world.service.ports,
             runtime=TimedRuntime(self.clock),
             queue=Queue(self.queues, JOBS_ARN),
             call_backs=Queue(self.queues, CALL_BACK_ARN),
-            webhook=SlowReceiver(self.clock),
+            webhook=self.receivers,
         )
         limits, models = self.world.ledger.limits, self.world.service.models
-        # Two processes: what the worker learns of a model, the api function does not know.
+        # Apart: what the worker learns of a model, the api function does not know.
         self.submitter = assemble(ports, limits, models=models).submitter
         whole = assemble(ports, limits, models=models).jobs
         parts = {name: getattr(whole, name) for name in Jobs.__dataclass_fields__}
-        self.worker = replace(self.world.worker, jobs=jobs(**parts), queue=ports.queue)
+        self.processes = cycle(
+            replace(self.world.worker, jobs=jobs(**parts | {"turns": turns()}), queue=ports.queue)
+            for _ in range(PROCESSES)
+        )
         self.refused = 0
         self._events: list[tuple[datetime, int, Callable[[], float]]] = []
         self._numbers = count()
         self.end = self.clock.now() + timedelta(minutes=MINUTES)
         self._add(lambda: self._ask(OWNER))
-        if loop:
+        if loop is not None:
             self._add(lambda: self._ask(OTHER))
         for _ in range(IMAGE_WORKERS):
             self._add(lambda: self._poll(JOBS_ARN))
@@ -187,6 +232,14 @@ class Simulation:
             if record.owner == OWNER
         )
 
+    def delays(self) -> list[float]:
+        """Return how many seconds after its image each call-back of the steady caller was accepted, or waits now."""
+        return [
+            (self.receivers.accepted.get(record.id, self.end) - record.ended_at).total_seconds()
+            for record in self.world.store.all()
+            if record.owner == OWNER and record.ended_at is not None and record.ended_at <= self.end
+        ]
+
     def _add(self, event: Callable[[], float], *, at: datetime | None = None) -> None:
         heapq.heappush(self._events, (at or self.clock.now(), next(self._numbers), event))
 
@@ -194,7 +247,7 @@ class Simulation:
         steady = owner == OWNER
         try:
             self.submitter.submit(
-                STEADY_REQUEST if steady else SLOW,
+                STEADY_REQUEST if steady or self.loop is None else self.loop,
                 owner=owner,
                 fingerprint="fingerprint",
                 key=None,
@@ -212,7 +265,7 @@ class Simulation:
             return 0.1
         self.queues.postponed = None
         try:
-            self.worker.take(self._record(message, arn), FakeDeadline(self.clock))
+            next(self.processes).take(self._record(message, arn), FakeDeadline(self.clock))
         except NotAcknowledged:
             assert self.queues.postponed is not None
             message.visible_at = self.clock.now() + timedelta(seconds=self.queues.postponed)
@@ -220,7 +273,7 @@ class Simulation:
         return OVERHEAD
 
     def _sweep(self) -> float:
-        self.worker.sweep()
+        next(self.processes).sweep()
         return 60.0
 
     @staticmethod
@@ -238,14 +291,43 @@ class Simulation:
         )
 
 
-def test_a_loop_of_free_failures_with_a_slow_receiver_takes_no_images_from_another_caller() -> None:
+LOOPS: Final = pytest.mark.parametrize("loop", [FREE, PAID], ids=["free failures", "paid jobs"])
+
+
+@LOOPS
+def test_a_loop_with_a_slow_receiver_takes_no_images_from_another_caller(loop: GenerationRequest) -> None:
     """The steady caller gets at least nine tenths of the images that it gets alone."""
-    alone = Simulation(loop=False, per_minute=PER_MINUTE).run()
-    beside = Simulation(loop=True, per_minute=PER_MINUTE)
+    alone = Simulation().run()
+    beside = Simulation(loop=loop)
     assert beside.run() >= 0.9 * alone
     assert alone >= 0.9 * MINUTES * 60 / STEADY
     # The loop ran, and most of it was refused as its own caller's affair.
     assert beside.refused > 200 * MINUTES
+
+
+@LOOPS
+def test_a_loop_with_a_slow_receiver_delays_few_call_backs_of_another_caller(loop: GenerationRequest) -> None:
+    """Nine tenths come as soon as they do alone, and each of them within a bound."""
+    alone, beside = Simulation(), Simulation(loop=loop)
+    alone.run()
+    beside.run()
+    assert max(beside.delays()) <= LATEST
+    assert share_as_soon(beside, as_=alone) >= 0.9
+    assert len(beside.receivers.accepted) >= 0.9 * len(alone.receivers.accepted) > 0
+    # The receiver that never answers was called as well.
+    assert beside.receivers.tried
+
+
+@LOOPS
+def test_without_turns_a_slow_receiver_delays_the_call_backs_of_another_caller(
+    loop: GenerationRequest,
+) -> None:
+    """Neither fewer tries nor a concurrency of their own keep them going."""
+    alone, beside = Simulation(), Simulation(loop=loop, turns=NoTurns)
+    alone.run()
+    beside.run()
+    assert max(beside.delays()) > LATEST
+    assert share_as_soon(beside, as_=alone) < 0.9
 
 
 @pytest.mark.parametrize(
@@ -253,8 +335,14 @@ def test_a_loop_of_free_failures_with_a_slow_receiver_takes_no_images_from_anoth
     [(PER_MINUTE, CallsBackItself), (None, Jobs)],
     ids=["call-backs by the workers that make images", "no limit of a minute"],
 )
-def test_either_half_of_the_defence_is_needed(per_minute: int | None, jobs: type[Jobs]) -> None:
+def test_each_part_of_the_defence_is_needed(per_minute: int | None, jobs: type[Jobs]) -> None:
     """Without the queue of call-backs, or without a limit for each caller, the simulation shows the starvation."""
-    alone = Simulation(loop=False, per_minute=per_minute, jobs=jobs).run()
-    beside = Simulation(loop=True, per_minute=per_minute, jobs=jobs).run()
+    alone = Simulation(per_minute=per_minute, jobs=jobs, turns=NoTurns).run()
+    beside = Simulation(loop=FREE, per_minute=per_minute, jobs=jobs, turns=NoTurns).run()
     assert beside < 0.9 * alone
+
+
+def share_as_soon(simulation: Simulation, *, as_: Simulation) -> float:
+    """Return the share of call-backs that took no longer than the slowest one of another simulation."""
+    slowest, delays = max(as_.delays()), simulation.delays()
+    return sum(delay <= slowest for delay in delays) / len(delays)
