@@ -58,7 +58,7 @@ LATEST: Final = 10.0
 STEADY: Final = 4.2
 """The steady caller asks once in so many seconds: four fifths of what the workers can make."""
 LOOP: Final = 0.2
-"""The other caller asks once in so many seconds: as often as the throttle of `dev` lets anybody."""
+"""The other caller asks once in so many seconds, as a client does that waits for each reply."""
 MINUTES: Final = at_depth(thorough=10, usual=3)
 SLOW_URL: Final = "https://slow.example/hook"
 FREE: Final = replace(REQUEST, model=SDXL, webhook_url=SLOW_URL)
