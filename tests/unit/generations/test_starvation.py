@@ -31,7 +31,7 @@ from imagegen.generations.turns import Turns
 from imagegen.models.registry import ModelRef
 from imagegen.wiring import assemble
 from imagegen.worker import NotAcknowledged
-from stacks.concurrency import BESIDE_THE_QUEUE, CALL_BACK_CONCURRENCY
+from stacks.concurrency import CALL_BACK_CONCURRENCY, beside_the_queue
 from stacks.stage import StageConfig
 from tests.support.depth import at_depth
 from tests.support.fakes import CALL_BACK_ARN, CORE, SDXL, ULTRA, FakeClock, FakeDeadline, stable_image_answer
@@ -43,7 +43,7 @@ pytestmark = pytest.mark.slow
 JOBS_ARN: Final = "arn:aws:sqs:us-east-1:000000000000:jobs"
 IMAGE_WORKERS: Final = 3
 CALL_BACK_WORKERS: Final = CALL_BACK_CONCURRENCY
-PROCESSES: Final = IMAGE_WORKERS + BESIDE_THE_QUEUE
+PROCESSES: Final = IMAGE_WORKERS + beside_the_queue(StageConfig(name="dev"))
 """As many as the worker reserves; any of them may get any message."""
 IMAGE: Final = 10.0
 """Seconds that an image takes."""
