@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.slow
 
-REQUESTS: Final = at_depth(thorough=1_000, usual=150)
-COVERED: Final = at_depth(thorough=100, usual=15)
+REQUESTS: Final = at_depth(thorough=1_000, usual=90)
+COVERED: Final = at_depth(thorough=100, usual=9)
 PRICE: Final = 40_000
 AT_ONCE: Final = 50
 

@@ -1,6 +1,5 @@
 """Up, again, with other variables, after crashes, and down without a trace."""
 
-import itertools
 import json
 import os
 import signal
@@ -119,22 +118,6 @@ def kill_emulator(instance: Instance) -> None:
 def own_ports(instance: Instance) -> tuple[int, int]:
     """Return the ports that the instance listens on."""
     return instance.emulator_port, instance.stand_in_port
-
-
-def test_up_recovers_from_an_up_that_was_killed_while_deploying(instance: Instance) -> None:
-    """The next `up` finishes half a deployment, or makes it again, whatever is left of it."""
-    if instance.running():
-        kill_emulator(instance)
-    with instance.start_command("up") as interrupted:
-        assert interrupted.stdout is not None
-        said = list(itertools.takewhile(lambda line: "deploying" not in line, interrupted.stdout))
-        assert interrupted.poll() is None, said
-        time.sleep(2)
-        interrupted.kill()
-        interrupted.communicate()
-    state = instance.up()
-    with Stack(state=state, folder=instance.folder).client() as client:
-        assert client.get("/health").status_code == httpx.codes.OK
 
 
 def test_state_json_has_the_documented_members_and_only_its_owner_can_read_it(service: Instance) -> None:
