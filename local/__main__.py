@@ -41,6 +41,10 @@ def main() -> int:
                 return _demo(chosen, out=arguments.out)
     except LocalError as error:
         print(in_one_line(error), file=sys.stderr)
+    except OSError as error:
+        # A folder that cannot be made, or a path that is too long: IMAGEGEN_LOCAL_DIR, or a disk that is full.
+        what = error.filename or "A file of the local service"
+        print(in_one_line(f"{what} cannot be used: {error.strerror}."), file=sys.stderr)
     except KeyboardInterrupt:
         print("Interrupted; `make down` cleans up, `make up` goes on from here.", file=sys.stderr)
     return 1

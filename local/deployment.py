@@ -1,6 +1,5 @@
 """Deploys the CDK app to the emulator, unless what is deployed there is up to date."""
 
-import json
 import os
 import shutil
 import subprocess
@@ -20,7 +19,8 @@ from local.aws import client_options, described_stack
 from local.certificates import Certificates
 from local.emulator import CREDENTIALS, REGION
 from local.variables import Variables
-from stacks.stage import LOCAL_STAGE, LOOPBACK_PARAMETER, StageError, load_stage, stack_name
+from stacks.credentials import check_temporary_folder
+from stacks.stage import LOCAL_STAGE, LOOPBACK_PARAMETER, StageError, load_stage, stack_name, stages_of
 from tools import cdk
 from tools.checkout import CHECKOUT, digest_of
 from tools.failures import LocalError
@@ -72,11 +72,14 @@ class Deployment:
         Raises:
             LocalError: one sentence that names the setting at fault.
         """
-        context = json.loads((CHECKOUT / "cdk.json").read_text(encoding="utf-8"))["context"]
         try:
-            load_stage(name=STAGE, stages=context["stages"], overrides=self.config)
+            load_stage(name=STAGE, stages=stages_of(CHECKOUT), overrides=self.config)
         except StageError as error:
             raise LocalError(f"CONFIG cannot be used: {error}") from error
+        try:
+            check_temporary_folder(os.environ)
+        except StageError as error:
+            raise LocalError(str(error)) from error
 
     def fingerprint(self) -> str:
         """Digest everything that the stack is made from."""
@@ -126,8 +129,7 @@ class Deployment:
 
     def _has_loopback(self) -> bool:
         """Say whether the template has the parameter, which the CDK would refuse otherwise."""
-        context = json.loads((CHECKOUT / "cdk.json").read_text(encoding="utf-8"))["context"]
-        return load_stage(name=STAGE, stages=context["stages"], overrides=self.config).webhook_loopback
+        return load_stage(name=STAGE, stages=stages_of(CHECKOUT), overrides=self.config).webhook_loopback
 
     def _settle(self, stack: str) -> None:
         """Wait for what is under way in a stack."""

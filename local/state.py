@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from tools.failures import LocalError
+
 
 @dataclass(frozen=True, kw_only=True)
 class State:
@@ -27,9 +29,18 @@ class State:
 
     @classmethod
     def read(cls, folder: Path) -> Self | None:
-        """Return the state of the service in this folder, or None if no service is ready there."""
+        """Return the state of the service in this folder, or None if no service is ready there.
+
+        Raises:
+            LocalError: the file is damaged.
+        """
         path = file(folder)
-        return cls(**json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else None
+        if not path.is_file():
+            return None
+        try:
+            return cls(**json.loads(path.read_text(encoding="utf-8")))
+        except (ValueError, TypeError) as error:
+            raise LocalError(f"{path} is damaged: run `make down`, then `make up`.") from error
 
     def to_json(self) -> dict[str, Any]:
         """Return the members of the file."""

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from operating.stack import BUCKET, IDENTIFIERS, TABLE, DeployedStack, Resource
-from stacks.credentials import check_profile
-from stacks.stage import LOCAL_STAGE, StageConfig, StageError, load_stage, stack_name
+from stacks.credentials import check_place, check_profile
+from stacks.stage import LOCAL_STAGE, StageConfig, StageError, load_stage, stack_name, stages_of
 from tools import cdk
 from tools.checkout import CHECKOUT
 from tools.failures import LocalError
@@ -120,6 +120,7 @@ def check(order: Order) -> StageConfig:
         raise LocalError(f"APPROVE must be one of {', '.join(APPROVALS)}, not {order.approve!r}.")
     try:
         config = _stage(order)
+        check_place(order.environ)
         check_profile(order.environ)
     except StageError as error:
         raise LocalError(str(error)) from error
@@ -154,8 +155,7 @@ def _stage(order: Order) -> StageConfig:
             f"The stage {LOCAL_STAGE!r} is for the emulator on this machine: "
             "`make up` deploys it, and `make down` removes it."
         )
-    context = json.loads((CHECKOUT / "cdk.json").read_text(encoding="utf-8"))["context"]
-    return load_stage(name=order.stage, stages=context["stages"], overrides=order.config)
+    return load_stage(name=order.stage, stages=stages_of(CHECKOUT), overrides=order.config)
 
 
 def _check_no_question(order: Order) -> None:

@@ -11,7 +11,8 @@ import boto3
 from local.aws import client_options, described_stack
 from local.state import State
 from local.variables import from_environment
-from stacks.stage import stack_name
+from stacks.credentials import check_place, check_profile
+from stacks.stage import StageError, stack_name
 from tools.failures import LocalError
 
 if TYPE_CHECKING:
@@ -40,9 +41,14 @@ def aws_options(stage: str, environ: Mapping[str, str]) -> dict[str, Any]:
     """Return the keyword arguments of `boto3.client(service, **options)` for the place where a stage is deployed.
 
     Raises:
-        LocalError: the local service does not run.
+        LocalError: the local service does not run, or the environment names no place in AWS.
     """
     if stage != LOCAL:
+        try:
+            check_place(environ)
+            check_profile(environ)
+        except StageError as error:
+            raise LocalError(str(error)) from error
         # The region that `make deploy` takes, so that both find the same stack: boto3 alone does not read AWS_REGION.
         named = environ.get("AWS_REGION") or boto3.session.Session().region_name
         return {"region_name": named or DEFAULT_REGION}

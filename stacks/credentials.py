@@ -1,10 +1,53 @@
-"""Whether the operator's credentials can be looked for at all; what they may do is for AWS to say."""
+"""Whether the operator's account can be looked for at all; what the credentials may do is for AWS to say."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
 
 from stacks.stage import StageError
+
+_REGION: Final = re.compile(r"[a-z]{2,4}(?:-[a-z]{2,10}){1,2}-[0-9]{1,2}")
+
+
+def check_place(environ: Mapping[str, str]) -> None:
+    """Make sure that region, endpoint and temporary folder are at least written as such.
+
+    Raises:
+        StageError: one of them is not; the sentence names the variable.
+    """
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        region = environ.get(name)
+        if region and _REGION.fullmatch(region) is None:
+            raise StageError(f"{name} is {region!r}; it must be a region of AWS, such as us-east-1.")
+    endpoint = environ.get("AWS_ENDPOINT_URL")
+    if endpoint and not _is_address(endpoint):
+        raise StageError(
+            f"AWS_ENDPOINT_URL is {endpoint!r}; it must be an http or https address, such as http://127.0.0.1:4566."
+        )
+    check_temporary_folder(environ)
+
+
+def check_temporary_folder(environ: Mapping[str, str]) -> None:
+    """Make sure that the folder exists in which Node.js works; it would print its own source otherwise.
+
+    Raises:
+        StageError: there is no such folder.
+    """
+    folder = environ.get("TMPDIR")
+    if folder and not Path(folder).is_dir():
+        raise StageError(f"TMPDIR is {folder!r}, and there is no such folder.")
+
+
+def _is_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def check_profile(environ: Mapping[str, str]) -> None:

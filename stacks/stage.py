@@ -10,6 +10,7 @@ import difflib
 import json
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self, get_type_hints
 
 from annotated_types import Ge, Le, Predicate
@@ -300,6 +301,29 @@ def allowed(key: str) -> str:
 def stack_name(stage: str) -> str:
     """Return the name of a stage's stack, which its API has as well."""
     return f"imagegen-{stage}"
+
+
+def stages_of(checkout: Path) -> object:
+    """Return the stages that `cdk.json` of a checkout describes, unread.
+
+    Raises:
+        StageError: the file is missing, or is no JSON with a context in it.
+    """
+    path = checkout / "cdk.json"
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise StageError(f"{path} cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise StageError(f"{path} is not written in UTF-8.") from error
+    except json.JSONDecodeError as error:
+        raise StageError(
+            f"{path} is not valid JSON: {error.msg} in line {error.lineno}, column {error.colno}."
+        ) from error
+    context = content.get("context") if isinstance(content, dict) else None
+    if not isinstance(context, dict):
+        raise StageError(f"{path} must be an object with the member context, which has the stages.")
+    return context.get("stages")
 
 
 def load_stage(*, name: object, stages: object, overrides: object) -> StageConfig:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Mapping
@@ -13,10 +12,10 @@ from urllib.parse import urlsplit
 import aws_cdk as cdk
 
 from stacks.bundling import BundlingError, function_code
-from stacks.credentials import check_profile
+from stacks.credentials import check_place, check_profile
 from stacks.imagegen_stack import ImagegenStack
 from stacks.policy_checks import accept_findings, add_checks
-from stacks.stage import LOCAL_STAGE, StageError, load_stage
+from stacks.stage import LOCAL_STAGE, StageError, load_stage, stages_of
 from tools.failures import in_one_line
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -36,9 +35,9 @@ def _synthesize(environ: Mapping[str, str]) -> None:
     context = app.node.try_get_context
     # Read from the file, because jsii drops every null from the context, and null means "unlimited":
     # see docs/decisions/0015-stages-are-read-from-the-file.md.
-    stages = json.loads((ROOT / "cdk.json").read_text(encoding="utf-8"))["context"]["stages"]
-    config = load_stage(name=context("stage") or "dev", stages=stages, overrides=context("config"))
-    _check_place(config.name, environ)
+    config = load_stage(name=context("stage") or "dev", stages=stages_of(ROOT), overrides=context("config"))
+    check_place(environ)
+    _check_stage(config.name, environ)
     check_profile(environ)
     stack = ImagegenStack(
         app,
@@ -60,7 +59,7 @@ def _synthesize(environ: Mapping[str, str]) -> None:
     app.synth()
 
 
-def _check_place(stage: str, environ: Mapping[str, str]) -> None:
+def _check_stage(stage: str, environ: Mapping[str, str]) -> None:
     # Its limits are open and its zip is for this machine, so in an account it would be a bill that does not even run.
     on_this_machine = urlsplit(environ.get("AWS_ENDPOINT_URL", "")).hostname in LOOPBACK
     if stage == LOCAL_STAGE and not on_this_machine:

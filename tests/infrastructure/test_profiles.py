@@ -1,4 +1,4 @@
-"""The profile of the operator's credentials is one that exists, and the same one for every tool."""
+"""The operator's environment names a place that can be one, and a profile that exists for every tool."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from stacks.credentials import check_profile
+from operating.stage import aws_options
+from stacks.credentials import check_place, check_profile
 from stacks.stage import StageError
+from tools.failures import LocalError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -57,3 +59,51 @@ def test_two_profiles_are_refused() -> None:
 def test_one_profile_that_exists_or_none_is_accepted(environ: dict[str, str]) -> None:
     """An empty variable counts as none."""
     check_profile(environ)
+
+
+@pytest.mark.parametrize("variable", ["AWS_REGION", "AWS_DEFAULT_REGION"])
+@pytest.mark.parametrize(
+    "region", ["$(touch x)", "us east", "mars", "us-east-1\n", "US-EAST-1", "us-east-1,us-west-2", "us-east-"]
+)
+def test_what_is_no_region_is_refused(variable: str, region: str) -> None:
+    """Whoever deploys and whoever makes a key is told; otherwise the value would stand in the name of a host."""
+    sentence = f"{variable} is {region!r}; it must be a region of AWS, such as us-east-1."
+    with pytest.raises(StageError) as refused:
+        check_place({variable: region})
+    assert str(refused.value) == sentence
+    with pytest.raises(LocalError) as also:
+        aws_options("dev", {variable: region})
+    assert str(also.value) == sentence
+
+
+@pytest.mark.parametrize(
+    "address", ["nope", "http://[::1", "ftp://host", "http://", "http://host:port", "//host"]
+)
+def test_what_is_no_endpoint_is_refused(address: str) -> None:
+    """Botocore and the CDK fail on it with a traceback."""
+    with pytest.raises(StageError, match=r"AWS_ENDPOINT_URL is .+; it must be an http or https address"):
+        check_place({"AWS_ENDPOINT_URL": address})
+
+
+def test_a_temporary_folder_must_be_there(tmp_path: Path) -> None:
+    """Node.js would print its own source."""
+    with pytest.raises(StageError, match=r"TMPDIR is .+, and there is no such folder"):
+        check_place({"TMPDIR": str(tmp_path / "none")})
+
+
+@pytest.mark.parametrize(
+    "environ",
+    [
+        {},
+        {"AWS_REGION": "", "AWS_ENDPOINT_URL": "", "TMPDIR": ""},
+        *(
+            {"AWS_REGION": region}
+            for region in ("us-gov-west-1", "ap-southeast-3", "cn-north-1", "us-isob-east-1")
+        ),
+        {"AWS_ENDPOINT_URL": "http://127.0.0.1:4566", "TMPDIR": "/"},
+        {"AWS_ENDPOINT_URL": "https://[::1]:4566"},
+    ],
+)
+def test_a_place_that_can_be_one_is_accepted(environ: dict[str, str]) -> None:
+    """Whether it exists is for AWS to say."""
+    check_place(environ)

@@ -9,6 +9,7 @@ import pytest
 from cryptography import x509
 
 from local import certificates
+from local.__main__ import main
 from local.deployment import BOOTSTRAP_PARAMETERS, BOOTSTRAP_TEMPLATE
 from local.state import State
 from local.variables import from_environment
@@ -55,6 +56,10 @@ def test_an_offset_that_leaves_the_port_range_is_refused(offset: str) -> None:
         "http://127.0.0.1:80/model",
         "http://127.0.0.1:80?x=1",
         "http://u:secret@127.0.0.1:80",
+        "http://-x",
+        "http://ü",
+        "http://a_b",
+        f"http://{'a' * 254}",
     ],
 )
 def test_an_address_that_is_none_is_refused(url: str) -> None:
@@ -131,6 +136,28 @@ def test_the_state_survives_its_file(tmp_path: Path) -> None:
     state.write(tmp_path)
     assert State.read(tmp_path) == state
     assert [path.name for path in tmp_path.iterdir()] == ["state.json"]
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null", b'{"api_url": "x"}', b'{"x": 1}', b"\xff"])
+def test_a_damaged_state_says_what_to_run(tmp_path: Path, content: bytes) -> None:
+    """A disk that was full may have left half of it."""
+    (tmp_path / "state.json").write_bytes(content)
+    with pytest.raises(LocalError, match=r"state\.json is damaged: run `make down`, then `make up`\."):
+        State.read(tmp_path)
+
+
+@pytest.mark.parametrize("folder", ["/dev/null", "/proc/x", "/var/" + "x" * 5_000], ids=len)
+def test_a_folder_that_cannot_be_used_is_one_line(
+    folder: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The path is named."""
+    monkeypatch.setenv("IMAGEGEN_LOCAL_DIR", folder)
+    monkeypatch.setattr("sys.argv", ["local", "up"])
+    assert main() == 1
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert said.startswith(folder[:40])
+    assert "cannot be used: " in said
 
 
 def test_the_emulator_is_bootstrapped_from_the_template_of_the_cdk() -> None:
