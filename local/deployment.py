@@ -73,13 +73,14 @@ class Deployment:
             LocalError: one sentence that names the setting at fault.
         """
         try:
-            load_stage(name=STAGE, stages=stages_of(CHECKOUT), overrides=self.config)
-        except StageError as error:
-            raise LocalError(f"CONFIG cannot be used: {error}") from error
-        try:
             check_temporary_folder(os.environ)
+            stages = stages_of(CHECKOUT)
         except StageError as error:
             raise LocalError(str(error)) from error
+        try:
+            load_stage(name=STAGE, stages=stages, overrides=self.config)
+        except StageError as error:
+            raise LocalError(f"CONFIG cannot be used: {error}") from error
 
     def fingerprint(self) -> str:
         """Digest everything that the stack is made from."""

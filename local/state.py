@@ -4,9 +4,11 @@ import json
 import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from tools.failures import LocalError
+
+_MAY_BE_NULL: Final = ("web_url", "ca_bundle")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,9 +40,15 @@ class State:
         if not path.is_file():
             return None
         try:
-            return cls(**json.loads(path.read_text(encoding="utf-8")))
-        except (ValueError, TypeError) as error:
-            raise LocalError(f"{path} is damaged: run `make down`, then `make up`.") from error
+            read = cls(**json.loads(path.read_text(encoding="utf-8")))
+        except (ValueError, TypeError, RecursionError):
+            read = None
+        # An address that is null would be looked for in the operator's own account.
+        if read is None or not all(
+            isinstance(value, str) for name, value in asdict(read).items() if name not in _MAY_BE_NULL
+        ):
+            raise LocalError(f"{path} is damaged: run `make down`, then `make up`.")
+        return read
 
     def to_json(self) -> dict[str, Any]:
         """Return the members of the file."""

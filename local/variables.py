@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from stacks.credentials import is_address
 from tools.checkout import CHECKOUT
 from tools.failures import LocalError
 
 EMULATOR_PORT, STAND_IN_PORT = 4566, 4580
 HIGHEST_OFFSET = 65535 - STAND_IN_PORT
-_HOST = re.compile(r"(?=.{1,253}\Z)[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|[0-9a-f:.]{2,45}")
 SWITCH = {"": False, "0": False, "1": True}
 
 
@@ -68,7 +68,7 @@ def _url(name: str, value: str) -> str:
         parts = urlsplit(value)
         sound = (
             parts.scheme in {"http", "https"}
-            and _HOST.fullmatch(parts.hostname or "") is not None
+            and is_address(value)
             and (parts.port is None or parts.port > 0)
             and "@" not in parts.netloc
             and not (parts.path.strip("/") or parts.query or parts.fragment)

@@ -69,6 +69,8 @@ def main() -> int:
         print("Interrupted.", file=sys.stderr)
     except BrokenPipeError:
         _give_up_output()  # whoever read it has closed it
+    except OSError as error:
+        print(in_one_line(f"{error.filename or 'A file'} cannot be used: {error.strerror}."), file=sys.stderr)
     else:
         return status
     return 1

@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 
 from stacks.stage import StageError
 
+_LABEL: Final = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+_NAME: Final = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*")
 _REGION: Final = re.compile(r"[a-z]{2,4}(?:-[a-z]{2,10}){1,2}-[0-9]{1,2}")
 
 
@@ -23,11 +25,10 @@ def check_place(environ: Mapping[str, str]) -> None:
         region = environ.get(name)
         if region and _REGION.fullmatch(region) is None:
             raise StageError(f"{name} is {region!r}; it must be a region of AWS, such as us-east-1.")
-    endpoint = environ.get("AWS_ENDPOINT_URL")
-    if endpoint and not _is_address(endpoint):
-        raise StageError(
-            f"AWS_ENDPOINT_URL is {endpoint!r}; it must be an http or https address, such as http://127.0.0.1:4566."
-        )
+    for name in (each for each in environ if each.startswith("AWS_ENDPOINT_URL")):
+        # The value is not shown: it may hold a password.
+        if environ[name] and not is_address(environ[name]):
+            raise StageError(f"{name} must be an http or https address, such as http://127.0.0.1:4566.")
     check_temporary_folder(environ)
 
 
@@ -42,12 +43,16 @@ def check_temporary_folder(environ: Mapping[str, str]) -> None:
         raise StageError(f"TMPDIR is {folder!r}, and there is no such folder.")
 
 
-def _is_address(text: str) -> bool:
+def is_address(text: str) -> bool:
+    """Say whether a text is the address of a host by http or https, with or without a path."""
     try:
         parts = urlsplit(text)
-        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+        port = parts.port
     except ValueError:
         return False
+    host = parts.hostname or ""
+    is_host = _NAME.fullmatch(host) is not None or ":" in host
+    return parts.scheme in {"http", "https"} and port != 0 and is_host
 
 
 def check_profile(environ: Mapping[str, str]) -> None:

@@ -316,7 +316,9 @@ def stages_of(checkout: Path) -> object:
         raise StageError(f"{path} cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:
         raise StageError(f"{path} is not written in UTF-8.") from error
-    except json.JSONDecodeError as error:
+    except (RecursionError, ValueError) as error:
+        if not isinstance(error, json.JSONDecodeError):
+            raise StageError(f"{path} is nested too deeply, or has a number that is too long.") from error
         raise StageError(
             f"{path} is not valid JSON: {error.msg} in line {error.lineno}, column {error.colno}."
         ) from error

@@ -371,10 +371,13 @@ def test_stages_must_be_an_object(stages: object) -> None:
         (b'{"a": 1 "b": 2}', r"is not valid JSON: Expecting ',' delimiter in line 1, column 9\."),
         (b"\xef\xbb\xbf{}", "is not valid JSON: Unexpected UTF-8 BOM"),
         ('{"context": "ü"}'.encode("latin-1"), r"is not written in UTF-8\."),
+        (b"[" * 100_000, "is nested too deeply, or has a number that is too long"),
+        (b"[" + b"1" * 5_000 + b"]", "is nested too deeply, or has a number that is too long"),
         (b"[]", "must be an object with the member context"),
         (b"{}", "must be an object with the member context"),
         (b'{"context": []}', "must be an object with the member context"),
     ],
+    ids=[str(number) for number in range(10)],
 )
 def test_a_damaged_cdk_json_is_one_sentence(tmp_path: Path, content: bytes | None, said: str) -> None:
     """The file is named, and where it stops making sense."""

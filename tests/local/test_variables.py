@@ -1,6 +1,7 @@
 """The variables of `make up` are read and checked, and its certificates, fingerprints and state file are right."""
 
 import datetime as dt
+import json
 import re
 import ssl
 from pathlib import Path
@@ -59,7 +60,9 @@ def test_an_offset_that_leaves_the_port_range_is_refused(offset: str) -> None:
         "http://-x",
         "http://ü",
         "http://a_b",
-        f"http://{'a' * 254}",
+        "http://a..b",
+        f"http://{'a' * 64}.b",
+        f"http://{'a.' * 127}b",
     ],
 )
 def test_an_address_that_is_none_is_refused(url: str) -> None:
@@ -138,7 +141,14 @@ def test_the_state_survives_its_file(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["state.json"]
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null", b'{"api_url": "x"}', b'{"x": 1}', b"\xff"])
+NULLS = json.dumps(dict.fromkeys(State.__dataclass_fields__)).encode()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{", b"[]", b"null", b'{"api_url": "x"}', b'{"x": 1}', b"\xff", b"[" * 100_000, NULLS],
+    ids=len,
+)
 def test_a_damaged_state_says_what_to_run(tmp_path: Path, content: bytes) -> None:
     """A disk that was full may have left half of it."""
     (tmp_path / "state.json").write_bytes(content)
