@@ -5,9 +5,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
-from stacks.credentials import is_address
+from stacks.addresses import is_plain_address
 from tools.checkout import CHECKOUT
 from tools.failures import LocalError
 
@@ -64,18 +63,7 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> Variables:
 
 
 def _url(name: str, value: str) -> str:
-    try:
-        parts = urlsplit(value)
-        sound = (
-            parts.scheme in {"http", "https"}
-            and is_address(value)
-            and (parts.port is None or parts.port > 0)
-            and "@" not in parts.netloc
-            and not (parts.path.strip("/") or parts.query or parts.fragment)
-        )
-    except ValueError:
-        sound = False
-    if value and (not sound or re.search(r"\s", value)):
+    if value and not is_plain_address(value):
         # The value is not shown: it may hold a password.
         raise LocalError(
             f"{name} must be an http or https address without a path, such as http://127.0.0.1:8080."

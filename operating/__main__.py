@@ -10,7 +10,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
 from imagegen.adapters.key_table import DynamoDbKeys
 from imagegen.keys.authorizer import CACHE_FOR
@@ -64,7 +64,7 @@ def main() -> int:
     except LocalError as error:
         print(in_one_line(error), file=sys.stderr)
     except (BotoCoreError, ClientError) as error:
-        print(in_one_line(f"A request to AWS failed: {error}"), file=sys.stderr)
+        print(in_one_line(_failure_of_aws(error)), file=sys.stderr)
     except KeyboardInterrupt:
         print("Interrupted.", file=sys.stderr)
     except BrokenPipeError:
@@ -74,6 +74,13 @@ def main() -> int:
     else:
         return status
     return 1
+
+
+def _failure_of_aws(error: BotoCoreError | ClientError) -> str:
+    # Its subclasses have sentences of their own; the text of the class itself may quote a header with credentials.
+    if type(error) is HTTPClientError:
+        return "A request to AWS could not be sent: look for a character in your AWS configuration that is wrong."
+    return f"A request to AWS failed: {error}"
 
 
 def _run(arguments: argparse.Namespace) -> int:

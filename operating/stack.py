@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-import boto3
 from botocore.exceptions import ClientError
 
 from local.aws import described_stack
+from operating.clients import client
 from tools.failures import LocalError
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ class Account:
 
     def find(self, name: str) -> DeployedStack | None:
         """Return the stack of that name, or None if there is none."""
-        return _find(name, boto3.client("cloudformation", **self.options))
+        return _find(name, client("cloudformation", self.options))
 
     def empty(self, bucket: str) -> int:
         """Delete every object of a bucket, with all its versions, and return how many there were.
@@ -97,7 +97,7 @@ class Account:
         Raises:
             LocalError: S3 refused to delete one.
         """
-        return _empty(bucket, boto3.client("s3", **self.options))
+        return _empty(bucket, client("s3", self.options))
 
     def remove_if_empty(self, resource: Resource) -> bool:
         """Delete a table or a bucket that has nothing in it, and say whether it is gone."""
@@ -105,8 +105,8 @@ class Account:
             return True
         try:
             if resource.type == TABLE:
-                return _remove_table_if_empty(resource.name, boto3.client("dynamodb", **self.options))
-            boto3.client("s3", **self.options).delete_bucket(Bucket=resource.name)
+                return _remove_table_if_empty(resource.name, client("dynamodb", self.options))
+            client("s3", self.options).delete_bucket(Bucket=resource.name)
         except ClientError as error:
             code = error.response["Error"]["Code"]
             if code == "BucketNotEmpty":

@@ -11,8 +11,9 @@ import boto3
 from local.aws import client_options, described_stack
 from local.state import State
 from local.variables import from_environment
-from stacks.credentials import check_place, check_profile
-from stacks.stage import StageError, stack_name
+from operating import clients
+from stacks.credentials import check_place, check_profile, check_region
+from stacks.stage import StageError, check_stage_name, stack_name
 from tools.failures import LocalError
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def key_table(stage: str, *, environ: Mapping[str, str]) -> tuple[DynamoDBClient
     table = outputs.get("KeyTableName")
     if table is None:
         raise LocalError(f"The stage {stage} has no API keys, because its api_auth is not key.")
-    client: DynamoDBClient = boto3.client("dynamodb", **options)
+    client: DynamoDBClient = clients.client("dynamodb", options)
     return client, table
 
 
@@ -45,13 +46,12 @@ def aws_options(stage: str, environ: Mapping[str, str]) -> dict[str, Any]:
     """
     if stage != LOCAL:
         try:
+            check_stage_name(stage)
             check_place(environ)
             check_profile(environ)
+            return {"region_name": _region(environ)}
         except StageError as error:
             raise LocalError(str(error)) from error
-        # The region that `make deploy` takes, so that both find the same stack: boto3 alone does not read AWS_REGION.
-        named = environ.get("AWS_REGION") or boto3.session.Session().region_name
-        return {"region_name": named or DEFAULT_REGION}
     state = State.read(from_environment(environ).folder)
     if state is None:
         raise LocalError("The local service does not run: `make up` starts it.")
@@ -59,9 +59,16 @@ def aws_options(stage: str, environ: Mapping[str, str]) -> dict[str, Any]:
     return client_options(endpoint_url=state.aws_endpoint_url, ca_bundle=authority)
 
 
+def _region(environ: Mapping[str, str]) -> str:
+    # The region that `make deploy` takes, so that both find the same stack: boto3 alone does not read AWS_REGION.
+    region = environ.get("AWS_REGION") or boto3.session.Session().region_name or DEFAULT_REGION
+    check_region(region, subject="The region of your AWS configuration")
+    return region
+
+
 def _outputs(stage: str, options: Mapping[str, Any]) -> dict[str, str]:
     name = stack_name(stage)
-    found = described_stack(name, boto3.client("cloudformation", **options))
+    found = described_stack(name, clients.client("cloudformation", options))
     if found is None:
         raise LocalError(
             f"There is no stack {name} in this account and region: `make deploy STAGE={stage}` deploys it."

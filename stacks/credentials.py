@@ -6,30 +6,51 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
 
+from stacks.addresses import is_address
 from stacks.stage import StageError
 
-_LABEL: Final = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
-_NAME: Final = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*")
+REGIONS: Final[Mapping[str, str]] = {
+    "AWS_REGION": "AWS_REGION",
+    "AWS_DEFAULT_REGION": "AWS_DEFAULT_REGION",
+    "CDK_DEFAULT_REGION": "The region that the CDK found",
+}
+"""Variables that name a region, and what a sentence calls them."""
+SECRETS: Final = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+_SECRET: Final = re.compile("[!-~]+")
 _REGION: Final = re.compile(r"[a-z]{2,4}(?:-[a-z]{2,10}){1,2}-[0-9]{1,2}")
 
 
 def check_place(environ: Mapping[str, str]) -> None:
-    """Make sure that region, endpoint and temporary folder are at least written as such.
+    """Make sure that regions, endpoints, credentials and temporary folder are at least written as such.
 
     Raises:
         StageError: one of them is not; the sentence names the variable.
     """
-    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
-        region = environ.get(name)
-        if region and _REGION.fullmatch(region) is None:
-            raise StageError(f"{name} is {region!r}; it must be a region of AWS, such as us-east-1.")
-    for name in (each for each in environ if each.startswith("AWS_ENDPOINT_URL")):
-        # The value is not shown: it may hold a password.
-        if environ[name] and not is_address(environ[name]):
+    for name, subject in REGIONS.items():
+        if environ.get(name):
+            check_region(environ[name], subject=subject)
+    for name, value in environ.items():
+        # One for all services, or AWS_ENDPOINT_URL_DYNAMODB for one. It is not shown: it may hold a password.
+        if name.startswith("AWS_ENDPOINT_URL") and value and not is_address(value):
             raise StageError(f"{name} must be an http or https address, such as http://127.0.0.1:4566.")
+    for name in SECRETS:
+        # botocore would quote the header that cannot be sent, with the secret in it.
+        if environ.get(name) and _SECRET.fullmatch(environ[name]) is None:
+            raise StageError(
+                f"{name} has a character that no credential has, such as a space or the end of a line."
+            )
     check_temporary_folder(environ)
+
+
+def check_region(name: str, *, subject: str) -> None:
+    """Make sure that a text may be the name of a region; whether AWS has it is for AWS to say.
+
+    Raises:
+        StageError: it cannot be one.
+    """
+    if _REGION.fullmatch(name) is None:
+        raise StageError(f"{subject} is {name!r}; it must be a region of AWS, such as us-east-1.")
 
 
 def check_temporary_folder(environ: Mapping[str, str]) -> None:
@@ -41,18 +62,6 @@ def check_temporary_folder(environ: Mapping[str, str]) -> None:
     folder = environ.get("TMPDIR")
     if folder and not Path(folder).is_dir():
         raise StageError(f"TMPDIR is {folder!r}, and there is no such folder.")
-
-
-def is_address(text: str) -> bool:
-    """Say whether a text is the address of a host by http or https, with or without a path."""
-    try:
-        parts = urlsplit(text)
-        port = parts.port
-    except ValueError:
-        return False
-    host = parts.hostname or ""
-    is_host = _NAME.fullmatch(host) is not None or ":" in host
-    return parts.scheme in {"http", "https"} and port != 0 and is_host
 
 
 def check_profile(environ: Mapping[str, str]) -> None:
@@ -69,8 +78,12 @@ def check_profile(environ: Mapping[str, str]) -> None:
         return
     variable, profile = next(iter(named.items()))
     import botocore.session  # noqa: PLC0415 - a quarter of a second that only a profile is worth
+    from botocore.exceptions import BotoCoreError  # noqa: PLC0415 - likewise
 
-    profiles = botocore.session.Session().available_profiles
+    try:
+        profiles = botocore.session.Session().available_profiles
+    except BotoCoreError as error:
+        raise StageError(f"Your AWS configuration cannot be read: {error}") from error
     if profile not in profiles:
         known = f"it has {', '.join(sorted(profiles))}" if profiles else "it has none"
         raise StageError(

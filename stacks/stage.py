@@ -28,6 +28,7 @@ from pydantic.fields import FieldInfo
 from imagegen import settings
 from imagegen.models.registry import resolve
 from imagegen.settings import SettingType
+from stacks.addresses import is_plain_address
 from stacks.origins import as_browsers_write
 
 if TYPE_CHECKING:
@@ -50,7 +51,6 @@ WITHOUT_BOUND: Final = ("cors_origins", "models", "openai_model_aliases", "bedro
 LIFECYCLE_SLACK_DAYS = 2
 # Whether an entry names a model does not depend on the region. The stack resolves it again for its own.
 _ANY_REGION = "us-east-1"
-_HOST = r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?"
 _WHOLE = re.compile(r"-?[0-9]{1,12}")
 _DECIMAL = re.compile(r"-?[0-9]{1,9}(?:\.[0-9]{1,6})?")
 _NOTHING = ("", "null", "none")
@@ -120,7 +120,7 @@ ModelAliases = Annotated[
     ),
 ]
 EndpointUrl = Annotated[
-    str, Field(pattern=rf"^{_HOST}/?$", description="an http or https URL without a path")
+    str, Predicate(is_plain_address), Field(description="an http or https URL without a path")
 ]
 UserPoolArn = Annotated[
     str,
@@ -328,6 +328,18 @@ def stages_of(checkout: Path) -> object:
     return context.get("stages")
 
 
+def check_stage_name(name: str) -> None:
+    """Make sure that a stack can have the name of the stage.
+
+    Raises:
+        StageError: it has other characters, or too many.
+    """
+    if STAGE_NAME.fullmatch(name) is None:
+        raise StageError(
+            f"The stage name {name!r} must be 1 to 20 lower-case letters, digits and inner hyphens."
+        )
+
+
 def load_stage(*, name: object, stages: object, overrides: object) -> StageConfig:
     """Return the stage called `name`; the arguments are the raw context values of the CDK app.
 
@@ -339,10 +351,7 @@ def load_stage(*, name: object, stages: object, overrides: object) -> StageConfi
     if not isinstance(name, str) or name not in stages:
         close = _did_you_mean(str(name), stages)
         raise StageError(f"stage is {name!r}, but cdk.json has only {', '.join(sorted(stages))}{close}")
-    if STAGE_NAME.fullmatch(name) is None:
-        raise StageError(
-            f"The stage name {name!r} must be 1 to 20 lower-case letters, digits and inner hyphens."
-        )
+    check_stage_name(name)
     values = stages[name]
     if not isinstance(values, Mapping):
         raise StageError(f"stages.{name} in cdk.json is of type {_type(values)}; it must be an object.")

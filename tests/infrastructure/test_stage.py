@@ -196,6 +196,8 @@ REFUSED: list[tuple[str, Any]] = [
     ("bundle_platform", "x86_64-manylinux2014"),
     ("s3_addressing_style", "auto"),
     ("bedrock_endpoint_url", "127.0.0.1:4580"),
+    ("bedrock_endpoint_url", "http://-x"),
+    ("bedrock_endpoint_url", f"https://{'a' * 64}.example.com"),
     ("bedrock_endpoint_url", "http://127.0.0.1:4580/path"),
     ("bedrock_endpoint_url", ""),
     ("openai_model_aliases", "dall-e-3=auto"),
@@ -304,7 +306,6 @@ def test_origins_that_do_not_fit_into_the_environment_are_refused() -> None:
 LONG: Final = (
     ("cors_origins", [f"https://app-{number}.example.com" for number in range(110)], "takes 2969"),
     ("openai_model_aliases", [f"model-{number:03}=auto" for number in range(160)], "takes 2399"),
-    ("bedrock_endpoint_url", f"https://{'a' * 2400}.example.com", "takes 2420"),
 )
 
 
@@ -313,6 +314,13 @@ def test_every_setting_without_a_bound_counts(key: str, value: object, takes: st
     """Each is counted in bytes as Lambda measures it, and the sentence names it."""
     with pytest.raises(StageError, match=f"{key} {takes}"):
         StageConfig.from_json(name="dev", values={key: value})
+
+
+def test_an_endpoint_counts_beside_the_lists() -> None:
+    """It has a bound, but one of the four together may be what is too much."""
+    values = {"cors_origins": origins(ROOM), "bedrock_endpoint_url": "http://127.0.0.1:4580"}
+    with pytest.raises(StageError, match="bedrock_endpoint_url takes 21 bytes"):
+        StageConfig.from_json(name="dev", values=values)
 
 
 def test_the_defaults_are_allowed() -> None:

@@ -63,6 +63,11 @@ def test_an_offset_that_leaves_the_port_range_is_refused(offset: str) -> None:
         "http://a..b",
         f"http://{'a' * 64}.b",
         f"http://{'a.' * 127}b",
+        "http://a-.example",
+        f"http://{'.'.join(['a' * 60] * 5)}",
+        "http://[::1]:80",
+        "http://127.0.0.1:65536",
+        "http://127.0.0.1\n.example",
     ],
 )
 def test_an_address_that_is_none_is_refused(url: str) -> None:
