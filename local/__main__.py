@@ -9,6 +9,7 @@ from pathlib import Path
 from local import demo, life_cycle, processes, variables
 from local.state import State
 from local.variables import Variables
+from tools import output
 from tools.checkout import CHECKOUT
 from tools.failures import LocalError, in_one_line
 
@@ -25,6 +26,7 @@ def main() -> int:
         "--out", type=Path, default=CHECKOUT / "out", help="where to save the picture (out/)"
     )
     arguments = parser.parse_args()
+    output.accept_every_character()
     for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE"):
         # boto3 would look for the operator's profile, and fail if it does not exist here.
         os.environ.pop(name, None)
@@ -32,21 +34,26 @@ def main() -> int:
         chosen = variables.from_environment()
         match arguments.command:
             case "up":
-                return _up(chosen)
+                status = _up(chosen)
             case "down":
-                return _down(chosen)
+                status = _down(chosen)
             case "status":
-                return _status(chosen)
+                status = _status(chosen)
             case _:
-                return _demo(chosen, out=arguments.out)
+                status = _demo(chosen, out=arguments.out)
+        output.flush()
     except LocalError as error:
         print(in_one_line(error), file=sys.stderr)
+    except BrokenPipeError:
+        output.give_up()  # whoever read it has closed it
     except OSError as error:
         # A folder that cannot be made, or a path that is too long: IMAGEGEN_LOCAL_DIR, or a disk that is full.
-        what = error.filename or "A file of the local service"
-        print(in_one_line(f"{what} cannot be used: {error.strerror}."), file=sys.stderr)
+        output.give_up()
+        print(in_one_line(output.failure(error)), file=sys.stderr)
     except KeyboardInterrupt:
         print("Interrupted; `make down` cleans up, `make up` goes on from here.", file=sys.stderr)
+    else:
+        return status
     return 1
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import io
 import os
 import re
 import sys
@@ -13,11 +12,13 @@ from datetime import UTC, datetime, timedelta
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
 from imagegen.adapters.key_table import DynamoDbKeys
+from imagegen.keys.api_key import ApiKey
 from imagegen.keys.authorizer import CACHE_FOR
 from imagegen.keys.stored_key import StoredKey
 from operating import deploying, limits, stage
 from operating.keys import Keys
 from operating.stack import Account
+from tools import output
 from tools.failures import LocalError, in_one_line
 
 ENVIRON: Mapping[str, str] = os.environ  # noqa: TID251 - where the operator's variables are
@@ -27,9 +28,7 @@ MAX_GRACE_HOURS = 24 * 30
 
 def main() -> int:
     """Run one command; print one sentence and return 1 for a failure that the operator can put right."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # whatever the name of a key has in it
+    output.accept_every_character()
     parser = argparse.ArgumentParser(
         prog="python -m operating",
         description="A stage in your account: its stack and its API keys.",
@@ -59,8 +58,7 @@ def main() -> int:
     arguments = parser.parse_args()
     try:
         status = _run(arguments)
-        if sys.stdout is not None:
-            sys.stdout.flush()
+        output.flush()
     except LocalError as error:
         print(in_one_line(error), file=sys.stderr)
     except (BotoCoreError, ClientError) as error:
@@ -68,9 +66,10 @@ def main() -> int:
     except KeyboardInterrupt:
         print("Interrupted.", file=sys.stderr)
     except BrokenPipeError:
-        _give_up_output()  # whoever read it has closed it
+        output.give_up()  # whoever read it has closed it
     except OSError as error:
-        print(in_one_line(f"{error.filename or 'A file'} cannot be used: {error.strerror}."), file=sys.stderr)
+        output.give_up()
+        print(in_one_line(output.failure(error)), file=sys.stderr)
     else:
         return status
     return 1
@@ -115,46 +114,38 @@ def _run(arguments: argparse.Namespace) -> int:
 def _create_key(arguments: argparse.Namespace) -> None:
     _check_output()
     days = _number("DAYS", arguments.days, low=1, high=MAX_DAYS)
-    keys = _keys(arguments)
-    made = keys.create(
+    own = limits.read_limits(_limits(arguments))
+    _keys(arguments).create(
         name=arguments.name,
         expires_in=timedelta(days=days) if days is not None else None,
-        limits=limits.read_limits(_limits(arguments)),
+        limits=own,
+        show=lambda key: _show(key, f"The key {key.id} of {arguments.name}. It"),
     )
-    try:
-        print(f"The key {made.id} of {arguments.name}. It is shown only now:\n{made.text}", flush=True)
-    except OSError as error:
-        keys.revoke(made.id)
-        _give_up_output()
-        raise LocalError(f"The key could not be shown ({error.strerror}), so it is revoked.") from error
 
 
 def _rotate_key(arguments: argparse.Namespace) -> None:
     _check_output()
     grace = _number("GRACE", arguments.grace, low=0, high=MAX_GRACE_HOURS) or 0
-    made = _keys(arguments).rotate(_id(arguments.key), grace=timedelta(hours=grace))
+    old = _end_of_the_old(hours=grace)
+    _keys(arguments).rotate(
+        _id(arguments.key),
+        grace=timedelta(hours=grace),
+        show=lambda key: _show(key, f"The key {key.id} has a new secret. {old} The new key"),
+    )
+
+
+def _show(key: ApiKey, sentence: str) -> None:
     try:
-        print(
-            f"The key {made.id} has a new secret. {_end_of_the_old(hours=grace)} "
-            f"The new key is shown only now:\n{made.text}",
-            flush=True,
-        )
-    except OSError as error:
-        _give_up_output()
-        raise LocalError(
-            f"The key {made.id} has a new secret, which could not be shown ({error.strerror}): rotate it again."
-        ) from error
+        print(f"{sentence} is shown only now:\n{key.text}", flush=True)
+    except OSError:
+        output.give_up()
+        raise
 
 
 def _check_output() -> None:
     """Make sure that there is somewhere to show a key, before it is made."""
     if sys.stdout is None:
         raise LocalError("A key is shown only once, on the standard output, and that is closed.")
-
-
-def _give_up_output() -> None:
-    # At its end Python would try once more to write what nobody could read.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def _end_of_the_old(*, hours: int) -> str:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-from imagegen.keys.api_key import ApiKey
-from operating import __main__ as command_line
 from operating import deploying
 from tests.support.local_instances import ENVIRON
 from tools import cdk
@@ -17,7 +16,7 @@ from tools.checkout import CHECKOUT
 from tools.failures import LocalError, in_one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
 
@@ -50,68 +49,6 @@ def test_no_key_is_made_that_nobody_could_see(command: str) -> None:
     """It would be there, and its secret would be lost."""
     status, said = operate(">&-", "--stage", "dev", command, variables={"NAME": "alice", "KEY": "abc"})
     assert (status, said) == (1, "A key is shown only once, on the standard output, and that is closed.\n")
-
-
-class FullKeys:
-    """Keys of a stage, which note what becomes of them."""
-
-    def __init__(self) -> None:
-        self.revoked: list[str] = []
-        self.made = ApiKey.create(lambda length: b"x" * length)
-
-    def create(self, **_: Any) -> ApiKey:
-        """Make a key."""
-        return self.made
-
-    def rotate(self, id_: str, **_: Any) -> ApiKey:  # noqa: ARG002 - the method's shape
-        """Make a new secret."""
-        return self.made
-
-    def revoke(self, id_: str) -> None:
-        """Note the id."""
-        self.revoked.append(id_)
-
-
-@pytest.fixture
-def keys(monkeypatch: pytest.MonkeyPatch) -> FullKeys:
-    """Return keys in place of a stage's, on a machine where nothing can be printed."""
-    made = FullKeys()
-    monkeypatch.setattr(command_line, "_keys", lambda _: made)
-    monkeypatch.setattr(command_line, "_give_up_output", lambda: None)
-
-    shown = print
-
-    def full(*words: str, **options: Any) -> None:
-        if options.get("file") is not sys.stderr:
-            raise OSError(28, "No space left on device")
-        shown(*words, **options)
-
-    monkeypatch.setattr("builtins.print", full)
-    return made
-
-
-def test_a_key_that_could_not_be_shown_is_revoked(
-    keys: FullKeys, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Its name is free again then."""
-    monkeypatch.setattr(sys, "argv", ["operating", "--stage", "dev", "key", "--name", "alice"])
-    assert command_line.main() == 1
-    assert capsys.readouterr().err == (
-        "The key could not be shown (No space left on device), so it is revoked.\n"
-    )
-    assert keys.revoked == [keys.made.id]
-
-
-def test_a_new_secret_that_could_not_be_shown_is_to_be_made_again(
-    keys: FullKeys, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """The key itself stays, because its owner may still use the old secret."""
-    monkeypatch.setattr(sys, "argv", ["operating", "--stage", "dev", "rotate", "--key", keys.made.id])
-    assert command_line.main() == 1
-    assert capsys.readouterr().err.endswith(
-        "could not be shown (No space left on device): rotate it again.\n"
-    )
-    assert keys.revoked == []
 
 
 @pytest.mark.parametrize("left", [EOFError, KeyboardInterrupt])
@@ -151,3 +88,48 @@ def test_a_stage_that_is_no_name_is_quoted_in_one_line() -> None:
     status, said = operate("", "synth", variables={"STAGE": "dev\n" + "x" * 5_000})
     assert (status, said.count("\n")) == (1, 1)
     assert len(said) < 1_000
+
+
+def unread() -> int:
+    """Return the end of a pipe whose other end is closed."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    return writer
+
+
+PROGRAMS = {
+    "local": "from local.__main__ import main; sys.argv = ['local', 'status']",
+    "operating": (
+        "from operating import __main__ as it; from operating.__main__ import main; "
+        "it._keys = lambda _: type('Keys', (), {'list': lambda _: []})(); sys.argv = ['operating', 'keys']"
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("output_", "said"),
+    [
+        (
+            lambda: os.open("/dev/full", os.O_WRONLY),
+            "The output could not be written (No space left on device).\n",
+        ),
+        (unread, ""),
+    ],
+)
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_an_output_that_takes_nothing_is_no_traceback(
+    program: str, output_: Callable[[], int], said: str, tmp_path: Path
+) -> None:
+    """A full disk gets a sentence; whoever has closed a pipe, such as `head`, wants no more words."""
+    taking_nothing = output_()
+    done = subprocess.run(  # noqa: S603 - a program of this test
+        [sys.executable, "-c", f"import sys; {PROGRAMS[program]}; sys.exit(main())"],
+        cwd=CHECKOUT,
+        env={**ENVIRON, "IMAGEGEN_LOCAL_DIR": str(tmp_path / "nothing")},
+        stdout=taking_nothing,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    os.close(taking_nothing)
+    assert (done.returncode, done.stderr) == (1, said)

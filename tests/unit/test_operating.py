@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,7 @@ from imagegen.keys.stored_key import LIMITS, StoredKey
 from operating import limits, stage
 from operating.keys import Keys
 from operating.limits import VARIABLES, Change
-from tests.support.far_side import FarSide, json_answer, refusal, session
+from tests.support.far_side import FarSide, Reply, json_answer, refusal, session
 from tools.failures import LocalError
 
 NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
@@ -150,7 +151,8 @@ def keys(stored: StoredKey, *, replaced: bool = True, now: datetime = NOW) -> tu
     DynamoDbKeys(client=writing, table="keys").add(stored)
     client = clients.dynamodb(session())
     written = json_answer({}) if replaced else refusal("ConditionalCheckFailedException")
-    far = FarSide(client, json_answer({"Item": writer.sent[0]["Item"]}), written)
+    found = {"Item": writer.sent[0]["Item"]}
+    far = FarSide(client, json_answer(found), written, json_answer(found))
     return Keys(table=DynamoDbKeys(client=client, table="keys"), now=lambda: now), far
 
 
@@ -181,3 +183,88 @@ def test_the_limits_of_a_key_that_no_longer_works_are_not_changed(
     with pytest.raises(LocalError, match=f"The key {KEY.id} is {state}: make a new one with `make key`"):
         changed.limit(KEY.id, changed={"daily_usd_per_caller": 12.5})
     assert len(far.sent) == 1
+
+
+def refusing(_: ApiKey) -> None:
+    """Show a key where there is no room for it."""
+    raise OSError(28, "No space left on device")
+
+
+def interrupted(_: ApiKey) -> None:
+    """Show a key to somebody who does not wait for it."""
+    raise KeyboardInterrupt
+
+
+NO_KEYS = json_answer({"Items": []})
+REFUSED = refusal("ConditionalCheckFailedException")
+
+
+def stage_that_replies(*replies: Reply) -> tuple[Keys, FarSide]:
+    """Return the keys of a stage whose table replies so."""
+    client = clients.dynamodb(session())
+    far = FarSide(client, *replies)
+    return Keys(table=DynamoDbKeys(client=client, table="keys"), now=lambda: NOW), far
+
+
+def item(stored: StoredKey) -> dict[str, Any]:
+    """Return the table's answer that has a key."""
+    keys, far = stage_that_replies(json_answer({}))
+    keys.table.add(stored)
+    return {"Item": far.sent[0]["Item"]}
+
+
+@pytest.mark.parametrize(
+    ("show", "why"), [(refusing, "No space left on device"), (interrupted, "interrupted")]
+)
+def test_a_key_that_could_not_be_shown_is_revoked(show: Callable[[ApiKey], None], why: str) -> None:
+    """Its secret is lost, and its name is free again then."""
+    keys, far = stage_that_replies(NO_KEYS, json_answer({}), json_answer({}))
+    with pytest.raises(LocalError, match=rf"^The key \w+ could not be shown \({why}\), so it is revoked\.$"):
+        keys.create(name="alice", show=show)
+    assert far.sent[2]["Item"]["revoked_at"] == {"S": NOW.isoformat()}
+
+
+def test_a_key_that_could_neither_be_shown_nor_revoked_is_named() -> None:
+    """Whoever reads that can still revoke it."""
+    keys, _ = stage_that_replies(NO_KEYS, json_answer({}), refusal("AccessDeniedException"), json_answer({}))
+    with pytest.raises(
+        LocalError, match=r"could not be revoked either: run `make revoke KEY=[a-z2-7]{12}`\.$"
+    ):
+        keys.create(name="alice", show=refusing)
+
+
+@pytest.mark.parametrize("show", [refusing, interrupted])
+def test_a_secret_that_could_not_be_shown_gives_its_place_back(show: Callable[[ApiKey], None]) -> None:
+    """Nobody has the new one, and with a short `grace` nobody would have the old one for long."""
+    keys, far = stage_that_replies(json_answer(item(STORED)), json_answer({}), json_answer({}))
+    with pytest.raises(LocalError, match=r"could not be shown \(.*\), so its old secret holds again\.$"):
+        keys.rotate(KEY.id, grace=timedelta(), show=show)
+    assert far.sent[1]["Item"]["digest"] != {"S": KEY.digest}
+    assert far.sent[2]["Item"] == item(STORED)["Item"]
+    assert far.sent[2]["ExpressionAttributeValues"][":digest"] == far.sent[1]["Item"]["digest"]
+
+
+def test_a_secret_that_could_neither_be_shown_nor_put_back_is_to_be_made_again() -> None:
+    """Somebody else has changed the key in between."""
+    other = item(STORED.revoke(now=NOW))
+    keys, _ = stage_that_replies(json_answer(item(STORED)), json_answer({}), REFUSED, json_answer(other))
+    with pytest.raises(LocalError, match="and its old secret could not be restored: rotate it again"):
+        keys.rotate(KEY.id, grace=timedelta(), show=refusing)
+
+
+def test_a_key_is_shown_though_the_answer_to_its_making_was_lost() -> None:
+    """A repeated attempt is refused, because the first one has made it."""
+    shown: list[ApiKey] = []
+    keys, far = stage_that_replies(NO_KEYS, REFUSED, lambda _: json_answer({"Item": far.sent[1]["Item"]}))
+    made = keys.create(name="alice", show=shown.append)
+    assert shown == [made]
+
+
+def test_a_new_secret_is_shown_though_the_answer_to_its_making_was_lost() -> None:
+    """Otherwise it would be taken for somebody else's change, and be lost."""
+    shown: list[ApiKey] = []
+    keys, far = stage_that_replies(
+        json_answer(item(STORED)), REFUSED, lambda _: json_answer({"Item": far.sent[1]["Item"]})
+    )
+    made = keys.rotate(KEY.id, grace=timedelta(), show=shown.append)
+    assert shown == [made]
