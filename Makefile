@@ -9,9 +9,11 @@ export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 unexport PYTHONDONTWRITEBYTECODE
 
 STAGE ?= dev
-# The operator's commands read these from their environment as they were given: neither make nor a shell reads in them.
+# The commands read these from their environment as they were given: neither make nor a shell reads in them.
 WORDS := STAGE CONFIG APPROVE NAME DAYS KEY GRACE DAILY_IMAGES DAILY_USD IMAGES_PER_MINUTE
-$(foreach word,$(WORDS),$(eval override export $(word) := $$(value $(word))))
+# Whatever else is given to make is exported as well, such as BEDROCK_URL or AWS_PROFILE, and make would read in it.
+GIVEN := $(foreach name,$(.VARIABLES),$(if $(findstring command line,$(origin $(name))),$(name)))
+$(foreach word,$(sort $(WORDS) $(GIVEN)),$(eval override export $(word) := $$(value $(word))))
 PYTHON := .venv/bin/python
 # One process more than there are cores, because the tests of the local service mostly wait for it.
 WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)

@@ -35,7 +35,10 @@ def main() -> int:
         epilog="What is not given is taken from the variables STAGE, NAME, DAYS, KEY, GRACE, DAILY_IMAGES, "
         "DAILY_USD and IMAGES_PER_MINUTE, in which `make` passes on what it was given.",
     )
-    _add(parser, "--stage", default="dev", words="the deployed stage, or local (dev)")
+    # Not `_add`: a stage that was left empty by mistake must not count as dev.
+    parser.add_argument(
+        "--stage", default=ENVIRON.get("STAGE", "dev"), help="the deployed stage, or local (dev)"
+    )
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("synth", help="write the templates (variable CONFIG)")
     commands.add_parser("deploy", help="deploy the stack (variables CONFIG, APPROVE)")

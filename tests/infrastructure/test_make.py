@@ -76,9 +76,22 @@ def test_an_operators_words_come_through_unread(target: str, word: str, python: 
     assert made(target, python=python, **dict.fromkeys(WORDS, word)) == said
 
 
+@pytest.mark.parametrize("target", ["up", "demo", "status", "deploy", "key"])
+@pytest.mark.parametrize("word", AS_GIVEN)
+def test_every_other_variable_comes_through_unread_too(target: str, word: str, python: Path) -> None:
+    """Those of the local service, and those that the tools below read, such as AWS_PROFILE."""
+    names = ("BEDROCK_URL", "PORT_OFFSET", "STRICT", "IMAGEGEN_LOCAL_DIR", "AWS_PROFILE", "TMPDIR")
+    python.write_text(f'#!/bin/sh\nprintf "%s\\n" "{"|".join(f"${name}" for name in names)}"\n')
+    said = f"{'|'.join([word] * len(names))}\n"
+    if "\n" not in word:  # make takes no second line on its command line
+        assert made(target, *(f"{name}={word}" for name in names), python=python) == said
+    assert made(target, python=python, **dict.fromkeys(names, word)) == said
+
+
 def test_the_stage_is_dev_unless_another_is_named(python: Path) -> None:
-    """Everything else is empty."""
+    """Everything else is empty. A stage that is named by nothing is not dev: somebody's variable was empty."""
     assert made("deploy", python=python) == f"-m operating deploy{NOTHING}\n"
+    assert made("deploy", "STAGE=", python=python) == f"-m operating deploy|{'|' * (len(WORDS) - 1)}\n"
 
 
 def test_the_deploy_matrix_is_part_of_the_long_runs_alone(python: Path) -> None:

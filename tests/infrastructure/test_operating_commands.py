@@ -83,6 +83,14 @@ def test_a_sentence_stays_one_line_that_can_be_read(said: str, shown: str) -> No
     assert in_one_line(said) == shown
 
 
+@pytest.mark.parametrize("command", ["synth", "keys"])
+def test_a_stage_that_was_left_empty_is_not_dev(command: str) -> None:
+    """A script whose own variable is empty would destroy another stage than it means."""
+    status, said = operate("", command, variables={"STAGE": ""})
+    assert (status, said.count("\n")) == (1, 1)
+    assert said.startswith(("stage is '', but cdk.json has only ", "The stage name '' must be 1 to 20 "))
+
+
 def test_a_stage_that_is_no_name_is_quoted_in_one_line() -> None:
     """Also by the commands themselves."""
     status, said = operate("", "synth", variables={"STAGE": "dev\n" + "x" * 5_000})
