@@ -58,7 +58,10 @@ def _is_valid(files: Certificates, *, now: dt.datetime) -> bool:
     wanted = (files.authority, files.trusted, files.certificate, files.key)
     if not all(path.is_file() for path in wanted):
         return False
-    certificate = x509.load_pem_x509_certificate(files.certificate.read_bytes())
+    try:
+        certificate = x509.load_pem_x509_certificate(files.certificate.read_bytes())
+    except ValueError:  # damaged
+        return False
     return now < certificate.not_valid_after_utc - RENEWAL
 
 

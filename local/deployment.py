@@ -19,11 +19,11 @@ from local.aws import client_options, described_stack
 from local.certificates import Certificates
 from local.emulator import CREDENTIALS, REGION
 from local.variables import Variables
-from stacks.credentials import check_temporary_folder
 from stacks.stage import LOCAL_STAGE, LOOPBACK_PARAMETER, StageError, load_stage, stack_name, stages_of
 from tools import cdk
 from tools.checkout import CHECKOUT, digest_of
 from tools.failures import LocalError
+from tools.temporary_folder import check_temporary_folder
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
@@ -67,13 +67,14 @@ class Deployment:
         return self.variables.folder / "deployment.json"
 
     def check(self) -> None:
-        """Make sure that the configuration can be used, before anything is started.
+        """Make sure that the CDK and the configuration can be used, before anything is started.
 
         Raises:
-            LocalError: one sentence that names the setting at fault.
+            LocalError: one sentence that names what is missing, or the setting at fault.
         """
+        check_temporary_folder(os.environ)
+        cdk.command()  # for its error
         try:
-            check_temporary_folder(os.environ)
             stages = stages_of(CHECKOUT)
         except StageError as error:
             raise LocalError(str(error)) from error
@@ -89,7 +90,7 @@ class Deployment:
     def is_current(self) -> bool:
         """Say whether a deployment would change nothing."""
         # The record alone is not enough: somebody may have removed or broken the stack since.
-        recorded = self.record.read_text(encoding="utf-8") if self.record.is_file() else ""
+        recorded = self.record.read_text(encoding="utf-8", errors="replace") if self.record.is_file() else ""
         return recorded == self.fingerprint() and self._status(STACK) in SOUND
 
     def is_stuck(self) -> bool:

@@ -39,8 +39,13 @@ def _file(folder: Path) -> Path:
 def _read(folder: Path) -> dict[str, ApiKey]:
     if not _file(folder).is_file():
         return {}
-    texts: dict[str, str] = json.loads(_file(folder).read_text(encoding="utf-8"))
-    return {name: key for name, text in texts.items() if (key := ApiKey.parse(text))}
+    try:
+        texts = json.loads(_file(folder).read_text(encoding="utf-8"))
+    except (ValueError, RecursionError):  # damaged; new keys take the place of the lost ones
+        return {}
+    if not isinstance(texts, dict):
+        return {}
+    return {name: key for name, text in texts.items() if (key := ApiKey.parse(str(text)))}
 
 
 def _write(folder: Path, keys: list[ApiKey]) -> None:

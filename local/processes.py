@@ -80,8 +80,14 @@ def is_running(service: Service) -> bool:
 
 
 def start(service: Service) -> "subprocess.Popen[bytes]":
-    """Start the service in a session of its own; it inherits no variable from this process."""
+    """Start the service in a session of its own; it inherits no variable from this process.
+
+    Raises:
+        LocalError: its program is not installed.
+    """
     _allow_many_files()
+    if not Path(service.command[0]).exists():
+        raise LocalError(f"{service.command[0]} is not installed: run `make set-up`.")
     with service.log.open("ab") as log:
         return subprocess.Popen(
             service.command,

@@ -47,7 +47,7 @@ class State:
         if read is None or not all(
             isinstance(value, str) for name, value in asdict(read).items() if name not in _MAY_BE_NULL
         ):
-            raise LocalError(f"{path} is damaged: run `make down`, then `make up`.")
+            raise LocalError(f"{path} is damaged: `make up` writes it anew.")
         return read
 
     def to_json(self) -> dict[str, Any]:

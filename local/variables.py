@@ -52,14 +52,20 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> Variables:
     Raises:
         LocalError: one sentence that names the variable at fault.
     """
-    folder = environ.get("IMAGEGEN_LOCAL_DIR", "")
     return Variables(
         bedrock_url=_url("BEDROCK_URL", environ.get("BEDROCK_URL", "").strip()),
         config=_config(environ.get("CONFIG", "")),
         port_offset=_offset("PORT_OFFSET", environ.get("PORT_OFFSET", "").strip()),
         strict=_switch("STRICT", environ.get("STRICT", "").strip()),
-        folder=Path(folder).resolve() if folder else CHECKOUT / ".local",
+        folder=_folder("IMAGEGEN_LOCAL_DIR", environ.get("IMAGEGEN_LOCAL_DIR", "")),
     )
+
+
+def _folder(name: str, value: str) -> Path:
+    try:
+        return Path(value).resolve() if value else CHECKOUT / ".local"
+    except (OSError, RuntimeError) as error:
+        raise LocalError(f"{name} cannot be the path of a folder: its links lead in a circle.") from error
 
 
 def _url(name: str, value: str) -> str:

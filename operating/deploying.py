@@ -15,6 +15,7 @@ from stacks.stage import LOCAL_STAGE, StageConfig, StageError, load_stage, stack
 from tools import cdk
 from tools.checkout import CHECKOUT
 from tools.failures import LocalError
+from tools.temporary_folder import check_temporary_folder
 
 APPROVALS: Final = ("never", "any-change", "broadening")
 """What APPROVE may be: the values of `cdk deploy --require-approval`."""
@@ -124,6 +125,7 @@ def check(order: Order) -> StageConfig:
         check_profile(order.environ)
     except StageError as error:
         raise LocalError(str(error)) from error
+    check_temporary_folder(order.environ)
     # The CDK's own question would wait for ever where only the output is a terminal.
     if order.command in CHANGES and not order.has_terminal:
         _check_no_question(order)

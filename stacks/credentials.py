@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Final
 
 from stacks.addresses import is_address
@@ -22,7 +21,7 @@ _REGION: Final = re.compile(r"[a-z]{2,4}(?:-[a-z]{2,10}){1,2}-[0-9]{1,2}")
 
 
 def check_place(environ: Mapping[str, str]) -> None:
-    """Make sure that regions, endpoints, credentials and temporary folder are at least written as such.
+    """Make sure that regions, endpoints and credentials are at least written as such.
 
     Raises:
         StageError: one of them is not; the sentence names the variable.
@@ -40,7 +39,6 @@ def check_place(environ: Mapping[str, str]) -> None:
             raise StageError(
                 f"{name} has a character that no credential has, such as a space or the end of a line."
             )
-    check_temporary_folder(environ)
 
 
 def check_region(name: str, *, subject: str) -> None:
@@ -51,17 +49,6 @@ def check_region(name: str, *, subject: str) -> None:
     """
     if _REGION.fullmatch(name) is None:
         raise StageError(f"{subject} is {name!r}; it must be a region of AWS, such as us-east-1.")
-
-
-def check_temporary_folder(environ: Mapping[str, str]) -> None:
-    """Make sure that the folder exists in which Node.js works; it would print its own source otherwise.
-
-    Raises:
-        StageError: there is no such folder.
-    """
-    folder = environ.get("TMPDIR")
-    if folder and not Path(folder).is_dir():
-        raise StageError(f"TMPDIR is {folder!r}, and there is no such folder.")
 
 
 def check_profile(environ: Mapping[str, str]) -> None:

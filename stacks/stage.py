@@ -312,10 +312,14 @@ def stages_of(checkout: Path) -> object:
     path = checkout / "cdk.json"
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
+        # An escape may stand for half of a character, which no environment and no template can hold.
+        json.dumps(content, ensure_ascii=False).encode()
     except OSError as error:
         raise StageError(f"{path} cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:
         raise StageError(f"{path} is not written in UTF-8.") from error
+    except UnicodeEncodeError as error:
+        raise StageError(f"{path} has an escape that stands for half of a character.") from error
     except (RecursionError, ValueError) as error:
         if not isinstance(error, json.JSONDecodeError):
             raise StageError(f"{path} is nested too deeply, or has a number that is too long.") from error
@@ -363,6 +367,9 @@ def _read_overrides(text: object) -> dict[str, object]:
         return {}
     if not isinstance(text, str):
         raise StageError(f"config is of type {_type(text)}; it must be text like 'key=value key=value'.")
+    # Bytes of a variable that are not UTF-8 come as halves of surrogate pairs, which nothing can write again.
+    if any("\ud800" <= each <= "\udfff" for each in text):
+        raise StageError("config must be UTF-8 text.")
     values: dict[str, object] = {}
     for word in text.split():
         key, equals, value = word.partition("=")

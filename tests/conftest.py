@@ -21,6 +21,7 @@ WITHOUT_STACK: Final = (
     "test_budget_kills.py",
     "test_budget_storm.py",
     "test_canaries.py",
+    "test_damaged_folders.py",
     "test_deploying.py",
     "test_kills.py",
     "test_local_keys.py",

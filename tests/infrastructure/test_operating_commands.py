@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from local import deployment
+from local.variables import Variables
 from operating import deploying
 from tests.support.local_instances import ENVIRON
 from tools import cdk
@@ -76,6 +78,10 @@ def test_without_the_cdk_a_command_says_what_to_run(monkeypatch: pytest.MonkeyPa
         ("a\x00\x1b[31m\r", r"a\x00\x1b[31m\r"),
         (f"CONFIG is {'x' * 100_000} and so on.", f"CONFIG is {'x' * 60}… and so on."),
         ("Ein Schlüssel für ☃.", "Ein Schlüssel für ☃."),
+        (
+            f"CONFIG is {'x ' * 50_000}and must be short.",
+            f"CONFIG is {'x ' * 745} … {'x ' * 241}and must be short.",
+        ),
     ],
 )
 def test_a_sentence_stays_one_line_that_can_be_read(said: str, shown: str) -> None:
@@ -141,3 +147,28 @@ def test_an_output_that_takes_nothing_is_no_traceback(
     )
     os.close(taking_nothing)
     assert (done.returncode, done.stderr) == (1, said)
+
+
+def test_the_app_itself_says_that_no_temporary_file_can_be_made() -> None:
+    """Whoever uses the plain CDK runs it."""
+    done = subprocess.run(
+        [sys.executable, "app.py"],
+        cwd=CHECKOUT,
+        env={"PATH": ENVIRON["PATH"], "TMPDIR": "/nope"},
+        capture_output=True,
+        check=False,
+        text=True,
+    )
+    assert done.returncode == 1
+    assert (
+        done.stderr
+        == "TMPDIR is '/nope', and no temporary file can be made there (No such file or directory).\n"
+    )
+
+
+def test_a_damaged_cdk_json_is_not_blamed_on_config(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Of the two, the operator would look at the wrong one."""
+    (tmp_path / "cdk.json").write_text("{")
+    monkeypatch.setattr(deployment, "CHECKOUT", tmp_path)
+    with pytest.raises(LocalError, match=rf"^{tmp_path}/cdk\.json is not valid JSON: "):
+        deployment.Deployment(variables=Variables(), certificates=None).check()

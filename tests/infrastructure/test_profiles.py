@@ -99,22 +99,16 @@ def test_what_is_no_endpoint_is_refused(variable: str, address: str) -> None:
     )
 
 
-def test_a_temporary_folder_must_be_there(tmp_path: Path) -> None:
-    """Node.js would print its own source."""
-    with pytest.raises(StageError, match=r"TMPDIR is .+, and there is no such folder"):
-        check_place({"TMPDIR": str(tmp_path / "none")})
-
-
 @pytest.mark.parametrize(
     "environ",
     [
         {},
-        {"AWS_REGION": "", "AWS_ENDPOINT_URL": "", "TMPDIR": ""},
+        {"AWS_REGION": "", "AWS_ENDPOINT_URL": ""},
         *(
             {"AWS_REGION": region}
             for region in ("us-gov-west-1", "ap-southeast-3", "cn-north-1", "us-isob-east-1")
         ),
-        {"AWS_ENDPOINT_URL": "http://127.0.0.1:4566", "TMPDIR": "/"},
+        {"AWS_ENDPOINT_URL": "http://127.0.0.1:4566"},
         {"AWS_ENDPOINT_URL": "https://[::1]:4566"},
     ],
 )

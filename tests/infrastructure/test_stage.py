@@ -323,6 +323,12 @@ def test_an_endpoint_counts_beside_the_lists() -> None:
         StageConfig.from_json(name="dev", values=values)
 
 
+def test_overrides_that_are_not_utf_8_are_one_sentence() -> None:
+    """Python hands such bytes on as halves of surrogate pairs."""
+    with pytest.raises(StageError, match=r"^config must be UTF-8 text\.$"):
+        load_stage(name="dev", stages=CONTEXT["stages"], overrides="openai_model_aliases=\udcff=auto")
+
+
 def test_the_defaults_are_allowed() -> None:
     """Pydantic itself does not check the defaults."""
     defaults = StageConfig(name="dev")
@@ -384,8 +390,9 @@ def test_stages_must_be_an_object(stages: object) -> None:
         (b"[]", "must be an object with the member context"),
         (b"{}", "must be an object with the member context"),
         (b'{"context": []}', "must be an object with the member context"),
+        (rb'{"context": {"stages": "\ud83d"}}', r"has an escape that stands for half of a character\."),
     ],
-    ids=[str(number) for number in range(10)],
+    ids=[str(number) for number in range(11)],
 )
 def test_a_damaged_cdk_json_is_one_sentence(tmp_path: Path, content: bytes | None, said: str) -> None:
     """The file is named, and where it stops making sense."""

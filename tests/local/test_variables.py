@@ -157,7 +157,7 @@ NULLS = json.dumps(dict.fromkeys(State.__dataclass_fields__)).encode()
 def test_a_damaged_state_says_what_to_run(tmp_path: Path, content: bytes) -> None:
     """A disk that was full may have left half of it."""
     (tmp_path / "state.json").write_bytes(content)
-    with pytest.raises(LocalError, match=r"state\.json is damaged: run `make down`, then `make up`\."):
+    with pytest.raises(LocalError, match=r"state\.json is damaged: `make up` writes it anew\."):
         State.read(tmp_path)
 
 
