@@ -30,7 +30,7 @@ from tests.support.storm import ALLOWED, DUPLICATES, Duplicate, billed, storm
 if TYPE_CHECKING:
     from aws_lambda_powertools.event_handler import APIGatewayRestResolver
 
-KEYS: Final = at_depth(thorough=200, usual=25)
+KEYS: Final = at_depth(thorough=120, usual=25)
 REDELIVERIES: Final = 3
 AT_ONCE: Final = 20
 

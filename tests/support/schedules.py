@@ -110,7 +110,6 @@ SCENARIOS: Final[Mapping[str, Scenario]] = {
     "four deliveries, two payable calls, a webhook": Scenario(
         one_by_one=4, max_paid_attempts=2, webhook=True
     ),
-    "four deliveries, three payable calls": Scenario(one_by_one=4, max_paid_attempts=3),
     "two at once, one fault": Scenario(at_once=2, faults_in_all=1, max_paid_attempts=2, webhook=True),
     "two at once after one": Scenario(one_by_one=1, at_once=2, faults_in_all=0),
     "four deliveries, and what they lose": Scenario(one_by_one=4, bounds_losses=True),
