@@ -19,6 +19,8 @@ PYTHON := .venv/bin/python
 WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 # Tests of one group stay together, and the longest groups begin first (tests/conftest.py).
 TESTS := $(PYTHON) -m pytest --numprocesses $(WORKERS) --dist loadscope
+# What `make clients` and `make deployments` alone run, because it takes minutes.
+IN_RUNS_OF_THEIR_OWN := tests/clients tests/deployments/test_synthesizing.py tests/deployments/test_life_of_a_stage.py
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | awk -F ':.*## ' '{ printf "make %-11s %s\n", $$1, $$2 }'
@@ -39,7 +41,7 @@ check: set-up ## lint, format check and types, then the whole test suite with ev
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
 	@.venv/bin/mypy
-	@THOROUGH=1 $(TESTS) tests --ignore tests/clients
+	@THOROUGH=1 $(TESTS) tests $(IN_RUNS_OF_THEIR_OWN:%=--ignore %)
 
 deployments: set-up ## synthesize, deploy, update and destroy fresh clones of this checkout, in every way and configuration
 	@$(TESTS) tests/deployments

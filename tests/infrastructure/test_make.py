@@ -37,6 +37,11 @@ WORDS = (
     "DAILY_USD",
     "IMAGES_PER_MINUTE",
 )
+OF_THEIR_OWN = (
+    "tests/clients",
+    "tests/deployments/test_synthesizing.py",
+    "tests/deployments/test_life_of_a_stage.py",
+)
 NOTHING = f"|dev{'|' * (len(WORDS) - 1)}"
 TARGETS = ("synth", "deploy", "destroy", "key", "keys", "limit", "revoke", "rotate")
 
@@ -102,8 +107,10 @@ def test_the_deploy_matrix_is_part_of_the_long_runs_alone(python: Path) -> None:
     assert "tests/deployments" not in folders
     assert made("test", "WORKERS=2", python=python) == f"{pytest_}{NOTHING}\n"
     assert made("deployments", "WORKERS=2", python=python) == f"{pytest_} tests/deployments{NOTHING}\n"
+    ignored = " ".join(f"--ignore {path}" for path in OF_THEIR_OWN)
+    assert all((ROOT / path).exists() for path in OF_THEIR_OWN)
     check = made("--dry-run", "check", "WORKERS=2", python=python).splitlines()
-    assert check[-1] == f"THOROUGH=1 {python} {pytest_} tests --ignore tests/clients"
+    assert check[-1] == f"THOROUGH=1 {python} {pytest_} tests {ignored}"
 
 
 def test_the_cdk_of_make_finds_the_python_that_make_has_installed() -> None:
