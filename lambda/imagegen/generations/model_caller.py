@@ -151,16 +151,12 @@ class ModelCaller:
                 # A model is alive that does not take this request. One that is said to have ended is no better.
                 break
             try:
-                translation = self._translate(ref, request)
-            except UnsupportedParameter as exc:
-                # As in `price`: one model that can honour the request is enough, wherever it stands in the list.
-                refusal = refusal or exc
-                continue
-            if at_most is not None and _price(ref, request) > at_most:
-                # Nobody has reserved so much for it: it was not expected to serve when the request came.
-                refusal = refusal or Misconfigured(
-                    "The models that are alive cost more than was reserved for this request; send it again."
-                )
+                translation = self._prepare(ref, request, at_most=at_most)
+            except (UnsupportedParameter, Misconfigured) as exc:
+                # As in `price`: one model that can serve is enough, wherever it stands in the list. If all that were
+                # asked have ended, what one that ended before could not do either is not the reason.
+                if ref in living or not asked:
+                    refusal = refusal or exc
                 continue
             asked.append(ref)
             try:
@@ -218,6 +214,15 @@ class ModelCaller:
             "The model is not enabled in this deployment.",
             errors=(FieldError(field="model", message=f"must be one of: {enabled}"),),
         )
+
+    def _prepare(self, ref: ModelRef, request: GenerationRequest, *, at_most: int | None) -> Translation:
+        translation = self._translate(ref, request)
+        if at_most is not None and _price(ref, request) > at_most:
+            # Nobody has reserved so much for it: it was not expected to serve when the request came.
+            raise Misconfigured(
+                "The models that are alive cost more than was reserved for this request; send it again."
+            )
+        return translation
 
     def _translate(self, ref: ModelRef, request: GenerationRequest) -> Translation:
         translation = _translator(ref, request).translate(request.task)

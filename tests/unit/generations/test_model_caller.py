@@ -150,6 +150,26 @@ def test_if_the_last_living_model_has_ended_those_that_ended_before_are_asked_on
     assert service.called == [SDXL, CORE, CORE, SDXL]
 
 
+@pytest.mark.parametrize(
+    ("models", "request_", "at_most"),
+    [((ULTRA, CORE), REQUEST, 40_000), ((CORE, SDXL), STRICT, None)],
+    ids=["a dearer one", "one that cannot honour it"],
+)
+def test_a_model_that_ended_before_is_not_the_reason_why_the_last_one_cannot_serve(
+    models: tuple[str, str], request_: GenerationRequest, at_most: int | None
+) -> None:
+    """The error says that the models have ended, and that the first of them is asked again."""
+    first, second = models
+    drawn = sdxl_answer(seed=7) if second == SDXL else stable_image_answer(seed=7)
+    service = line(ENDED, drawn, ENDED, models=models)
+    assert service.caller.call(REQUEST, service.deadline()).ref.id == second
+    service.clock.sleep(60)
+    with pytest.raises(errors.ModelRetired) as caught:
+        service.caller.call(request_, service.deadline(), at_most=at_most)
+    assert caught.value.may_be_repeated
+    assert service.called == [first, second, second]
+
+
 def test_an_error_is_passing_as_long_as_one_model_was_not_asked() -> None:
     """The one that was asked has ended; the other one said so five seconds ago."""
     service = line(RETIRED, stable_image_answer(seed=7), RETIRED)
