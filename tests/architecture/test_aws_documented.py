@@ -8,7 +8,8 @@ import subprocess
 
 import pytest
 
-from imagegen.adapters.bedrock.refusals import NAMES, REFUSALS
+from imagegen.adapters.bedrock.refusal_texts import REFUSALS
+from imagegen.adapters.bedrock.refusals import NAMES
 from stacks.stage import SETTINGS
 from tests.architecture.test_api_documented import DOCS
 

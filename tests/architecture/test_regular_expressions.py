@@ -17,7 +17,7 @@ from typing import Any, Final
 
 import pytest
 
-from imagegen.adapters.bedrock.refusals import REFUSALS
+from imagegen.adapters.bedrock.refusal_texts import REFUSALS
 from imagegen.contracts import webhook_urls
 from imagegen.http import surface
 from tests.support.depth import at_depth

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from imagegen.adapters.bedrock.refusals import REFUSALS
+from imagegen.adapters.bedrock.refusal_texts import REFUSALS
 from local.bedrock.refusals import ACCOUNT
 from tests.support.depth import at_depth
 from tests.support.quoting import asking

@@ -13,7 +13,8 @@ from typing import Any, Final
 import pytest
 
 from imagegen import errors
-from imagegen.adapters.bedrock.refusals import REFUSALS, reason_of, refusal_of
+from imagegen.adapters.bedrock.refusal_texts import REFUSALS
+from imagegen.adapters.bedrock.refusals import reason_of, refusal_of
 from imagegen.adapters.bedrock.runtime import ERRORS
 from imagegen.errors import ImagegenError
 

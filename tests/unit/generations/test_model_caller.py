@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from imagegen import errors
-from imagegen.adapters.bedrock.refusals import REFUSALS
+from imagegen.adapters.bedrock.refusal_texts import REFUSALS
 from imagegen.contracts.generation_request import GenerationRequest
 from imagegen.contracts.text_to_image.parameters import Prompt, TextToImage
 from imagegen.errors import ImagegenError, VendorRefusal
