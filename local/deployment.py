@@ -19,7 +19,8 @@ from local.aws import client_options, described_stack
 from local.certificates import Certificates
 from local.emulator import CREDENTIALS, REGION
 from local.variables import Variables
-from stacks.stage import LOCAL_STAGE, LOOPBACK_PARAMETER, StageError, load_stage, stack_name, stages_of
+from stacks.cdk_json import stages_of
+from stacks.stage import LOCAL_STAGE, LOOPBACK_PARAMETER, StageError, load_stage, stack_name
 from tools import cdk
 from tools.checkout import CHECKOUT, digest_of
 from tools.failures import LocalError

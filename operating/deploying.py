@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from operating.stack import BUCKET, IDENTIFIERS, TABLE, DeployedStack, Resource
+from stacks.cdk_json import stages_of
 from stacks.credentials import check_place, check_profile
-from stacks.stage import LOCAL_STAGE, StageConfig, StageError, load_stage, stack_name, stages_of
+from stacks.stage import LOCAL_STAGE, StageConfig, StageError, load_stage, stack_name
 from tools import cdk
 from tools.checkout import CHECKOUT
 from tools.failures import LocalError

@@ -12,10 +12,11 @@ from urllib.parse import urlsplit
 import aws_cdk as cdk
 
 from stacks.bundling import BundlingError, function_code
+from stacks.cdk_json import stages_of
 from stacks.credentials import check_place, check_profile
 from stacks.imagegen_stack import ImagegenStack
 from stacks.policy_checks import accept_findings, add_checks
-from stacks.stage import LOCAL_STAGE, StageError, load_stage, stages_of
+from stacks.stage import LOCAL_STAGE, StageError, load_stage
 from tools.failures import in_one_line
 
 ROOT = Path(__file__).resolve().parent.parent
