@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -13,6 +13,8 @@ from xdist.scheduler.loadscope import LoadScopeScheduling  # type: ignore[import
 
 if TYPE_CHECKING:
     from xdist.remote import Producer  # type: ignore[import-untyped]  # likewise
+
+    from tests.support.local_instances import Instance
 
 DEPLOYED_STACK: Final = "deployed stack"
 CLONES: Final = "clones"
@@ -57,6 +59,20 @@ settings.register_profile(
 )
 settings.register_profile("explore", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("suite")
+
+
+@pytest.fixture(scope="session")
+def create_instance() -> Iterator[Callable[[str], Instance]]:
+    """Make instances of the local service by name; what killed test runs left is stopped, this one leaves nothing.
+
+    It stands here once: of two fixtures with this name, the first to end would remove what the other's tests still use.
+    """
+    # Most tests start no service, and need not load what one needs.
+    from tests.support import local_instances  # noqa: PLC0415
+
+    local_instances.remove_abandoned()
+    yield local_instances.create
+    local_instances.remove_own()
 
 
 @pytest.hookimpl(optionalhook=True)  # for `-p no:xdist`

@@ -7,9 +7,9 @@ import pytest
 
 from tests.support.deployed_stack import Stack
 from tests.support.local_instances import Instance
-from tests.support.stack_fixtures import LOOPBACK, anonymous, create_instance, deployed, stand_in
+from tests.support.stack_fixtures import anonymous, deployed, open_loopback, stand_in
 
-__all__ = ["anonymous", "create_instance", "stand_in"]
+__all__ = ["anonymous", "stand_in"]
 
 HERE = Path(__file__).parent
 
@@ -22,7 +22,5 @@ def stack(create_instance: Callable[[str], Instance]) -> Iterator[Stack]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Open loopback again for the tests of this folder, and nothing else."""
-    for item in items:
-        if item.path.is_relative_to(HERE):
-            item.add_marker(pytest.mark.allow_hosts(LOOPBACK))
+    """Open loopback again for the tests of this folder."""
+    open_loopback(items, below=HERE)

@@ -10,7 +10,7 @@ import pytest
 
 from tests.support import emulated_account
 from tests.support.fresh_checkout import FreshCheckout, made_checkout, plain_checkout
-from tests.support.stack_fixtures import LOOPBACK, create_instance
+from tests.support.stack_fixtures import open_loopback
 from tests.support.template_fixtures import code, synthesized
 
 if TYPE_CHECKING:
@@ -19,16 +19,14 @@ if TYPE_CHECKING:
     from tests.support.emulated_account import EmulatedAccount
     from tests.support.local_instances import Instance
 
-__all__ = ["code", "create_instance", "synthesized"]
+__all__ = ["code", "synthesized"]
 
 HERE = Path(__file__).parent
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Open loopback again for the tests of this folder, and nothing else."""
-    for item in items:
-        if item.path.is_relative_to(HERE):
-            item.add_marker(pytest.mark.allow_hosts(LOOPBACK))
+    """Open loopback again for the tests of this folder."""
+    open_loopback(items, below=HERE)
 
 
 @pytest.fixture(scope="session")

@@ -8,18 +8,16 @@ import pytest
 from tests.support import bare_emulator
 from tests.support.bare_emulator import Emulator
 from tests.support.local_instances import Instance
-from tests.support.stack_fixtures import LOOPBACK, anonymous, api, create_instance, other_api, stack, stand_in
+from tests.support.stack_fixtures import anonymous, api, open_loopback, other_api, stack, stand_in
 
-__all__ = ["anonymous", "api", "create_instance", "other_api", "stack", "stand_in"]
+__all__ = ["anonymous", "api", "other_api", "stack", "stand_in"]
 
 HERE = Path(__file__).parent
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Open loopback again for the tests of this folder, and nothing else."""
-    for item in items:
-        if item.path.is_relative_to(HERE):
-            item.add_marker(pytest.mark.allow_hosts(LOOPBACK))
+    """Open loopback again for the tests of this folder."""
+    open_loopback(items, below=HERE)
 
 
 @pytest.fixture(scope="session")

@@ -76,8 +76,6 @@ def running(instance: Instance) -> Iterator[Emulator]:
         yield Emulator(endpoint_url=variables.aws_endpoint_url, ca_bundle=files.authority if files else None)
     finally:
         life_cycle.down(instance.folder)
-        # The folder may be gone already, and then `down` finds nothing to stop.
-        process.kill()
         process.wait(timeout=120)
 
 

@@ -3,11 +3,11 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.support import local_instances as instances
 from tests.support import pages
 from tests.support.deployed_stack import Stack, StandIn
 from tests.support.local_instances import CONFIG, Instance
@@ -15,12 +15,11 @@ from tests.support.local_instances import CONFIG, Instance
 LOOPBACK = ["127.0.0.1", "::1", "localhost"]
 
 
-@pytest.fixture(scope="session")
-def create_instance() -> Iterator[Callable[[str], Instance]]:
-    """Make instances of the local service by name; what killed test runs left is stopped, this one leaves nothing."""
-    instances.remove_abandoned()
-    yield instances.create
-    instances.remove_own()
+def open_loopback(items: list[pytest.Item], *, below: Path) -> None:
+    """Let the tests below a folder reach this machine again, and nothing else."""
+    for item in items:
+        if item.path.is_relative_to(below):
+            item.add_marker(pytest.mark.allow_hosts(LOOPBACK))
 
 
 @contextmanager
