@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import httpx
 
+from benchmarks.figures import listed
 from benchmarks.warm_requests import FOLDER, instant_model
 from local import life_cycle
 from local.aws import client_options
@@ -61,8 +62,7 @@ class Drain:
             ("  calls billed by the model", str(self.billed)),
             ("  calls refused by the model for its rate, unbilled", str(self.calls - self.billed)),
         )
-        width = max(len(name) for name, _ in rows)
-        return "\n".join(f"{name:{width}} {value:>10}" for name, value in rows)
+        return listed(rows)
 
 
 def measure() -> Drain:

@@ -40,5 +40,11 @@ def table(measured: Sequence[Series]) -> str:
     return "\n".join(lines)
 
 
+def listed(rows: Sequence[tuple[str, str]]) -> str:
+    """Lay figures out for a terminal, each with its name."""
+    width = max(len(name) for name, _ in rows)
+    return "\n".join(f"{name:{width}} {value:>10}" for name, value in rows)
+
+
 def _shown(seconds: float) -> str:
     return f"{seconds:.1f} s" if seconds >= 1 else f"{seconds * 1000:.1f} ms"

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import httpx
 
 from benchmarks.drain import awaited, calls_of, submit
+from benchmarks.figures import listed
 from benchmarks.warm_requests import FOLDER, instant_model
 from local import life_cycle
 from local.certificates import trust
@@ -24,7 +25,7 @@ CONFIG = f"worker_concurrency={WORKERS} images_per_minute_per_caller=30"
 IMAGE = 6.0
 """Seconds that the model takes for an image."""
 PAUSE = 0.2
-"""Seconds between two requests of the neighbour: as often as the throttle of `dev` lets anybody."""
+"""Seconds between two requests of the neighbour, as of a client that waits for each reply."""
 FREE = "refused without cost"
 
 
@@ -48,8 +49,7 @@ class Neighbour:
             ("  of which accepted", str(self.accepted)),
             ("  connections to its webhook, which never answers", str(self.called_back)),
         )
-        width = max(len(name) for name, _ in rows)
-        return "\n".join(f"{name:{width}} {value:>10}" for name, value in rows)
+        return listed(rows)
 
 
 def measure() -> Neighbour:
