@@ -330,16 +330,19 @@ class Generation:
 
     def postpone(self, moment: Moment) -> Generation:
         """Record that the message is sent again; the next time comes after as long as the record has waited already."""
-        waited = min(moment.now - self.created_at, LONGEST_WAIT)
-        return replace(self, version=moment.version, due_at=moment.now + max(RESEND_AFTER, waited))
+        pause = _as_long_again(moment.now - self.created_at)
+        return replace(self, version=moment.version, due_at=moment.now + pause)
 
     def webhook_pause(self, now: datetime) -> timedelta:
         """Return how long its call-back waits for a turn: as long as it has waited already, within bounds."""
-        return max(RESEND_AFTER, min(now - (self.ended_at or self.created_at), LONGEST_WAIT))
+        return _as_long_again(self._untold_for(now))
 
     def gives_up_turn(self, now: datetime) -> bool:
         """Say whether its call-back has waited for a turn for as long as one may that tells of a free failure."""
-        return self.restartable and now - (self.ended_at or self.created_at) >= FREE_WEBHOOK_WAIT
+        return self.restartable and self._untold_for(now) >= FREE_WEBHOOK_WAIT
+
+    def _untold_for(self, now: datetime) -> timedelta:
+        return now - (self.ended_at or self.created_at)
 
     def delete(self, moment: Moment) -> Generation:
         """Leave a tombstone without the request: the id is unknown from now on, and its key never pays again.
@@ -406,6 +409,10 @@ def _ended(generation: Generation, moment: Moment) -> Generation:
         webhook_tries=0,
         due_at=moment.now + RESEND_AFTER if called_back or generation.may_heal else None,
     )
+
+
+def _as_long_again(waited: timedelta) -> timedelta:
+    return max(RESEND_AFTER, min(waited, LONGEST_WAIT))
 
 
 ID_PATTERN: Final = r"gen_[a-z2-7]{26}"
