@@ -50,10 +50,10 @@ def message(id_: str, *, receives: int = 1, arn: str = QUEUE_ARN, claim: str = "
     )
 
 
-def queued(service: World) -> str:
+def queued(service: World, request: GenerationRequest = REQUEST) -> str:
     """Queue one generation and return its id."""
     made = service.submitter.submit(
-        REQUEST,
+        request,
         owner="o" * 26,
         fingerprint="fingerprint",
         key=None,
@@ -237,19 +237,11 @@ def test_a_tick_is_told_from_messages(event: dict[str, object], *, tick: bool) -
 def test_a_message_that_must_rest_does_not_come_back_before() -> None:
     """The back-off by its receives would be a few seconds."""
     service = world()
-    hooked = replace(REQUEST, webhook_url="https://receiver.example/hook")
-    made = service.submitter.submit(
-        hooked,
-        owner="o" * 26,
-        fingerprint="fingerprint",
-        key=None,
-        asynchronous=True,
-        deadline=service.deadline(),
-    )
-    service.worker.take(message(made.generation.id), service.deadline())
+    id_ = queued(service, replace(REQUEST, webhook_url="https://receiver.example/hook"))
+    service.worker.take(message(id_), service.deadline())
     now = service.clock.now()
     service.jobs.turns.took("o" * 26, since=now - timedelta(seconds=5), now=now, accepted=False)
     with pytest.raises(NotAcknowledged):
-        service.worker.take(message(made.generation.id, arn=CALL_BACK_ARN), service.deadline())
+        service.worker.take(message(id_, arn=CALL_BACK_ARN), service.deadline())
     ((_, seconds),) = service.queue.postponed
     assert seconds >= RESEND_AFTER.total_seconds()

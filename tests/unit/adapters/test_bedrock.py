@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import pytest
 import urllib3
@@ -59,21 +59,22 @@ def test_a_call_is_one_post_of_the_body_to_the_model() -> None:
     assert request.headers["Accept"] == b"application/json"
 
 
-@pytest.mark.parametrize(
-    ("code", "status", "kind"),
-    [
-        ("ThrottlingException", 429, errors.ModelThrottled),
-        ("ServiceQuotaExceededException", 400, errors.ModelThrottled),
-        ("ModelNotReadyException", 429, errors.ModelUnavailable),
-        ("ValidationException", 400, errors.InvalidParameter),
-        ("AccessDeniedException", 403, errors.Misconfigured),
-        ("ResourceNotFoundException", 404, errors.ModelRetired),
-        ("ModelTimeoutException", 408, errors.ModelTimeout),
-        ("ModelErrorException", 424, errors.BadModelResponse),
-        ("InternalServerException", 500, errors.OutcomeUnknown),
-        ("ServiceUnavailableException", 503, errors.OutcomeUnknown),
-    ],
-)
+MODELLED: Final = [
+    ("ThrottlingException", 429, errors.ModelThrottled),
+    ("ServiceQuotaExceededException", 400, errors.ModelThrottled),
+    ("ModelNotReadyException", 429, errors.ModelUnavailable),
+    ("ValidationException", 400, errors.InvalidParameter),
+    ("AccessDeniedException", 403, errors.Misconfigured),
+    ("ResourceNotFoundException", 404, errors.ModelRetired),
+    ("ModelTimeoutException", 408, errors.ModelTimeout),
+    ("ModelErrorException", 424, errors.BadModelResponse),
+    ("InternalServerException", 500, errors.OutcomeUnknown),
+    ("ServiceUnavailableException", 503, errors.OutcomeUnknown),
+]
+"""Each error of botocore's service model, its status, and what it is for a caller."""
+
+
+@pytest.mark.parametrize(("code", "status", "kind"), MODELLED)
 def test_a_modelled_error_is_known_by_its_code(code: str, status: int, kind: type[ImagegenError]) -> None:
     """The status is no help: Bedrock sends 400 for an exceeded quota."""
     assert type(error_of(refusal(code, status))) is kind
@@ -151,15 +152,7 @@ def test_a_refusal_carries_its_reason_and_bedrocks_id_of_the_request() -> None:
 
 
 @pytest.mark.parametrize("message", ["null", "{}", '["Operation not allowed"]', "5", "true"])
-@pytest.mark.parametrize(
-    ("code", "status", "kind"),
-    [
-        ("ThrottlingException", 429, errors.ModelThrottled),
-        ("ValidationException", 400, errors.InvalidParameter),
-        ("ResourceNotFoundException", 404, errors.ModelRetired),
-        ("AccessDeniedException", 403, errors.Misconfigured),
-    ],
-)
+@pytest.mark.parametrize(("code", "status", "kind"), MODELLED)
 def test_a_message_that_is_no_text_leaves_the_exception(
     code: str, status: int, kind: type[ImagegenError], message: str
 ) -> None:

@@ -28,6 +28,15 @@ from tests.support.use_case import (
 from tests.support.world import World, world
 
 
+def refuse_every_try(service: World, id_: str) -> None:
+    """Let the receiver refuse a call-back until it is given up."""
+    service.webhook.answers += ["again"] * 100
+    for _ in range(generations.MAX_WEBHOOK_TRIES - 1):
+        with pytest.raises(RetryLater):
+            service.jobs.call_back(id_)
+    service.jobs.call_back(id_)
+
+
 def test_a_webhook_is_told_once_when_it_accepts() -> None:
     """The record says that the call-back was delivered, and is no longer due."""
     service = world()
@@ -52,11 +61,7 @@ def test_a_webhook_that_does_not_accept_is_told_again_and_then_given_up() -> Non
     service = world()
     id_ = submit(service, request=HOOKED, asynchronous=True).generation.id
     work(service)
-    service.webhook.answers += ["again"] * 100
-    for _ in range(generations.MAX_WEBHOOK_TRIES - 1):
-        with pytest.raises(RetryLater):
-            service.jobs.call_back(id_)
-    service.jobs.call_back(id_)
+    refuse_every_try(service, id_)
     service.jobs.call_back(id_)
     assert len(service.webhook.told) == generations.MAX_WEBHOOK_TRIES
     assert (service.store.only().webhook, len(service.runtime.calls)) == ("failed", 1)
@@ -83,11 +88,7 @@ def test_a_failure_that_may_have_been_paid_is_told_as_often_as_an_image(error: e
     service = world(answers=[error])
     id_ = submit(service, request=HOOKED, asynchronous=True).generation.id
     work(service)
-    service.webhook.answers += ["again"] * 100
-    for _ in range(generations.MAX_WEBHOOK_TRIES - 1):
-        with pytest.raises(RetryLater):
-            service.jobs.call_back(id_)
-    service.jobs.call_back(id_)
+    refuse_every_try(service, id_)
     assert len(service.webhook.told) == generations.MAX_WEBHOOK_TRIES
 
 
