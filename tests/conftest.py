@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tests.support.local_instances import Instance
 
 DEPLOYED_STACK: Final = "deployed stack"
+SECOND_STACK: Final = "second deployed stack"
 CLONES: Final = "clones"
 WITHOUT_STACK: Final = (
     "test_adapters.py",
@@ -37,12 +38,15 @@ WITHOUT_STACK: Final = (
     "test_webhook_delivery.py",
     "test_wire_faults.py",
 )
+ON_SECOND_STACK: Final = ("test_browser.py", "test_keys.py", "test_storm_over_http.py")
+"""Modules that share a stack of their own, so that the others' stack is not what the whole run waits for."""
 WITHOUT_TEMPLATES: Final = ("test_app.py", "test_bundling.py")
 LIFE: Final = "tests/deployments/test_life_of_a_stage.py"
 SPREAD: Final = ("test_dialect_properties.py", "test_fault_schedules.py", "test_hostile_bodies.py")
 """Modules whose tests share nothing and take so long that each is worth a turn of its own."""
 LONGEST: Final = (
     DEPLOYED_STACK,
+    SECOND_STACK,
     CLONES,
     LIFE,
     "tests/local/test_life_cycle.py",
@@ -90,14 +94,14 @@ class Groups(LoadScopeScheduling):  # type: ignore[misc]  # likewise
 
 
 def group_of(nodeid: str) -> str:
-    """Return the group of a test: the deployed stack, the templates, the clones, its module, or itself.
+    """Return the group of a test: one of the deployed stacks, the templates, the clones, its module, or itself.
 
     Not xdist's own marker: xdist 3.8 writes it into the node's id, which pytest 9 does not read.
     """
     path = nodeid.partition("::")[0]
     folder, _, name = path.rpartition("/")
     if (folder == "tests/local" and name not in WITHOUT_STACK) or folder == "tests/clients":
-        return DEPLOYED_STACK
+        return SECOND_STACK if name in ON_SECOND_STACK else DEPLOYED_STACK
     if folder == "tests/infrastructure" and name not in WITHOUT_TEMPLATES:
         return "templates"
     if folder == "tests/deployments" and path != LIFE:
@@ -108,8 +112,9 @@ def group_of(nodeid: str) -> str:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the groups that take longest, so that the processes end at about the same time."""
     _tell_apart(items)
+    stacks = {DEPLOYED_STACK, SECOND_STACK}
     for item in items:
-        if "stack" in getattr(item, "fixturenames", ()) and group_of(item.nodeid) != DEPLOYED_STACK:
+        if "stack" in getattr(item, "fixturenames", ()) and group_of(item.nodeid) not in stacks:
             raise pytest.UsageError(
                 f"{item.nodeid} uses the deployed stack: see WITHOUT_STACK in {__file__}."
             )

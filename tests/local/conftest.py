@@ -1,4 +1,4 @@
-"""What the tests of this folder may touch: loopback, and a stack that is deployed once per run."""
+"""What the tests of this folder may touch: loopback, and a stack that is deployed once for each process."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
