@@ -39,6 +39,15 @@ def operate(
     return done.returncode, done.stderr
 
 
+def test_an_old_encoding_shows_an_escape() -> None:
+    """A key's name may have letters that the terminal's encoding lacks."""
+    program = "from tools import output; output.accept_every_character(); print('Zo\u00eb')"
+    said = subprocess.check_output(  # noqa: S603 - this program
+        [sys.executable, "-c", program], cwd=CHECKOUT, env={**ENVIRON, "PYTHONIOENCODING": "ascii"}, text=True
+    )
+    assert said == "Zo\\xeb\n"
+
+
 def test_with_a_closed_input_nobody_can_be_asked() -> None:
     """A pipeline may close it; Python then has none."""
     status, said = operate("<&-", "--stage", "dev", "deploy")
