@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from botocore.exceptions import ReadTimeoutError
 
 from imagegen.adapters import clients
 from imagegen.adapters.key_table import DynamoDbKeys
@@ -260,11 +261,14 @@ def test_a_key_is_shown_though_the_answer_to_its_making_was_lost() -> None:
     assert shown == [made]
 
 
-def test_a_new_secret_is_shown_though_the_answer_to_its_making_was_lost() -> None:
+@pytest.mark.parametrize(
+    "lost", [[REFUSED], [ReadTimeoutError(endpoint_url="table")] * 3], ids=["tried again", "given up"]
+)
+def test_a_new_secret_is_shown_though_the_answer_to_its_making_was_lost(lost: list[Reply]) -> None:
     """Otherwise it would be taken for somebody else's change, and be lost."""
     shown: list[ApiKey] = []
     keys, far = stage_that_replies(
-        json_answer(item(STORED)), REFUSED, lambda _: json_answer({"Item": far.sent[1]["Item"]})
+        json_answer(item(STORED)), *lost, lambda _: json_answer({"Item": far.sent[1]["Item"]})
     )
     made = keys.rotate(KEY.id, grace=timedelta(), show=shown.append)
     assert shown == [made]
