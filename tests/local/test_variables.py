@@ -147,11 +147,14 @@ def test_the_state_survives_its_file(tmp_path: Path) -> None:
 
 
 NULLS = json.dumps(dict.fromkeys(State.__dataclass_fields__)).encode()
+ONE_NULL = json.dumps(
+    {**dict.fromkeys(State.__dataclass_fields__, "text"), "aws_endpoint_url": None}
+).encode()
 
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"{", b"[]", b"null", b'{"api_url": "x"}', b'{"x": 1}', b"\xff", b"[" * 100_000, NULLS],
+    [b"", b"{", b"[]", b"null", b'{"api_url": "x"}', b'{"x": 1}', b"\xff", b"[" * 100_000, NULLS, ONE_NULL],
     ids=len,
 )
 def test_a_damaged_state_says_what_to_run(tmp_path: Path, content: bytes) -> None:
