@@ -1,0 +1,76 @@
+"""httpx as the client uses it: a step becomes a request, and each of its exceptions an outcome."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from typing import Final
+
+import httpx
+
+from imagegen_client.core import Send
+from imagegen_client.failures import NoReply, Reply
+
+CONNECT_TIME: Final = 10.0
+"""Seconds in which a connection has to be made."""
+
+NOTHING_SENT: Final = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.ProxyError,
+    httpx.UnsupportedProtocol,
+    httpx.LocalProtocolError,
+)
+"""After any other exception the service may have received the request."""
+
+LASTING: Final = (httpx.UnsupportedProtocol, httpx.LocalProtocolError)
+
+
+def timeouts(send: Send) -> httpx.Timeout:
+    """Return how long to wait for what."""
+    return httpx.Timeout(send.timeout, connect=min(CONNECT_TIME, send.timeout))
+
+
+def reply_of(response: httpx.Response) -> Reply:
+    """Return a response as the core reads it."""
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    return Reply(status=response.status_code, headers=headers, content=response.content)
+
+
+def no_reply(error: httpx.RequestError) -> NoReply:
+    """Return what an exception of httpx means."""
+    sent = not isinstance(error, NOTHING_SENT)
+    if sent:
+        late = isinstance(error, httpx.TimeoutException)
+        why = "No reply came in time." if late else "The connection ended before the reply came."
+        return NoReply(sent=True, why=why)
+    causes = _causes(error)
+    if any(isinstance(each, ssl.SSLCertVerificationError) for each in causes) or "CERTIFICATE_VERIFY" in str(
+        error
+    ):
+        return NoReply(sent=False, why=_UNTRUSTED, lasting=True)
+    unknown = [
+        each for each in causes if isinstance(each, socket.gaierror) and each.errno != socket.EAI_AGAIN
+    ]
+    if unknown:
+        return NoReply(sent=False, why="The host of the base URL is not known.", lasting=True)
+    if isinstance(error, LASTING):
+        return NoReply(sent=False, why="The request cannot be sent to this URL.", lasting=True)
+    return NoReply(sent=False, why="The service cannot be reached.")
+
+
+_UNTRUSTED: Final = (
+    "The certificate of the service is not trusted. "
+    "If it has an authority of its own, name its file in SSL_CERT_FILE."
+)
+
+
+def _causes(error: BaseException) -> list[BaseException]:
+    """Return an exception and those behind it."""
+    found: list[BaseException] = []
+    one: BaseException | None = error
+    while one is not None and one not in found:
+        found.append(one)
+        one = one.__cause__ or one.__context__
+    return found
