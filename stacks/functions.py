@@ -173,6 +173,8 @@ def environment(
         "IMAGES_PER_MINUTE_PER_CALLER": _or_empty(config.images_per_minute_per_caller),
         "QUEUED_JOBS_PER_CALLER": _or_empty(config.queued_jobs_per_caller),
         "WEBHOOK_SECRET_ARN": webhook_secret.arn if webhook_secret else "",
+        "MARK_IMAGES": str(config.mark_images).lower(),
+        "EMBED_PROMPT": str(config.embed_prompt).lower(),
         "WEBHOOK_LOOPBACK": _loopback(scope) if config.webhook_loopback else "false",
         # The random part of the stack's id. Owners are hashed with it, so nobody can guess one from a name.
         "OWNER_SALT": config.owner_salt or Fn.select(2, Fn.split("/", Aws.STACK_ID)),

@@ -43,7 +43,7 @@ STAGE_NAME = re.compile(r"[a-z](?:[a-z0-9-]{0,18}[a-z0-9])?")
 SECONDS_BESIDE_THE_MODEL = 20
 # Lambda takes 4096 bytes of environment, measured as JSON; what has no length of its own needs at most 1896 of them:
 # AWS Lambda developer guide, "Lambda quotas".
-BYTES_FOR_LISTS = 4096 - 1896
+BYTES_FOR_LISTS = 4096 - 1946
 WITHOUT_BOUND: Final = ("cors_origins", "models", "openai_model_aliases", "bedrock_endpoint_url")
 """The settings in the functions' environment that may be of any length."""
 # S3 counts days from the next midnight UTC, and removes an object some time after the last one.
@@ -180,6 +180,8 @@ class StageConfig(BaseModel):
     user_pool_arn: UserPoolArn | None = None
     webhooks: bool = True
     webhook_loopback: bool = False
+    mark_images: bool = True
+    embed_prompt: bool = False
     bundle_platform: Platform = "aarch64-manylinux2014"
     s3_addressing_style: settings.S3AddressingStyle = "virtual"
     bedrock_endpoint_url: EndpointUrl | None = None
@@ -264,6 +266,14 @@ class StageConfig(BaseModel):
             raise StageError(
                 f"webhook_loopback may be true only in the stage {LOCAL_STAGE!r}, not in {self.name!r}, because a "
                 "function in an account must never call its own host or plain http."
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _check_prompt_has_a_mark(self) -> Self:
+        if self.embed_prompt and not self.mark_images:
+            raise StageError(
+                "embed_prompt must be false if mark_images is false: the prompt is part of the mark."
             )
         return self
 

@@ -83,6 +83,7 @@ class Settings:
     generations of a caller that were accepted on one day (UTC).
     Without webhooks, `call_back_queue_arn` and `webhook_secret_arn` are empty.
     `webhook_loopback` lets call-backs go to 127.0.0.1 over plain http; only the stage of one machine may set it.
+    `mark_images` writes into each image that it is generated, and `embed_prompt` the prompt beside that mark.
     `stage` is a dimension of every metric. `owner_salt` makes the owners of this deployment unlike those of any other.
     """
 
@@ -110,6 +111,8 @@ class Settings:
     openai_model_aliases: ModelAliases
     webhook_secret_arn: str
     webhook_loopback: bool
+    mark_images: bool
+    embed_prompt: bool
     owner_salt: NotEmpty
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from imagegen.adapters import clients
 from imagegen.adapters.bedrock import IDLE_LIMIT, BedrockRuntime
@@ -20,6 +20,7 @@ from imagegen.generations.charges import QuotaLimits, micro_usd
 from imagegen.generations.history import History
 from imagegen.generations.jobs import Jobs
 from imagegen.generations.ledger import Ledger, Limits
+from imagegen.generations.marks import Marking
 from imagegen.generations.model_caller import ModelCaller
 from imagegen.generations.ports import Observer, Ports
 from imagegen.generations.repeats import Repeats
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     import boto3
 
     from imagegen.settings import Settings
+
+_DEFAULT_MARKING: Final = Marking()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +46,9 @@ class Service:
     ports: Ports
 
 
-def assemble(ports: Ports, limits: Limits, *, models: Sequence[ModelRef]) -> Service:
+def assemble(
+    ports: Ports, limits: Limits, *, models: Sequence[ModelRef], marking: Marking = _DEFAULT_MARKING
+) -> Service:
     """Connect the parts of `generations/` with each other and with the ports, real ones or a test's."""
     ledger = Ledger(
         store=ports.store,
@@ -67,6 +72,7 @@ def assemble(ports: Ports, limits: Limits, *, models: Sequence[ModelRef]) -> Ser
         clock=ports.clock,
         randomness=ports.randomness,
         observer=ports.observer,
+        marking=marking,
     )
     repeats = Repeats(
         recent=ports.recent,
@@ -112,7 +118,10 @@ def wire(settings: Settings, *, session: boto3.session.Session, observer: Observ
         record_retention_days=settings.record_retention_days,
     )
     return assemble(
-        aws_ports(settings, models=models, session=session, observer=observer), limits, models=models
+        aws_ports(settings, models=models, session=session, observer=observer),
+        limits,
+        models=models,
+        marking=Marking(images=settings.mark_images, prompts=settings.embed_prompt),
     )
 
 

@@ -14,6 +14,7 @@ from botocore.eventstream import EventStreamBuffer
 
 from imagegen import errors
 from imagegen.errors import error_types
+from imagegen.generations.marks import Marking
 from imagegen.http.app import create_app
 from imagegen.http.compat import bedrock
 from tests.support.events import Answer, Context, event, send
@@ -61,13 +62,17 @@ def streamed(answer: Answer) -> Any:
 
 def test_the_reply_is_the_contracts_own() -> None:
     """It has the contract's members and no others."""
-    picture = png(grey=9)
-    answer = post(world(answers=[sdxl_answer(picture, seed=3407)]))
+    service = world(answers=[sdxl_answer(png(grey=9), seed=3407)])
+    answer = post(service)
     assert (answer.status, answer.headers["content-type"]) == (200, "application/json")
     assert answer.json == {
         "result": "success",
         "artifacts": [
-            {"seed": 3407, "base64": base64.b64encode(picture).decode(), "finishReason": "SUCCESS"}
+            {
+                "seed": 3407,
+                "base64": base64.b64encode(service.stored_image).decode(),
+                "finishReason": "SUCCESS",
+            }
         ],
     }
 
@@ -188,7 +193,9 @@ def test_an_image_too_large_for_a_stream_is_told_so() -> None:
 def test_the_largest_image_fits_a_functions_response(limit: tuple[str, int]) -> None:
     """Lambda takes 6 MB of JSON."""
     path, size = limit
-    app = create_app(world(answers=[sdxl_answer(png_of(size))]).services)
+    # The limit is that of the stored file, mark included.
+    unmarked = Marking(images=False)
+    app = create_app(world(answers=[sdxl_answer(png_of(size))], marking=unmarked).services)
     raw = app.resolve(event("POST", path, TEA), Context())  # type: ignore[arg-type]  # a context in miniature
     assert raw["statusCode"] == 200
     assert len(json.dumps(raw)) < 6 * 1024 * 1024

@@ -50,12 +50,12 @@ def test_the_request_reaches_the_model_in_its_own_words() -> None:
 
 
 def test_base64_is_the_image_itself() -> None:
-    """The bytes are those of the model's image."""
-    picture = png(1024, 1024, grey=7)
-    answer = post(world(answers=[sdxl_answer(picture)]), response_format="b64_json")
+    """The bytes are those of the stored file, mark included."""
+    service = world(answers=[sdxl_answer(png(1024, 1024, grey=7))])
+    answer = post(service, response_format="b64_json")
     (image,) = answer.json["data"]
     assert set(image) == {"b64_json"}
-    assert base64.b64decode(image["b64_json"], validate=True) == picture
+    assert base64.b64decode(image["b64_json"], validate=True) == service.stored_image
 
 
 def test_n_images_are_generations_of_their_own() -> None:

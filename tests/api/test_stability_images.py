@@ -33,21 +33,20 @@ def post(service: World, *, engine: str = ENGINE, body: Any = None, **headers: s
 
 def test_json_has_the_image_in_base64() -> None:
     """The reply has one artifact with Stability's three members."""
-    picture = png(grey=9)
-    service = world(answers=[sdxl_answer(picture, seed=3407)])
+    service = world(answers=[sdxl_answer(png(grey=9), seed=3407)])
     answer = post(service, Accept="application/json")
     assert answer.status == 200
     (artifact,) = answer.json["artifacts"]
-    assert base64.b64decode(artifact.pop("base64"), validate=True) == picture
+    assert base64.b64decode(artifact.pop("base64"), validate=True) == service.stored_image
     assert artifact == {"finishReason": "SUCCESS", "seed": 3407}
 
 
 def test_png_is_the_image_itself() -> None:
     """Two headers have the facts that JSON would have."""
-    picture = png(grey=9)
-    answer = post(world(answers=[sdxl_answer(picture, seed=3407)]), Accept="image/png")
+    service = world(answers=[sdxl_answer(png(grey=9), seed=3407)])
+    answer = post(service, Accept="image/png")
     assert answer.base64_encoded
-    assert answer.content == picture
+    assert answer.content == service.stored_image
     assert answer.headers["content-type"] == "image/png"
     assert (answer.headers["finish-reason"], answer.headers["seed"]) == ("SUCCESS", "3407")
 

@@ -51,7 +51,7 @@ def test_every_shared_setting_is_a_number_dollars_a_choice_a_flag_or_a_list() ->
     """Each of the five kinds has a test below."""
     lists = [name for name, type_ in SHARED.items() if type_.is_list]
     assert {*NUMBERS, *DOLLARS, *CHOICES, *FLAGS, *lists} == set(SHARED)
-    assert FLAGS == ["webhook_loopback"]
+    assert FLAGS == ["webhook_loopback", "mark_images", "embed_prompt"]
     assert lists == ["models", "cors_origins", "openai_model_aliases"]
     assert len(NUMBERS) == 9
     assert DOLLARS == ["daily_usd_per_caller", "daily_usd"]

@@ -27,6 +27,8 @@ ENVIRONMENT = {
     "WEBHOOK_SECRET_ARN": "",
     "WEBHOOK_LOOPBACK": "false",
     "OWNER_SALT": "salt-of-this-deployment",
+    "MARK_IMAGES": "true",
+    "EMBED_PROMPT": "false",
     "OPENAI_MODEL_ALIASES": "gpt-image-*=auto,dall-e-*=auto",
 }
 CONNECTION = 29.0

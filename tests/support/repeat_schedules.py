@@ -26,6 +26,7 @@ from imagegen.generations.generation import Generation, derive_id
 from imagegen.generations.history import History
 from imagegen.generations.jobs import Jobs
 from imagegen.generations.ledger import Ledger, Limits
+from imagegen.generations.marks import Marking
 from imagegen.generations.model_caller import ModelCaller
 from imagegen.generations.ports import RecentList, RecentRequest
 from imagegen.generations.repeats import RepeatSigns
@@ -231,7 +232,13 @@ class RepeatExplorer:
             store=stage, quotas=stage, clock=stage, randomness=stage, observer=stage, limits=self._limits
         )
         attempts = Attempts(
-            caller=caller, images=stage, ledger=ledger, clock=stage, randomness=stage, observer=stage
+            caller=caller,
+            images=stage,
+            ledger=ledger,
+            clock=stage,
+            randomness=stage,
+            observer=stage,
+            marking=Marking(),
         )
         if door == "sweep":
             return Jobs(

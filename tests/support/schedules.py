@@ -33,6 +33,7 @@ from imagegen.generations.generation import Generation
 from imagegen.generations.history import History
 from imagegen.generations.jobs import Jobs, RetryLater
 from imagegen.generations.ledger import Ledger, Limits
+from imagegen.generations.marks import Marking
 from imagegen.generations.model_caller import ModelCaller
 from imagegen.generations.repeats import Repeats
 from imagegen.generations.submit import Submission, Submitter
@@ -388,6 +389,7 @@ class Explorer:
             clock=stage,
             randomness=stage,
             observer=stage,
+            marking=Marking(),
         )
 
     def _next(self) -> int:

@@ -11,6 +11,7 @@ from imagegen.generations.charges import QuotaLimits
 from imagegen.generations.history import History
 from imagegen.generations.jobs import Jobs
 from imagegen.generations.ledger import Ledger, Limits
+from imagegen.generations.marks import Marking
 from imagegen.generations.ports import Ports
 from imagegen.generations.submit import Submitter
 from imagegen.http.app import Services
@@ -82,6 +83,12 @@ class World:
         """The part that runs and ends attempts."""
         return self.service.submitter.attempts
 
+    @property
+    def stored_image(self) -> bytes:
+        """The bytes of the only image in the bucket."""
+        ((content, _),) = self.images.objects.values()
+        return content
+
     def deadline(self, seconds: float = 80.0) -> FakeDeadline:
         """Return a deadline that is so many seconds away."""
         return FakeDeadline(self.clock, seconds)
@@ -101,6 +108,7 @@ def world(
     connection: float = CONNECTION,
     day: date = date(2026, 11, 25),
     openai_model_aliases: Sequence[str] = ("gpt-image-*=auto", "dall-e-*=auto"),
+    marking: Marking = Marking(),  # noqa: B008 - frozen
 ) -> World:
     """Return a service whose ports are fakes; every model answers with an image unless `answers` are scripted."""
     clock = FakeClock(datetime(day.year, day.month, day.day, 12, 0, tzinfo=UTC))
@@ -131,7 +139,12 @@ def world(
         max_paid_attempts=max_paid_attempts,
         record_retention_days=record_retention_days,
     )
-    service = assemble(ports, limits, models=tuple(resolve(entry, region="us-west-2") for entry in models))
+    service = assemble(
+        ports,
+        limits,
+        models=tuple(resolve(entry, region="us-west-2") for entry in models),
+        marking=marking,
+    )
     services = Services(
         submitter=service.submitter,
         history=service.history,

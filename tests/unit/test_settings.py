@@ -66,6 +66,8 @@ def test_an_environment_is_read_whole() -> None:
         queued_jobs_per_caller=None,
         webhook_secret_arn="",
         webhook_loopback=False,
+        mark_images=True,
+        embed_prompt=False,
         owner_salt="salt-of-this-deployment",
         openai_model_aliases=("gpt-image-*=auto", "dall-e-*=auto"),
     )
@@ -172,5 +174,6 @@ def test_everything_that_is_wrong_is_named_at_once() -> None:
         "DAILY_IMAGES_PER_CALLER is missing; DAILY_IMAGES is missing; DAILY_USD_PER_CALLER is missing; "
         "DAILY_USD is missing; IMAGES_PER_MINUTE_PER_CALLER is missing; QUEUED_JOBS_PER_CALLER is missing; "
         "OPENAI_MODEL_ALIASES is missing; "
-        "WEBHOOK_SECRET_ARN is missing; WEBHOOK_LOOPBACK is missing; OWNER_SALT is missing."
+        "WEBHOOK_SECRET_ARN is missing; WEBHOOK_LOOPBACK is missing; MARK_IMAGES is missing; "
+        "EMBED_PROMPT is missing; OWNER_SALT is missing."
     )

@@ -21,6 +21,7 @@ from imagegen.errors import ImagegenError
 from imagegen.generations.generation import Failure, Generation, Moment, StoredImage
 from imagegen.generations.image_formats import FORMATS
 from imagegen.generations.ledger import Ledger
+from imagegen.generations.marks import Marking
 from imagegen.generations.model_caller import ModelCaller, ModelImage
 from imagegen.generations.ports import Clock, Deadline, ImageStore, Observer, Randomness
 from imagegen.generations.retry import STORE_BACKOFF, insist
@@ -44,6 +45,7 @@ class Attempts:
     clock: Clock
     randomness: Randomness
     observer: Observer
+    marking: Marking
 
     def run(self, record: Generation, deadline: Deadline) -> Generation:
         """Make the one call that a running record grants, and return the succeeded record.
@@ -144,7 +146,11 @@ class Attempts:
                 record.request, deadline, at_most=at_most, asks_all=record.asynchronous
             )
             model = model_image.ref.id
-            return model_image, _described(model_image, content_type=record.image_name.content_type)
+            content_type = record.image_name.content_type
+            # Before the mark: what is no image of the format is not marked, but refused.
+            size = FORMATS[content_type].size(model_image.content)
+            marked = self._marked(record, model_image)
+            return marked, _described(marked, size, content_type=content_type)
         except ImagegenError as exc:
             # An image that cannot be read costs what its model costs, and not what was reserved.
             raise replace(exc, model=exc.model or model) from exc.__cause__
@@ -154,6 +160,21 @@ class Attempts:
             raise errors.OutcomeUnknown(
                 "A defect of the service ended the call of the model; it may have been paid.", model=model
             ) from exc
+
+    def _marked(self, record: Generation, model_image: ModelImage) -> ModelImage:
+        """Return the image with the mark that it is generated; if that fails, as the model made it."""
+        if not self.marking.images:
+            return model_image
+        try:
+            packet = self.marking.packet(
+                id_=record.id, model=model_image.ref.id, parameters=record.request.task.parameters()
+            )
+            content = FORMATS[record.image_name.content_type].marked(model_image.content, packet)
+        # Whatever went wrong: the image is paid, so it is stored without a mark rather than lost.
+        except Exception as exc:  # noqa: BLE001 - a defect here must not cost the image
+            self.observer.warned("an image was stored without its mark", id_=record.id, error=exc)
+            return model_image
+        return replace(model_image, content=content)
 
     def _store(
         self, record: Generation, model_image: ModelImage, image: StoredImage, deadline: Deadline
@@ -219,8 +240,8 @@ class Attempts:
         )
 
 
-def _described(model_image: ModelImage, *, content_type: str) -> StoredImage:
-    width, height = FORMATS[content_type].size(model_image.content)
+def _described(model_image: ModelImage, size: tuple[int, int], *, content_type: str) -> StoredImage:
+    width, height = size
     return StoredImage(
         model=model_image.ref.id,
         seed=model_image.seed,

@@ -6,21 +6,24 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from imagegen.generations.png import png_size
+from imagegen.generations.png import png_marked, png_size
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageFormat:
-    """One media type: the suffix of a stored image's object key, and the function that checks and measures its bytes.
+    """One media type: the suffix of a stored image's object key, and what can be done with its bytes.
 
     `size` returns (width, height) in pixels and raises `BadModelResponse` for bytes that are not of the format.
+    `marked` takes bytes that `size` accepted and an XMP packet. It returns the same image with the packet in it, or
+    unchanged if the vendor has marked it already, and raises `NotMarked` if that is not possible.
     """
 
     suffix: str
     size: Callable[[bytes], tuple[int, int]]
+    marked: Callable[[bytes, bytes], bytes]
 
 
 FORMATS: Final[Mapping[str, ImageFormat]] = {
-    "image/png": ImageFormat(suffix=".png", size=png_size),
+    "image/png": ImageFormat(suffix=".png", size=png_size, marked=png_marked),
 }
 """The formats, by the media type that a task asks for."""

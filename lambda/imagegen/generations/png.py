@@ -1,12 +1,14 @@
-"""Checks an image's bytes before they are stored: is it a complete PNG, and how large is it?"""
+"""Checks an image's bytes before they are stored (is it a complete PNG, and how large is it?), and marks them."""
 
 from __future__ import annotations
 
 import struct
 import zlib
+from collections.abc import Iterator
 from typing import Final
 
 from imagegen.errors import BadModelResponse
+from imagegen.generations.marks import NotMarked, says_generated
 
 _SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 _HEADER: Final = struct.Struct(">8sI4sII")
@@ -41,3 +43,56 @@ def png_size(image: bytes) -> tuple[int, int]:
     if not image.endswith(_TRAILER):
         raise BadModelResponse("The model's image is cut short.")
     return width, height
+
+
+# XMP specification, part 3, "PNG": an iTXt chunk with this keyword, not compressed, without language and translation.
+_XMP_KEYWORD: Final = b"XML:com.adobe.xmp\0"
+_XMP_HEADER: Final = _XMP_KEYWORD + b"\0\0\0\0"
+_C2PA: Final = b"caBX"
+_MAX_CHUNKS: Final = 20_000
+"""More than an image of `MAX_BYTES` has in parts of 1,000 bytes. Encoders write parts of 8,192 bytes or more."""
+
+
+def png_marked(image: bytes, packet: bytes) -> bytes:
+    """Return a PNG that `png_size` accepted, with an XMP packet as its second chunk; all other chunks stay as they are.
+
+    An image that holds a manifest of C2PA, or XMP that says that it is generated, is returned as it is.
+
+    Raises:
+        NotMarked: the chunks cannot be read, or there is XMP that says something else.
+    """
+    for kind, start, end in _chunks(image):
+        # A manifest signs the whole file, so one more chunk would make the vendor's own mark invalid.
+        if kind == _C2PA:
+            return image
+        if kind == b"iTXt" and image.startswith(_XMP_KEYWORD, start, end):
+            if says_generated(image[start:end]):
+                return image
+            # A file has one packet at most: XMP specification, part 3, "PNG".
+            raise NotMarked("other XMP")
+    # Directly after the header, as XMP part 3 advises: whoever reads the beginning of the file finds it.
+    place = _IHDR_END + 4
+    return b"".join((image[:place], _chunk(b"iTXt", _XMP_HEADER + packet), image[place:]))
+
+
+def _chunks(image: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """Yield the type of each chunk, and where its data begin and end."""
+    position = 8
+    for _ in range(_MAX_CHUNKS):
+        if position + 12 > len(image):
+            break
+        length, kind = struct.unpack_from(">I4s", image, position)
+        start = position + 8
+        position = start + length + 4
+        if position > len(image):
+            break
+        yield kind, start, start + length
+        if kind == b"IEND":
+            if position == len(image):
+                return
+            break
+    raise NotMarked("chunks that cannot be read")
+
+
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(data, zlib.crc32(kind)))

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from imagegen import errors
-from tests.support.fakes import sdxl_answer
+from imagegen.generations import attempts
+from imagegen.generations.image_formats import FORMATS
+from imagegen.generations.marks import Marking
+from tests.support.fakes import CORE, png, sdxl_answer
+from tests.support.marks import GENERATED, png_chunk, png_xmp, properties
 from tests.support.use_case import DOWN, NOT_STORED, OWNER, PAID, counted, cut_off, later, store_late, submit
 from tests.support.world import world
 
@@ -204,3 +210,78 @@ def test_an_attempt_whose_generation_was_deleted_removes_its_own_image() -> None
     with pytest.raises(errors.Gone):
         submit(service)
     assert (service.store.only().state, service.images.objects) == ("deleted", {})
+
+
+# -- the mark ---------------------------------------------------------------------------------------------------------
+
+
+def test_an_image_is_stored_with_its_mark_and_described_as_it_is_stored() -> None:
+    """The mark names the generation and the model that drew; length and hash are those of the stored file."""
+    service = world(models=[CORE])
+    made = submit(service).generation
+    found = properties(png_xmp(service.stored_image))
+    assert found == {
+        "Iptc4xmpExt:DigitalSourceType": GENERATED,
+        "Iptc4xmpExt:AISystemUsed": CORE,
+        "xmp:CreatorTool": CORE,
+        "dc:identifier": made.id,
+    }
+    assert made.image is not None
+    assert made.image.bytes == len(service.stored_image)
+    assert made.image.sha256 == hashlib.sha256(service.stored_image).hexdigest()
+
+
+def test_without_the_mark_the_file_is_the_models_own() -> None:
+    """The operator has switched `mark_images` off."""
+    service = world(marking=Marking(images=False))
+    submit(service)
+    assert service.stored_image == png()
+
+
+def test_the_prompt_is_in_the_mark_only_if_the_operator_wants_it() -> None:
+    """By default whoever gets the image does not get the prompt."""
+    service = world(marking=Marking(prompts=True))
+    submit(service)
+    xmp = properties(png_xmp(service.stored_image))
+    assert xmp["Iptc4xmpExt:AIPromptInformation"] == "tea"
+
+
+@pytest.mark.parametrize(
+    "chunk",
+    [png_chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0<other/>"), b"\x80\0\0\0IDAT"],
+    ids=["other XMP", "2 GB"],
+)
+def test_an_image_that_cannot_be_marked_is_stored_as_it_is(chunk: bytes) -> None:
+    """The image is paid, so it must not be lost for its mark; the log says so."""
+    image = png()[:33] + chunk + png()[33:]
+    service = world(answers=[sdxl_answer(image)])
+    made = submit(service).generation
+    assert (made.state, service.stored_image) == ("succeeded", image)
+    assert ("warned", "an image was stored without its mark") in service.observer.events
+
+
+def test_a_defect_in_marking_does_not_cost_the_image(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Even an exception that nobody foresaw leaves the image as the model made it."""
+
+    def broken(_: bytes, __: bytes) -> bytes:
+        raise RuntimeError("unforeseen")
+
+    png_format = replace(FORMATS["image/png"], marked=broken)
+    monkeypatch.setattr(attempts, "FORMATS", {"image/png": png_format})
+    service = world()
+    assert submit(service).generation.state == "succeeded"
+    assert service.stored_image == png()
+    assert ("warned", "an image was stored without its mark") in service.observer.events
+
+
+def test_an_image_that_is_found_later_is_described_as_it_was_stored() -> None:
+    """Its record was never ended; the bucket says length and hash of the marked file."""
+    service = world()
+    service.runtime.before = lambda: service.store.failures.extend([DOWN] * 1000)
+    submit(service)
+    service.store.failures.clear()
+    later(service)
+    image = service.history.look_up(service.store.only().id, owner=OWNER).image
+    assert image is not None
+    assert image.bytes == len(service.stored_image)
+    assert image.sha256 == hashlib.sha256(service.stored_image).hexdigest()

@@ -1,4 +1,4 @@
-"""Only a whole PNG of a possible size may be stored."""
+"""Only a whole PNG of a possible size may be stored, and its mark changes nothing else in the file."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imagegen.errors import BadModelResponse
-from imagegen.generations.png import MAX_BYTES, MAX_SIDE, png_size
+from imagegen.generations.marks import NotMarked
+from imagegen.generations.png import MAX_BYTES, MAX_SIDE, png_marked, png_size
 from tests.support.fakes import png
+from tests.support.marks import FOREIGN, PACKET, png_chunk, png_chunks
 
 GOOD = png(96, 64)
 
@@ -87,3 +89,84 @@ def test_no_bytes_make_it_fail_otherwise(image: bytes) -> None:
     """No bytes raise any other exception than `BadModelResponse`."""
     with pytest.raises(BadModelResponse):
         png_size(image)
+
+
+# -- the mark ---------------------------------------------------------------------------------------------------------
+
+XMP = png_chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + PACKET)
+ODD = png_chunk(b"paDd", b"\0odd\xff") + png_chunk(b"tEXt", b"Comment\0x") + png_chunk(b"sRGB", b"\0")
+C2PA = png_chunk(b"caBX", b"\0\0\0\x10jumb")
+
+
+def with_chunks(chunks: bytes, *, place: int = 33) -> bytes:
+    """Return a PNG with these chunks, by default before its pixels."""
+    return GOOD[:place] + chunks + GOOD[place:]
+
+
+@pytest.mark.parametrize("image", [GOOD, with_chunks(ODD), with_chunks(ODD, place=-12)])
+def test_the_mark_is_one_chunk_behind_the_header(image: bytes) -> None:
+    """Every other byte of the file is as it was, whatever chunks the vendor wrote."""
+    marked = png_marked(image, PACKET)
+    assert marked == image[:33] + XMP + image[33:]
+    assert png_size(marked) == png_size(image)
+    assert [kind for kind, _ in png_chunks(marked)][:2] == [b"IHDR", b"iTXt"]
+
+
+@pytest.mark.parametrize("place", [33, -12])
+def test_an_image_that_a_vendor_has_marked_stays_as_it_is(place: int) -> None:
+    """A manifest of C2PA would be invalid after any change; and there is one packet of XMP at most."""
+    for mark in (C2PA, XMP):
+        image = with_chunks(mark, place=place)
+        assert png_marked(image, PACKET) is image
+
+
+@pytest.mark.parametrize(
+    "chunks",
+    [
+        png_chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + FOREIGN),
+        png_chunk(b"iTXt", b"XML:com.adobe.xmp\0\1\0\0\0" + zlib.compress(PACKET)),
+        b"\x80\0\0\0IDAT",
+        b"\0\0\0\xffIDAT",
+        b"\0\0\0\0IEND\xaeB`\x82",
+        png_chunk(b"paDd") * 20_000,
+    ],
+    ids=["other XMP", "compressed XMP", "2 GB", "beyond the end", "two ends", "too many"],
+)
+def test_what_cannot_be_marked_is_told(chunks: bytes) -> None:
+    """The caller stores such an image as it is."""
+    image = with_chunks(chunks)
+    assert png_size(image) == (96, 64)
+    with pytest.raises(NotMarked):
+        png_marked(image, PACKET)
+
+
+def test_text_that_is_not_xmp_does_not_keep_the_mark_out() -> None:
+    """Only the keyword of XMP counts."""
+    image = with_chunks(png_chunk(b"iTXt", b"XML:com.adobe.xmpx\0\0\0\0\0" + FOREIGN))
+    assert png_marked(image, PACKET) == image[:33] + XMP + image[33:]
+
+
+@given(st.binary(max_size=120), st.lists(st.sampled_from([XMP, C2PA, ODD, b"\0\0\0\1"]), max_size=4))
+def test_no_chunks_make_marking_fail_otherwise(noise: bytes, chunks: list[bytes]) -> None:
+    """An accepted PNG is marked in its second chunk, returned as it is, or refused with `NotMarked`."""
+    image = with_chunks(b"".join(chunks) + noise)
+    assert png_size(image) == (96, 64)
+    try:
+        marked = png_marked(image, PACKET)
+    except NotMarked:
+        return
+    assert marked is image or marked == image[:33] + XMP + image[33:]
+
+
+@given(st.data())
+def test_a_damaged_file_is_never_damaged_further(data: st.DataObject) -> None:
+    """Bytes are overwritten anywhere between header and end; what is marked differs by the mark alone."""
+    image = bytearray(with_chunks(ODD))
+    for _ in range(data.draw(st.integers(0, 4))):
+        image[data.draw(st.integers(33, len(image) - 13))] = data.draw(st.integers(0, 255))
+    damaged = bytes(image)
+    try:
+        marked = png_marked(damaged, PACKET)
+    except NotMarked:
+        return
+    assert marked.replace(XMP, b"", 1) == damaged
