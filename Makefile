@@ -1,6 +1,6 @@
 # Every target first installs what it needs into the checkout, so a fresh clone can start with `make demo`.
 .DEFAULT_GOAL := help
-.PHONY: help set-up demo quick test check deployments clients up down status synth deploy destroy key keys limit revoke rotate bench openapi lock clean
+.PHONY: help set-up set-up-with-docs demo quick test check deployments clients up down status synth deploy destroy key keys limit revoke rotate bench openapi docs lock clean
 
 # What runs on Node.js here is pinned and tested with 20; its banner would stand in the output of every test process.
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
@@ -28,16 +28,20 @@ help: ## this list
 set-up: ## install what is missing into .venv/ and node_modules/ (every other target does it by itself)
 	@sh tools/set_up.sh
 
+# The tests and `make docs` alone need the generator of the docs.
+set-up-with-docs:
+	@sh tools/set_up.sh docs
+
 demo: set-up ## one picture through the whole stack on this machine, saved to out/
 	@$(PYTHON) -m local demo
 
 quick: set-up ## unit, api and architecture tests without the slow ones, in under a minute
 	@$(TESTS) --numprocesses auto -m "not slow" --ignore tests/api/test_schemathesis.py tests/unit tests/api tests/architecture
 
-test: set-up ## all tests but those of `make deployments` and `make clients`
+test: set-up-with-docs ## all tests but those of `make deployments` and `make clients`
 	@$(TESTS)
 
-check: set-up ## lint, format check and types, then the whole test suite with every case of its longest tests
+check: set-up-with-docs ## lint, format check and types, then the whole test suite with every case of its longest tests
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
 	@.venv/bin/mypy
@@ -89,6 +93,9 @@ bench: set-up ## measure the local service and print the table
 
 openapi: set-up ## write lambda/imagegen/http/openapi.json from the code
 	@PYTHONPATH=lambda $(PYTHON) -m apidoc
+
+docs: set-up-with-docs ## the documentation as a site, into out/docs/
+	@$(PYTHON) -m docsite
 
 lock: set-up ## resolve every pinned list of packages again
 	@$(PYTHON) -m tools.lock

@@ -10,6 +10,7 @@ from tools.registries import uv_environment
 LOCKS = {
     "requirements.txt": "requirements.lock",
     "local/requirements.in": "local/requirements.txt",
+    "docsite/requirements.in": "docsite/requirements.txt",
     "lambda/requirements.in": "lambda/requirements.txt",
 }
 # 3.11 is the oldest Python that is supported. A universal lock holds for every newer one, and for every system.

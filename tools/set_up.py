@@ -1,5 +1,7 @@
 """Installs what the checkout needs into the checkout: `.venv/`, `.venv/emulator/` and `node_modules/`.
 
+With the argument `docs` it also installs the generator of the documentation site, into `.venv/docs/`.
+
 `set_up.sh` runs it before anything is installed, with any Python from 3.11, so it uses the standard library only.
 Each step leaves a marker file, which says what its target was made from. A second run finds the markers and does
 nothing.
@@ -79,8 +81,15 @@ class Step:
         print(f"set-up: {self.name}: {time.monotonic() - started:.0f} s", flush=True)
 
 
-def steps() -> tuple[Step, ...]:
-    """List what to install; the emulator's environment is inside the first target, so it comes after it."""
+def steps(*, docs: bool = False) -> tuple[Step, ...]:
+    """List what to install; two environments are inside the first target, so they come after it."""
+    of_docs = Step(
+        name="generator of the docs",
+        target=CHECKOUT / ".venv" / "docs",
+        program="bin/python",
+        sources=(CHECKOUT / "docsite" / "requirements.txt",),
+        install=_install_docs,
+    )
     return (
         Step(
             name="Python packages",
@@ -103,6 +112,7 @@ def steps() -> tuple[Step, ...]:
             sources=(CHECKOUT / "package.json", CHECKOUT / "package-lock.json"),
             install=_install_node,
         ),
+        *((of_docs,) if docs else ()),
     )
 
 
@@ -121,7 +131,7 @@ def main() -> int:
     environ = dict(os.environ)
     try:
         check_node(environ)
-        for step in steps():
+        for step in steps(docs="docs" in sys.argv[1:]):
             step.run(environ)
     except LocalError as error:
         print(error, file=sys.stderr)
@@ -149,6 +159,12 @@ def _install_emulator(environ: Mapping[str, str]) -> None:
     target = CHECKOUT / ".venv" / "emulator"
     _make_environment(target, with_pip=False)
     _sync(target, CHECKOUT / "local" / "requirements.txt", environ)
+
+
+def _install_docs(environ: Mapping[str, str]) -> None:
+    target = CHECKOUT / ".venv" / "docs"
+    _make_environment(target, with_pip=False)
+    _sync(target, CHECKOUT / "docsite" / "requirements.txt", environ)
 
 
 def _install_node(environ: Mapping[str, str]) -> None:

@@ -172,7 +172,7 @@ def test_only_the_handlers_touch_the_environment(module: str) -> None:
 @pytest.mark.parametrize("module", INSIDE)
 def test_nothing_in_the_functions_imports_what_describes_or_deploys_them(module: str) -> None:
     """The deployed zip has only the folder `lambda/`."""
-    assert not imports_of(module)[1] & {"apidoc", "local", "stacks", "tests", "tools"}
+    assert not imports_of(module)[1] & {"apidoc", "docsite", "local", "stacks", "tests", "tools"}
 
 
 @pytest.mark.parametrize("module", [name for name in INSIDE if room_of(name) != "http"])

@@ -42,6 +42,7 @@ OF_THEIR_OWN = (
     "tests/deployments/test_synthesizing.py",
     "tests/deployments/test_life_of_a_stage.py",
 )
+SET_UP = ("--old-file=set-up", "--old-file=set-up-with-docs")
 NOTHING = f"|dev{'|' * (len(WORDS) - 1)}"
 TARGETS = ("synth", "deploy", "destroy", "key", "keys", "limit", "revoke", "rotate")
 
@@ -50,7 +51,7 @@ def made(target: str, *variables: str, python: Path, **environ: str) -> str:
     """Run a target without its set-up, with a program in place of Python, and return what that program says."""
     kept = {name: value for name, value in ENVIRON.items() if name not in {*WORDS, "MAKEFLAGS"}}
     done = subprocess.run(  # noqa: S603 - make, on this checkout's Makefile
-        ["make", "--silent", "--old-file=set-up", target, f"PYTHON={python}", *variables],  # noqa: S607 - the one on PATH
+        ["make", "--silent", *SET_UP, target, f"PYTHON={python}", *variables],  # noqa: S607 - the one on PATH
         cwd=ROOT,
         env={**kept, **environ},
         capture_output=True,

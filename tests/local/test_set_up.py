@@ -19,6 +19,7 @@ FILES = (
     "package.json",
     "package-lock.json",
     "local/requirements.txt",
+    "docsite/requirements.txt",
     "tools/__init__.py",
     "tools/checkout.py",
     "tools/failures.py",
@@ -68,11 +69,13 @@ def pretend(programs: Path, name: str, script: str) -> None:
     (programs / name).chmod(0o755)
 
 
-def set_up(checkout: Path, programs: Path, **variables: str) -> "subprocess.CompletedProcess[str]":
+def set_up(
+    checkout: Path, programs: Path, *arguments: str, **variables: str
+) -> "subprocess.CompletedProcess[str]":
     """Run the set-up as `make` does, with an empty home."""
     kept = {name: value for name, value in ENVIRON.items() if name.startswith(("PIP_", "UV_", "SSL_"))}
     return subprocess.run(  # noqa: S603 - the checkout's own script
-        [programs / "sh", checkout / "tools" / "set_up.sh"],
+        [programs / "sh", checkout / "tools" / "set_up.sh", *arguments],
         env={**kept, "PATH": str(programs), "HOME": str(checkout), **variables},
         capture_output=True,
         text=True,
@@ -152,6 +155,22 @@ def test_a_stamped_checkout_is_left_alone(checkout: Path, programs: Path) -> Non
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     (checkout / "package.json").write_text("{}", encoding="utf-8")
     assert "npm is needed" in sentence(set_up(checkout, programs))
+
+
+def test_the_generator_of_the_docs_is_installed_only_if_it_is_asked_for(
+    checkout: Path, programs: Path
+) -> None:
+    """Nobody who only runs the service waits for it; asked for twice, it is installed once."""
+    pretend(programs, "node", "echo v20.0.0")
+    subprocess.run([programs / "python3", "-c", STAMP_ALL], cwd=checkout, check=True)  # noqa: S603 - this Python
+    for name in ("python", "uv"):
+        pretend(checkout / ".venv" / "bin", name, "exit 0")
+    assert set_up(checkout, programs).stdout == ""
+    assert not (checkout / ".venv" / "docs").exists()
+    done = set_up(checkout, programs, "docs")
+    assert done.stdout.startswith("set-up: generator of the docs…"), done.stderr
+    assert (checkout / ".venv" / "docs" / "bin" / "python").exists()
+    assert set_up(checkout, programs, "docs").stdout == ""
 
 
 def test_an_environment_whose_python_is_gone_is_not_whole(tmp_path: Path) -> None:
