@@ -81,6 +81,7 @@ def report(picture: Picture, ready: State, *, relative_to: Path, painted: bool) 
         f"seed       {picture.seed}",
         f"time       {picture.seconds:.2f} s",
         f"API key    {ready.api_key}",
+        f"playground {ready.web_url}",
         "",
         "Another one:",
         curl_line(ready),

@@ -14,7 +14,7 @@ import boto3
 import httpx
 
 from imagegen.adapters.key_table import DynamoDbKeys
-from local import certificates, emulator, gateway, keys, processes, stand_in, state
+from local import certificates, emulator, gateway, keys, playground, processes, stand_in, state
 from local.aws import client_options
 from local.certificates import Certificates
 from local.deployment import ROLE as DEPLOYMENT
@@ -70,8 +70,9 @@ def down(folder: Path) -> bool:
 
 
 def _start(variables: Variables, files: Certificates | None, deployment: Deployment) -> None:
-    """Start the emulator and the stand-in, unless they run already as these variables ask."""
+    """Start the emulator, the stand-in and the playground, unless they run already as these variables ask."""
     wanted = emulator.service(variables, files)
+    page = playground.service(variables, files)
     model = None if variables.bedrock_url else stand_in.service(variables)
     if not processes.is_running(wanted) or deployment.is_stuck():
         state.file(variables.folder).unlink(missing_ok=True)
@@ -87,6 +88,10 @@ def _start(variables: Variables, files: Certificates | None, deployment: Deploym
         processes.stop(variables.folder, role=stand_in.ROLE)
         print("up: starting the stand-in model…", flush=True)
         stand_in.start(model)
+    if not processes.is_running(page):
+        processes.stop(variables.folder, role=playground.ROLE)
+        print("up: starting the playground…", flush=True)
+        playground.start(page)
 
 
 def _describe(variables: Variables, deployment: Deployment, files: Certificates | None) -> State:
@@ -100,6 +105,7 @@ def _describe(variables: Variables, deployment: Deployment, files: Certificates 
         other_api_key=other_api_key,
         aws_endpoint_url=variables.aws_endpoint_url,
         bedrock_url=variables.bedrock_endpoint_url,
+        web_url=variables.web_url,
         bucket=outputs["BucketName"],
         table=outputs["TableName"],
         queue_url=outputs["QueueUrl"],

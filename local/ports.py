@@ -3,7 +3,7 @@
 import os
 import socket
 
-from local.variables import EMULATOR_PORT, STAND_IN_PORT
+from local.variables import EMULATOR_PORT, STAND_IN_PORT, WEB_PORT
 from tools.failures import LocalError
 
 # Below the ports that Linux gives to outgoing connections (32768 and up).
@@ -40,7 +40,7 @@ def free_offset() -> int:
     for step in range(0, span, STRIDE):
         # Runs that start at the same moment begin their search at different places.
         offset = FIRST_OFFSET + (os.getpid() * STRIDE + step) % span
-        if all(_is_free(port + offset) for port in (EMULATOR_PORT, STAND_IN_PORT)):
+        if all(_is_free(port + offset) for port in (EMULATOR_PORT, WEB_PORT, STAND_IN_PORT)):
             return offset
     raise LocalError("There are no free ports for another instance of the local service.")
 

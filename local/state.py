@@ -8,7 +8,7 @@ from typing import Any, Final, Self
 
 from tools.failures import LocalError
 
-_MAY_BE_NULL: Final = ("web_url", "ca_bundle")
+_MAY_BE_NULL: Final = ("ca_bundle",)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,13 +20,13 @@ class State:
     other_api_key: str
     aws_endpoint_url: str
     bedrock_url: str
+    web_url: str
     bucket: str
     table: str
     queue_url: str
     dlq_url: str
     stack: str
     webhook_secret: str = ""  # empty where `webhooks` is false
-    web_url: None = None  # there is no page yet; clients may count on the key
     ca_bundle: str | None = None
 
     @classmethod

@@ -10,7 +10,7 @@ from stacks.addresses import is_plain_address
 from tools.checkout import CHECKOUT
 from tools.failures import LocalError
 
-EMULATOR_PORT, STAND_IN_PORT = 4566, 4580
+EMULATOR_PORT, WEB_PORT, STAND_IN_PORT = 4566, 4570, 4580
 HIGHEST_OFFSET = 65535 - STAND_IN_PORT
 SWITCH = {"": False, "0": False, "1": True}
 
@@ -34,6 +34,16 @@ class Variables:
     def stand_in_port(self) -> int:
         """The port on 127.0.0.1 where the stand-in model listens."""
         return STAND_IN_PORT + self.port_offset
+
+    @property
+    def web_port(self) -> int:
+        """The port on 127.0.0.1 where the playground is served."""
+        return WEB_PORT + self.port_offset
+
+    @property
+    def web_url(self) -> str:
+        """The address of the playground, which is also its origin."""
+        return f"{'https' if self.strict else 'http'}://127.0.0.1:{self.web_port}"
 
     @property
     def aws_endpoint_url(self) -> str:

@@ -31,6 +31,7 @@ WITHOUT_STACK: Final = (
     "test_local_keys.py",
     "test_life_cycle.py",  # starts and stops an instance of its own
     "test_openai_errors.py",
+    "test_page_server.py",
     "test_quotas.py",
     "test_set_up.py",
     "test_store_faults.py",
@@ -39,8 +40,8 @@ WITHOUT_STACK: Final = (
     "test_webhook_delivery.py",
     "test_wire_faults.py",
 )
-ON_SECOND_STACK: Final = ("test_browser.py", "test_keys.py", "test_storm_over_http.py")
-"""Modules that share a stack of their own, so that the others' stack is not what the whole run waits for."""
+ON_SECOND_STACK: Final = ("test_browser", "test_keys", "test_playground", "test_storm_over_http")
+"""How the names begin of modules that share a stack of their own, so that the whole run waits less for one stack."""
 WITHOUT_TEMPLATES: Final = ("test_app.py", "test_bundling.py")
 LIFE: Final = "tests/deployments/test_life_of_a_stage.py"
 SPREAD: Final = ("test_dialect_properties.py", "test_fault_schedules.py", "test_hostile_bodies.py")
@@ -102,7 +103,7 @@ def group_of(nodeid: str) -> str:
     path = nodeid.partition("::")[0]
     folder, _, name = path.rpartition("/")
     if (folder == "tests/local" and name not in WITHOUT_STACK) or folder == "tests/clients":
-        return SECOND_STACK if name in ON_SECOND_STACK else DEPLOYED_STACK
+        return SECOND_STACK if name.startswith(ON_SECOND_STACK) else DEPLOYED_STACK
     if folder == "tests/infrastructure" and name not in WITHOUT_TEMPLATES:
         return "templates"
     if folder == "tests/deployments" and path != LIFE:

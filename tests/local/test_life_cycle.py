@@ -115,9 +115,9 @@ def kill_emulator(instance: Instance) -> None:
         time.sleep(0.1)
 
 
-def own_ports(instance: Instance) -> tuple[int, int]:
+def own_ports(instance: Instance) -> tuple[int, int, int]:
     """Return the ports that the instance listens on."""
-    return instance.emulator_port, instance.stand_in_port
+    return instance.emulator_port, instance.web_port, instance.stand_in_port
 
 
 def test_state_json_has_the_documented_members_and_only_its_owner_can_read_it(service: Instance) -> None:
@@ -134,6 +134,18 @@ def test_the_api_url_ends_in_the_stage_and_works_without_name_tricks(running_ins
     assert stack.state.api_url == f"{stack.state.aws_endpoint_url}/v1"
     with stack.client() as client:
         assert client.get("/health").status_code == httpx.codes.OK
+
+
+def test_the_playground_is_served_and_the_api_allows_it(running_instance: Instance) -> None:
+    """The local stage allows every origin; the page and its configuration come from the port that state.json names."""
+    stack = stack_of(running_instance)
+    with stack.client() as client:
+        page = client.get(stack.state.web_url)
+        config = client.get(f"{stack.state.web_url}/config.json").json()
+        reply = client.get("/health", headers={"Origin": stack.state.web_url})
+    assert "<title>imagegen playground</title>" in page.text
+    assert config == {"api_url": stack.state.api_url, "stage": "local"}
+    assert reply.headers["Access-Control-Allow-Origin"] in {"*", stack.state.web_url}
 
 
 def test_both_keys_are_accepted_and_differ_and_none_is_refused(running_instance: Instance) -> None:
@@ -212,6 +224,7 @@ def test_the_demo_saves_the_picture_and_says_what_it_is(running_instance: Instan
     assert said["model"].startswith("stability.")
     assert 0 < int(said["seed"]) < 2**32
     assert running_instance.state().api_key in done.stdout
+    assert said["playground"] == running_instance.state().web_url
 
 
 def test_status_says_where_the_service_listens(running_instance: Instance) -> None:
@@ -342,7 +355,12 @@ def test_down_after_a_crash_ends_what_the_crash_left(instance: Instance) -> None
             assert interrupted.poll() is None
         interrupted.kill()
         interrupted.communicate()
-    assert {found.role for found in instance.running()} >= {"emulator", "stand-in", "deployment"}
+    assert {found.role for found in instance.running()} >= {
+        "emulator",
+        "stand-in",
+        "playground",
+        "deployment",
+    }
     instance.down()
     assert not any(ports.is_listening(port) for port in own_ports(instance))
     assert instance.running() == []

@@ -13,7 +13,7 @@ from local import life_cycle
 from local.ports import free_offset
 from local.processes import Running, running
 from local.state import State
-from local.variables import EMULATOR_PORT, STAND_IN_PORT
+from local.variables import EMULATOR_PORT, STAND_IN_PORT, WEB_PORT
 from tools.checkout import CHECKOUT
 
 INSTANCES = CHECKOUT / ".build" / "local"
@@ -78,6 +78,16 @@ class Instance:
     def stand_in_port(self) -> int:
         """Where the stand-in model listens."""
         return STAND_IN_PORT + self.port_offset
+
+    @property
+    def web_port(self) -> int:
+        """Where the playground is served."""
+        return WEB_PORT + self.port_offset
+
+    @property
+    def web_url(self) -> str:
+        """The address of the playground, which is known before it is up."""
+        return f"{'https' if STRICT else 'http'}://127.0.0.1:{self.web_port}"
 
     def _environment(self) -> dict[str, str]:
         own = {name: value for name, value in ENVIRON.items() if name not in OF_THE_OPERATOR}

@@ -33,10 +33,11 @@ def deployed(instance: Instance, **variables: str) -> Iterator[Stack]:
 
 @pytest.fixture(scope="session")
 def stack(create_instance: Callable[[str], Instance]) -> Iterator[Stack]:
-    """Deploy the stack, which allows one page; STRICT=1 and CONFIG hold for it as for `make up`."""
+    """Deploy the stack, which allows one page and its playground; STRICT=1 and CONFIG hold for it as for `make up`."""
+    instance = create_instance("stack")
     with (
         pages.page_served({}) as page_url,
-        deployed(create_instance("stack"), CONFIG=f"{CONFIG} cors_origins={page_url}") as one,
+        deployed(instance, CONFIG=f"{CONFIG} cors_origins={page_url},{instance.web_url}") as one,
     ):
         yield replace(one, page_url=page_url)
 

@@ -1,0 +1,51 @@
+"""The playground knows every error of the API, and names the fields by which people and programs find them."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+APP = ROOT / "web" / "app"
+DOCUMENT = json.loads((ROOT / "lambda/imagegen/http/openapi.json").read_text(encoding="utf-8"))
+CODES = DOCUMENT["components"]["schemas"]["Problem"]["properties"]["code"]["enum"]
+MODULES = sorted(APP.rglob("*.js"))
+MOST_LINES = 400
+
+
+def remedies() -> dict[str, str]:
+    """Return what the page advises, by the code of the error."""
+    table = (
+        (APP / "words.js")
+        .read_text(encoding="utf-8")
+        .partition("export const REMEDIES = {")[2]
+        .partition("};")[0]
+    )
+    return dict(re.findall(r'^  (\w+): "(.+)",$', table, re.MULTILINE))
+
+
+def test_the_page_says_what_to_do_about_every_error() -> None:
+    """One code more is the page's own: no reply came."""
+    assert remedies().keys() - {"unreachable"} == set(CODES)
+    assert all(len(remedy) > 15 and remedy.endswith(".") for remedy in remedies().values())
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(APP)))
+def test_a_module_says_what_it_is_for_and_stays_short(module: Path) -> None:
+    """As the modules of the service do."""
+    lines = module.read_text(encoding="utf-8").splitlines()
+    assert lines[0].startswith("// ")
+    assert len(lines) <= MOST_LINES
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(APP)))
+def test_no_module_turns_a_text_into_html_or_code(module: Path) -> None:
+    """A prompt of somebody is shown as a text."""
+    text = module.read_text(encoding="utf-8")
+    assert not re.search(
+        r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|dangerouslySet|\beval\(|new Function|localStorage",
+        text,
+    )

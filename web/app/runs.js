@@ -1,0 +1,232 @@
+// Makes pictures through the asynchronous door. A job is one paid request with an idempotency key of its own; the tab
+// keeps what it needs to ask for the same job again, so that a reload in the middle pays nothing twice.
+import { refreshUsage } from "./account.js";
+import { call, Failure } from "./api.js";
+import { bodyOf, linesThatCount, randomSeed, servingModel, shortRequest } from "./form.js";
+import { loadHistory, lookAgain } from "./history.js";
+import { focusOn, say, state, update, updateForm } from "./store.js";
+
+const KEPT = "imagegen.run";
+const PAUSES = [600, 1000, 1500, 2000]; // milliseconds between two looks at a job; the last one stays
+const TRIES = 4; // how often a request without a reply is repeated, with the same idempotency key
+const CALLER = 12; // characters of a key that name the caller, and are no secret
+export const ENDED = ["succeeded", "failed"];
+
+// A run that was stopped, replaced or deleted goes on at the service; here nobody looks at it any more.
+const isCurrent = (run) => state.run === run;
+const wait = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
+export const isBusy = () => Boolean(state.run?.jobs.some((job) => !ENDED.includes(job.status)));
+
+export function generate() {
+  const body = prepared();
+  if (body) start("one", [body]);
+}
+
+export function compare() {
+  const body = prepared();
+  if (!body || !state.models) return;
+  const seed = body.seed || randomSeed();
+  start("compare", state.models.map(({ id }) => ({ ...body, seed, model: id })));
+}
+
+export function vary(job) {
+  if (!isBusy()) start("one", [{ ...shortRequest(job.generation.request, state.contract), seed: randomSeed() }]);
+}
+
+// The body of the form, or null if something is missing; then the page says so and focuses it.
+function prepared() {
+  if (isBusy()) return null;
+  if (!state.apiKey) return complain("api_key", "Enter your API key first", "The service needs to know who asks.", "api-key");
+  if (!state.form.lines[0].text.trim()) return complain("text_prompts[0].text", "Say what to draw", "The prompt is empty.", "line-0");
+  return bodyOf(state.form, state.contract);
+}
+
+function complain(field, title, detail, id) {
+  update({ problem: { title, detail, charged: "no", isOurs: true }, fieldErrors: { [field]: detail } });
+  focusOn(id);
+  return null;
+}
+
+function start(kind, bodies) {
+  const jobs = bodies.map((body) => ({ body, key: crypto.randomUUID(), startedAt: Date.now(), status: "sending" }));
+  const run = { kind, jobs, caller: state.apiKey.slice(0, CALLER) };
+  update({ run, problem: null, fieldErrors: {} });
+  keep(run);
+  say(kind === "compare" ? `Asking ${jobs.length} models.` : "Drawing.");
+  requestAnimationFrame(bringIntoView);
+  for (const job of jobs) drive(run, job);
+}
+
+// On a phone the result is far below the button.
+function bringIntoView() {
+  const heading = document.getElementById("result-heading");
+  if (heading && heading.getBoundingClientRect().top > innerHeight) heading.scrollIntoView();
+}
+
+function keep(run) {
+  const jobs = run.jobs.map(({ body, key, startedAt, id }) => ({ body, key, startedAt, id }));
+  sessionStorage.setItem(KEPT, JSON.stringify({ kind: run.kind, caller: run.caller, jobs }));
+}
+
+// Show the run that a reload interrupted. It goes on as soon as the page knows the key again.
+export function recallRun() {
+  try {
+    const run = JSON.parse(sessionStorage.getItem(KEPT));
+    if (run?.jobs?.length) update({ run: { ...run, jobs: run.jobs.map((job) => ({ ...job, status: "waiting" })) } });
+  } catch {
+    sessionStorage.removeItem(KEPT);
+  }
+}
+
+export function resume() {
+  const { run } = state;
+  if (!run || run.caller !== state.apiKey.slice(0, CALLER)) return;
+  for (const job of run.jobs) if (job.status === "waiting") drive(run, job);
+}
+
+export function stopWaiting() {
+  sessionStorage.removeItem(KEPT);
+  const sent = state.run.jobs.some((job) => job.id);
+  update({ run: null });
+  say(sent ? "Stopped waiting. The picture is still being made, and will be in the history." : "Stopped waiting.");
+  focusOn("generate");
+  loadHistory();
+}
+
+export function tryAgain(job) {
+  const { run } = state;
+  Object.assign(job, { status: "sending", problem: null, startedAt: Date.now() });
+  update({ problem: null });
+  keep(run);
+  drive(run, job);
+}
+
+async function drive(run, job) {
+  try {
+    if (!job.id) job.id = await submitted(run, job);
+    if (!isCurrent(run)) return;
+    keep(run);
+    await watch(run, job);
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    Object.assign(job, { status: "failed", problem: error.problem });
+  }
+  if (isCurrent(run)) ended(run, job);
+}
+
+// The id of the job's generation. The idempotency key makes it safe to ask again when no reply came.
+async function submitted(run, job) {
+  job.status = "sending";
+  update();
+  for (let tries = 1; ; tries += 1) {
+    try {
+      const { content } = await call("POST", "/text-to-image", {
+        body: job.body,
+        headers: { prefer: "respond-async", "idempotency-key": job.key },
+      });
+      job.isOffline = false;
+      return content.id;
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error;
+      const { code, location } = error.problem;
+      if (code === "in_progress" && location) return location.split("/").pop();
+      if (code !== "unreachable" || tries === TRIES || !isCurrent(run)) throw error;
+      job.isOffline = true;
+      update();
+      await wait(1000 * 2 ** (tries - 1));
+    }
+  }
+}
+
+async function watch(run, job) {
+  for (let look = 0; isCurrent(run); look += 1) {
+    const generation = await seen(job);
+    if (generation && ENDED.includes(generation.status)) {
+      Object.assign(job, { generation, status: generation.status, problem: generation.error ?? null });
+      return;
+    }
+    // From `running` back to `queued`: the model was busy, and the service asks it again by itself.
+    if (generation) {
+      job.wasBusy ||= job.status === "running" && generation.status === "queued";
+      job.status = generation.status;
+    }
+    update();
+    await wait(PAUSES[Math.min(look, PAUSES.length - 1)]);
+  }
+}
+
+async function seen(job) {
+  try {
+    const { content } = await call("GET", `/generations/${encodeURIComponent(job.id)}`);
+    job.isOffline = false;
+    return content;
+  } catch (error) {
+    // Looking costs nothing, so it is repeated for as long as the person waits.
+    if (!(error instanceof Failure) || !error.problem.retryable) throw error;
+    job.isOffline = true;
+    return null;
+  }
+}
+
+function ended(run, job) {
+  update();
+  if (run.kind === "one") announce(job);
+  if (isBusy()) return;
+  sessionStorage.removeItem(KEPT);
+  if (run.kind === "compare") say(`${run.jobs.filter((each) => each.generation?.artifacts).length} of ${run.jobs.length} models drew.`);
+  if (!state.form.keepsSeed) updateForm({ seed: "" });
+  refreshUsage();
+  loadHistory();
+}
+
+function announce(job) {
+  if (job.status === "failed") {
+    fail(job);
+    return;
+  }
+  say("The picture is done.");
+  // Whoever went on writing meanwhile is not interrupted.
+  if ([document.body, document.getElementById("generate")].includes(document.activeElement)) focusOn("result-heading");
+}
+
+function fail(job) {
+  const lines = linesThatCount(state.form);
+  const fieldErrors = {};
+  for (const { field, message } of job.problem.errors ?? []) {
+    // An empty line was not sent, so the service counts the lines without it.
+    const line = /^text_prompts\[(\d+)\](.*)$/.exec(field);
+    fieldErrors[line ? `text_prompts[${lines[line[1]]?.id}]${line[2]}` : field] ??= message;
+  }
+  update({ problem: { ...job.problem, job: job.id ? null : job }, fieldErrors });
+  focusOn("problem");
+}
+
+// Show a generation of the history as if it had just been made.
+export async function show(generation) {
+  if (isBusy()) return;
+  const job = { id: generation.id, generation, status: generation.status, body: generation.request };
+  if (!ENDED.includes(generation.status)) Object.assign(job, { status: "waiting", startedAt: Date.parse(generation.created_at) });
+  const run = { kind: "one", jobs: [{ ...job, problem: generation.error ?? null }], caller: state.apiKey.slice(0, CALLER) };
+  update({ run, problem: null });
+  if (generation.error) update({ problem: generation.error });
+  focusOn("result-heading");
+  resume();
+}
+
+// An image whose URL has ended gets a fresh one, once.
+export async function renew(job) {
+  if (job.isRenewed) return;
+  job.isRenewed = true;
+  try {
+    job.generation = await lookAgain(job.id);
+    update();
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    update({ problem: error.problem });
+  }
+}
+
+export function priceNow() {
+  const model = servingModel(state.form, state.models);
+  return model && state.contract ? { model, body: bodyOf(state.form, state.contract) } : null;
+}
