@@ -1,6 +1,6 @@
 # Every target first installs what it needs into the checkout, so a fresh clone can start with `make demo`.
 .DEFAULT_GOAL := help
-.PHONY: help set-up set-up-with-docs demo quick test check deployments clients up down status synth deploy destroy key keys limit revoke rotate bench openapi docs lock clean
+.PHONY: help set-up set-up-with-docs demo quick test check deployments clients up down status synth deploy destroy key keys limit revoke rotate bench openapi diagram docs lock clean
 
 # What runs on Node.js here is pinned and tested with 20; its banner would stand in the output of every test process.
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
@@ -93,6 +93,10 @@ bench: set-up ## measure the local service and print the table
 
 openapi: set-up ## write lambda/imagegen/http/openapi.json from the code
 	@PYTHONPATH=lambda $(PYTHON) -m apidoc
+
+diagram: override STAGE := prod
+diagram: synth ## draw docs/architecture.svg from the template of prod
+	@$(PYTHON) -m docsite.diagram
 
 docs: set-up-with-docs ## the documentation as a site, into out/docs/
 	@$(PYTHON) -m docsite
