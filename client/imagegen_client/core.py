@@ -88,8 +88,7 @@ class Core:
 
     def __post_init__(self) -> None:
         check_url(self.base_url)
-        if not _API_KEY.fullmatch(self.api_key):
-            raise InvalidConfiguration("The API key is empty, or has characters that no API key has.")
+        check_api_key(self.api_key)
 
     def generate(
         self, request: ImageRequest, *, idempotency_key: str, asynchronous: bool = False, wait: bool = True
@@ -254,6 +253,16 @@ class Core:
             yield Pause(seconds=pause)
             # Asking whether a running image is done is waiting, which only the total time bounds.
             attempt += 0 if isinstance(error, InProgress) else 1
+
+
+def check_api_key(api_key: str) -> None:
+    """Make sure that a text can be sent as an API key.
+
+    Raises:
+        InvalidConfiguration: It cannot.
+    """
+    if not _API_KEY.fullmatch(api_key):
+        raise InvalidConfiguration("The API key is empty, or has characters that no API key has.")
 
 
 def check_url(url: str) -> None:

@@ -1,0 +1,1 @@
+"""The command line `imagegen`; docs/command-line.md describes it."""

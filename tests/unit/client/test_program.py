@@ -1,0 +1,120 @@
+"""Mistakes on the command line are sentences, and nothing is sent."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from imagegen_client.command_line import making
+from imagegen_client.command_line.drawing import asked_by
+from imagegen_client.command_line.program import main
+from imagegen_client.errors import UnexpectedReply
+from tests.support.client_steps import ID, generation
+from tests.unit.client.test_replies import read
+
+
+@pytest.fixture(autouse=True)
+def nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A person without settings, in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("IMAGEGEN_URL", "IMAGEGEN_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("IMAGEGEN_CONFIG_DIR", str(tmp_path / "settings"))
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["histroy"], "There is no command histroy. Did you mean history?"),
+        (["tea", "--colour", "green"], "No such option: --colour"),
+        (["tea", "two"], "Got unexpected extra argument(s) (two). Put a prompt of several words in quotes."),
+        ([""], "it is empty"),
+        (["tea", "-n", "0"], "should be greater than or equal to 1"),
+        (["tea", "-n", "2", "-o", "-"], "only one picture can go to stdout"),
+        (["tea", "-o", "none/tea.png"], "there is no folder none"),
+        (["tea", "-o", "there.png"], "there.png exists. --force replaces it"),
+        (["tea", "-n", "2", "-o", "there.png"], "there-1.png exists"),
+        (["tea", "--size", "big"], "must be WIDTHxHEIGHT"),
+        (["tea", "--size", "1024x1024", "--width", "1"], "give one or the other"),
+        (["tea", "--add", "mist"], "must be WEIGHT:TEXT"),
+        (["tea", "--extras", "[]"], "must be a JSON object"),
+        (["tea", "--no-wait"], "--no-wait and --webhook-url need --async"),
+        (["tea", "--seed", "x"], "should be a valid integer"),
+        (["tea"], "No base URL is set"),
+        (["tea", "--url", "api.example.com"], "No API key is set"),
+        (["tea", "--url", "api.example.com", "--api-key", "k"], "The base URL must be like https://"),
+        (["tea", "--url", "https://a/v1", "--api-key", "k k"], "The API key is empty, or has characters"),
+        (["batch", "none.txt"], "none.txt cannot be read: No such file or directory"),
+        (["batch", "latin.txt"], "latin.txt is not UTF-8 text"),
+        (["batch", "bad.jsonl"], "line 1 is not JSON"),
+        (["delete", ID], "there is no terminal to ask at: add --yes"),
+        (["usage", "--days", "32"], "should be less than or equal to 31"),
+        (["config", "--url", "ftp://a"], "The base URL must be like"),
+        (["config", "--api-key", ""], "The API key is empty"),
+    ],
+)
+def test_a_mistake_is_one_line(
+    nobody: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], words: str
+) -> None:
+    """Nothing is on stdout, and the exit code is the caller's."""
+    for name in ("there.png", "there-1.png"):
+        (nobody / name).write_bytes(b"")
+    (nobody / "latin.txt").write_bytes(b"caf\xe9")
+    (nobody / "bad.jsonl").write_text("{", encoding="utf-8")
+    assert main(arguments) == 2
+    written = capsys.readouterr()
+    assert words in written.err
+    assert (written.out, written.err.count("\n")) == ("", 1)
+
+
+def test_a_mistake_can_be_json(capsys: pytest.CaptureFixture[str]) -> None:
+    """It has the members of every other failure."""
+    assert main(["tea", "--json", "--size", "big"]) == 2
+    found = json.loads(capsys.readouterr().err)
+    assert (found["code"], found["who"], found["charged"], found["exit_code"]) == ("usage", "caller", "no", 2)
+
+
+def test_help_is_shown_without_arguments(capsys: pytest.CaptureFixture[str]) -> None:
+    """It names every command."""
+    assert main([]) == 0
+    shown = capsys.readouterr().out
+    assert all(name in shown for name in ("generate", "batch", "again", "history", "config"))
+
+
+def test_settings_are_saved_and_shown(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The key is not shown in full."""
+    key = "ig_" + "k" * 40
+    assert main(["config", "--url", "https://a.example.com/v1", "--api-key", key]) == 0
+    monkeypatch.setenv("IMAGEGEN_URL", "https://b.example.com/v1")
+    assert main(["config", "--json"]) == 0
+    first, last = capsys.readouterr().out.split("{", 1)
+    found = json.loads("{" + last)
+    assert (found["url"], found["url_from"], found["api_key_from"]) == (
+        "https://b.example.com/v1",
+        "environment",
+        "file",
+    )
+    assert "https://a.example.com/v1 (from the file)" in first
+    assert key not in first + last
+
+
+def test_again_asks_for_what_was_asked_for() -> None:
+    """A field that this version does not know would get lost, so the command stops."""
+    prompts = [{"text": "tea", "weight": 1.0}, {"text": "people", "weight": -1.0}]
+    request = {"text_prompts": prompts, "seed": 7, "steps": 30, "extras": {"a": 1}, "strict": False}
+    assert asked_by(read({**generation(), "request": request})).body() == request
+    with pytest.raises(UnexpectedReply, match="update"):
+        asked_by(read({**generation(), "request": {**request, "colour": "green"}}))
+
+
+def test_further_pictures_have_keys_of_their_own() -> None:
+    """The first has the given key, so the same command with more pictures pays only for the new ones."""
+    keys = [making.nth_key("k" * 16, number) for number in range(3)]
+    assert keys[0] == "k" * 16
+    assert len(set(keys)) == 3
+    assert all(16 <= len(key) <= 64 for key in keys)
