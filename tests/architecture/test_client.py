@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import tomllib
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
@@ -69,7 +70,7 @@ def test_the_checkout_has_what_the_client_needs() -> None:
     """The tests of the client run in the checkout's own environment."""
     pinned = names((ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines())
     table = project(CLIENT / "pyproject.toml")
-    wanted = names([*table["dependencies"], *table["optional-dependencies"]["picture"]])
+    wanted = names([*table["dependencies"], *chain.from_iterable(table["optional-dependencies"].values())])
     assert wanted <= pinned
 
 

@@ -17,7 +17,20 @@ Command = TypeVar("Command", bound=Callable[..., None])
 
 DEFAULT: Final = "generate"
 ORDER: Final = (
-    *("generate", "batch", "again", "history", "show", "save", "open", "delete", "models", "usage", "config"),
+    *(
+        "generate",
+        "batch",
+        "again",
+        "history",
+        "show",
+        "save",
+        "open",
+        "delete",
+        "models",
+        "usage",
+        "config",
+        "mcp",
+    ),
 )
 """The commands as the help lists them; others come after these."""
 

@@ -8,7 +8,7 @@ from typing import NoReturn
 
 import typer
 
-from imagegen_client.command_line import batch, configuring, drawing, looking
+from imagegen_client.command_line import agents, batch, configuring, drawing, looking
 from imagegen_client.command_line.app import ORDER, app
 from imagegen_client.command_line.reporting import (
     CALLER,
@@ -22,7 +22,7 @@ from imagegen_client.command_line.reporting import (
 )
 from imagegen_client.errors import ImagegenError
 
-COMMANDS = (drawing, batch, looking, configuring)
+COMMANDS = (drawing, batch, looking, configuring, agents)
 """The modules whose import gives the application its commands, in the order of the help."""
 
 
