@@ -36,15 +36,17 @@ class CommandLine:
         }
         return cls(folder=folder, variables=variables)
 
-    def start(self, *arguments: str, given: bytes | None = None) -> subprocess.Popen[bytes]:
-        """Start the command and return its process; with `given` on stdin."""
+    def start(
+        self, *arguments: str, given: bytes | None = None, terminal: int | None = None
+    ) -> subprocess.Popen[bytes]:
+        """Start the command and return its process; with `given` on stdin, or a terminal as stdout and stderr."""
         process = subprocess.Popen(  # noqa: S603 - the checkout's own command
             [*PROGRAM, *arguments],
             cwd=self.folder,
             env=self._environment(),
             stdin=subprocess.DEVNULL if given is None else subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stdout=subprocess.PIPE if terminal is None else terminal,
+            stderr=subprocess.PIPE if terminal is None else terminal,
         )
         if given is not None and process.stdin is not None:
             process.stdin.write(given)

@@ -46,6 +46,20 @@ def node_packages(package_json: Path) -> Path:
     return target
 
 
+def built_wheel(project: Path, *, into: Path) -> Path:
+    """Build the wheel of a Python project, and return it."""
+    _run(PROGRAMS / "uv", "build", "--wheel", "--python", sys.executable, "--out-dir", into, project)
+    (wheel,) = into.glob("*.whl")
+    return wheel
+
+
+def fresh_environment(folder: Path, package: Path) -> Path:
+    """Make a virtual environment that has one package and what it needs, and return the folder of its programs."""
+    _run(PROGRAMS / "uv", "venv", "--python", sys.executable, folder)
+    _run(PROGRAMS / "uv", "pip", "install", "--python", folder / "bin/python", package)
+    return folder / "bin"
+
+
 def node_of(folder: Path) -> str:
     """Return the Node.js of a folder: the package `node` if it has one, because its packages need a newer one."""
     own = folder / "node_modules" / ".bin" / "node"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
@@ -24,16 +25,14 @@ from imagegen_client.command_line.making import Order
 from imagegen_client.command_line.options import Picture, Service
 from imagegen_client.command_line.reporting import (
     INTERRUPTED,
+    Screen,
     StdoutClosed,
     dollars,
     problem,
     say,
     say_json,
     sentence,
-    shown,
-    stderr,
     who_of,
-    write,
     write_json,
 )
 from imagegen_client.errors import (
@@ -182,7 +181,8 @@ class Run:
         self._as_json = as_json
         self._asynchronous = asynchronous
         self._pay_again = pay_again
-        self._progress = _progress()
+        self._screen = Screen()
+        self._progress = _progress(self._screen)
         self._stopped = False
         self._cause: Exception | None = None
         self._there = sum(1 for each in planned if each.done)
@@ -253,9 +253,11 @@ class Run:
         self._made += 1
         self._cost_now += 0.0 if made.replayed else made.cost_usd or 0.0
         if self._as_json:
-            write_json({"line": planned.item.line, **making.with_file(made, self._folder / file)})
+            self._screen.write(
+                json.dumps({"line": planned.item.line, **making.with_file(made, self._folder / file)})
+            )
         else:
-            write(str(self._folder / file))
+            self._screen.write(str(self._folder / file))
 
     async def _ask(self, planned: Planned) -> Generation:
         order = Order(request=planned.item.request, key=planned.key, asynchronous=self._asynchronous)
@@ -284,7 +286,7 @@ class Run:
         if self._as_json:
             say_json({"line": planned.item.line, **problem(error)})
         else:
-            self._say(f"Line {planned.item.line}: {sentence(error, in_batch=True)}")
+            self._screen.say(f"Line {planned.item.line}: {sentence(error, in_batch=True)}")
         await self._count(planned, error)
 
     async def _count(self, planned: Planned, error: ImagegenError) -> None:
@@ -298,12 +300,6 @@ class Run:
         self._state.lose(planned, found.cost_usd or 0.0)
         self._cost_now += 0.0 if error.replayed else found.cost_usd or 0.0
 
-    def _say(self, text: str) -> None:
-        if self._progress.disable:
-            say(text)
-        else:
-            self._progress.console.print(shown(text))
-
     def _showing(self) -> AbstractContextManager[Progress]:
         self._progress.add_task("pictures", total=len(self._planned), completed=self._there)
         return self._progress
@@ -314,7 +310,6 @@ def _is_lost(error: ImagegenError) -> bool:
     return isinstance(error, Gone) or (error.charged != "no" and error.replayed)
 
 
-def _progress() -> Progress:
-    console = stderr()
+def _progress(screen: Screen) -> Progress:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=console, disable=not console.is_terminal, transient=True)
+    return Progress(*columns, console=screen.console, disable=not screen.moves, transient=True)

@@ -74,6 +74,7 @@ class State:
             OSError: The file cannot be read or made.
         """
         path = folder / NAME
+        url = url.rstrip("/")
         if not path.exists():
             _begin(path, {"batch": secrets.token_hex(16), "url": url})
         head, *records = _members(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, fields, replace
@@ -20,13 +21,11 @@ from imagegen_client.command_line.reporting import (
     CALLER,
     INTERRUPTED,
     STDOUT_CLOSED,
+    Screen,
     StdoutClosed,
     report,
     say,
-    stderr,
-    write,
     write_bytes,
-    write_json,
 )
 from imagegen_client.errors import ImagegenError, UnexpectedReply
 from imagegen_client.image_request import ImageRequest, Prompt
@@ -247,10 +246,11 @@ async def _all(
     client: AsyncClient, orders: list[Order], result: Result, how: Making, service: Service
 ) -> list[int]:
     codes = [0] * len(orders)
+    screen = Screen()
 
     async def one(number: int) -> None:
         try:
-            await _one(client, orders[number], number, result, how, as_json=service.json)
+            await _one(client, orders[number], number, result, how, screen=screen, as_json=service.json)
         except ImagegenError as error:
             codes[number] = report(error, as_json=service.json)
         except OSError as error:
@@ -260,7 +260,7 @@ async def _all(
             codes[number] = STDOUT_CLOSED
 
     async with client:
-        with _spinner(len(orders)):
+        with _spinner(screen, len(orders)):
             async with anyio.create_task_group() as group:
                 for number in range(len(orders)):
                     group.start_soon(one, number)
@@ -268,11 +268,18 @@ async def _all(
 
 
 async def _one(
-    client: AsyncClient, order: Order, number: int, result: Result, how: Making, *, as_json: bool
+    client: AsyncClient,
+    order: Order,
+    number: int,
+    result: Result,
+    how: Making,
+    *,
+    screen: Screen,
+    as_json: bool,
 ) -> None:
     made = await making.make(client, order, wait=how.wait)
     if made.image is None:  # a job that nobody waits for
-        write_json(made.raw) if as_json else write(made.id)
+        screen.write(json.dumps(made.raw) if as_json else made.id)
         return
     content = await client.image(made)
     if result.output == "-":
@@ -284,13 +291,12 @@ async def _one(
     else:
         path = making.file_for(made, output=result.output, number=number, count=how.count)
         making.save(content, path, made)
-        write_json(making.with_file(made, path)) if as_json else write(str(path))
+        screen.write(json.dumps(making.with_file(made, path)) if as_json else str(path))
     if not as_json:
-        say(making.described(made))
+        screen.say(making.described(made))
 
 
-def _spinner(count: int) -> AbstractContextManager[Any]:
-    console = stderr()
-    if not console.is_terminal:
+def _spinner(screen: Screen, count: int) -> AbstractContextManager[Any]:
+    if not screen.moves:
         return nullcontext()
-    return console.status("making the picture…" if count == 1 else f"making {count} pictures…")
+    return screen.console.status("making the picture…" if count == 1 else f"making {count} pictures…")

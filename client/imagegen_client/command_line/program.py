@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import NoReturn
 
 import typer
@@ -40,6 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return STDOUT_CLOSED
     except OSError as error:
         say(f"{_named(error)}{error.strerror or error}.")
+        with suppress(OSError, StdoutClosed):
+            _flush()
         return CALLER
     return code
 

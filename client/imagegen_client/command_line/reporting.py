@@ -80,6 +80,32 @@ def write_json(value: object) -> None:
     write(json.dumps(value, ensure_ascii=False))
 
 
+class Screen:
+    """Where a command writes while something moves on the last line of the terminal."""
+
+    def __init__(self) -> None:
+        self.console = stderr()
+
+    @property
+    def moves(self) -> bool:
+        """Whether there is a terminal on which something can move."""
+        return self.console.is_terminal
+
+    def say(self, text: str) -> None:
+        """Write a line to stderr, above what moves."""
+        try:
+            self.console.print(shown(text))
+        except (OSError, ValueError):
+            return
+
+    def write(self, text: str) -> None:
+        """Write a line to stdout. If stdout is the terminal as well, the line goes above what moves."""
+        if self.moves and sys.stdout is not None and sys.stdout.isatty():
+            self.say(text)
+        else:
+            write(text)
+
+
 def write_table(table: RenderableType) -> None:
     """Write a table to stdout, as wide as it needs to be where there is no terminal."""
     console = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else WIDE)
