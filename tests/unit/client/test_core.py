@@ -147,6 +147,12 @@ def test_a_running_image_is_waited_for() -> None:
     assert ran.result.replayed
 
 
+def test_waiting_for_a_running_image_uses_up_no_try() -> None:
+    """A connection that is lost afterwards is tried again."""
+    waiting = failed(service.InProgress, retry_after="1")
+    assert made(waiting, waiting, waiting, LOST, DONE, tries=2).result is not None
+
+
 @pytest.mark.parametrize("key", ["short", "x" * 65, "ключ-ключ-ключ-ключ", "a b" * 8, ""])
 def test_a_key_that_no_service_takes_is_not_sent(key: str) -> None:
     """The error names the header, as the service's does."""
@@ -255,7 +261,7 @@ def test_an_expired_url_is_renewed() -> None:
 
 @pytest.mark.parametrize("content", [PNG[:-1], PNG + b"x", b"", PNG.replace(b"the", b"THE")])
 def test_a_damaged_image_is_not_returned(content: bytes) -> None:
-    """Length and SHA-256 are those of the record."""
+    """The SHA-256 is that of the record."""
     ran = run(core().image(ID), [DONE, reply(200, content)])
     assert isinstance(ran.error, errors.DamagedImage)
 
