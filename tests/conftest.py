@@ -32,6 +32,7 @@ WITHOUT_STACK: Final = (
     "test_life_cycle.py",  # starts and stops an instance of its own
     "test_openai_errors.py",
     "test_page_server.py",
+    "test_picture_readers.py",
     "test_quotas.py",
     "test_set_up.py",
     "test_store_faults.py",

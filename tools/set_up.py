@@ -106,7 +106,7 @@ def steps(*, docs: bool = False) -> tuple[Step, ...]:
             install=_install_emulator,
         ),
         Step(
-            name="AWS CDK command line",
+            name="AWS CDK command line and ExifTool",
             target=CHECKOUT / "node_modules",
             program=".bin/cdk",
             sources=(CHECKOUT / "package.json", CHECKOUT / "package-lock.json"),

@@ -6,7 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from imagegen.generations.jpeg import jpeg_marked, jpeg_size
 from imagegen.generations.png import png_marked, png_size
+from imagegen.generations.webp import webp_marked, webp_size
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,5 +27,7 @@ class ImageFormat:
 
 FORMATS: Final[Mapping[str, ImageFormat]] = {
     "image/png": ImageFormat(suffix=".png", size=png_size, marked=png_marked),
+    "image/jpeg": ImageFormat(suffix=".jpg", size=jpeg_size, marked=jpeg_marked),
+    "image/webp": ImageFormat(suffix=".webp", size=webp_size, marked=webp_marked),
 }
 """The formats, by the media type that a task asks for."""

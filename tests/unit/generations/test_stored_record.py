@@ -122,9 +122,9 @@ def test_another_content_type_is_stored_and_png_is_not() -> None:
 def test_an_image_of_an_unknown_format_makes_its_record_unreadable() -> None:
     """After a rollback, such a record's image cannot be found, and the history must still show the others."""
     with pytest.raises(UnreadableRecord):
-        from_json(to_json(replace(RECORD, content_type="image/jpeg")))
+        from_json(to_json(replace(RECORD, content_type="image/avif")))
     members = json.loads(json.dumps(first_release.RECORDS["succeeded"]))
-    members["image"]["content_type"] = "image/jpeg"
+    members["image"]["content_type"] = "image/avif"
     with pytest.raises(UnreadableRecord):
         from_json(json.dumps(members))
 
