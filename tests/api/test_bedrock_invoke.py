@@ -124,7 +124,7 @@ def test_sdxls_id_is_served_by_a_deployment_without_sdxl() -> None:
     assert [id_ for id_, _ in service.runtime.calls] == [CORE]
 
 
-@pytest.mark.parametrize("name", ["model", "strict", "webhook_url", "prompt", "colour"])
+@pytest.mark.parametrize("name", ["model", "strict", "output_format", "webhook_url", "prompt", "colour"])
 def test_a_field_of_another_contract_is_refused(name: str) -> None:
     """Nothing is made."""
     service = world()

@@ -59,6 +59,7 @@ def test_a_generation_is_shown_with_its_request_as_resolved() -> None:
         "seed": 3407,
         "steps": 50,
         "strict": False,
+        "output_format": "png",
     }
 
 

@@ -143,6 +143,8 @@ def test_every_field_has_a_row_with_its_limits_and_an_example(
         ("createGeneration", "style_preset", parameters.STYLE_PRESETS),
         ("createOpenAIImages", "quality", typing.get_args(openai.Quality)),
         ("createOpenAIImages", "style", typing.get_args(openai.Style)),
+        ("createGeneration", "output_format", parameters.OUTPUT_FORMATS),
+        ("createOpenAIImages", "output_format", parameters.OUTPUT_FORMATS),
         ("createOpenAIImages", "response_format", typing.get_args(openai.ResponseFormat)),
     ],
 )

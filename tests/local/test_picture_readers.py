@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -77,7 +78,7 @@ def marked(name: str) -> bytes:
 def told(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Sequence[Mapping[str, Any]]]:
     """Return what ExifTool reads in each file, without the mark and with it."""
     folder = tmp_path_factory.mktemp("pictures")
-    paths = []
+    paths: list[Path] = []
     for name, plain in FILES.items():
         for content in (plain, marked(name)):
             paths.append(folder / f"{len(paths)}{FORMATS[media_type(name)].suffix}")
@@ -106,7 +107,7 @@ def test_pillow_sees_the_same_pixels_and_reads_the_mark(name: str) -> None:
         "dc:identifier": ID,
         "Iptc4xmpExt:AIPromptInformation": PROMPT,
     }
-    assert {key: value for key, value in after.info.items() if "xmp" not in key.lower()} == before.info
+    assert {key: value for key, value in after.info.items() if "xmp" not in str(key).lower()} == before.info
 
 
 @pytest.mark.parametrize("name", FILES)

@@ -75,6 +75,7 @@ FIELDS: Final = (
     "extras",
     "model",
     "strict",
+    "output_format",
     "webhook_url",
 )
 

@@ -21,6 +21,7 @@ from imagegen.generations.image_formats import FORMATS
 from imagegen.generations.ports import Delivery, Page, RecentList, SignedUrl
 from imagegen.generations.stored_record import UnreadableRecord, bill_to_json, from_json, to_json
 from imagegen.models.registry import ModelRef
+from tests.support.picture_files import plain
 
 SDXL = "stability.stable-diffusion-xl-v1"
 SD35 = "stability.sd3-5-large-v1:0"
@@ -139,11 +140,10 @@ class FakeRuntime:
             raise self.defect
         if not self.answers:
             dialect = ref.model.dialect.name
-            return (
-                sdxl_answer(seed=request["seed"])
-                if dialect == "sdxl"
-                else stable_image_answer(seed=request["seed"])
-            )
+            if dialect == "sdxl":
+                return sdxl_answer(seed=request["seed"])
+            wanted = f"image/{request.get('output_format', 'png')}"
+            return stable_image_answer(None if wanted == "image/png" else plain(wanted), seed=request["seed"])
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         if isinstance(answer, ImagegenError):
             raise answer

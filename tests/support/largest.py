@@ -26,6 +26,8 @@ LARGEST: Final[dict[str, Any]] = {
     "extras": OF_LETTERS,
     "model": SDXL,
     "strict": False,
+    # The models that draw other formats take shorter prompts.
+    "output_format": "png",
     "webhook_url": "https://example.com/".ljust(MAX_LENGTH, "&"),
 }
 

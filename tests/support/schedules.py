@@ -97,6 +97,7 @@ class Scenario:
     raised_to: int | None = None
     """The limit of paid attempts that everybody goes by who does not submit; what was submitted reserved fewer."""
     webhook: bool = False
+    output_format: str = "png"
     bounds_losses: bool = False
     """Whether to check that each fault loses one unit at most; then states with more faults are states of their own."""
     submitter: type[Submitter] = Submitter
@@ -144,7 +145,8 @@ class Explorer:
         self._serial = 0
         hook = HOOK if scenario.webhook else None
         self._request = GenerationRequest(
-            task=TextToImage(text_prompts=(Prompt(text="tea"),)), webhook_url=hook
+            task=TextToImage(text_prompts=(Prompt(text="tea"),), output_format=scenario.output_format),
+            webhook_url=hook,
         )
         self._limits = Limits(
             function_timeout=80,
@@ -308,7 +310,7 @@ class Explorer:
         self.steps += 1
         if activity.pending == "end":
             return env, (), ""
-        stage = Stage(env, activity, outcome)
+        stage = Stage(env, activity, outcome, content_type=self._request.task.content_type)
         try:
             ended = self._call(stage, activity)
         except Suspended:

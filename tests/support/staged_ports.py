@@ -19,6 +19,7 @@ from imagegen.generations.generation import Generation, ImageName, StoredImage, 
 from imagegen.generations.ports import Delivery, Page, RecentList, SignedUrl
 from imagegen.models.registry import ModelRef
 from tests.support.fakes import png, sdxl_answer, stable_image_answer
+from tests.support.picture_files import plain
 
 OWNER: Final = "a" * 26
 KEY: Final = "the-only-key-of-this-world"
@@ -29,6 +30,7 @@ ANSWERS: Final = {
     "sdxl": sdxl_answer(png(64, 64), seed=7),
     "stable_image": stable_image_answer(png(64, 64), seed=7),
 }
+JPEG_ANSWER: Final = stable_image_answer(plain("image/jpeg", 64, 64), seed=7)
 FILTERED: Final = {
     "sdxl": sdxl_answer(png(64, 64), seed=7, reason="CONTENT_FILTERED"),
     "stable_image": b'{"finish_reasons": ["Filter reason: prompt"]}',
@@ -128,6 +130,8 @@ class Stage:
     env: Env
     activity: Activity
     outcome: str | None
+    content_type: str = "image/png"
+    """What the request asks for, by which its image must always be looked for."""
     position: int = 0
     tokens: int = 0
     pauses: int = 0
@@ -242,13 +246,21 @@ class Stage:
         if raised is not None:
             return raised, None
         dialect = ref.model.dialect.name
-        answers = {"done": ANSWERS[dialect], "filtered": FILTERED[dialect], "malformed": b"<html>"}
+        drawn = ANSWERS[dialect] if self.content_type == "image/png" else JPEG_ANSWER
+        answers = {"done": drawn, "filtered": FILTERED[dialect], "malformed": b"<html>"}
         return (InjectedDefect, None) if outcome == "defect" else (None, answers[outcome])
 
     # -- the bucket ------------------------------------------------------------------------------------------------
 
-    def put(self, name: ImageName, content: bytes, image: StoredImage) -> None:  # noqa: ARG002 - the port's shape
-        """Store the image."""
+    def _check(self, name: ImageName) -> None:
+        if name != ImageName(owner=OWNER, id=ID, content_type=self.content_type):
+            raise Broken(f"the image was looked for under another key: {name}")
+
+    def put(self, name: ImageName, content: bytes, image: StoredImage) -> None:
+        """Store the image, which is described as it is."""
+        self._check(name)
+        if (image.content_type, image.bytes) != (self.content_type, len(content)):
+            raise Broken("an image is described as what it is not")
         self._call("put", image)
 
     def _put(self, outcome: str, image: StoredImage) -> tuple[type[Exception] | None, Any]:
@@ -260,16 +272,18 @@ class Stage:
             return InjectedDefect, None
         return (None if outcome == "done" else errors.StoreFailed, None)
 
-    def find(self, name: ImageName) -> StoredImage | None:  # noqa: ARG002 - there is one
+    def find(self, name: ImageName) -> StoredImage | None:
         """Return the stored image, or None."""
+        self._check(name)
         found: StoredImage | None = self._call("find")
         return found
 
     def _find(self, outcome: str) -> tuple[type[Exception] | None, Any]:
         return (errors.InternalError, None) if outcome == "error" else (None, self.env.image)
 
-    def delete(self, name: ImageName) -> None:  # noqa: ARG002 - there is one
+    def delete(self, name: ImageName) -> None:
         """Remove the image."""
+        self._check(name)
         self._call("delete")
 
     def _delete(self, outcome: str) -> tuple[type[Exception] | None, Any]:

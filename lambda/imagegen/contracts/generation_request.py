@@ -1,4 +1,4 @@
-"""The generation request: a task, and the three fields of our own beside it."""
+"""The generation request: a task, and three fields of our own beside it."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ TASKS: Final[Mapping[str, type[Task]]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GenerationRequest:
-    """The task together with our own three fields.
+    """The task together with three fields of our own.
 
     `model` pins one model. `strict` refuses the request if the model would ignore or approximate a parameter.
     `webhook_url` is called when an asynchronous generation has ended.

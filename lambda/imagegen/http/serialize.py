@@ -270,7 +270,17 @@ class ModelBody(TypedDict):
     ]
     honours: Annotated[
         list[str],
-        Field(description="The contract's parameters that have an effect on it.", examples=[["seed"]]),
+        Field(
+            description="The contract's parameters that have an effect on it, and `output_format` if it draws several.",
+            examples=[["seed"]],
+        ),
+    ]
+    output_formats: Annotated[
+        list[str],
+        Field(
+            description="The values of `output_format` that it draws.",
+            examples=[["png", "jpeg"]],
+        ),
     ]
 
 
@@ -484,6 +494,7 @@ def model(ref: ModelRef, *, default: bool, today: date) -> ModelBody:
         "price_per_image": ref.model.price.per_image,
         "prices": _prices(ref),
         "honours": _honours(ref),
+        "output_formats": _output_formats(ref),
     }
 
 
@@ -500,7 +511,14 @@ def _prices(ref: ModelRef) -> list[PriceBody]:
 def _honours(ref: ModelRef) -> list[str]:
     # A model may do other tasks only; then no parameter of this contract has an effect on it.
     translator = ref.model.dialect.translators.get(parameters.TextToImage.kind)
-    return [] if translator is None else list(translator.honours)
+    if translator is None:
+        return []
+    return [*translator.honours, *(["output_format"] if len(translator.output_formats) > 1 else [])]
+
+
+def _output_formats(ref: ModelRef) -> list[str]:
+    translator = ref.model.dialect.translators.get(parameters.TextToImage.kind)
+    return [] if translator is None else list(translator.output_formats)
 
 
 def models(refs: Iterable[ModelRef], *, today: date) -> ModelsBody:
@@ -523,7 +541,8 @@ def timestamp(moment: datetime) -> str:
 
 
 def _request(request: GenerationRequest) -> dict[str, Any]:
-    members = request.task.parameters() | {"strict": request.strict}
+    output_format = request.task.content_type.removeprefix("image/")
+    members = request.task.parameters() | {"strict": request.strict, "output_format": output_format}
     for name, value in (("model", request.model), ("webhook_url", request.webhook_url)):
         if value is not None:
             members[name] = value

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from imagegen.errors import FieldError, UnsupportedParameter
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Translation:
@@ -51,12 +53,28 @@ class Translator:
 
     `translate` takes a task of its kind. For a valid task it raises nothing but `UnsupportedParameter`, if the family
     has a hard limit of its own. `honours` names the parameters that have an effect; `approximates` names those of them
-    that may be translated into something near.
+    that may be translated into something near. `output_formats` are the file formats that the family draws.
     """
 
     translate: Callable[[Any], Translation]
     honours: tuple[str, ...]
     approximates: tuple[str, ...] = ()
+    output_formats: tuple[str, ...] = ("png",)
+
+
+def refuse_other_formats(output_format: str, *, drawn: tuple[str, ...]) -> None:
+    """Make sure that a family draws a file format; nothing here encodes an image again.
+
+    Raises:
+        UnsupportedParameter: it does not.
+    """
+    # Refused and not ignored: see docs/decisions/0023-only-a-model-that-draws-the-format-serves.md.
+    if output_format not in drawn:
+        message = f"is not drawn by this model, which draws {' and '.join(drawn)}"
+        raise UnsupportedParameter(
+            "The model does not draw files of this output_format.",
+            errors=(FieldError(field="output_format", message=message),),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,9 @@ from typing import Any, Final
 from imagegen.contracts.text_to_image.parameters import MAX_PROMPT_LENGTH, PARAMETERS, TextToImage
 from imagegen.errors import BadModelResponse, FieldError, UnsupportedParameter
 from imagegen.models.answers import Answer, filtered, seed_of
-from imagegen.models.dialect import Artifact, Dialect, Translation, Translator
+from imagegen.models.dialect import Artifact, Dialect, Translation, Translator, refuse_other_formats
+
+OUTPUT_FORMATS: Final = ("png",)
 
 PROMPT_FILTER: Final = "invalid_prompts"
 """The `name` of an answer without artifacts, when the filter refuses the prompt itself."""
@@ -20,8 +22,10 @@ def translate(request: TextToImage) -> Translation:
     """Return the task's own members, with the defaults of the contract.
 
     Raises:
-        UnsupportedParameter: a prompt is longer than the contract allows; other shapes let longer ones through.
+        UnsupportedParameter: the file is not to be a PNG, or a prompt is longer than the contract allows, which
+            other shapes let through.
     """
+    refuse_other_formats(request.output_format, drawn=OUTPUT_FORMATS)
     _refuse_long(request)
     # An endpoint's own defaults may differ from the contract's, so they are spelled out. What has no default
     # (`sampler`, `style_preset`, `extras`, a preset of NONE) is left out: see docs/decisions/0020-translation.md.
@@ -81,6 +85,8 @@ def _artifact(answer: Answer, item: Any, *, sent: int | None) -> Artifact:
 
 DIALECT: Final = Dialect(
     name="sdxl",
-    translators={TextToImage.kind: Translator(translate=translate, honours=PARAMETERS)},
+    translators={
+        TextToImage.kind: Translator(translate=translate, honours=PARAMETERS, output_formats=OUTPUT_FORMATS)
+    },
     artifacts=artifacts,
 )

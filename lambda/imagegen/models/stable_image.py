@@ -23,7 +23,7 @@ from imagegen.contracts.text_to_image.parameters import (
 )
 from imagegen.errors import BadModelResponse, FieldError, UnsupportedParameter
 from imagegen.models.answers import Answer, filtered, seed_of
-from imagegen.models.dialect import Artifact, Dialect, Translation, Translator
+from imagegen.models.dialect import Artifact, Dialect, Translation, Translator, refuse_other_formats
 
 MAX_TEXT_LENGTH: Final = 10_000
 """The most characters in `prompt`, and in `negative_prompt`."""
@@ -79,14 +79,17 @@ _MARKS: Final = re.compile(r"(?::\s*+[+-]?[0-9.]++\s*+\)|(?<!\\)\\*+[()])+")
 _STOPS: Final = (".", ",", ";", ":", "!", "?", "…", "。", "、")
 
 
-def translate(request: TextToImage, *, max_seed: int, has_mode: bool) -> Translation:
+def translate(
+    request: TextToImage, *, max_seed: int, has_mode: bool, output_formats: tuple[str, ...]
+) -> Translation:
     """Return the task in this family's words.
 
     A seed above the model's bound is sent as the bound and named as ignored.
 
     Raises:
-        UnsupportedParameter: the prompts together are longer than the model takes.
+        UnsupportedParameter: the prompts together are longer than the model takes, or it does not draw the format.
     """
+    refuse_other_formats(request.output_format, drawn=output_formats)
     approximated = request.beyond_default(("height", "width", "style_preset"))
     # A text of spaces has no influence, so it is left out as a weight of 0 is.
     visible = [prompt for prompt in request.text_prompts if prompt.text.strip()]
@@ -106,7 +109,7 @@ def translate(request: TextToImage, *, max_seed: int, has_mode: bool) -> Transla
         "prompt": _joined(positive),
         "aspect_ratio": ASPECT_RATIOS[request.width, request.height],
         "seed": min(request.seed, max_seed),
-        "output_format": "png",
+        "output_format": request.output_format,
     }
     if negative:
         body["negative_prompt"] = _joined(negative)
@@ -206,21 +209,24 @@ def _listed(member: Any) -> Sequence[Any]:
     return () if member is None else (member,)
 
 
-def _dialect(*, max_seed: int, has_mode: bool) -> Dialect:
+def _dialect(*, max_seed: int, has_mode: bool, output_formats: tuple[str, ...]) -> Dialect:
     return Dialect(
         name="stable_image",
         translators={
             TextToImage.kind: Translator(
-                translate=partial(translate, max_seed=max_seed, has_mode=has_mode),
+                translate=partial(
+                    translate, max_seed=max_seed, has_mode=has_mode, output_formats=output_formats
+                ),
                 honours=_HONOURS,
                 approximates=_APPROXIMATES,
+                output_formats=output_formats,
             )
         },
         artifacts=artifacts,
     )
 
 
-# The bounds and the field `mode` differ by model: Bedrock user guide, "Stability AI models".
-CORE: Final = _dialect(max_seed=MAX_SEED, has_mode=False)
-ULTRA: Final = _dialect(max_seed=MAX_SEED, has_mode=True)
-SD35_LARGE: Final = _dialect(max_seed=MAX_CHOSEN_SEED, has_mode=True)
+# The bounds, the formats and the field `mode` differ by model: Bedrock user guide, "Stability AI models".
+CORE: Final = _dialect(max_seed=MAX_SEED, has_mode=False, output_formats=("png", "jpeg"))
+ULTRA: Final = _dialect(max_seed=MAX_SEED, has_mode=True, output_formats=("png", "jpeg"))
+SD35_LARGE: Final = _dialect(max_seed=MAX_CHOSEN_SEED, has_mode=True, output_formats=("png", "jpeg", "webp"))

@@ -46,6 +46,15 @@ def test_no_schedule_pays_more_than_was_reserved_after_the_limit_was_raised() ->
     assert explorer.schedules >= at_depth(thorough=100_000, usual=2_000)
 
 
+def test_no_schedule_loses_a_jpeg() -> None:
+    """Only one of the two models draws it, and its object key is the same in every delivery."""
+    explorer = Explorer(
+        Scenario(one_by_one=at_depth(thorough=3, usual=2), max_paid_attempts=2, output_format="jpeg")
+    )
+    explorer.explore()
+    assert explorer.schedules >= at_depth(thorough=20_000, usual=1_000)
+
+
 # -- the same exploration of code that is wrong on purpose ------------------------------------------------------------
 
 
@@ -133,6 +142,14 @@ class GivesUnitsBackWithoutHavingEnded(Attempts):
         super().end_failed(record, error, deadline)
         if error.kind.paid == "no" and not record.asynchronous:
             self.ledger.give_back(record)
+
+
+class LooksForEveryImageAsAPng(Attempts):
+    """Looks for an image by the format that all images had once."""
+
+    def settle(self, record: Generation) -> Generation:
+        """Look for a PNG, whatever was asked for."""
+        return super().settle(replace(record, content_type="image/png"))
 
 
 class RemovesTheImageFirst(History):
@@ -242,6 +259,10 @@ WRONG: Mapping[str, tuple[Scenario, str]] = {
     "gives units back unasked": (
         Scenario(one_by_one=1, attempts=GivesUnitsBackWithoutHavingEnded),
         "given back twice",
+    ),
+    "looks for every image as a PNG": (
+        Scenario(one_by_one=2, output_format="jpeg", attempts=LooksForEveryImageAsAPng),
+        "under another key",
     ),
     "removes the image first": (
         Scenario(at_once=2, faults_in_all=0, doors=("sync", "delete"), history=RemovesTheImageFirst),

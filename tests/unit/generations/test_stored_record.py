@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imagegen.contracts.generation_request import GenerationRequest
-from imagegen.contracts.text_to_image.parameters import SIZES, Prompt, TextToImage
+from imagegen.contracts.text_to_image.parameters import OUTPUT_FORMATS, SIZES, Prompt, TextToImage
 from imagegen.generations.generation import Bill, Failure, Generation, Moment, StoredImage
 from imagegen.generations.image_formats import FORMATS
 from imagegen.generations.stored_record import (
@@ -119,6 +119,14 @@ def test_another_content_type_is_stored_and_png_is_not() -> None:
     assert "content_type" not in stored(RECORD)
 
 
+def test_the_format_that_was_asked_for_is_stored_only_if_it_is_not_png() -> None:
+    """The first release refuses the member, and the fingerprints of PNGs must not change."""
+    request = replace(RECORD.request, task=TextToImage(text_prompts=(), output_format="webp"))
+    assert stored(replace(RECORD, request=request))["request"]["image"]["output_format"] == "webp"
+    assert from_json(to_json(replace(RECORD, request=request))).request.task.content_type == "image/webp"
+    assert "output_format" not in stored(RECORD)["request"]["image"]
+
+
 def test_an_image_of_an_unknown_format_makes_its_record_unreadable() -> None:
     """After a rollback, such a record's image cannot be found, and the history must still show the others."""
     with pytest.raises(UnreadableRecord):
@@ -148,6 +156,7 @@ REQUESTS = st.builds(
     task=st.builds(
         lambda size, **rest: TextToImage(width=size[0], height=size[1], **rest),
         size=st.sampled_from(SIZES),
+        output_format=st.sampled_from(OUTPUT_FORMATS),
         text_prompts=st.lists(
             st.builds(Prompt, text=TEXTS, weight=st.floats(allow_nan=False, allow_infinity=False)), max_size=3
         ).map(tuple),

@@ -78,6 +78,9 @@ STYLE_PRESETS: Final = (
     "tile-texture",
 )
 
+OUTPUT_FORMATS: Final = ("png", "jpeg", "webp")
+"""The file formats that a request may ask for, by the names that the models give them."""
+
 PARAMETERS: Final = (
     "text_prompts",
     "height",
@@ -104,11 +107,12 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextToImage:
-    """One valid task, defaults filled in; `seed` 0 means that the service chooses one."""
+    """One valid task, defaults filled in; `seed` 0 means that the service chooses one.
+
+    `output_format` is no parameter of the contract, but a field of our own that decides what is drawn.
+    """
 
     kind: ClassVar[str] = "text_to_image"
-    content_type: ClassVar[str] = "image/png"
-    """The media type that the models are asked for."""
 
     text_prompts: tuple[Prompt, ...]
     width: int = 1024
@@ -121,9 +125,18 @@ class TextToImage:
     steps: int = 30
     style_preset: str | None = None
     extras: Mapping[str, Any] = field(default_factory=dict)
+    output_format: str = "png"
+
+    @property
+    def content_type(self) -> str:
+        """The media type that the models are asked for."""
+        return f"image/{self.output_format}"
 
     def parameters(self) -> dict[str, Any]:
-        """Return the task as the contract's JSON object, without members that are unset."""
+        """Return the task as the contract's JSON object, without members that are unset.
+
+        `output_format` stands in it only if it is not png.
+        """
         members: dict[str, Any] = {
             "text_prompts": [{"text": prompt.text, "weight": prompt.weight} for prompt in self.text_prompts],
             "height": self.height,
@@ -136,6 +149,8 @@ class TextToImage:
             "steps": self.steps,
             "style_preset": self.style_preset,
             "extras": dict(self.extras) or None,
+            # Fingerprints and records of PNGs stay as they were before there were other formats.
+            "output_format": None if self.output_format == "png" else self.output_format,
         }
         return {name: value for name, value in members.items() if value is not None}
 

@@ -112,7 +112,7 @@ class PromptBody(BaseModel):
 
 # A default of None would be published, and a client that sent it would be refused; so `_optional` removes it.
 class RequestBody(BaseModel):
-    """An image to make: the parameters of the Diffusion 1.0 contract, and three fields of this service."""
+    """An image to make: the parameters of the Diffusion 1.0 contract, and four fields of this service."""
 
     model_config = ConfigDict(
         strict=True,
@@ -239,6 +239,15 @@ class RequestBody(BaseModel):
             description="Whether to refuse the request if the model would ignore or approximate a parameter."
         ),
     ] = False
+    output_format: Annotated[
+        str,
+        Field(
+            description="The format of the file. Only a model that draws it serves the request: see `output_formats` "
+            "in `GET /models`.",
+            examples=["jpeg"],
+        ),
+        OneOf(parameters.OUTPUT_FORMATS),
+    ] = "png"
     webhook_url: Annotated[
         str,
         Field(
@@ -285,6 +294,7 @@ def parse(members: dict[str, Any]) -> GenerationRequest:
         steps=body.steps,
         style_preset=body.style_preset,
         extras=body.extras,
+        output_format=body.output_format,
     )
     return GenerationRequest(task=task, model=body.model, strict=body.strict, webhook_url=body.webhook_url)
 

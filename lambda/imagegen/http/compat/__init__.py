@@ -24,7 +24,7 @@ from imagegen.http.request import Request
 MAX_INLINE_BYTES: Final = 4_400_000
 """The longest image that a reply may hold itself: in base64 it has to fit the 6 MB of a Lambda function's response."""
 
-OURS_ONLY: Final = ("model", "strict", "webhook_url")
+OURS_ONLY: Final = ("model", "strict", "output_format", "webhook_url")
 """Fields of our own route that the bodies of Stability and Bedrock do not have."""
 
 RouteFunction = Callable[..., Reply]

@@ -186,7 +186,13 @@ def test_the_contract_has_eleven_parameters_and_the_service_three_more() -> None
         "style_preset",
         "extras",
     )
-    assert tuple(schema.RequestBody.model_fields) == (*PARAMETERS, "model", "strict", "webhook_url")
+    assert tuple(schema.RequestBody.model_fields) == (
+        *PARAMETERS,
+        "model",
+        "strict",
+        "output_format",
+        "webhook_url",
+    )
 
 
 def test_parameters_leave_out_what_is_unset() -> None:

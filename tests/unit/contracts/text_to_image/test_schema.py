@@ -50,6 +50,7 @@ WRONG_TYPES: dict[str, list[object]] = {
     "extras": [None, [], "{}", 0, False, [{}]],
     "model": [None, 0, True, [], {}, ""],
     "strict": [None, 0, 1, "true", "", [], {}, 1.0],
+    "output_format": [None, 0, True, [], {}, "", "PNG", "jpg", "image/jpeg", "gif"],
     "webhook_url": [None, 0, True, [], {}, ""],
 }
 
@@ -274,6 +275,7 @@ def fingerprint_of(**members: Any) -> str:
         {"cfg_scale": 7.0, "width": 1024, "height": 1024},
         {"extras": {}},
         {"strict": False},
+        {"output_format": "png"},
         {"text_prompts": [{"weight": 1, "text": "tea"}]},
         {"webhook_url": "https://example.com/"},
     ],
@@ -306,6 +308,8 @@ def test_requests_of_different_meaning_have_different_fingerprints() -> None:
         {"extras": {"a": "1"}},
         {"model": "m"},
         {"strict": True},
+        {"output_format": "jpeg"},
+        {"output_format": "webp"},
         {"text_prompts": [{"text": "tea "}]},
         {"text_prompts": [{"text": "tea", "weight": -1}]},
         {"text_prompts": [{"text": "a"}, {"text": "b"}]},

@@ -270,8 +270,6 @@ def test_a_value_that_the_service_means_anyway_changes_nothing(name: str, value:
     ("name", "value"),
     [
         ("background", "transparent"),
-        ("output_format", "jpeg"),
-        ("output_format", "webp"),
         ("stream", True),
         *(("partial_images", count) for count in (1, 3)),
         *(("output_compression", percent) for percent in (0, 99)),
@@ -335,8 +333,8 @@ def test_a_reply_says_what_came_out() -> None:
     """Each image has a URL, base64 or both; `size` is the image's own; there is no `usage`."""
     images = [
         openai.ReplyImage(url="https://a"),
-        openai.ReplyImage(png=b"\x89PNG"),
-        openai.ReplyImage(url="https://c", png=b"\x89PNG"),
+        openai.ReplyImage(content=b"\x89PNG"),
+        openai.ReplyImage(url="https://c", content=b"\x89PNG"),
     ]
     assert openai.images_body(images, created=1793697667, first=FIRST, quality="low") == {
         "created": 1793697667,

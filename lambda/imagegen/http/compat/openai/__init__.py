@@ -138,27 +138,27 @@ class OpenAI:
         self, made: Sequence[Submission], *, form: ResponseFormat | None
     ) -> Sequence[ReplyImage]:
         urls = [self.history.url(one.generation).url for one in made]
-        pngs: Sequence[bytes | None] = [None] * len(made)
+        contents: Sequence[bytes | None] = [None] * len(made)
         if form == "b64_json":
-            pngs = self._as_many_as_fit(made)
-            urls = [url if png is None else "" for url, png in zip(urls, pngs, strict=True)]
+            contents = self._as_many_as_fit(made)
+            urls = [url if content is None else "" for url, content in zip(urls, contents, strict=True)]
         elif form is None and sum(_stored(one).bytes for one in made) <= MAX_INLINE_BYTES:
             # The URLs are enough for a reply: images that are paid must not be lost for the second form of them.
             with suppress(ImagegenError):
-                pngs = [read_inline(self.history, one.generation)[0] for one in made]
-        return [ReplyImage(url=url, png=png) for url, png in zip(urls, pngs, strict=True)]
+                contents = [read_inline(self.history, one.generation)[0] for one in made]
+        return [ReplyImage(url=url, content=content) for url, content in zip(urls, contents, strict=True)]
 
     def _as_many_as_fit(self, made: Sequence[Submission]) -> Sequence[bytes | None]:
         # `parse` counted them by their likely size; an image that is too large after all is returned as its URL.
         first, room = read_inline(self.history, made[0].generation)[0], MAX_INLINE_BYTES
         room -= len(first)
-        pngs: list[bytes | None] = [first]
+        contents: list[bytes | None] = [first]
         for one in made[1:]:
             fits = _stored(one).bytes <= room
-            png = read_inline(self.history, one.generation)[0] if fits else None
-            room -= len(png or b"")
-            pngs.append(png)
-        return pngs
+            content = read_inline(self.history, one.generation)[0] if fits else None
+            room -= len(content or b"")
+            contents.append(content)
+        return contents
 
 
 def _stored(submission: Submission) -> StoredImage:

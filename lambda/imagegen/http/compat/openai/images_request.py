@@ -28,6 +28,7 @@ LIKELY_BYTES_PER_PIXEL: Final = 2
 Quality = Literal["auto", "standard", "hd", "low", "medium", "high", "xhigh", "max"]
 ShownQuality = Literal["low", "medium", "high"]
 Style = Literal["vivid", "natural"]
+OutputFormat = Literal["png", "jpeg", "webp"]
 ResponseFormat = Literal["url", "b64_json"]
 
 _SHOWN_QUALITY: Final[Mapping[str | None, ShownQuality]] = {
@@ -38,7 +39,6 @@ _SHOWN_QUALITY: Final[Mapping[str | None, ShownQuality]] = {
 # What each of these fields may say, because the service does it anyway; and how a refusal names anything else.
 _ONLY: Final[Mapping[str, tuple[tuple[Any, ...], str]]] = {
     "background": (("auto", "opaque"), "transparent"),
-    "output_format": (("png",), "other than png"),
     "output_compression": ((100,), "below 100"),
     "partial_images": ((0,), "above 0"),
     "stream": ((False,), "true"),
@@ -132,11 +132,16 @@ class ImagesBody(BaseModel):
     background: Annotated[Literal["auto", "opaque", "transparent"] | None, Words("one of auto, opaque")] = (
         Field(default=None, description="Images are always opaque.")
     )
-    output_format: Annotated[Literal["png", "jpeg", "webp"] | None, Words("png")] = Field(
-        default=None, description="Images are always PNG."
+    output_format: OutputFormat | None = Field(
+        default=None,
+        description="The format of the file; `png` if it is absent. Only a model that draws it serves the request: see "
+        "`output_formats` in `GET /models`.",
     )
     output_compression: Annotated[int | None, Words("the integer 100")] = Field(
-        default=None, ge=0, le=100, description="PNG loses nothing, so only 100 is possible."
+        default=None,
+        ge=0,
+        le=100,
+        description="Only 100 is possible: files are stored as the model makes them.",
     )
     partial_images: Annotated[int | None, Words("the integer 0")] = Field(
         default=None, ge=0, le=3, description="Only whole images are sent."
@@ -240,6 +245,7 @@ def parse(members: dict[str, Any]) -> ImagesRequest:
         seed=max(body.seed or 0, 0),
         # `cinematic` or `photographic` would turn a line drawing into a film or a photograph: decision 50.
         style_preset="enhance" if body.style == "vivid" else None,
+        output_format=body.output_format or "png",
     )
     if body.steps is not None:
         task = replace(task, steps=body.steps)

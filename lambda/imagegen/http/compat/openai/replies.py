@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field
 from typing_extensions import TypedDict
@@ -13,16 +13,22 @@ from typing_extensions import TypedDict
 from imagegen.errors import ImagegenError
 from imagegen.generations.generation import StoredImage
 from imagegen.http import serialize
-from imagegen.http.compat.openai.images_request import ANY_MODEL, MAX_IMAGES, ShownQuality
+from imagegen.http.compat.openai.images_request import ANY_MODEL, MAX_IMAGES, OutputFormat, ShownQuality
 from imagegen.http.problems import ErrorMembersBody, error_members
 from imagegen.models.registry import ModelRef
+
+_OUTPUT_FORMATS: Final[Mapping[str, OutputFormat]] = {
+    "image/png": "png",
+    "image/jpeg": "jpeg",
+    "image/webp": "webp",
+}
 
 
 class OpenAIImageBody(TypedDict, total=False):
     """One image: its `url`, its bytes, or both."""
 
     url: Annotated[str, Field(description="A presigned URL; it needs no API key, and expires.")]
-    b64_json: Annotated[str, Field(description="The PNG in base64.")]
+    b64_json: Annotated[str, Field(description="The file in base64.")]
 
 
 class OpenAIImagesBody(TypedDict):
@@ -40,7 +46,7 @@ class OpenAIImagesBody(TypedDict):
         str, Field(description="Width and height of the first image itself.", examples=["1344x768"])
     ]
     quality: Annotated[ShownQuality, Field(description="The request's `quality` in these three words.")]
-    output_format: Annotated[Literal["png"], Field(description="Always png.")]
+    output_format: Annotated[OutputFormat, Field(description="The format of the files.")]
     background: Annotated[Literal["opaque"], Field(description="Always opaque.")]
 
 
@@ -74,7 +80,7 @@ class ReplyImage:
     """One image of a reply: its presigned URL, its bytes, or both."""
 
     url: str = ""
-    png: bytes | None = None
+    content: bytes | None = None
 
 
 def images_body(
@@ -86,7 +92,7 @@ def images_body(
         "data": [_image_body(image) for image in images],
         "size": f"{first.width}x{first.height}",
         "quality": quality,
-        "output_format": "png",
+        "output_format": _OUTPUT_FORMATS[first.content_type],
         "background": "opaque",
     }
 
@@ -115,8 +121,8 @@ def _image_body(image: ReplyImage) -> OpenAIImageBody:
     body: OpenAIImageBody = {}
     if image.url:
         body["url"] = image.url
-    if image.png is not None:
-        body["b64_json"] = b64encode(image.png).decode()
+    if image.content is not None:
+        body["b64_json"] = b64encode(image.content).decode()
     return body
 
 
