@@ -20,6 +20,7 @@ import boto3
 from local.aws import client_options
 
 if TYPE_CHECKING:
+    import ssl
     from pathlib import Path
 
     from playwright.sync_api import Browser, Page
@@ -90,10 +91,12 @@ def running_browser(*, resolve: Mapping[str, str]) -> Iterator[Browser]:
 
 
 @contextmanager
-def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[int]:
-    """Serve requests of 127.0.0.1 by this handler, and yield the port."""
+def serving(handler: type[BaseHTTPRequestHandler], *, context: ssl.SSLContext | None = None) -> Iterator[int]:
+    """Serve requests of 127.0.0.1 by this handler, with TLS if there is a context, and yield the port."""
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         server.daemon_threads = True
+        if context is not None:
+            server.socket = context.wrap_socket(server.socket, server_side=True)
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
         try:
