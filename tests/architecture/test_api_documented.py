@@ -204,6 +204,28 @@ def test_every_member_of_an_answer_is_documented(operation_id: str, body: type) 
     assert [name for name in members(body) if not re.search(rf"[`.\"]{name}[`\"]", text)] == []
 
 
+@pytest.mark.parametrize("operation", DESCRIBED, ids=OPERATION_NAMES)
+def test_every_query_parameter_has_a_row(operation: Operation) -> None:
+    """The section's table of the query has the parameters of the route table, and no others."""
+    text = section(operation)
+    table = text.partition("\n| query |")[2].partition("\n\n")[0]
+    assert re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE) == sorted(
+        operation.route.query, key=lambda name: table.find(f"| `{name}` |")
+    )
+
+
+@pytest.mark.parametrize("name", members(problems.ProblemReplyBody))
+def test_every_member_of_a_problem_is_documented(name: str) -> None:
+    """`docs/errors.md` shows it in the example, or names it."""
+    assert re.search(rf'"{name}":|`{name}`', ERRORS)
+
+
+def test_every_member_of_an_error_for_openais_clients_is_documented() -> None:
+    """`docs/errors.md` lists them in its section on other shapes."""
+    shape = ERRORS.partition("\n## The same in other shapes\n")[2]
+    assert [name for name in members(problems.ErrorMembersBody) if f'"{name}"' not in shape] == []
+
+
 def header_rows(of: str) -> list[str]:
     """Return the names in the page's table of the headers of requests, or of replies."""
     table = API.partition(f"### Headers of {of}\n")[2].partition("\n##")[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from typing import TYPE_CHECKING
 
@@ -93,6 +94,15 @@ def test_every_metric_is_documented() -> None:
     source = (ROOT / "lambda" / "imagegen" / "adapters" / "telemetry.py").read_text()
     metrics = set(re.findall(r'name="(\w+)", unit|self\._one\("(\w+)"', source))
     names = {name for pair in metrics for name in pair if name}
+    calls = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
+    said = {
+        constant.value
+        for call in calls
+        if isinstance(call.func, ast.Attribute) and call.func.attr in {"add_metric", "_one"}
+        for constant in (*call.args[:1], *(word.value for word in call.keywords if word.arg == "name"))
+        if isinstance(constant, ast.Constant)
+    }
+    assert said == names
     section = DOCUMENT.partition("\n## Metrics\n")[2].partition("\n## ")[0]
     assert {"ImagesGenerated", "Spend", "ModelRefusals"} <= names
     assert names | {"service", "stage", "model", "key"} <= set(re.findall(r"`(\w+)`", section))
