@@ -31,6 +31,7 @@ FILES: Final[Mapping[str, str]] = {
 ELSEWHERE: Final = ("http:", "https:", "//", "mailto:", "#")
 _FENCE: Final = re.compile(r"\s*(```|~~~)")
 _CODE: Final = re.compile(r"(`+)(?!`).+?(?<!`)\1(?!`)")
+_CONSOLE: Final = re.compile(r"^```console\n(?P<commands>\$ .*?^)```$", re.MULTILINE | re.DOTALL)
 _LINK: Final = re.compile(r'(?:(?<=\]\()|(?<= src=")|(?<= srcset=")|(?<= href="))[^)\s"]+')
 
 
@@ -88,12 +89,25 @@ def lay_out(written: list[Page], target: Path, root: Path = CHECKOUT) -> None:
 
 
 def for_zensical(text: str) -> str:
-    r"""Unescape the bars in the code of tables: GitHub wants `\|` there, Python-Markdown a plain one."""
+    r"""Return a page as Zensical needs it.
+
+    - In the code of tables, GitHub wants `\|`, and Python-Markdown a plain bar.
+    - The button that copies a block of commands would copy the prompts as well, so they are left out.
+    """
 
     def unescaped(line: str) -> str:
         return _CODE.sub(lambda code: code[0].replace("\\|", "|"), line) if line.startswith("|") else line
 
-    return _outside_of_fences(text, unescaped)
+    return _CONSOLE.sub(_without_prompts, _outside_of_fences(text, unescaped))
+
+
+def _without_prompts(block: re.Match[str]) -> str:
+    commands = block["commands"]
+    # Whatever has neither a prompt nor a command before it that goes on is an output: then the prompts tell them apart.
+    if re.search(r"(?<!\\)\n(?!\$ |\Z)", commands):
+        return block[0]
+    plain = re.sub(r"^\$ ", "", commands, flags=re.MULTILINE)
+    return f"```bash\n{plain}```"
 
 
 def _linked(source: str, found: Mapping[str, str], root: Path) -> str:

@@ -9,6 +9,7 @@ import shutil
 import threading
 from contextlib import contextmanager
 from functools import partial
+from http import HTTPStatus
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -175,6 +176,14 @@ def test_commands_in_tables_are_shown_as_they_are_run(site: Path) -> None:
     assert in_tables - shown == set()
 
 
+def test_commands_are_copied_without_their_prompts() -> None:
+    """A block with outputs keeps them, because they tell commands and outputs apart."""
+    commands = "```console\n$ make up\n$ curl -sS \\\n    one\n```\n"
+    assert sources.for_zensical(commands) == "```bash\nmake up\ncurl -sS \\\n    one\n```\n"
+    mixed = "```console\n$ make status\nurl http://127.0.0.1\n```\n"
+    assert sources.for_zensical(mixed) == mixed
+
+
 def test_a_link_leads_to_where_its_target_is_on_the_site(small: Path) -> None:
     """A link in code stays as it is."""
     add(small, "A [link](../README.md#a), [another](decisions/README.md), `a [link](nowhere.md) in code`.")
@@ -260,23 +269,29 @@ def address(site: Path) -> Iterator[str]:
 
 
 @contextmanager
-def watched_page() -> Iterator[tuple[Page, set[str]]]:
-    """Open a browser, and collect the hosts that it asks."""
+def watched_page() -> Iterator[tuple[Page, set[str], list[str]]]:
+    """Open a browser, and collect the hosts that it asks, and the addresses that it does not get."""
     with running_browser(resolve={}) as browser, browser.new_context() as context:
         context.set_default_timeout(120_000)
         page = context.new_page()
         hosts: set[str] = set()
+        missing: list[str] = []
         page.on("request", lambda request: hosts.add(urlsplit(request.url).netloc))
-        yield page, hosts
+        page.on(
+            "response",
+            lambda reply: missing.append(reply.url) if reply.status >= HTTPStatus.BAD_REQUEST else None,
+        )
+        yield page, hosts, missing
 
 
 def test_the_search_finds_a_page_and_asks_no_other_host(address: str) -> None:
     """The whole of the site is on one host: pages, styles, scripts, icons and the index of the search."""
-    with watched_page() as (page, hosts):
+    with watched_page() as (page, hosts, missing):
         page.goto(f"{address}/index.html", wait_until="networkidle")
         page.keyboard.press("Control+k")
         page.keyboard.type("idempotency_conflict")
-        page.locator("a[href*='errors.html']").first.wait_for()
-        for name in ("api", "api-reference", "configuration"):
+        page.locator("a[role=option][href*='errors.html']").first.wait_for()
+        for name in ("architecture", "api-reference"):
             page.goto(f"{address}/{name}.html", wait_until="networkidle")
     assert hosts == {urlsplit(address).netloc}
+    assert missing == []
