@@ -6,6 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Final
 
+SUFFIXES: Final = {"image/png": ".png", "image/jpeg": ".jpg", "image/webp": ".webp"}
+"""The suffix of a file, by its media type."""
+
 AVOIDED: Final = -1.0
 """The weight of a prompt that says what to avoid."""
 
@@ -41,6 +44,7 @@ class ImageRequest:
         steps: How many steps the diffusion takes, 10 to 150.
         style_preset: The style that the image leans to, such as `photographic`.
         extras: An object that is passed on to the model untouched.
+        output_format: The format of the file: `png`, `jpeg` or `webp`. Only a model that draws it serves the request.
         model: The only model that may serve the request.
         strict: Refuse the request if the model would ignore or approximate a field.
         webhook_url: Where to announce the end of an asynchronous generation.
@@ -58,6 +62,7 @@ class ImageRequest:
     steps: int | None = None
     style_preset: str | None = None
     extras: Mapping[str, Any] | None = None
+    output_format: str | None = None
     model: str | None = None
     strict: bool | None = None
     webhook_url: str | None = None
@@ -66,6 +71,11 @@ class ImageRequest:
         """Return every prompt, with what to avoid at the end."""
         wanted = (Prompt(text=self.prompt),) if isinstance(self.prompt, str) else tuple(self.prompt)
         return (*wanted, *(Prompt(text=text, weight=AVOIDED) for text in self.negative))
+
+    @property
+    def suffix(self) -> str:
+        """The suffix of the image's file."""
+        return SUFFIXES.get(f"image/{self.output_format}", SUFFIXES["image/png"])
 
     def body(self) -> dict[str, Any]:
         """Return the request's JSON object."""

@@ -103,6 +103,12 @@ Style = Annotated[
         "tile-texture"
     ),
 ]
+Format = Annotated[
+    str | None,
+    Field(
+        description="The format of the file: png (default), jpeg or webp, if the model draws it. JPEG is smaller."
+    ),
+]
 Width = Annotated[
     int | None,
     Field(
@@ -147,6 +153,7 @@ class Tools:
         width: Width = None,
         height: Height = None,
         seed: Seed = None,
+        output_format: Format = None,
         model: ModelId = None,
         variation: Variation = 0,
         inline: Inline = False,  # noqa: FBT002 - an argument of a tool is always named
@@ -159,6 +166,7 @@ class Tools:
             width=width,
             height=height,
             seed=seed,
+            output_format=output_format,
             model=model,
         )
         made = await self._made(ctx, request, key=key_of(request, variation=variation))

@@ -120,6 +120,7 @@ def test_every_field_of_the_contract_is_an_option() -> None:
 def test_the_completions_are_the_words_of_the_contract() -> None:
     """A new style is offered as soon as the service has it."""
     assert options.STYLES == parameters.STYLE_PRESETS
+    assert options.FORMATS == parameters.OUTPUT_FORMATS
     assert options.SAMPLERS == parameters.SAMPLERS
     assert options.GUIDANCE == parameters.CLIP_GUIDANCE_PRESETS
     assert tuple(f"{width}x{height}" for width, height in parameters.SIZES) == options.SIZES

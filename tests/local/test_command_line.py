@@ -75,16 +75,16 @@ def test_a_prompt_alone_makes_a_picture(
 def test_every_option_reaches_the_service(command: CommandLine, tmp_path: Path, word: str) -> None:
     """The generation shows the request as it was asked for."""
     arguments = (
-        *(word, "-o", "tea.png", "--json", "--style", "anime", "--seed", "7", "--size", "1344x768"),
+        *(word, "-o", "tea.jpg", "--json", "--style", "anime", "--seed", "7", "--size", "1344x768"),
         *("--negative", "people", "--negative", "cars", "--add", "0.5:mist", "--weight", "2"),
         *("--cfg-scale", "10", "--clip-guidance", "FAST_BLUE", "--sampler", "K_EULER", "--steps", "50"),
         *("--extras", '{"a": 1}', "--model", "stability.stable-image-core-v1:1", "--no-strict"),
-        *("--idempotency-key", word, "--timeout", "600"),
+        *("--idempotency-key", word, "--timeout", "600", "--output-format", "jpeg"),
     )
     made = one(command.run(*arguments))
-    assert (made["file"], made["replayed"], made["artifacts"][0]["seed"]) == ("tea.png", False, 7)
-    with Image.open(io.BytesIO((tmp_path / "tea.png").read_bytes())) as picture:
-        assert picture.size == (1344, 768)
+    assert (made["file"], made["replayed"], made["artifacts"][0]["seed"]) == ("tea.jpg", False, 7)
+    with Image.open(io.BytesIO((tmp_path / "tea.jpg").read_bytes())) as picture:
+        assert (picture.format, picture.size) == ("JPEG", (1344, 768))
     shown = one(command.run("show", made["id"], "--json"))
     assert shown["request"] == {
         "text_prompts": [
@@ -103,6 +103,7 @@ def test_every_option_reaches_the_service(command: CommandLine, tmp_path: Path, 
         "steps": 50,
         "style_preset": "anime",
         "extras": {"a": 1},
+        "output_format": "jpeg",
         "model": "stability.stable-image-core-v1:1",
         "strict": False,
     }

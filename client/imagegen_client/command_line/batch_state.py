@@ -142,7 +142,7 @@ class State:
 
 def _free(item: Item, key: str, taken: set[str]) -> str:
     """Return the name of a new file; if another picture of the batch has it, the key makes it different."""
-    name = f"{item.line:04}-{slug(item.request.prompts()[0].text)}.png"
+    name = f"{item.line:04}-{slug(item.request.prompts()[0].text)}{item.request.suffix}"
     path = Path(item.output or name)
     return str(path) if str(path) not in taken else str(distinct(path, key))
 

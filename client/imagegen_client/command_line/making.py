@@ -16,7 +16,7 @@ from imagegen_client.command_line import configuration
 from imagegen_client.command_line.options import Service
 from imagegen_client.command_line.reporting import dollars, say
 from imagegen_client.files import write_atomically
-from imagegen_client.image_request import ImageRequest
+from imagegen_client.image_request import SUFFIXES, ImageRequest
 from imagegen_client.repeating import Retries
 from imagegen_client.replies import Generation
 
@@ -58,7 +58,8 @@ def nth_key(key: str, number: int) -> str:
 
 def file_for(made: Generation, *, output: str | None, number: int, count: int) -> Path:
     """Return where a picture is saved: `-o`, with a number if there are several; in a folder, or by its id."""
-    name = f"imagegen-{made.id}.png"
+    content_type = made.image.content_type if made.image else ""
+    name = f"imagegen-{made.id}{SUFFIXES.get(content_type, '.png')}"
     if output is None:
         return Path(name)
     path = Path(output)

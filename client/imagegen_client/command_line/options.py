@@ -19,6 +19,7 @@ STYLES: Final = (
     *("isometric", "line-art", "low-poly", "modeling-compound", "neon-punk", "origami", "photographic"),
     *("pixel-art", "tile-texture"),
 )
+FORMATS: Final = ("png", "jpeg", "webp")
 SAMPLERS: Final = (
     *("DDIM", "DDPM", "K_DPMPP_2M", "K_DPMPP_2S_ANCESTRAL", "K_DPM_2", "K_DPM_2_ANCESTRAL", "K_EULER"),
     *("K_EULER_ANCESTRAL", "K_HEUN", "K_LMS"),
@@ -186,6 +187,16 @@ class Picture:
             rich_help_panel=LOOKS,
         ),
     ] = None
+    output_format: Annotated[
+        str | None,
+        typer.Option(
+            "--output-format",
+            metavar="FORMAT",
+            autocompletion=complete(FORMATS),
+            help=f"The format of the file: {', '.join(FORMATS)}.",
+            rich_help_panel=LOOKS,
+        ),
+    ] = None
     model: Annotated[
         str | None,
         typer.Option(
@@ -225,6 +236,7 @@ class Picture:
             "steps": self.steps,
             "style_preset": self.style,
             "extras": None if self.extras is None else json.loads(self.extras),
+            "output_format": self.output_format,
             "model": self.model,
             "strict": self.strict,
         }

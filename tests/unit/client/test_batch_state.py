@@ -66,6 +66,13 @@ def test_a_picture_that_is_there_is_done(tmp_path: Path) -> None:
     assert (gone.key, gone.file, gone.done) == (planned.key, "0001-tea.png", None)
 
 
+def test_a_file_has_the_suffix_of_its_format(tmp_path: Path) -> None:
+    """A line of the batch may ask for another format."""
+    item = Item(line=1, request=ImageRequest(prompt="tea", output_format="webp"), output=None)
+    (planned,) = State.open(tmp_path, url=URL).plan([item])
+    assert planned.file == "0001-tea.webp"
+
+
 def test_two_lines_never_have_the_same_file(tmp_path: Path) -> None:
     """A name that is taken is made different by the key."""
     named = [
