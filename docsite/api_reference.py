@@ -45,7 +45,7 @@ def reference(document: Mapping[str, Any]) -> str:
     by_tag: dict[str, list[str]] = {tag["name"]: [] for tag in document["tags"]}
     for path, method, operation in _operations(document):
         (tag,) = operation["tags"]
-        by_tag[tag].append(_route(document, f"{method.upper()} {path}", operation))
+        by_tag[tag].append(_route(f"{method.upper()} {path}", operation))
     parts = [f"# API reference\n{_INTRODUCTION}{document['info']['description']}\n"]
     parts.append(f"## Callers\n\n{_callers(document)}")
     parts += [
@@ -74,7 +74,7 @@ def _callers(document: Mapping[str, Any]) -> str:
     return "".join(f"- {name}: {scheme['description']}\n" for name, scheme in schemes.items())
 
 
-def _route(document: Mapping[str, Any], title: str, operation: Mapping[str, Any]) -> str:
+def _route(title: str, operation: Mapping[str, Any]) -> str:
     known = {
         "operationId",
         "tags",
@@ -97,7 +97,7 @@ def _route(document: Mapping[str, Any], title: str, operation: Mapping[str, Any]
         parts.append(_table(("parameter", "in", "type", "means"), map(_parameter, operation["parameters"])))
     if "requestBody" in operation:
         parts += [f"The body:\n\n{_content(operation['requestBody']['content'])}"]
-    rows = [_reply(document, status, reply) for status, reply in operation["responses"].items()]
+    rows = [_reply(status, reply) for status, reply in operation["responses"].items()]
     parts.append(_table(("status", "body", "headers", "means"), rows))
     return "\n".join(parts) + "\n"
 
@@ -116,20 +116,19 @@ def _content(content: Mapping[str, Any]) -> str:
     return "\n".join(parts)
 
 
-def _reply(document: Mapping[str, Any], status: str, reply: Mapping[str, Any]) -> tuple[str, ...]:
+def _reply(status: str, reply: Mapping[str, Any]) -> tuple[str, ...]:
+    content = reply.get("content", {})
     bodies = [
         f"`{kind}`" + (f": {_type(media['schema'])}" if "schema" in media else "")
-        for kind, media in reply.get("content", {}).items()
+        for kind, media in content.items()
     ]
     headers = ", ".join(f"[`{name}`](#headers)" for name in reply.get("headers", {}))
-    codes = {
-        name: _resolved(document, example).get("summary", "")
-        for media in reply.get("content", {}).values()
-        for name, example in media.get("examples", {}).items()
-    }
     told = reply["description"].removeprefix("- ").replace("\n- ", "<br>")
-    unsaid = [name for name in codes if f"`{name}`" not in told]
-    return status, "<br>".join(bodies), headers, "<br>".join([told, *(f"`{name}`" for name in unsaid)])
+    # An example of a problem is named after its code.
+    for code in (code for media in content.values() for code in media.get("examples", {})):
+        link = f"[`{code}`](errors.md#every-code)"
+        told = told.replace(f"`{code}`", link) if f"`{code}`" in told else f"{told}<br>{link}"
+    return status, "<br>".join(bodies), headers, told
 
 
 def _headers(document: Mapping[str, Any]) -> str:
@@ -193,15 +192,6 @@ def _limits(schema: Mapping[str, Any]) -> list[str]:
 
 def _code(text: str) -> str:
     return f"`` {text} ``" if "`" in text else f"`{text}`"
-
-
-def _resolved(document: Mapping[str, Any], value: Mapping[str, Any]) -> Mapping[str, Any]:
-    if "$ref" not in value:
-        return value
-    found: Any = document
-    for part in value["$ref"].removeprefix("#/").split("/"):
-        found = found[part]
-    return dict(found)
 
 
 def _table(columns: tuple[str, ...], rows: Any) -> str:

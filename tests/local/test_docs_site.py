@@ -6,11 +6,9 @@ import html
 import json
 import re
 import shutil
-import threading
 from contextlib import contextmanager
-from functools import partial
 from http import HTTPStatus
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from http.server import SimpleHTTPRequestHandler
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -19,7 +17,7 @@ import pytest
 from docsite import result, sources
 from docsite.build import build
 from tests.support.local_instances import ENVIRON
-from tests.support.pages import running_browser
+from tests.support.pages import running_browser, serving
 from tools.checkout import CHECKOUT
 from tools.failures import LocalError
 
@@ -256,16 +254,15 @@ def test_a_name_in_the_navigation_without_a_page_keeps_the_site_from_being_built
 def address(site: Path) -> Iterator[str]:
     """Serve the site from a folder of a host, and return its address."""
 
-    class Quiet(SimpleHTTPRequestHandler):
+    class Files(SimpleHTTPRequestHandler):
+        def __init__(self, *arguments: Any) -> None:
+            super().__init__(*arguments, directory=str(site.parent))
+
         def log_message(self, *_: Any) -> None:
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(site.parent))) as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}/{site.name}"
-        server.shutdown()
-        thread.join()
+    with serving(Files) as port:
+        yield f"http://127.0.0.1:{port}/{site.name}"
 
 
 @contextmanager
@@ -288,8 +285,8 @@ def test_the_search_finds_a_page_and_asks_no_other_host(address: str) -> None:
     """The whole of the site is on one host: pages, styles, scripts, icons and the index of the search."""
     with watched_page() as (page, hosts, missing):
         page.goto(f"{address}/index.html", wait_until="networkidle")
-        page.keyboard.press("Control+k")
-        page.keyboard.type("idempotency_conflict")
+        page.get_by_role("button", name="Search").click()
+        page.get_by_role("combobox", name="Search").fill("idempotency_conflict")
         page.locator("a[role=option][href*='errors.html']").first.wait_for()
         for name in ("architecture", "api-reference"):
             page.goto(f"{address}/{name}.html", wait_until="networkidle")

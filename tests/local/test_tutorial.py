@@ -153,7 +153,7 @@ def test_the_page_of_the_tutorial_shows_the_picture(web: Web, page: Page) -> Non
     """A reader enters address, key and prompt, and sees the picture and what it cost."""
     page.get_by_label("API key").fill(web.api_key)
     page.get_by_label("Prompt").fill("Sri lanka tea plantation.")
-    page.get_by_role("button", name="Make a picture").click()
+    page.get_by_role("button", name="Make an image").click()
     page.get_by_text(re.compile(r"^Drawn by stability\.stable-image-core-v1:1 for \$0\.04\.$")).wait_for()
     image = page.get_by_role("img", name="Sri lanka tea plantation.")
     image.wait_for()
@@ -164,7 +164,7 @@ def test_the_page_of_the_tutorial_shows_why_it_was_refused(page: Page) -> None:
     """The sentence is the service's own."""
     page.get_by_label("API key").fill("ig_wrong")
     page.get_by_label("Prompt").fill("Tea.")
-    page.get_by_role("button", name="Make a picture").click()
+    page.get_by_role("button", name="Make an image").click()
     refused = page.get_by_role("status").filter(has_text="key")
     refused.wait_for()
     assert page.get_by_role("img").count() == 0
