@@ -70,7 +70,9 @@ def _run_zensical(work: Path, environ: Mapping[str, str]) -> None:
         check=False,
     )
     if done.returncode != 0:
-        raise LocalError(_COLOURS.sub("", done.stdout).strip() or "Zensical failed, and does not say why.")
+        said = _COLOURS.sub("", done.stdout)
+        # In strict mode it ends with a traceback, after it has said what is wrong.
+        raise LocalError(said.partition("Traceback (most recent call last)")[0].strip() or said)
 
 
 def _add_what_programs_read(
