@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import boto3
 import httpx
 import pytest
 
+from tests.support import exiftool
 from tests.support.deployed_stack import Stack, StandIn
+from tests.support.marks import GENERATED
 from tests.support.stack_callers import fresh_key
 
 
@@ -116,6 +119,31 @@ def test_the_image_route_leads_to_the_image(api: httpx.Client, anonymous: httpx.
     image = anonymous.get(answer.headers["Location"]).raise_for_status()
     assert image.headers["Content-Type"] == "image/png"
     assert hashlib.sha256(image.content).hexdigest() == made["artifacts"][0]["sha256"]
+
+
+@pytest.mark.parametrize(("output_format", "suffix"), [("png", ".png"), ("jpeg", ".jpg")])
+def test_a_downloaded_file_is_what_the_reply_says_and_carries_its_mark(
+    api: httpx.Client, anonymous: httpx.Client, tmp_path: Path, output_format: str, suffix: str
+) -> None:
+    """Type, name, length, hash and pixels agree, and ExifTool reads in it that it is generated, by which model."""
+    body = {"text_prompts": [{"text": "tea"}], "output_format": output_format}
+    made = api.post("/text-to-image", json=body).raise_for_status().json()
+    (artifact,) = made["artifacts"]
+    file = anonymous.get(artifact["url"]).raise_for_status()
+    assert file.headers["Content-Type"] == artifact["content_type"] == f"image/{output_format}"
+    assert file.headers["Content-Disposition"] == f'inline; filename="imagegen-{made["id"]}{suffix}"'
+    assert (len(file.content), hashlib.sha256(file.content).hexdigest()) == (
+        artifact["bytes"],
+        artifact["sha256"],
+    )
+    path = tmp_path / f"picture{suffix}"
+    path.write_bytes(file.content)
+    (told,) = exiftool.read([path])
+    assert (told["File:MIMEType"], told["ExifTool:Validate"]) == (f"image/{output_format}", "0 0 0")
+    assert told["XMP-iptcExt:DigitalSourceType"] == GENERATED
+    assert told["XMP-iptcExt:AISystemUsed"] == made["model"]
+    assert told["XMP-dc:Identifier"] == made["id"]
+    assert "XMP-iptcExt:AIPromptInformation" not in told
 
 
 def test_a_client_that_follows_redirects_gets_the_image_with_its_key_in_the_headers(

@@ -70,7 +70,7 @@ def refuse_other_formats(output_format: str, *, drawn: tuple[str, ...]) -> None:
     """
     # Refused and not ignored: see docs/decisions/0023-only-a-model-that-draws-the-format-serves.md.
     if output_format not in drawn:
-        message = f"is not drawn by this model, which draws {' and '.join(drawn)}"
+        message = f"must be {' or '.join(drawn)} for this model"
         raise UnsupportedParameter(
             "The model does not draw files of this output_format.",
             errors=(FieldError(field="output_format", message=message),),
