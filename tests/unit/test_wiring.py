@@ -11,6 +11,7 @@ import pytest
 from imagegen import errors
 from imagegen.generations.charges import Charge
 from imagegen.generations.ledger import Limits
+from imagegen.generations.marks import Marking
 from imagegen.settings import Settings
 from imagegen.wiring import Service, wire
 from tests.support.environment import ENVIRONMENT
@@ -47,6 +48,13 @@ def test_the_limits_are_those_of_the_settings() -> None:
     )
     assert {part.ledger.limits for part in (service.submitter, service.history, service.jobs)} == {limits}
     assert service.submitter.attempts.caller.model_timeout == 53
+
+
+@pytest.mark.parametrize(("images", "prompts"), [(True, False), (True, True), (False, False)])
+def test_what_is_written_into_images_is_what_the_settings_say(images: bool, prompts: bool) -> None:  # noqa: FBT001
+    """The two settings are not mixed up."""
+    service = wired(replace(SETTINGS, mark_images=images, embed_prompt=prompts))
+    assert service.jobs.attempts.marking == Marking(images=images, prompts=prompts)
 
 
 @pytest.mark.parametrize(
