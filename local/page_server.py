@@ -94,7 +94,7 @@ def security_headers(*, aws: str, tls: bool) -> dict[str, str]:
     headers = {
         "Cache-Control": site.CACHE_CONTROL,
         "Content-Security-Policy": site.content_security_policy(sources=(aws,)),
-        "Cross-Origin-Opener-Policy": "same-origin",
+        "Cross-Origin-Opener-Policy": site.OPENER,
         "Permissions-Policy": site.PERMISSIONS,
         "Referrer-Policy": "no-referrer",
         "X-Content-Type-Options": "nosniff",

@@ -11,12 +11,12 @@ from typing import Final
 
 WEB: Final = "web"
 VENDOR: Final[Mapping[str, str]] = {
-    "vendor/htm.mjs": "htm/dist/htm.mjs",
+    "vendor/htm.js": "htm/dist/htm.mjs",
     "vendor/htm.LICENSE": "htm/LICENSE",
-    "vendor/preact.mjs": "preact/dist/preact.mjs",
+    "vendor/preact.js": "preact/dist/preact.mjs",
     "vendor/preact.LICENSE": "preact/LICENSE",
 }
-"""What is served under which path, and where it is in `node_modules/`."""
+"""What is served under which path, and where it is in `node_modules/`; everybody knows the type of `.js`."""
 CONFIG: Final = "config.json"
 INDEX: Final = "index.html"
 TYPES: Final[Mapping[str, str]] = {
@@ -25,13 +25,13 @@ TYPES: Final[Mapping[str, str]] = {
     ".js": "text/javascript; charset=utf-8",
     ".json": "application/json",
     ".LICENSE": "text/plain; charset=utf-8",
-    ".mjs": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
     ".webp": "image/webp",
 }
 CACHE_CONTROL: Final = "no-cache"
 """A browser asks before it uses what it kept, so that all files of the page are of one release."""
 PERMISSIONS: Final = "camera=(), geolocation=(), microphone=(), payment=(), usb=()"
+OPENER: Final = "same-origin"
 TRANSPORT_SECONDS: Final = 31_536_000
 """For how long a browser remembers to come by https: a year."""
 

@@ -213,7 +213,7 @@ export async function show(generation) {
   resume();
 }
 
-// An image whose URL has ended gets a fresh one, once.
+// An image that cannot be loaded gets a fresh URL, once: the old one may have ended.
 export async function renew(job) {
   if (job.isRenewed) return;
   job.isRenewed = true;

@@ -46,7 +46,7 @@ export function ratioOf(width, height) {
 
 // A file name that says what is in the picture: `lighthouse-at-dusk-seed-7.png`.
 export function fileName(text, seed) {
-  const words = text.normalize("NFKD").replace(/[^\p{L}\p{N}]+/gu, "-").replace(/^-+|-+$/g, "").toLowerCase();
+  const words = text.normalize("NFC").replace(/[^\p{L}\p{N}]+/gu, "-").replace(/^-+|-+$/g, "").toLowerCase();
   return `${[...words].slice(0, 48).join("").replace(/-+$/, "") || "imagegen"}-seed-${seed}.png`;
 }
 

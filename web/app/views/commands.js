@@ -16,7 +16,7 @@ export function Commands({ body, generation }) {
         ${Object.entries(NAMES).map(
           ([id, name]) => html`<button type="button" class="small" aria-pressed=${String(state.command === id)} onClick=${() => update({ command: id })}>${name}</button>`,
         )}
-        <button type="button" class="small copy" onClick=${() => copy(text, "The command is copied.")}>Copy</button>
+        <button type="button" class="small copy" onClick=${() => copy(text, `The command for ${NAMES[state.command]} is copied.`)}>Copy</button>
       </div>
       <pre tabindex="0"><code>${text}</code></pre>
     </details>

@@ -103,7 +103,7 @@ function Picture({ job, isMany }) {
   const ignored = generation.ignored_parameters ?? [];
   return html`
     <figure>
-      <img class="picture" src=${artifact.url} alt=${textOf(generation) || "A picture without a prompt"} width=${artifact.width} height=${artifact.height}
+      <img class="picture" key=${`${artifact.url} ${job.isRenewed}`} src=${artifact.url} alt=${textOf(generation) || "A picture without a prompt"} width=${artifact.width} height=${artifact.height}
         onError=${() => renew(job)} />
       <figcaption>
         <${Tools} job=${job} artifact=${artifact} />

@@ -1,0 +1,315 @@
+"""A person makes pictures in the playground: one, another of it, one of each model, and the same by a program."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from imagegen.contracts.text_to_image.parameters import SAMPLERS, SIZES, STYLE_PRESETS
+from tests.support.local_instances import ENVIRON
+from tests.support.playground import allow_the_clipboard
+from tests.support.stand_in_calls import CORE, SDXL
+
+if TYPE_CHECKING:
+    from tests.support.deployed_stack import StandIn
+    from tests.support.playground import Playground
+
+
+def billed(stand_in: StandIn, prompt: str) -> int:
+    """Return how many calls with this prompt were paid."""
+    count: int = stand_in.calls(prompt=prompt)["billed"]
+    return count
+
+
+def sent_to_the_model(stand_in: StandIn, prompt: str) -> dict[str, Any]:
+    """Return the body of the last call with this prompt."""
+    body: dict[str, Any] = stand_in.calls(prompt=prompt)["last"][-1]["body"]
+    return body
+
+
+def test_a_picture_is_made_shown_and_accounted_for(playground: Playground, stand_in: StandIn) -> None:
+    """The price is said before; afterwards the cost, the model, the seed, what is used up, and the history."""
+    playground.enter_key()
+    assert "Generate: $0.04." in playground.page.locator("#price").inner_text()
+    playground.generate("A harbour in the morning")
+    playground.wait_for_picture()
+    assert playground.picture.evaluate("image => [image.naturalWidth, image.naturalHeight]") == [1024, 1024]
+    assert playground.picture.get_attribute("alt") == "A harbour in the morning"
+    assert (playground.fact("Model"), playground.fact("Cost")) == ("Stable Image Core 1.1", "$0.04")
+    assert 0 < int(playground.fact("Seed")) < 2**32
+    playground.page.get_by_text("used $0.04, 1 image").wait_for()
+    playground.gallery.wait_for()
+    assert billed(stand_in, "A harbour in the morning") == 1
+    assert playground.alert.count() == 0
+
+
+def test_a_second_press_while_it_draws_makes_no_second_picture(
+    playground: Playground, stand_in: StandIn
+) -> None:
+    """Neither does Ctrl and Enter in the prompt."""
+    playground.enter_key()
+    stand_in.set_rules({"prompt": "A quiet pond", "action": {"type": "latency", "seconds": 1}})
+    playground.generate("A quiet pond")
+    playground.button("Generate").click(force=True)  # Playwright would wait until it can be pressed again
+    playground.prompt.press("Control+Enter")
+    playground.wait_for_picture()
+    assert billed(stand_in, "A quiet pond") == 1
+
+
+def test_every_parameter_reaches_the_model(playground: Playground, stand_in: StandIn) -> None:
+    """Texts with weights, what to avoid, size, style, seed and the parameters of SDXL."""
+    page = playground.page
+    playground.enter_key()
+    playground.prompt.fill("A walled garden")
+    playground.button("Add what to avoid").click()
+    page.get_by_label("What to avoid").fill("people")
+    playground.button("Add a text").click()
+    page.get_by_label("Another text").fill("roses")
+    page.get_by_label("Weight").nth(2).fill("0.5")
+    page.get_by_label("3:2").check(force=True)
+    page.get_by_label("Line art").check(force=True)
+    page.get_by_label("Seed").fill("77")
+    page.get_by_text("More parameters").click()
+    page.get_by_label("Steps").fill("60")
+    page.get_by_label("CFG scale").fill("9.5")
+    page.get_by_label("Sampler").select_option("K_EULER")
+    page.get_by_label("CLIP guidance preset").select_option("FAST_BLUE")
+    page.get_by_label("Extras").fill('{"a": 1}')
+    page.get_by_label("SDXL 1.0").check(force=True)
+    assert "Generate: $0.08." in page.locator("#price").inner_text()
+    playground.button("Generate").click()
+    playground.alert.wait_for()
+    assert playground.watch.bodies == [
+        {
+            "text_prompts": [
+                {"text": "A walled garden"},
+                {"text": "people", "weight": -1},
+                {"text": "roses", "weight": 0.5},
+            ],
+            "model": SDXL,
+            "width": 1216,
+            "height": 832,
+            "steps": 60,
+            "cfg_scale": 9.5,
+            "style_preset": "line-art",
+            "sampler": "K_EULER",
+            "clip_guidance_preset": "FAST_BLUE",
+            "seed": 77,
+            "extras": {"a": 1},
+        }
+    ]
+    page.get_by_label("First available").check(force=True)
+    playground.button("Generate").click()
+    playground.wait_for_picture()
+    drawn = sent_to_the_model(stand_in, "A walled garden")
+    assert (drawn["seed"], drawn["aspect_ratio"], drawn["negative_prompt"]) == (77, "3:2", "people")
+    assert set(playground.fact("Ignored").split(", ")) == {
+        "CFG scale", "CLIP guidance preset", "Extras", "Sampler", "Steps"
+    }  # fmt: skip
+
+
+def test_the_controls_offer_what_the_api_takes(playground: Playground) -> None:
+    """Ranges, defaults and choices are those of the API's document."""
+    page = playground.page
+    page.get_by_text("More parameters").click()
+    assert [page.get_by_label("Steps").get_attribute(name) for name in ("min", "max")] == ["10", "150"]
+    assert page.get_by_label("Steps").input_value() == "30"
+    assert [page.get_by_label("CFG scale").get_attribute(name) for name in ("min", "max")] == ["0", "35"]
+    assert page.get_by_label("CFG scale").input_value() == "7"
+    sizes = page.locator("input[name=size]").evaluate_all("all => all.map(each => each.value)")
+    assert sorted(sizes) == sorted(f"{width}x{height}" for width, height in SIZES)
+    styles = page.locator("input[name=style_preset]").evaluate_all("all => all.map(each => each.value)")
+    assert styles == ["", *STYLE_PRESETS]
+    samplers = page.locator("#sampler option").evaluate_all("all => all.map(each => each.value)")
+    assert samplers == ["", *sorted(SAMPLERS)]
+
+
+def test_what_the_model_ignores_is_shown_at_once(playground: Playground) -> None:
+    """The first available model is Core; SDXL honours everything."""
+    playground.enter_key()
+    ignored = playground.page.locator(".ignored")
+    assert ignored.count() == 5
+    assert set(ignored.all_text_contents()) == {"ignored by Stable Image Core 1.1"}
+    assert "ignored-steps" in (playground.page.locator("#steps").get_attribute("aria-describedby") or "")
+    playground.page.get_by_label("SDXL 1.0").check(force=True)
+    ignored.first.wait_for(state="detached")
+
+
+def test_the_models_are_compared_by_one_click(playground: Playground, stand_in: StandIn) -> None:
+    """Each enabled model is asked once, with the same seed; one of these has ended, which costs nothing."""
+    playground.enter_key()
+    assert (
+        "Compare: 2 images, one by each model, at most $0.08."
+        in playground.page.locator("#price").inner_text()
+    )
+    playground.prompt.fill("Two boats on a lake")
+    playground.button("Compare models").click()
+    playground.page.get_by_text("Together they cost $0.04.").wait_for()
+    bodies = playground.watch.bodies
+    assert [body["model"] for body in bodies] == [SDXL, CORE]
+    assert bodies[0]["seed"] == bodies[1]["seed"] > 0
+    ended, drawn = playground.page.locator(".job").all()
+    assert "model_retired" in ended.inner_text()
+    assert "Nothing was charged." in ended.inner_text()
+    playground.wait_for_picture()
+    assert drawn.locator("img.picture").count() == 1
+    assert billed(stand_in, "Two boats on a lake") == 1
+
+
+def test_a_picture_is_varied_reused_and_its_seed_edited(playground: Playground, stand_in: StandIn) -> None:
+    """A variation differs in its seed alone; the seed of a picture can be put into the form, and is kept there."""
+    playground.enter_key()
+    playground.page.get_by_label("Origami").check(force=True)
+    playground.generate("A paper crane")
+    playground.wait_for_picture()
+    first = playground.fact("Seed")
+    playground.page.get_by_label("None").check(force=True)
+    playground.prompt.fill("something else")
+    playground.button("Vary").click()
+    playground.page.locator(".canvas").wait_for()
+    playground.wait_for_picture()
+    assert playground.fact("Seed") != first
+    bodies = playground.watch.bodies
+    assert {**bodies[1], "seed": 0} == {**bodies[0], "seed": 0}
+    assert billed(stand_in, "A paper crane") == 2
+
+    playground.button("Edit seed").click()
+    seed = playground.page.get_by_label("Seed")
+    assert seed.input_value() == playground.fact("Seed")
+    playground.wait_for_focus("seed")
+    seed.fill("5")
+    playground.button("Reuse").click()
+    assert playground.prompt.input_value() == "A paper crane"
+    assert playground.page.get_by_label("Origami").is_checked()
+    assert seed.input_value() == playground.fact("Seed")
+    assert playground.button("Lock").get_attribute("aria-pressed") == "true"
+
+
+def test_the_picture_is_saved_under_a_name_that_says_what_it_is(playground: Playground) -> None:
+    """A link to another origin could not do that."""
+    playground.enter_key()
+    playground.page.get_by_label("Seed").fill("41")
+    playground.generate("Two Cafés, at night!")
+    playground.wait_for_picture()
+    with playground.page.expect_download() as started:
+        playground.button("Download").click()
+    assert started.value.suggested_filename == "two-cafés-at-night-seed-41.png"
+    assert started.value.path().read_bytes().startswith(b"\x89PNG")
+
+
+def run(code: str, *, language: str, playground: Playground) -> str:
+    """Run what the page shows, as somebody who pastes it, and return what it prints."""
+    state = playground.stack.state
+    trust = {name: state.ca_bundle or "" for name in ("CURL_CA_BUNDLE", "SSL_CERT_FILE") if state.ca_bundle}
+    program = ["bash", "-c", code] if language == "curl" else [sys.executable, "-c", code]
+    done = subprocess.run(  # noqa: S603 - the commands that the page shows
+        program,
+        env={
+            "PATH": ENVIRON["PATH"],
+            "IMAGEGEN_API_KEY": playground.api_key,
+            "NO_PROXY": "127.0.0.1",
+            **trust,
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_same_request_runs_elsewhere(playground: Playground, stand_in: StandIn) -> None:
+    """Each program draws the same picture again, as it was run: with the seed that the service chose."""
+    allow_the_clipboard(playground.page.context, playground.stack)
+    playground.enter_key()
+    playground.button("Add what to avoid").click()
+    playground.page.get_by_label("What to avoid").fill("rain")
+    playground.generate("It's a windmill")
+    playground.wait_for_picture()
+    seed = int(playground.fact("Seed"))
+    playground.page.get_by_text("The same request elsewhere").click()
+    for language in ("curl", "Python", "openai"):
+        playground.button(language).click()
+        playground.button("Copy").click()
+        playground.page.get_by_text(f"The command for {language} is copied.").wait_for()
+        code = playground.page.evaluate("navigator.clipboard.readText()")
+        assert playground.api_key not in code
+        printed = run(code, language=language, playground=playground)
+        assert "http" in (printed if language != "curl" else json.loads(printed)["artifacts"][0]["url"])
+        drawn = sent_to_the_model(stand_in, "It's a windmill")
+        assert (drawn["seed"], drawn["negative_prompt"]) == (seed, "rain")
+    playground.button("imagegen").click()
+    shown = playground.page.locator("pre code").text_content() or ""
+    command = shlex.split(shown.replace("\\\n", ""))[4:]
+    assert command == [
+        "imagegen", "It's a windmill", "--seed", str(seed), "--negative", "rain", "-o", "picture.png"
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("remembers", [True, False])
+def test_a_reload_in_the_middle_pays_once_and_shows_the_picture(
+    playground: Playground, stand_in: StandIn, *, remembers: bool
+) -> None:
+    """The tab keeps the request and its key; an API key that was not to be remembered is asked for again."""
+    prompt = f"A ferry {remembers}"
+    stand_in.set_rules({"prompt": prompt, "action": {"type": "latency", "seconds": 1.5}})
+    playground.page.get_by_label("Remember for this session").set_checked(remembers)
+    playground.enter_key()
+    playground.generate(prompt)
+    playground.page.get_by_text("Drawing…").or_(
+        playground.page.get_by_text("Waiting for its turn…")
+    ).wait_for()
+    playground.page.reload()
+    if not remembers:
+        playground.page.get_by_text("Enter your API key to see it").wait_for()
+        assert playground.key.input_value() == ""
+        playground.enter_key()
+    playground.wait_for_picture()
+    assert billed(stand_in, prompt) == 1
+    assert playground.page.evaluate("sessionStorage.getItem('imagegen.run')") is None
+
+
+def test_a_reload_before_the_reply_pays_once(playground: Playground, stand_in: StandIn) -> None:
+    """The request has reached the service, and its reply is lost: the page does not know the generation's id."""
+    page = playground.page
+    page.get_by_label("Remember for this session").check()
+    playground.enter_key()
+    lost: list[int] = []
+
+    def lose(route: Any) -> None:
+        lost.append(route.fetch().status)
+        route.abort()
+
+    page.route("**/v1/text-to-image", lose)
+    playground.generate("A lost letter")
+    page.get_by_text("No connection.").wait_for()
+    page.unroute_all(behavior="wait")
+    page.reload()
+    playground.wait_for_picture()
+    assert set(lost) == {202}
+    assert {complaint.partition("net::")[2] for complaint in playground.watch.complaints} == {"ERR_FAILED"}
+    playground.watch.complaints.clear()
+    assert billed(stand_in, "A lost letter") == 1
+
+
+def test_who_stops_waiting_finds_the_picture_in_the_history(
+    playground: Playground, stand_in: StandIn
+) -> None:
+    """Only the waiting ends; nothing is cancelled, and a reload does not begin to wait again."""
+    stand_in.set_rules({"prompt": "A slow train", "action": {"type": "latency", "seconds": 1}})
+    playground.enter_key()
+    playground.generate("A slow train")
+    playground.page.get_by_text("Drawing…").or_(
+        playground.page.get_by_text("Waiting for its turn…")
+    ).wait_for()
+    playground.button("Stop waiting").click()
+    playground.page.get_by_text("Your picture will be here").wait_for()
+    assert playground.page.evaluate("sessionStorage.length") == 0
+    playground.gallery.get_by_role("button", name="Show A slow train").click()
+    playground.wait_for_picture()
+    assert billed(stand_in, "A slow train") == 1

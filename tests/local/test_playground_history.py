@@ -1,0 +1,110 @@
+"""The history of the playground: page by page, opened again, and deleted after a question."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import httpx
+
+if TYPE_CHECKING:
+    from tests.support.deployed_stack import StandIn
+    from tests.support.playground import Playground
+
+PAGE = 12
+
+
+def fail(playground: Playground, number: int) -> None:
+    """Make a generation that fails at once, because the stand-in's filter stops it."""
+    body = {"text_prompts": [{"text": f"Failure {number}"}]}
+    with playground.stack.client(api_key=playground.api_key) as client:
+        assert client.post("/text-to-image", json=body).json()["code"] == "content_filtered"
+
+
+def make(playground: Playground, prompt: str) -> str:
+    """Make an image of 640 x 1536 from this prompt, and return the id of the generation."""
+    body = {
+        "text_prompts": [{"text": prompt}],
+        "seed": 5,
+        "style_preset": "anime",
+        "width": 640,
+        "height": 1536,
+    }
+    with playground.stack.client(api_key=playground.api_key) as client:
+        made: str = client.post("/text-to-image", json=body).raise_for_status().json()["id"]
+        return made
+
+
+def test_a_long_history_is_shown_page_by_page(playground: Playground, stand_in: StandIn) -> None:
+    """The newest first, and no image is loaded before it is looked at."""
+    stand_in.set_rules({"prompt": "Failure", "action": "prompt_filter"})
+    make(playground, "The oldest")
+    for number in range(PAGE + 1):
+        fail(playground, number)
+    playground.enter_key()
+    playground.gallery.nth(PAGE - 1).wait_for()
+    assert "Failure 12" in playground.gallery.first.inner_text()
+    assert "filter" in playground.gallery.first.inner_text()
+    playground.button("Show more").click()
+    playground.gallery.nth(PAGE + 2 - 1).wait_for()
+    assert "The oldest" in playground.gallery.last.inner_text()
+    assert playground.gallery.last.locator("img").get_attribute("loading") == "lazy"
+    assert playground.button("Show more").count() == 0
+
+
+def test_a_picture_of_the_history_is_opened_with_its_parameters(playground: Playground) -> None:
+    """As if it had just been made."""
+    make(playground, "An old tower")
+    playground.enter_key()
+    playground.gallery.get_by_role("button", name="Show An old tower").click()
+    playground.wait_for_picture()
+    assert (playground.fact("Seed"), playground.fact("Size"), playground.fact("Style preset")) == (
+        "5",
+        "640×1536",
+        "anime",
+    )
+    playground.button("Reuse").click()
+    assert playground.page.locator("input[value='640x1536']").is_checked()
+
+
+def test_deleting_asks_first_and_then_removes_it_for_good(playground: Playground) -> None:
+    """Escape and "Keep it" keep it; afterwards the id is unknown, and the focus is at the history."""
+    id_ = make(playground, "A sand castle")
+    playground.enter_key()
+    delete = playground.gallery.get_by_role("button", name="Delete A sand castle")
+    dialog = playground.page.get_by_role("dialog")
+    for keep in ("Escape", "Keep it"):
+        delete.click()
+        dialog.wait_for()
+        playground.page.keyboard.press(keep) if keep == "Escape" else playground.button(keep).click()
+        dialog.wait_for(state="detached")
+        assert playground.gallery.count() == 1
+    delete.click()
+    dialog.get_by_role("button", name="Delete", exact=True).click()
+    playground.page.get_by_text("There is no picture yet.").wait_for()
+    playground.wait_for_focus("history-heading")
+    with playground.stack.client(api_key=playground.api_key) as client:
+        assert client.get(f"/generations/{id_}").status_code == httpx.codes.NOT_FOUND
+
+
+def test_a_picture_whose_link_has_ended_gets_a_fresh_one(playground: Playground) -> None:
+    """The page has the old link for longer than it lives."""
+    make(playground, "A sundial")
+    broken: list[str] = []
+
+    def refuse_once(route: object) -> None:
+        from playwright.sync_api import Route  # noqa: PLC0415
+
+        assert isinstance(route, Route)
+        if broken:
+            route.continue_()
+        else:
+            broken.append(route.request.url)
+            route.fulfill(status=403, body="")
+
+    playground.watch.expected = {403}
+    playground.enter_key()
+    playground.gallery.locator("img").wait_for()
+    playground.page.route("**/images/**", refuse_once)
+    playground.gallery.get_by_role("button", name="Show A sundial").click()
+    playground.wait_for_picture()
+    assert broken

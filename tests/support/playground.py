@@ -1,0 +1,189 @@
+"""The playground in a real browser: what a person does there, and what the page must never do."""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+from operating.keys import Keys
+from tests.support.stack_callers import keys_of
+from tools.checkout import CHECKOUT
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, BrowserContext, Locator, Page
+
+    from tests.support.deployed_stack import Stack
+
+PATIENCE_MS: Final = 120_000
+"""What a page may take. A passing test goes on as soon as what it waits for is there."""
+DESKTOP: Final = {"width": 1360, "height": 900}
+PHONE: Final = {"width": 360, "height": 740}
+AXE: Final = CHECKOUT / "node_modules" / "axe-core" / "axe.min.js"
+_UNTIL_SHOWN: Final = """
+patience => new Promise((done, fail) => {
+    const image = () => document.querySelector("img.picture");
+    const look = () => image()?.complete && image().naturalWidth ? done() : setTimeout(look, 20);
+    setTimeout(() => fail(new Error("The picture is not shown.")), patience);
+    look();
+})
+"""
+_REFUSED: Final = re.compile(r"Failed to load resource: the server responded with a status of (\d+)")
+
+
+@dataclass(kw_only=True)
+class Watch:
+    """What the browser complained about, and where the page's requests went."""
+
+    complaints: list[str] = field(default_factory=list)
+    hosts: set[str] = field(default_factory=set)
+    bodies: list[dict[str, Any]] = field(default_factory=list)
+    """The requests for images, as they were sent."""
+    refused: set[int] = field(default_factory=set)
+    """The statuses of the replies that a browser complains about by itself."""
+    expected: set[int] = field(default_factory=set)
+    """Those that the test provokes."""
+
+    def listen(self, page: Page) -> None:
+        """Watch this page."""
+        page.on("console", lambda message: self._hear(message.type, message.text))
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("request", lambda request: self._see(request.url, request.method, request.post_data))
+
+    def _hear(self, kind: str, text: str) -> None:
+        if refused := _REFUSED.match(text):
+            self.refused.add(int(refused[1]))
+        elif kind in {"error", "warning"}:
+            self.complaints.append(text)
+
+    def _see(self, url: str, method: str, sent: str | None) -> None:
+        if not url.startswith(("blob:", "data:")):
+            self.hosts.add(urlsplit(url).netloc)
+        if method == "POST" and sent:
+            self.bodies.append(json.loads(sent))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Playground:
+    """The page, as a person sees it, with an API key of its own."""
+
+    page: Page
+    stack: Stack
+    api_key: str
+    watch: Watch
+
+    def open(self) -> None:
+        """Open the page, and wait until it can be used."""
+        self.page.goto(self.stack.state.web_url)
+        self.prompt.wait_for()
+
+    @property
+    def prompt(self) -> Locator:
+        """The field of the prompt."""
+        return self.page.get_by_label("Prompt")
+
+    @property
+    def key(self) -> Locator:
+        """The field of the API key."""
+        return self.page.get_by_label("API key")
+
+    @property
+    def alert(self) -> Locator:
+        """What went wrong."""
+        return self.page.get_by_role("alert")
+
+    @property
+    def picture(self) -> Locator:
+        """The picture that was made."""
+        return self.page.locator("img.picture")
+
+    @property
+    def gallery(self) -> Locator:
+        """The items of the history."""
+        return self.page.locator(".gallery > li")
+
+    def button(self, name: str) -> Locator:
+        """The button with exactly this name."""
+        return self.page.get_by_role("button", name=name, exact=True)
+
+    def enter_key(self, key: str = "") -> None:
+        """Enter the API key, and wait until the service has accepted it."""
+        self.key.fill(key or self.api_key)
+        self.key.press("Enter")
+        self.page.locator(".key-state.known").wait_for()
+
+    def generate(self, prompt: str) -> None:
+        """Ask for a picture."""
+        self.prompt.fill(prompt)
+        self.button("Generate").click()
+
+    def wait_for_picture(self) -> None:
+        """Wait until the picture is shown, and its pixels are there."""
+        self.picture.wait_for()
+        self.page.evaluate(_UNTIL_SHOWN, PATIENCE_MS)
+
+    def wait_for_focus(self, id_: str) -> None:
+        """Wait until the element with this id has the focus."""
+        self.page.locator(f"#{id_}:focus").wait_for()
+
+    def fact(self, name: str) -> str:
+        """Return what the result says about the model, the cost, the seed and so on."""
+        row = self.page.locator(".facts-list > div", has=self.page.locator("dt", has_text=name))
+        return row.locator("dd").inner_text()
+
+    def violations(self) -> list[str]:
+        """Return what axe-core finds in the page as it is now."""
+        # By the debugger, because the page's policy lets no script in.
+        self.page.evaluate(AXE.read_text(encoding="utf-8"))
+        found: Mapping[str, Any] = self.page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+        return [
+            f"{each['id']}: {each['help']}: {node['html'][:200]} {node['failureSummary']}"
+            for each in found["violations"]
+            for node in each["nodes"]
+        ]
+
+    def is_wider_than_the_screen(self) -> bool:
+        """Say whether a person would have to scroll sideways."""
+        wider: bool = self.page.evaluate("document.documentElement.scrollWidth > innerWidth")
+        return wider
+
+
+@contextmanager
+def opened_playground(
+    browser: Browser, stack: Stack, *, limits: Mapping[str, float | None] | None = None, **options: Any
+) -> Iterator[Playground]:
+    """Open the page in a profile of its own, with a new API key; at the end, check what it must never do."""
+    allowed = {urlsplit(url).netloc for url in (stack.state.web_url, stack.state.aws_endpoint_url)}
+    watch = Watch()
+    with browser.new_context(**{"viewport": DESKTOP, "ignore_https_errors": True, **options}) as context:
+        context.set_default_timeout(PATIENCE_MS)
+        page = context.new_page()
+        watch.listen(page)
+        playground = Playground(
+            page=page, stack=stack, api_key=key_with(_keys_of(stack), limits), watch=watch
+        )
+        playground.open()
+        yield playground
+    assert watch.complaints == []
+    assert watch.refused == watch.expected
+    assert watch.hosts <= allowed
+
+
+_keys_of = lru_cache(maxsize=1)(keys_of)
+"""It makes clients of AWS, which takes longer than to make a key."""
+
+
+def key_with(keys: Keys, limits: Mapping[str, float | None] | None) -> str:
+    """Make an API key with limits of its own."""
+    return keys.create(name=f"playground-{secrets.token_hex(4)}", limits=limits).text
+
+
+def allow_the_clipboard(context: BrowserContext, stack: Stack) -> None:
+    """Let the test read what the page has copied."""
+    context.grant_permissions(["clipboard-read", "clipboard-write"], origin=stack.state.web_url)
