@@ -82,10 +82,14 @@ class HttpApi(Construct):
             self._open_path(path, integration)
 
     @property
+    def host(self) -> str:
+        """The host of the regional endpoint."""
+        return f"{self.api.rest_api_id}.execute-api.{Stack.of(self).region}.{Aws.URL_SUFFIX}"
+
+    @property
     def url(self) -> str:
         """The base URL, which ends in the stage's name."""
-        host = f"{self.api.rest_api_id}.execute-api.{Stack.of(self).region}.{Aws.URL_SUFFIX}"
-        return f"https://{host}/{surface.STAGE_NAME}"
+        return f"https://{self.host}/{surface.STAGE_NAME}"
 
     def _rest_api(self) -> apigateway.RestApi:
         api = apigateway.RestApi(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aws_cdk import Duration
+from aws_cdk import Aws, Duration, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
@@ -36,10 +36,17 @@ class ImageBucket(Construct):
                     id="abort-unfinished-uploads", abort_incomplete_multipart_upload_after=Duration.days(1)
                 ),
             ],
-            cors=[_download_rule()] if config.cors_origins else None,
+            # The playground reads images by their URLs, to save them under a name.
+            cors=[_download_rule()] if config.cors_origins or config.playground else None,
             removal_policy=removal_policy(config),
         )
         self.bucket.add_to_resource_policy(self._deny_old_signatures())
+
+    def origin(self, addressing_style: str) -> str:
+        """Return the origin of the presigned URLs, which pages have to allow."""
+        if addressing_style == "path":
+            return f"https://s3.{Stack.of(self).region}.{Aws.URL_SUFFIX}"
+        return f"https://{self.bucket.bucket_regional_domain_name}"
 
     def use_images(self) -> iam.PolicyStatement:
         """Return the right to store, read and delete images. A presigned URL reads with the right of its signer."""

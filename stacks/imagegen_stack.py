@@ -76,6 +76,8 @@ class ImagegenStack(Stack):
             self._output("WebhookSecretArn", secret.arn)
         worker.poll(queue)
         worker.sweep_every_minute()
+        self.api_host = http_api.host
+        self.images_origin = bucket.origin(config.s3_addressing_style)
         self._name_outputs(http_api=http_api, bucket=bucket, table=table, queue=queue)
         self._output("ApiLogGroup", api.log_group.log_group_name)
         self._output("WorkerLogGroup", worker.log_group.log_group_name)

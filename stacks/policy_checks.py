@@ -6,10 +6,11 @@ if the list holds one that the packs do not find.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from aws_cdk import Acknowledgment, App, Stack, Validations
+from aws_cdk import Acknowledgment, App, DefaultStackSynthesizer, Stack, Token, Validations
 from cdk_nag import AwsSolutionsChecks, ServerlessChecks
 
 from stacks.bundling import RUNTIME_VERSION
@@ -191,9 +192,91 @@ def add_checks(app: App) -> None:
     Validations.of(app).add_plugins(AwsSolutionsChecks(app), ServerlessChecks(app))
 
 
-def accept_findings(stack: Stack, *, config: StageConfig) -> None:
-    """Accept the findings of the stage, each on its own construct."""
-    for accepted in accepted_findings(config):
+_UPLOAD = "Custom::CDKBucketDeployment8693BB64968944B69AAFB0CC9EB8756C"
+_CDKS_UPLOAD = (
+    "CDK's own function copies the page into its bucket during a deployment; nobody else can call it."
+)
+_CDKS_RIGHTS = (
+    "CDK grants this to its upload function: reading its assets, and replacing what the page's bucket holds."
+)
+_PAGE = "Page/Resource"
+_DISTRIBUTION = "Distribution/Resource"
+_OF_THE_PLAYGROUND: tuple[Accepted, ...] = (
+    Accepted(
+        path=_PAGE,
+        id="AwsSolutions-S1",
+        reason="Only the distribution reads the bucket, which holds public files of the checkout and nobody's data.",
+    ),
+    Accepted(
+        path=_DISTRIBUTION,
+        id="AwsSolutions-CFR1",
+        reason="The page holds nobody's data and the API needs a key; where it may be used is the operator's choice.",
+    ),
+    Accepted(
+        path=_DISTRIBUTION,
+        id="AwsSolutions-CFR2",
+        reason="Every paid path needs a key with a throttle and a quota; a firewall is the operator's choice.",
+    ),
+    Accepted(
+        path=_DISTRIBUTION,
+        id="AwsSolutions-CFR3",
+        reason="The API's own access log has every request to it; the page's files are public and the same for all.",
+    ),
+    Accepted(
+        path=_DISTRIBUTION,
+        id="AwsSolutions-CFR4",
+        reason="CloudFront's certificate leaves no choice of the oldest protocol; a domain is the operator's choice.",
+    ),
+    Accepted(
+        path=f"{_UPLOAD}/ServiceRole/Resource",
+        id="AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole]",
+        reason=_CDKS_UPLOAD,
+    ),
+    *(
+        Accepted(
+            path=f"{_UPLOAD}/ServiceRole/DefaultPolicy/Resource",
+            id=f"AwsSolutions-IAM5[{what}]",
+            reason=_CDKS_RIGHTS,
+        )
+        for what in (
+            "Action::s3:GetBucket*",
+            "Action::s3:GetObject*",
+            "Action::s3:List*",
+            "Action::s3:Abort*",
+            "Action::s3:DeleteObject*",
+            "Resource::<PageA98A310E.Arn>/*",
+        )
+    ),
+    *(
+        Accepted(path=f"{_UPLOAD}/Resource", id=id_, reason=_CDKS_UPLOAD)
+        for id_ in (
+            "AwsSolutions-L1",
+            "Serverless-LambdaDLQ",
+            "Serverless-LambdaLatestVersion",
+            "Serverless-LambdaTracing",
+        )
+    ),
+)
+
+
+def findings_of_the_playground(stack: Stack) -> tuple[Accepted, ...]:
+    """Return the accepted findings of the playground's stack; one names the bucket of the CDK's assets."""
+    account = "<AWS::AccountId>" if Token.is_unresolved(stack.account) else stack.account
+    qualifier = stack.synthesizer.bootstrap_qualifier or DefaultStackSynthesizer.DEFAULT_QUALIFIER
+    assets = f"arn:{stack.partition}:s3:::cdk-{qualifier}-assets-{account}-{stack.region}/*"
+    return (
+        *_OF_THE_PLAYGROUND,
+        Accepted(
+            path=f"{_UPLOAD}/ServiceRole/DefaultPolicy/Resource",
+            id=f"AwsSolutions-IAM5[Resource::{assets}]",
+            reason=_CDKS_RIGHTS,
+        ),
+    )
+
+
+def accept_findings(stack: Stack, findings: Iterable[Accepted]) -> None:
+    """Accept these findings of the stack, each on its own construct."""
+    for accepted in findings:
         construct: IConstruct = stack
         for name in accepted.path.split("/"):
             construct = construct.node.find_child(name)

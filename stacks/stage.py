@@ -182,6 +182,7 @@ class StageConfig(BaseModel):
     webhook_loopback: bool = False
     mark_images: bool = True
     embed_prompt: bool = False
+    playground: bool = False
     bundle_platform: Platform = "aarch64-manylinux2014"
     s3_addressing_style: settings.S3AddressingStyle = "virtual"
     bedrock_endpoint_url: EndpointUrl | None = None
@@ -278,6 +279,14 @@ class StageConfig(BaseModel):
         return self
 
     @model_validator(mode="after")
+    def _check_playground_has_keys(self) -> Self:
+        if self.playground and self.api_auth != "key":
+            raise StageError(
+                f"playground needs api_auth key, not {self.api_auth}, because the page sends API keys."
+            )
+        return self
+
+    @model_validator(mode="after")
     def _check_user_pool(self) -> Self:
         if (self.user_pool_arn is not None) != (self.api_auth == "cognito"):
             raise StageError("user_pool_arn must be set if api_auth is cognito, and only then.")
@@ -310,6 +319,11 @@ def allowed(key: str) -> str:
 def stack_name(stage: str) -> str:
     """Return the name of a stage's stack, which its API has as well."""
     return f"imagegen-{stage}"
+
+
+def playground_stack_name(stage: str) -> str:
+    """Return the name of the stack of a stage's playground."""
+    return f"{stack_name(stage)}-playground"
 
 
 def check_stage_name(name: str) -> None:

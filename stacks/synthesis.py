@@ -15,7 +15,9 @@ from stacks.bundling import BundlingError, function_code
 from stacks.cdk_json import stages_of
 from stacks.credentials import check_place, check_profile
 from stacks.imagegen_stack import ImagegenStack
-from stacks.policy_checks import accept_findings, add_checks
+from stacks.playground_site import SiteError
+from stacks.playground_stack import PlaygroundStack
+from stacks.policy_checks import accept_findings, accepted_findings, add_checks, findings_of_the_playground
 from stacks.stage import LOCAL_STAGE, StageError, load_stage
 from tools.failures import in_one_line
 
@@ -27,7 +29,7 @@ def synthesize() -> None:
     """Synthesize the stage; end the process with one sentence if that is not possible."""
     try:
         _synthesize(os.environ)  # noqa: TID251 - the CDK command line passes account and region there
-    except (StageError, BundlingError) as error:
+    except (StageError, BundlingError, SiteError) as error:
         sys.exit(in_one_line(error))
 
 
@@ -40,22 +42,28 @@ def _synthesize(environ: Mapping[str, str]) -> None:
     check_place(environ)
     _check_stage(config.name, environ)
     check_profile(environ)
+    env = cdk.Environment(
+        # The CDK command line sets both from the operator's credentials; synth works without them.
+        account=environ.get("CDK_DEFAULT_ACCOUNT"),
+        region=environ.get("CDK_DEFAULT_REGION", "us-east-1"),
+    )
     stack = ImagegenStack(
         app,
         config=config,
         code=function_code(root=ROOT, target=config.bundle_platform),
-        env=cdk.Environment(
-            # The CDK command line sets both from the operator's credentials; synth works without them.
-            account=environ.get("CDK_DEFAULT_ACCOUNT"),
-            region=environ.get("CDK_DEFAULT_REGION", "us-east-1"),
-        ),
+        env=env,
         # Passed in, so that tests choose the day on which a model ends.
         today=datetime.now(tz=UTC).date(),
+    )
+    page = (
+        PlaygroundStack(app, config=config, service=stack, env=env, root=ROOT) if config.playground else None
     )
     # The emulator gets the same stack without them: they take a third of the synthesis, and the tests apply them to
     # every stage.
     if context("policy_checks") != "off":
-        accept_findings(stack, config=config)
+        accept_findings(stack, accepted_findings(config))
+        if page:
+            accept_findings(page, findings_of_the_playground(page))
         add_checks(app)
     app.synth()
 

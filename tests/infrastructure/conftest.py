@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.synthesis import STAGES, Synthesized
+from tests.support.synthesis import STAGES, Synthesized, build_playground
 from tests.support.template_fixtures import code, synthesized
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
+    from stacks.playground_stack import PlaygroundStack
 
 __all__ = ["code", "synthesized"]
 
@@ -38,3 +40,9 @@ def prod(synthesized: Callable[[str], Synthesized]) -> Synthesized:
 def local(synthesized: Callable[[str], Synthesized]) -> Synthesized:
     """Return the template of the stage `local`."""
     return synthesized("local")
+
+
+@pytest.fixture(scope="module")
+def playground(code: Path) -> PlaygroundStack:
+    """Return the stack of the playground of `dev`; each module has its own, because a test changes it."""
+    return build_playground("dev", code=code)

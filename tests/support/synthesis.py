@@ -7,13 +7,14 @@ import tempfile
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import aws_cdk as cdk
 from aws_cdk import assertions
 from aws_cdk import aws_lambda as lambda_
 
 from stacks.imagegen_stack import ImagegenStack
+from stacks.playground_stack import PlaygroundStack
 from stacks.stage import StageConfig, load_stage
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -47,6 +48,19 @@ def build(stage: str, *, code: Path, overrides: str | None = None, today: date =
         code=lambda_.Code.from_asset(str(code)),
         env=ENVIRONMENT,
         today=today,
+    )
+
+
+def build_playground(stage: str, *, code: Path, overrides: str = "") -> PlaygroundStack:
+    """Return the stack of a stage's playground, with the stack that it calls in the same app."""
+    words = f"playground=true {overrides}".strip()
+    service = build(stage, code=code, overrides=words)
+    return PlaygroundStack(
+        cast("cdk.App", service.node.root),
+        config=stage_config(stage, words),
+        service=service,
+        env=ENVIRONMENT,
+        root=ROOT,
     )
 
 
