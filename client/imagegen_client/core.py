@@ -1,7 +1,8 @@
 """The client without input and output: which requests to send, what the replies mean, when to send one again.
 
 Each call is a generator. It yields a `Send` or a `Pause`, is given the `Outcome` of what it sent, and returns the
-result. `Client` and `AsyncClient` carry the steps out; neither knows anything else of the protocol.
+result. `Client` and `AsyncClient` carry the steps out; neither knows anything else of the protocol
+(docs/decisions/0091-a-client-that-does-no-io.md).
 """
 
 from __future__ import annotations

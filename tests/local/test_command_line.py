@@ -275,7 +275,12 @@ def test_outputs_that_cannot_be_written_are_sentences(command: CommandLine, word
     assert gone.out.strip() in {"0", "141"}
     help_ = command.shell("imagegen --help > /dev/full")
     assert help_.code == 2
-    for ended in (full, closed, gone, help_):
+    small = command.shell(f"ulimit -f 64; imagegen {word} -o small.png")
+    assert small.code == 2
+    assert "imagegen save gen_" in small.err
+    assert "small.png: File too large" in small.err
+    assert [each.name for each in command.folder.iterdir()] == []
+    for ended in (full, closed, gone, help_, small):
         assert "Traceback" not in ended.err
         assert "Exception ignored" not in ended.err
 

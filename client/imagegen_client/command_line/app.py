@@ -57,10 +57,11 @@ class PromptFirst(typer.core.TyperGroup):
             for parameter in self.get_params(ctx)
             for name in (*parameter.opts, *parameter.secondary_opts)
         }
-        if not args:
+        if not args and not ctx.resilient_parsing:  # which a completion sets
             args = ["--help"]
-        if args[0] not in self.commands and args[0] not in own:
-            self._refuse_misspelt(args[0])
+        if args and args[0] not in self.commands and args[0] not in own:
+            if not ctx.resilient_parsing:
+                self._refuse_misspelt(args[0])
             args = [DEFAULT, *args]
         return super().parse_args(ctx, args)
 

@@ -98,6 +98,7 @@ class State:
         planned = []
         for item in items:
             content = item.content()
+            # Not the line's number, see docs/decisions/0092-a-batch-keeps-its-keys.md.
             place = seen[content] = seen.get(content, -1) + 1
             name = _digest(self._batch, str(place), content)
             key = self._key(name)

@@ -118,3 +118,29 @@ def test_further_pictures_have_keys_of_their_own() -> None:
     assert keys[0] == "k" * 16
     assert len(set(keys)) == 3
     assert all(16 <= len(key) <= 64 for key in keys)
+
+
+@pytest.mark.parametrize(
+    ("words", "number", "offered"),
+    [
+        ("imagegen hi", 1, {"history"}),
+        ("imagegen tea --style p", 3, {"photographic", "pixel-art"}),
+        ("imagegen histroy --size 13", 3, {"1344x768"}),
+        ("imagegen -o tea.png --st", 3, {"--style", "--steps", "--strict"}),
+        ("imagegen batch --conc", 2, {"--concurrency"}),
+    ],
+)
+def test_the_shell_is_offered_commands_options_and_words(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    words: str,
+    number: int,
+    offered: set[str],
+) -> None:
+    """A prompt without a command has the options of a picture."""
+    monkeypatch.setenv("_IMAGEGEN_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", words)
+    monkeypatch.setenv("COMP_CWORD", str(number))
+    main([])
+    written = capsys.readouterr()
+    assert (set(written.out.split()), written.err) == (offered, "")
