@@ -24,6 +24,7 @@ WITHOUT_STACK: Final = (
     "test_budget_kills.py",
     "test_budget_storm.py",
     "test_canaries.py",
+    "test_command_line_mistakes.py",
     "test_damaged_folders.py",
     "test_deploying.py",
     "test_docs_site.py",

@@ -219,7 +219,7 @@ class ContentFiltered(CallerError):
 
 
 class InvalidConfiguration(CallerError):
-    """The base URL or the API key cannot be used; nothing was sent."""
+    """The base URL or the API key cannot be used: also an unknown host, or a certificate that is not trusted."""
 
     code = "invalid_configuration"
 

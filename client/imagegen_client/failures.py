@@ -15,6 +15,7 @@ from imagegen_client.errors import (
     ConnectionLost,
     FieldError,
     ImagegenError,
+    InvalidConfiguration,
     PayloadTooLarge,
     ServiceError,
     UnexpectedReply,
@@ -123,7 +124,8 @@ def problem_error(
 def _without_reply(outcome: NoReply, idempotency_key: str | None) -> ImagegenError:
     if outcome.sent:
         return ConnectionLost(outcome.why, idempotency_key=idempotency_key)
-    return Unreachable(outcome.why, retryable=not outcome.lasting, idempotency_key=idempotency_key)
+    kind = InvalidConfiguration if outcome.lasting else Unreachable
+    return kind(outcome.why, idempotency_key=idempotency_key)
 
 
 def _foreign(reply: Reply, idempotency_key: str | None) -> ImagegenError:

@@ -20,6 +20,10 @@ from imagegen_client.errors import (
 # brings what became of the request. Once that is a recorded failure, another repeat would bring the same again.
 _MAY_END_OTHERWISE: Final = (OutcomeUnknown, ModelTimeout, StoreFailed, InternalError, ConnectionLost)
 
+_DEFECTS: Final = (InternalError, UnexpectedReply)
+_TRIES_OF_A_DEFECT: Final = 3
+"""A defect mostly stays; what comes and goes has words of its own."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retries:
@@ -55,7 +59,8 @@ class Retries:
         """
         if not may_help(error) or (error.charged != "no" and not free):
             return None
-        if attempt >= self.tries and not isinstance(error, InProgress):
+        tries = min(self.tries, _TRIES_OF_A_DEFECT) if isinstance(error, _DEFECTS) else self.tries
+        if attempt >= tries and not isinstance(error, InProgress):
             return None
         own = min(self.longest_pause, self.first_pause * 2.0 ** min(attempt - 1, 30))
         # Never earlier than the service says.

@@ -28,7 +28,7 @@ def command(stack: Stack, tmp_path: Path) -> CommandLine:
 def word(stand_in: StandIn) -> str:
     """A word that stands in the prompts of one test only; its pictures take a moment."""
     found = f"tea{secrets.token_hex(8)}"
-    slow = {"prompt": found, "action": {"type": "latency", "seconds": 0.3}}
+    slow = {"prompt": found, "action": {"type": "latency", "seconds": 0.2}}
     stand_in.client.post("/_control/rules", json={"instant": True, "rules": [slow]}).raise_for_status()
     return found
 

@@ -61,12 +61,19 @@ class PromptFirst(typer.core.TyperGroup):
             args = ["--help"]
         if args and args[0] not in self.commands and args[0] not in own:
             if not ctx.resilient_parsing:
-                self._refuse_misspelt(args[0])
+                self._refuse_mistakes(args)
             args = [DEFAULT, *args]
         return super().parse_args(ctx, args)
 
-    def _refuse_misspelt(self, word: str) -> None:
-        # A misspelt command must not become a prompt, because a prompt is paid for.
+    def _refuse_mistakes(self, args: list[str]) -> None:
+        """Do not take a misspelt or misplaced command for a prompt, which is paid for."""
+        word = args[0]
+        late = [each for each in args[1:] if each in self.commands]
+        if word.startswith("-") and late:
+            raise typer.BadParameter(
+                f"Write the command first: `imagegen {late[0]} {word} …`. "
+                f"To draw the word, write `imagegen {DEFAULT} {late[0]}`."
+            )
         close = difflib.get_close_matches(word.lower(), [*self.commands], n=1, cutoff=0.75)
         if close and not word.startswith("-"):
             raise typer.BadParameter(

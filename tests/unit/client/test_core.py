@@ -126,6 +126,12 @@ def test_tries_are_bounded() -> None:
     assert isinstance(ran.error, errors.Unreachable)
 
 
+@pytest.mark.parametrize("outcome", [failed(service.InternalError), reply(502, b"<html>")])
+def test_a_defect_is_tried_three_times(outcome: Outcome) -> None:
+    """It mostly stays, and nobody should wait for minutes to be told so."""
+    assert len(made(outcome, tries=12).sent) == 3
+
+
 def test_time_is_bounded_also_while_the_image_is_made() -> None:
     """A running image is asked for until the total time ends, however many tries that takes."""
     clock = Clock()

@@ -56,9 +56,12 @@ def test_a_retry_after_that_is_no_number_is_ignored(text: str) -> None:
 def test_a_connection_that_was_never_made_cost_nothing() -> None:
     """After one that was, nobody can know."""
     refused = failure_of(NoReply(sent=False, why="No."))
+    unknown = failure_of(NoReply(sent=False, why="No.", lasting=True))
     lost = failure_of(NoReply(sent=True, why="No."), idempotency_key=KEY)
     assert isinstance(refused, errors.Unreachable)
     assert (refused.charged, refused.retryable) == ("no", True)
+    assert isinstance(unknown, errors.InvalidConfiguration)
+    assert (unknown.charged, unknown.retryable) == ("no", False)
     assert isinstance(lost, errors.ConnectionLost)
     assert (lost.charged, lost.idempotency_key) == ("maybe", KEY)
 

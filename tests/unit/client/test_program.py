@@ -29,6 +29,10 @@ def nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ("arguments", "words"),
     [
         (["histroy"], "There is no command histroy. Did you mean history?"),
+        (
+            ["--url", "https://a.example.com/v1", "history"],
+            "Write the command first: `imagegen history --url",
+        ),
         (["tea", "--colour", "green"], "No such option: --colour"),
         (["tea", "two"], "Got unexpected extra argument(s) (two). Put a prompt of several words in quotes."),
         ([""], "it is empty"),
