@@ -19,6 +19,7 @@ PAGES: Final[Mapping[str, str]] = {
     "README.md": "index.md",
     "CONTRIBUTING.md": "contributing.md",
     "CHANGELOG.md": "changelog.md",
+    "client/README.md": "python-client.md",
     "tests/README.md": "tests.md",
     "docs/decisions/README.md": "decisions/index.md",
 }
@@ -26,6 +27,7 @@ PAGES: Final[Mapping[str, str]] = {
 FILES: Final[Mapping[str, str]] = {
     "LICENSE": "license.txt",
     "lambda/imagegen/http/openapi.json": "openapi.json",
+    "tests/data/seed_sample.py.txt": "seed_sample.py.txt",
 }
 """Files that pages link, copied as they are; so is whatever else is in `docs/`."""
 ELSEWHERE: Final = ("http:", "https:", "//", "mailto:", "#")

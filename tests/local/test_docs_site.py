@@ -35,7 +35,8 @@ docs_dir = "pages"
 site_dir = "site"
 use_directory_urls = false
 nav = [
-  { "Start" = "index.md" }, { "One" = "one.md" }, { "Reference" = "api-reference.md" },
+  { "Start" = "index.md" }, { "One" = "one.md" }, { "Client" = "python-client.md" },
+  { "Reference" = "api-reference.md" },
   { "Rest" = [ { "Contributing" = "contributing.md" }, { "Tests" = "tests.md" }, { "Changes" = "changelog.md" } ] },
   { "Decisions" = "decisions/" },
 ]
