@@ -126,11 +126,20 @@ def test_an_image_that_a_vendor_has_marked_stays_as_it_is(place: int) -> None:
         png_chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + FOREIGN),
         png_chunk(b"iTXt", b"XML:com.adobe.xmp\0\1\0\0\0" + zlib.compress(PACKET)),
         b"\x80\0\0\0IDAT",
+        b"\x80\0\0\0caBX",
         b"\0\0\0\xffIDAT",
         b"\0\0\0\0IEND\xaeB`\x82",
         png_chunk(b"paDd") * 20_000,
     ],
-    ids=["other XMP", "compressed XMP", "2 GB", "beyond the end", "two ends", "too many"],
+    ids=[
+        "other XMP",
+        "compressed XMP",
+        "2 GB",
+        "a manifest of 2 GB",
+        "beyond the end",
+        "two ends",
+        "too many",
+    ],
 )
 def test_what_cannot_be_marked_is_told(chunks: bytes) -> None:
     """The caller stores such an image as it is."""
