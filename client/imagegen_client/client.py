@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 def new_key() -> str:
     """Return a random idempotency key; no two are equal."""
-    return secrets.token_urlsafe(24)
+    return secrets.token_hex(20)
 
 
 def id_of(generation: Generation | str) -> str:

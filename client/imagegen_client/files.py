@@ -16,7 +16,9 @@ def write_atomically(path: Path, content: bytes, *, mode: int = 0o666) -> None:
     """
     # Beside the file, because a file can only be moved in one step within one file system.
     part = path.with_name(f".imagegen-{secrets.token_hex(8)}.part")
-    handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    # Windows has texts and binary files, and would change the line breaks of a text.
+    binary = getattr(os, "O_BINARY", 0)
+    handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | binary, mode)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)

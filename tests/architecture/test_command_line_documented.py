@@ -10,8 +10,10 @@ import pytest
 import typer.main
 
 from imagegen.contracts.text_to_image import parameters
+from imagegen.errors import error_types
 from imagegen_client.command_line import configuration, options, program, reporting
 from imagegen_client.command_line.app import DEFAULT, ORDER, app
+from imagegen_client.errors import ERROR_TYPES
 from imagegen_client.image_request import FIELDS
 
 PAGE: Final = (Path(__file__).parents[2] / "docs" / "command-line.md").read_text(encoding="utf-8")
@@ -124,3 +126,10 @@ def test_the_completions_are_the_words_of_the_contract() -> None:
     assert options.SAMPLERS == parameters.SAMPLERS
     assert options.GUIDANCE == parameters.CLIP_GUIDANCE_PRESETS
     assert tuple(f"{width}x{height}" for width, height in parameters.SIZES) == options.SIZES
+
+
+def test_the_page_names_the_codes_of_the_command() -> None:
+    """Every other code is in docs/errors.md."""
+    named = set(re.findall(r"^\| `(\w+)` \| `\w+` \|", SECTIONS["Exit codes"], re.MULTILINE))
+    theirs = {kind.kind.code for kind in error_types()}
+    assert named == {reporting.UsageMistake.code, reporting.FileFailure.code} | (set(ERROR_TYPES) - theirs)

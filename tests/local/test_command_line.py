@@ -239,6 +239,7 @@ def test_outputs_that_cannot_be_written_are_sentences(command: CommandLine, word
     assert small.code == 2
     assert "imagegen save gen_" in small.err
     assert "small.png: File too large" in small.err
+    assert small.err.count("\n") == 1
     assert [each.name for each in command.folder.iterdir()] == []
     for ended in (full, closed, gone, small):
         assert "Traceback" not in ended.err
@@ -288,3 +289,5 @@ def test_a_terminal_shows_progress_and_pictures(command: CommandLine, word: str,
     )
     assert blocks.count("▀") == 800  # 40 columns and 20 lines of a terminal that tells no size
     assert word in blocks
+    plain = at_a_terminal(replace(command, variables={**command.variables, "TERM": "dumb"}), "show", id_)
+    assert f"To open it: imagegen open {id_}" in plain

@@ -18,7 +18,6 @@ from imagegen_client.command_line.app import command
 from imagegen_client.command_line.making import Order
 from imagegen_client.command_line.options import Picture, Service
 from imagegen_client.command_line.reporting import (
-    CALLER,
     INTERRUPTED,
     STDOUT_CLOSED,
     Screen,
@@ -115,7 +114,9 @@ class Making:
 )
 def generate(
     *,
-    prompt: Annotated[str, typer.Argument(help="What to draw; - reads it from stdin.", show_default=False)],
+    prompt: Annotated[
+        str, typer.Argument(metavar="PROMPT", help="What to draw; - reads it from stdin.", show_default=False)
+    ],
     result: Result,
     picture: Picture,
     making_: Making,
@@ -253,9 +254,6 @@ async def _all(
             await _one(client, orders[number], number, result, how, screen=screen, as_json=service.json)
         except ImagegenError as error:
             codes[number] = report(error, as_json=service.json)
-        except OSError as error:
-            say(f"{error.filename or 'The output'}: {error.strerror}.")
-            codes[number] = CALLER
         except StdoutClosed:
             codes[number] = STDOUT_CLOSED
 
@@ -285,8 +283,10 @@ async def _one(
     if result.output == "-":
         try:
             write_bytes(content)
-        except Exception:
-            say(f"The picture is made and kept. To get it: `imagegen save {made.id} -o FILE`.")
+        except OSError as error:
+            raise making.unsaved(made, error, to="stdout") from error
+        except StdoutClosed:
+            say(f"The picture is made and kept: `imagegen save {made.id} -o FILE` gets it.")
             raise
     else:
         path = making.file_for(made, output=result.output, number=number, count=how.count)

@@ -148,16 +148,14 @@ def show(*, generation_id: Id, service: Service) -> None:
     if service.json:
         write_json(found.raw)
         return
-    if content is not None:
-        columns, rows = _terminal_size()
-        drawn = terminal_picture.drawn(content, environ=os.environ, columns=columns, rows=rows)
-        if drawn is not None:
-            write_bytes(drawn)
+    drawn = None if content is None else _drawn(content)
+    if drawn is not None:
+        write_bytes(drawn)
     write(shown(_prompt(found)))
     write(making.described(found))
     if found.error is not None:
         write(f"{found.error.code}: {shown(found.error.detail)}")
-    elif content is None and found.image is not None:
+    elif drawn is None and found.image is not None:
         write(f"To open it: imagegen open {found.id}")
 
 
@@ -263,9 +261,11 @@ def _state(model: Model) -> str:
     return f"{state}, default" if model.default else state
 
 
-def _terminal_size() -> tuple[int, int]:
+def _drawn(content: bytes) -> bytes | None:
     size = os.get_terminal_size(sys.stdout.fileno())
-    return size.columns or 80, size.lines or 24
+    # A terminal that does not know its size says 0.
+    columns, rows = size.columns or 80, size.lines or 24
+    return terminal_picture.drawn(content, environ=os.environ, columns=columns, rows=rows)
 
 
 def _browser_opens(url: str) -> bool:

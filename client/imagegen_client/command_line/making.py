@@ -14,7 +14,7 @@ import typer
 from imagegen_client.asynchronous import AsyncClient
 from imagegen_client.command_line import configuration
 from imagegen_client.command_line.options import Service
-from imagegen_client.command_line.reporting import dollars, say
+from imagegen_client.command_line.reporting import FileFailure, dollars
 from imagegen_client.files import write_atomically
 from imagegen_client.image_request import SUFFIXES, ImageRequest
 from imagegen_client.repeating import Retries
@@ -99,17 +99,20 @@ def check_output(output: str | None, *, count: int, force: bool) -> None:
 
 
 def save(content: bytes, path: Path, made: Generation) -> None:
-    """Write a picture; if that fails, say that it is kept.
+    """Write a picture.
 
     Raises:
-        OSError: The file cannot be written.
+        FileFailure: The file cannot be written.
     """
     try:
         write_atomically(path, content)
     except OSError as error:
-        say(f"The picture is made and kept. To get it: `imagegen save {made.id} -o FILE`.")
-        # The temporary file's name would tell nobody anything.
-        raise OSError(error.errno, error.strerror, str(path)) from error
+        raise unsaved(made, error, to=str(path)) from error
+
+
+def unsaved(made: Generation, error: OSError, *, to: str) -> FileFailure:
+    """Return the failure to write a picture that is made, and paid for."""
+    return FileFailure(f"{to}: {error.strerror}.", charged="yes", generation_id=made.id)
 
 
 def described(made: Generation) -> str:

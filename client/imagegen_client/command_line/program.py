@@ -12,14 +12,13 @@ import typer
 from imagegen_client.command_line import agents, batch, configuring, drawing, looking
 from imagegen_client.command_line.app import ORDER, app
 from imagegen_client.command_line.reporting import (
-    CALLER,
     INTERRUPTED,
     STDOUT_CLOSED,
+    FileFailure,
     StdoutClosed,
     UsageMistake,
     discard_stdout,
     report,
-    say,
 )
 from imagegen_client.errors import ImagegenError
 
@@ -40,10 +39,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except StdoutClosed:
         return STDOUT_CLOSED
     except OSError as error:
-        say(f"{_named(error)}{error.strerror or error}.")
+        code = report(FileFailure(f"{_named(error)}{error.strerror or error}."), as_json="--json" in given)
         with suppress(OSError, StdoutClosed):
             _flush()
-        return CALLER
     return code
 
 

@@ -151,6 +151,12 @@ class UsageMistake(CallerError):
     code = "usage"
 
 
+class FileFailure(CallerError):
+    """A file or stdout cannot be written; `generation_id` names a picture that is made and kept."""
+
+    code = "file"
+
+
 def report(error: ImagegenError, *, as_json: bool) -> int:
     """Write an error to stderr, and return its exit code."""
     if as_json:
@@ -185,8 +191,9 @@ def problem(error: ImagegenError) -> dict[str, Any]:
 
 def sentence(error: ImagegenError, *, in_batch: bool = False) -> str:
     """Say what happened, whether it was paid for, and what to do; a batch knows its keys itself."""
-    if isinstance(error, UsageMistake):
-        return error.detail
+    if isinstance(error, UsageMistake | FileFailure):
+        kept = f" The picture is made and kept: `imagegen save {error.generation_id} -o FILE` gets it."
+        return error.detail + (kept if error.generation_id else "")
     parts = [
         error.detail.rstrip(),
         *(f"{each.field} {each.message}." for each in error.fields if each.message not in error.detail),

@@ -41,6 +41,14 @@ def test_a_second_run_has_the_same_keys(tmp_path: Path) -> None:
     assert all(re.fullmatch("[a-z0-9]{16,64}", each) for each in first)
 
 
+def test_keys_outlive_an_update_of_the_command(tmp_path: Path) -> None:
+    """With other keys, an update in the middle of a batch would pay for everything again."""
+    (tmp_path / NAME).write_text(f'{{"batch": "{"0" * 32}", "url": "{URL}"}}\n', encoding="utf-8")
+    request = ImageRequest(prompt="tea", negative=("people",), seed=7, style_preset="anime", extras={"a": 1})
+    (planned,) = State.open(tmp_path, url=URL).plan([Item(line=1, request=request)])
+    assert planned.key == "0a946a080b96311a9cae06d65291304868899e0ed39d1cf2"
+
+
 def test_another_folder_is_another_batch(tmp_path: Path) -> None:
     """The same line is another picture there."""
     (tmp_path / "other").mkdir()

@@ -5,7 +5,13 @@ from __future__ import annotations
 import pytest
 
 from imagegen_client import errors
-from imagegen_client.command_line.reporting import dollars, problem, sentence, shown, who_of
+from imagegen_client.command_line.reporting import (
+    dollars,
+    problem,
+    sentence,
+    shown,
+    who_of,
+)
 from imagegen_client.errors import ERROR_TYPES, FieldError
 
 KEY = "k" * 16
