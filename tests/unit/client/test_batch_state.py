@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 
 from imagegen_client import ImageRequest
 from imagegen_client.command_line.batch_input import Item
-from imagegen_client.command_line.batch_state import NAME, Done, Planned, State
+from imagegen_client.command_line.batch_state import NAME, Done, Planned, State, _begin
 from imagegen_client.errors import InvalidConfiguration
 
 URL = "https://api.example.com/v1"
@@ -135,3 +136,23 @@ def test_a_line_that_is_paid_again_has_another_key_from_then_on(tmp_path: Path) 
     renewed = state.renewed(tea)
     assert renewed.key != tea.key
     assert keys(tmp_path, "tea", "mist") == [renewed.key, mist.key]
+
+
+def test_two_runs_that_begin_at_once_are_one_batch(tmp_path: Path) -> None:
+    """The second finds the first one's name, although it saw no file when it looked."""
+    _begin(tmp_path / NAME, {"batch": "first", "url": URL})
+    _begin(tmp_path / NAME, {"batch": "second", "url": URL})
+    assert (tmp_path / NAME).read_text(encoding="utf-8").count("first") == 1
+    assert [each.name for each in tmp_path.iterdir()] == [NAME]
+
+
+def test_a_file_system_without_hard_links_will_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some memory cards and network folders have none."""
+
+    def refuse(_: Path, __: Path) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(Path, "hardlink_to", refuse)
+    first = keys(tmp_path, "tea")
+    assert keys(tmp_path, "tea") == first
+    assert [each.name for each in tmp_path.iterdir()] == [NAME]
