@@ -7,7 +7,6 @@ Information") and the XMP specification, part 1 (`xmp:CreatorTool`, `dc:identifi
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -24,10 +23,10 @@ MAX_PROMPT_BYTES: Final = 60_000
 # By hand, because `xml.sax` would be one more module at each start. A return has to be a reference: a parser reads a
 # plain one as a newline.
 _ESCAPES: Final = {ord(char): f"&#{ord(char)};" for char in '&<>"\r'}
-# What XML 1.0 cannot hold: control characters, halves of surrogate pairs, and two noncharacters.
-_NOT_XML: Final = re.compile("[^\\t\\n\\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+# What XML 1.0 cannot hold: control characters and two noncharacters. Half a surrogate pair is a question mark in UTF-8.
+_ESCAPES.update(dict.fromkeys((*range(9), 11, 12, *range(14, 32), 0xFFFE, 0xFFFF), "\ufffd"))
 # XMP part 1, "Packet wrapper": `r`, because a program that does not know the file's format must not change the packet.
-_PACKET: Final = """\
+_START: Final = """\
 <?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
 <x:xmpmeta xmlns:x="adobe:ns:meta/">
  <rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
@@ -35,7 +34,9 @@ _PACKET: Final = """\
     xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
     xmlns:dc="http://purl.org/dc/elements/1.1/"
     xmlns:xmp="http://ns.adobe.com/xap/1.0/">
-{properties}  </rdf:Description>
+""".encode()
+_END: Final = b"""\
+  </rdf:Description>
  </rdf:RDF>
 </x:xmpmeta>
 <?xpacket end="r"?>"""
@@ -66,10 +67,13 @@ def packet(*, id_: str, model: str, prompt: str = "") -> bytes:
         "xmp:CreatorTool": model,
         "dc:identifier": id_,
     }
-    if prompt and len(_escaped(prompt).encode()) <= MAX_PROMPT_BYTES:
+    if prompt and len(_escaped(prompt)) <= MAX_PROMPT_BYTES:
         properties["Iptc4xmpExt:AIPromptInformation"] = prompt
-    lines = (f"   <{name}>{_escaped(value)}</{name}>\n" for name, value in properties.items())
-    return _PACKET.format(properties="".join(lines)).encode()
+    lines = (
+        f"   <{name}>".encode() + _escaped(value) + f"</{name}>\n".encode()
+        for name, value in properties.items()
+    )
+    return _START + b"".join(lines) + _END
 
 
 def prompt_information(parameters: Mapping[str, Any]) -> str:
@@ -85,5 +89,5 @@ def says_generated(xmp: bytes) -> bool:
     return _TERM in xmp
 
 
-def _escaped(text: str) -> str:
-    return _NOT_XML.sub("\ufffd", text).translate(_ESCAPES)
+def _escaped(text: str) -> bytes:
+    return text.translate(_ESCAPES).encode(errors="replace")

@@ -46,6 +46,12 @@ def test_any_text_makes_a_packet_that_can_be_read(prompt: str, model: str) -> No
     assert all(other in {one, "\ufffd"} for one, other in zip(prompt, written, strict=True))
 
 
+def test_half_a_surrogate_pair_is_a_question_mark() -> None:
+    """It has no bytes in UTF-8."""
+    found = properties(packet(id_="gen_a", model="m", prompt="a\ud800b"))
+    assert found["Iptc4xmpExt:AIPromptInformation"] == "a?b"
+
+
 @pytest.mark.parametrize("text", ["<&>\"'", "a\r\nb\rc\t", " both ends ", "]]>", "日本語 🍵"])
 def test_what_xml_has_signs_of_its_own_for_survives(text: str) -> None:
     """A prompt can neither end its element nor lose its line breaks."""
