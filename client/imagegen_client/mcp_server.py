@@ -12,23 +12,36 @@ from __future__ import annotations
 import hashlib
 import json
 from base64 import b64encode
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Annotated, Any, Final
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import anyio
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError, ToolError
-from mcp_types import CallToolResult, ContentBlock, ImageContent, ResourceLink, TextContent, ToolAnnotations
-from pydantic import Field
+from mcp_types import (
+    CallToolResult,
+    ContentBlock,
+    ImageContent,
+    InputRequiredResult,
+    ResourceLink,
+    TextContent,
+    ToolAnnotations,
+)
+from pydantic import AnyUrl, Field
 from typing_extensions import TypedDict  # pydantic takes the standard library's only from Python 3.12 on
 
 from imagegen_client.asynchronous import AsyncClient
-from imagegen_client.errors import Gone, ImagegenError, NotFound
+from imagegen_client.errors import Gone, ImagegenError, InProgress, NotFound
 from imagegen_client.image_request import ImageRequest
 from imagegen_client.replies import Generation
 from imagegen_client.version import __version__
 
+if TYPE_CHECKING:
+    from mcp.server.lowlevel.helper_types import ReadResourceContents
+
+MEDIA_TYPES: Final = {b"\x89PNG": "image/png", b"\xff\xd8": "image/jpeg", b"RIFF": "image/webp"}
+"""By the first bytes of an image."""
 INLINE_LIMIT: Final = 750_000
 """In bytes: a larger image is not put into a result. Base64 makes it a third longer."""
 PROGRESS_PAUSE: Final = 1.0
@@ -297,20 +310,36 @@ def told(error: ImagegenError, *, makes: bool = False) -> ToolError:
 
     `makes` says that the call was to make an image.
     """
-    cost = {"no": "Nothing was paid.", "yes": "It was paid.", "maybe": "It may have been paid."}[
+    fields = "".join(f" {each.field} {each.message}." for each in error.fields)
+    return ToolError(
+        f"{error.detail}{fields} {_cost(error)}{_next_step(error, makes=makes)} (code: {error.code})"
+    )
+
+
+def _cost(error: ImagegenError) -> str:
+    if isinstance(error, InProgress):
+        return "It is paid when it is done."
+    return {"no": "Nothing was paid.", "yes": "It was paid.", "maybe": "It may have been paid."}[
         error.charged
     ]
-    fields = "".join(f" {each.field} {each.message}." for each in error.fields)
-    if makes and (error.charged != "no" or isinstance(error, Gone)):
-        next_step = (
+
+
+def _next_step(error: ImagegenError, *, makes: bool) -> str:
+    # The service keeps a failure of the generation under the key of the call.
+    is_recorded = error.replayed or error.generation_id is not None
+    if isinstance(error, InProgress):
+        return " Repeat the call, or look it up with get_image: it is not paid twice."
+    if makes and (isinstance(error, Gone) or (error.charged != "no" and is_recorded)):
+        return (
             " The same call brings this answer again and costs nothing; raise `variation` to pay once more."
         )
-    elif error.retryable:
+    if makes and error.charged != "no":
+        # The service may have gone on, and the same call finds what it made.
+        return " Repeat the same call: it is not paid twice."
+    if error.retryable:
         after = "" if error.retry_after is None else f" after {error.retry_after:.0f} seconds"
-        next_step = f" Repeat the call{after}."
-    else:
-        next_step = ""
-    return ToolError(f"{error.detail}{fields} {cost}{next_step} (code: {error.code})")
+        return f" Repeat the call{after}."
+    return ""
 
 
 def _described(made: Generation) -> ImageResult:
@@ -344,10 +373,28 @@ def _sentence(made: Generation) -> str:
     )
 
 
+class _Server(MCPServer[None]):
+    """A server whose resource has the media type of the image that is read; a template has one for all."""
+
+    async def read_resource(
+        self, uri: AnyUrl | str, context: Context[None, Any] | None = None
+    ) -> Iterable[ReadResourceContents] | InputRequiredResult:
+        """Read an image."""
+        found = await super().read_resource(uri, context)
+        if isinstance(found, InputRequiredResult):
+            return found
+        return [replace(each, mime_type=_media_type(each.content)) for each in found]
+
+
+def _media_type(content: str | bytes) -> str | None:
+    head = content[:4]
+    return next((name for start, name in MEDIA_TYPES.items() if head[: len(start)] == start), None)
+
+
 def create_server(client: AsyncClient) -> MCPServer[None]:
     """Return the server with all its tools; `run` it with one of the transports of `mcp`."""
     tools = Tools(client=client)
-    server: MCPServer[None] = MCPServer(
+    server = _Server(
         "imagegen",
         title="imagegen",
         description="Text-to-image by the models of your own deployment.",
@@ -372,6 +419,5 @@ def create_server(client: AsyncClient) -> MCPServer[None]:
         "imagegen://generations/{id}/image",
         name="image",
         title="The image of a generation",
-        mime_type="image/png",
     )(tools.image)
     return server

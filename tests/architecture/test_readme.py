@@ -11,6 +11,7 @@ import pytest
 from imagegen.models.registry import MODELS, Model
 
 PAGE: Final = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+AWS: Final = (Path(__file__).parents[2] / "docs" / "aws.md").read_text(encoding="utf-8")
 PART: Final = PAGE.partition("## What it costs")[2].partition("\n## ")[0]
 MEGABYTES: Final = 1.8
 SECONDS: Final = 5
@@ -33,6 +34,17 @@ def test_aws_own_part_of_an_image_is_below_a_tenth_of_a_cent() -> None:
     assert f"an image of {MEGABYTES} MB that takes {SECONDS} s" in PART
     assert sum(AN_IMAGE.values()) < 0.001
     assert "| less than $0.001 |" in PART
+
+
+def test_an_idle_stage_costs_what_the_page_about_aws_computes() -> None:
+    """Polling and secret, which are added there."""
+    parts = re.findall(
+        r"a stage that nobody uses, a month: .* \$([\d.]+), .* \$([\d.]+) \| \$([\d.]+) \|", PART
+    )
+    ((polling, secret, together),) = parts
+    assert round(float(polling) + float(secret), 2) == float(together)
+    assert f"${polling}" in AWS
+    assert f"${secret}" in AWS
 
 
 @pytest.mark.parametrize("model", [each for each in MODELS if not each.lifecycle.end_of_life_at])
