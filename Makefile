@@ -1,6 +1,6 @@
 # Every target first installs what it needs into the checkout, so a fresh clone can start with `make demo`.
 .DEFAULT_GOAL := help
-.PHONY: help set-up set-up-with-docs demo quick test check deployments clients up down status synth deploy destroy key keys limit revoke rotate bench openapi diagram docs lock clean
+.PHONY: help set-up set-up-with-docs demo quick test check deployments clients up down status synth deploy destroy key keys limit revoke rotate bench screenshots openapi diagram docs lock clean
 
 # What runs on Node.js here is pinned and tested with 20; its banner would stand in the output of every test process.
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
@@ -90,6 +90,9 @@ rotate: set-up ## give the API key with the id KEY a new secret; the old one is 
 
 bench: set-up ## measure the local service and print the table
 	@PYTHONPATH=lambda $(PYTHON) -m benchmarks
+
+screenshots: set-up ## pictures of the playground in all its states, into out/screenshots/
+	@PYTHONPATH=lambda $(PYTHON) -m tests.support.screenshots
 
 openapi: set-up ## write lambda/imagegen/http/openapi.json from the code
 	@PYTHONPATH=lambda $(PYTHON) -m apidoc

@@ -10,9 +10,9 @@ from PIL import Image
 from local.painter.painting import caption_height, paint
 from local.painter.styles import STYLES
 
-PROMPT: Final = "A lighthouse on a rocky coast at sunset, with hills"
-SEED: Final = 11
-PAINTED: Final = (768, 540)
+PROMPT: Final = "A city by the sea at sunset"
+SEED: Final = 4
+PAINTED: Final = (576, 406)
 """Pixels before the caption is cut off, which nobody could read on a small picture."""
 SMALL: Final = (192, 128)
 QUALITY: Final = 62

@@ -14,6 +14,7 @@ DOCUMENT = json.loads((ROOT / "lambda/imagegen/http/openapi.json").read_text(enc
 CODES = DOCUMENT["components"]["schemas"]["Problem"]["properties"]["code"]["enum"]
 MODULES = sorted(APP.rglob("*.js"))
 MOST_LINES = 400
+MOST_BYTES_OF_THE_PICTURE = 200_000
 
 
 def remedies() -> dict[str, str]:
@@ -49,3 +50,9 @@ def test_no_module_turns_a_text_into_html_or_code(module: Path) -> None:
         r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|dangerouslySet|\beval\(|new Function|localStorage",
         text,
     )
+
+
+def test_the_readme_shows_the_page_by_a_small_picture() -> None:
+    """Whoever clones the repository loads it as well; `make screenshots` takes it anew."""
+    assert "(docs/playground.jpg)" in (ROOT / "README.md").read_text(encoding="utf-8")
+    assert (ROOT / "docs" / "playground.jpg").stat().st_size < MOST_BYTES_OF_THE_PICTURE

@@ -104,7 +104,7 @@ def test_over_budget_is_said_with_what_is_left(browser: Browser, stack: Stack, s
     with opened_playground(browser, stack, limits={"daily_images_per_caller": 1}) as playground:
         playground.watch.expected = {429}
         playground.enter_key()
-        playground.page.get_by_text("1 images left today").wait_for()
+        playground.page.get_by_text("1 image left today").wait_for()
         playground.generate("The last one")
         playground.wait_for_picture()
         playground.page.get_by_text("0 images left today").wait_for()

@@ -3,7 +3,7 @@ import { recallKey } from "./account.js";
 import { loadContract } from "./contract.js";
 import { html, render } from "./html.js";
 import { isBusy, recallRun } from "./runs.js";
-import { onChange, state, update } from "./store.js";
+import { focusOn, onChange, state, update } from "./store.js";
 import { Page } from "./views/page.js";
 
 const root = document.getElementById("app");
@@ -29,6 +29,7 @@ async function begin() {
   }
   recallRun();
   await recallKey();
+  if (state.run && !state.apiKey) focusOn("api-key");
 }
 
 // The seconds that a picture takes are counted on the page.

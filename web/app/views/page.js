@@ -1,6 +1,6 @@
 // The page as a whole.
 import { html } from "../html.js";
-import { dollars } from "../words.js";
+import { dollars, images } from "../words.js";
 import { Form } from "./form.js";
 import { History } from "./history.js";
 import { Problem } from "./problem.js";
@@ -38,14 +38,11 @@ function Header({ state }) {
 function Left({ usage }) {
   if (!usage) return null;
   const { remaining, days } = usage;
-  const left = [
-    remaining.usd !== null && `${dollars(remaining.usd)} left today`,
-    remaining.images !== null && `${remaining.images} images left today`,
-  ].filter(Boolean);
+  const left = [remaining.usd !== null && dollars(remaining.usd), remaining.images !== null && images(remaining.images)].filter(Boolean);
   return html`
     <p class="left">
-      <span>${left.length ? left.join(" · ") : "no limit today"}</span>
-      <small>used ${dollars(days[0].usd)}, ${days[0].images} ${days[0].images === 1 ? "image" : "images"}</small>
+      <span>${left.length ? `${left.join(" · ")} left today` : "no limit today"}</span>
+      <small>used ${dollars(days[0].usd)}, ${images(days[0].images)}</small>
     </p>
   `;
 }

@@ -108,9 +108,9 @@ function Picture({ job, isMany }) {
       <figcaption>
         <${Tools} job=${job} artifact=${artifact} />
         <dl class="facts-list">
-          <div><dt>Model</dt><dd>${nameOf(generation.model)}</dd></div>
+          ${!isMany && html`<div><dt>Model</dt><dd>${nameOf(generation.model)}</dd></div>`}
           <div><dt>Cost</dt><dd>${dollars(generation.cost_usd)}</dd></div>
-          <div><dt>Seed</dt><dd>${artifact.seed}</dd></div>
+          ${!isMany && html`<div><dt>Seed</dt><dd>${artifact.seed}</dd></div>`}
           <div><dt>Size</dt><dd>${artifact.width}×${artifact.height}</dd></div>
           ${!isMany && html`<${Parameters} request=${generation.request} />`}
           <div><dt>Ignored</dt><dd>${ignored.length ? ignored.map(labelOf).join(", ") : "nothing"}</dd></div>
