@@ -47,10 +47,7 @@ def test_every_file_is_served_with_its_type(page: httpx.Client, name: str) -> No
     reply = page.get(f"/{name}")
     assert reply.status_code == 200
     assert reply.content == FILES[name].read_bytes()
-    assert (
-        reply.headers["Content-Type"]
-        == site.TYPES[FILES[name].suffix if "LICENSE" not in name else ".LICENSE"]
-    )
+    assert reply.headers["Content-Type"] == site.TYPES[Path(name).suffix]
 
 
 def test_the_address_alone_is_the_page(page: httpx.Client) -> None:
@@ -122,6 +119,13 @@ def test_every_style_has_a_small_picture_and_no_picture_is_left_over() -> None:
     """A style that is added gets one by `python -m local.painter.style_pictures web/style-pictures`."""
     assert {f"style-pictures/{style}.webp" for style in STYLE_PRESETS} == STYLE_PICTURES
     assert all(FILES[name].stat().st_size < 4_000 for name in STYLE_PICTURES)
+
+
+def test_every_module_is_asked_for_at_once(page: httpx.Client) -> None:
+    """Otherwise a browser learns of a module only when it has read the one that needs it."""
+    html = page.get("/").text
+    asked = set(re.findall(r'<(?:link rel="modulepreload" href|script type="module" src)="([^"]+)"', html))
+    assert asked == {name for name in FILES if name.endswith(".js")}
 
 
 def test_the_page_names_no_other_host_and_has_no_script_in_it() -> None:

@@ -113,8 +113,10 @@ def test_every_parameter_reaches_the_model(playground: Playground, stand_in: Sta
     }  # fmt: skip
 
 
-def test_the_controls_offer_what_the_api_takes(playground: Playground) -> None:
-    """Ranges, defaults and choices are those of the API's document."""
+def test_the_controls_offer_what_the_api_takes_and_show_what_the_model_ignores(
+    playground: Playground,
+) -> None:
+    """Ranges, defaults and choices are those of the API's document. Core ignores some, SDXL honours all."""
     page = playground.page
     page.get_by_text("More parameters").click()
     assert [page.get_by_label("Steps").get_attribute(name) for name in ("min", "max")] == ["10", "150"]
@@ -127,10 +129,6 @@ def test_the_controls_offer_what_the_api_takes(playground: Playground) -> None:
     assert styles == ["", *STYLE_PRESETS]
     samplers = page.locator("#sampler option").evaluate_all("all => all.map(each => each.value)")
     assert samplers == ["", *sorted(SAMPLERS)]
-
-
-def test_what_the_model_ignores_is_shown_at_once(playground: Playground) -> None:
-    """The first available model is Core; SDXL honours everything."""
     playground.enter_key()
     ignored = playground.page.locator(".ignored")
     assert ignored.count() == 5

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pytest
-
 from tests.support.playground import opened_playground
 from tests.support.stand_in_calls import CORE
 
@@ -32,23 +30,19 @@ def test_a_wrong_key_is_refused_beside_its_field(playground: Playground) -> None
     assert playground.alert.count() == 0
 
 
-@pytest.mark.parametrize("key", ["ключ", "two words"])
-def test_what_cannot_be_a_key_is_not_sent(playground: Playground, key: str) -> None:
-    """A browser could not put it into a header."""
-    playground.key.fill(key)
-    playground.key.press("Enter")
-    playground.alert.wait_for()
-    assert "A key has only plain letters and signs." in playground.alert.inner_text()
-
-
-def test_without_a_key_or_a_prompt_nothing_is_sent(playground: Playground) -> None:
-    """The field that is missing is focused."""
+def test_what_is_missing_or_cannot_be_a_key_is_not_sent(playground: Playground) -> None:
+    """A browser could not put such a key into a header. The field that is missing is focused."""
+    for key in ("ключ", "two words"):
+        playground.key.fill(key)
+        playground.key.press("Enter")
+        playground.alert.get_by_text("A key has only plain letters and signs.").wait_for()
+    playground.key.fill("")
     playground.generate("A mill")
-    assert "Enter your API key first" in playground.alert.inner_text()
+    playground.alert.get_by_text("Enter your API key first").wait_for()
     playground.wait_for_focus("api-key")
     playground.enter_key()
     playground.generate("   ")
-    playground.page.get_by_role("alert").get_by_text("Say what to draw").wait_for()
+    playground.alert.get_by_text("Say what to draw").wait_for()
     playground.wait_for_focus("line-0")
     assert playground.watch.bodies == []
 
