@@ -40,8 +40,9 @@ def emulator(create_instance: Callable[[str], Instance]) -> Iterator[Emulator]:
 @pytest.fixture(scope="module")
 def browser(stack: Stack) -> Iterator[Browser]:
     """Start the browser for the tests of one module; two at a time cannot be driven by one process."""
-    assert stack.state.web_url
-    with running_browser(resolve={}) as started:
+    from tests.support.playground import resolved_by  # noqa: PLC0415 - most tests here need no browser
+
+    with running_browser(resolve=resolved_by(stack)) as started:
         yield started
 
 

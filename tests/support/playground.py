@@ -80,7 +80,7 @@ class Playground:
 
     def open(self) -> None:
         """Open the page, and wait until it can be used."""
-        self.page.goto(self.stack.state.web_url)
+        self.page.goto(address_of(self.stack))
         self.prompt.wait_for()
 
     @property
@@ -158,12 +158,23 @@ class Playground:
         return wider
 
 
+def address_of(stack: Stack) -> str:
+    """Return the address under which the browser opens the playground: the one that the service allows."""
+    return stack.state.web_url if stack.ca_bundle else stack.page_url
+
+
+def resolved_by(stack: Stack) -> dict[str, str]:
+    """Return what the browser has to connect to instead of that address."""
+    allowed, served = urlsplit(address_of(stack)).netloc, urlsplit(stack.state.web_url).netloc
+    return {} if allowed == served else {allowed: served}
+
+
 @contextmanager
 def opened_playground(
     browser: Browser, stack: Stack, *, limits: Mapping[str, float | None] | None = None, **options: Any
 ) -> Iterator[Playground]:
     """Open the page in a profile of its own, with a new API key; at the end, check what it must never do."""
-    allowed = {urlsplit(url).netloc for url in (stack.state.web_url, stack.state.aws_endpoint_url)}
+    allowed = {urlsplit(url).netloc for url in (address_of(stack), stack.state.aws_endpoint_url)}
     watch = Watch()
     with browser.new_context(**{"viewport": DESKTOP, "ignore_https_errors": True, **options}) as context:
         context.set_default_timeout(PATIENCE_MS)
@@ -190,4 +201,4 @@ def key_with(keys: Keys, limits: Mapping[str, float | None] | None) -> str:
 
 def allow_the_clipboard(context: BrowserContext, stack: Stack) -> None:
     """Let the test read what the page has copied."""
-    context.grant_permissions(["clipboard-read", "clipboard-write"], origin=stack.state.web_url)
+    context.grant_permissions(["clipboard-read", "clipboard-write"], origin=address_of(stack))
