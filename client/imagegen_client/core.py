@@ -19,6 +19,7 @@ from imagegen_client import replies
 from imagegen_client.errors import (
     ConnectionLost,
     DamagedImage,
+    DownloadFailed,
     FieldError,
     Gone,
     ImagegenError,
@@ -170,18 +171,26 @@ class Core:
     def image(self, wanted: Generation | str) -> Steps[bytes]:
         """Download an image, look its generation up again if the URL has expired, and check its SHA-256.
 
+        Every error carries `generation_id`.
+
         Raises:
             InProgress: It is not done.
             Gone: It has been removed.
+            DownloadFailed: It is made, but its bytes did not come.
             DamagedImage: What came are not the bytes that the service stored.
         """
-        found = (yield from self.get(wanted)) if isinstance(wanted, str) else wanted
+        found = (yield from self._looked_up(wanted)) if isinstance(wanted, str) else wanted
         if found.image is None:
-            found = yield from self.get(found.id)
-        reply = yield from self._download(_url(found))
+            found = yield from self._looked_up(found.id)
+        reply = yield from self._download(found)
         if reply.status in _EXPIRED:
-            found = yield from self.get(found.id)
-            reply = yield from self._download(_url(found))
+            try:
+                found = yield from self._looked_up(found.id)
+            except (Gone, NotFound):
+                raise
+            except ImagegenError as error:
+                raise _not_fetched(found, error) from error
+            reply = yield from self._download(found)
         failure = failure_of(reply)
         if failure is not None:
             raise Gone(
@@ -190,10 +199,21 @@ class Core:
         _check(reply.content, found)
         return reply.content
 
-    def _download(self, url: str) -> Steps[Reply]:
+    def _looked_up(self, id_: str) -> Steps[Generation]:
+        """Look a generation up; every error names it."""
+        try:
+            return (yield from self.get(id_))
+        except ImagegenError as error:
+            raise error.about(generation_id=id_) from error
+
+    def _download(self, found: Generation) -> Steps[Reply]:
         """Fetch a presigned URL; without the API key, which is not the bucket's business."""
-        send = Send(method="GET", url=url, timeout=self.retries.reply_time)
-        return (yield from self._repeated(send, ends_at=None, failures=[], accept=frozenset(range(400, 500))))
+        send = Send(method="GET", url=_url(found), timeout=self.retries.reply_time)
+        accept = frozenset(range(400, 500))
+        try:
+            return (yield from self._repeated(send, ends_at=None, failures=[], accept=accept))
+        except ImagegenError as error:
+            raise _not_fetched(found, error) from error
 
     def _exchange(
         self,
@@ -307,8 +327,23 @@ def _url(found: Generation) -> str:
     if found.image is not None:
         return found.image.url
     if found.error is not None:
-        raise found.error
+        raise found.error.about(generation_id=found.id)
     raise InProgress("The image is still being made.", generation_id=found.id)
+
+
+def _not_fetched(found: Generation, cause: ImagegenError) -> DownloadFailed:
+    """Return the error of an image that is there, while its bytes did not come."""
+    # The sentence of a foreign reply is about the base URL, which is another host's.
+    foreign = isinstance(cause, UnexpectedReply)
+    why = f"The server replied with the status {cause.status}." if foreign else cause.detail
+    host = urlsplit(_url(found)).hostname
+    return DownloadFailed(
+        f"The image is made and kept, but could not be downloaded from {host}. {why}",
+        status=cause.status,
+        request_id=cause.request_id,
+        retry_after=cause.retry_after,
+        generation_id=found.id,
+    )
 
 
 def _check(content: bytes, found: Generation) -> None:

@@ -18,7 +18,8 @@
     └── ServiceError      the service, the model or the network failed
         ├── OutcomeUnknown, ModelTimeout, BadModelResponse, StoreFailed
         ├── InternalError
-        └── ConnectionLost, UnexpectedReply, DamagedImage   *
+        ├── ConnectionLost, UnexpectedReply   *
+        └── DownloadFailed, DamagedImage      *
 
 Those with a star are the client's own. Each other class has a code of docs/errors.md, which says what it means. A code
 that this version does not know becomes a plain `CallerError`, `WaitError` or `ServiceError`, by its status.
@@ -28,7 +29,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Final, Literal
+from typing import Any, ClassVar, Final, Literal, Self
 
 Charged = Literal["no", "yes", "maybe"]
 """Whether a failed request was paid for; `maybe` means that nobody can know."""
@@ -91,6 +92,11 @@ class ImagegenError(Exception):
         self.generation_id: Final = generation_id
         self.replayed: Final = replayed
         self.idempotency_key: Final = idempotency_key
+
+    def about(self, **facts: Any) -> Self:
+        """Return the same error with some of its facts changed."""
+        kept = {**self.facts(), "code": self.code, "fields": self.fields}
+        return type(self)(self.detail, **{**kept, **facts})
 
     def facts(self) -> Mapping[str, Any]:
         """Return everything but the sentence and the code, by name; those that are absent are left out."""
@@ -320,11 +326,20 @@ class UnexpectedReply(ServiceError):
     code = "unexpected_reply"
 
 
+class DownloadFailed(ServiceError):
+    """The image is made and kept, but its bytes did not come; `generation_id` gets them later at no cost."""
+
+    code = "download_failed"
+    may_be_repeated = True
+    may_be_paid = "yes"
+
+
 class DamagedImage(ServiceError):
-    """The downloaded bytes are not those that the service stored."""
+    """The downloaded bytes are not those that the service stored; `generation_id` gets those at no cost."""
 
     code = "damaged_image"
     may_be_repeated = True
+    may_be_paid = "yes"
 
 
 FAMILIES: Final = (CallerError, WaitError, OperatorError, ServiceError)

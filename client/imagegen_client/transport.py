@@ -54,7 +54,7 @@ def no_reply(error: httpx.RequestError) -> NoReply:
         each for each in causes if isinstance(each, socket.gaierror) and each.errno != socket.EAI_AGAIN
     ]
     if unknown:
-        return NoReply(sent=False, why="The host of the base URL is not known.", lasting=True)
+        return NoReply(sent=False, why="The host is not known.", lasting=True)
     if isinstance(error, LASTING):
         return NoReply(sent=False, why="The request cannot be sent to this URL.", lasting=True)
     return NoReply(sent=False, why="The service cannot be reached.")

@@ -36,6 +36,7 @@ from imagegen_client.command_line.reporting import (
     write_json,
 )
 from imagegen_client.errors import (
+    DownloadFailed,
     Forbidden,
     Gone,
     ImagegenError,
@@ -53,8 +54,11 @@ from imagegen_client.replies import Generation
 BOUNDS: Final = Retries(tries=20, total_time=1800.0)
 """For one picture: a caller's limit of a minute may hold many lines back."""
 
-ENDS_ALL: Final = (Forbidden, InvalidConfiguration, OperatorError, QuotaExceeded, Unauthorized, Unreachable)
-"""Failures that every further line would share."""
+ENDS_ALL: Final = (
+    *(Forbidden, InvalidConfiguration, OperatorError, QuotaExceeded, Unauthorized, Unreachable),
+    DownloadFailed,
+)
+"""Failures that every further line would share; a picture that cannot be downloaded is paid for all the same."""
 
 
 @command(

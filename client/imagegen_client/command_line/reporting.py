@@ -197,7 +197,7 @@ def sentence(error: ImagegenError, *, in_batch: bool = False) -> str:
     parts = [
         error.detail.rstrip(),
         *(f"{each.field} {each.message}." for each in error.fields if each.message not in error.detail),
-        _PAID[error.charged],
+        _paid(error, in_batch=in_batch),
         _what_to_do(error, in_batch=in_batch),
     ]
     if isinstance(error, OperatorError | ServiceError) and error.request_id:
@@ -205,9 +205,16 @@ def sentence(error: ImagegenError, *, in_batch: bool = False) -> str:
     return " ".join(part for part in parts if part)
 
 
+def _paid(error: ImagegenError, *, in_batch: bool) -> str:
+    if isinstance(error, errors.DownloadFailed | errors.DamagedImage) and error.generation_id:
+        how = "the same command, or " if in_batch else ""
+        return f"It is paid for: {how}`imagegen save {error.generation_id}` gets it at no cost."
+    return _PAID[error.charged]
+
+
 def _what_to_do(error: ImagegenError, *, in_batch: bool) -> str:
     advice = _ADVICE.get(error.code, "").replace("again ID", f"again {error.generation_id or 'ID'}")
-    if isinstance(error, CallerError):
+    if isinstance(error, CallerError | errors.DownloadFailed | errors.DamagedImage):
         return advice
     if error.charged != "no" and (error.replayed or isinstance(error, errors.BadModelResponse)):
         how = "--pay-again makes it again" if in_batch else "Another key makes another picture"

@@ -9,7 +9,7 @@ import pytest
 from imagegen import errors as service
 from imagegen_client import ImageRequest, errors
 from imagegen_client.core import Send
-from imagegen_client.failures import Outcome
+from imagegen_client.failures import NoReply, Outcome
 from imagegen_client.replies import Generation
 from tests.support.client_steps import (
     API_KEY,
@@ -270,6 +270,49 @@ def test_a_damaged_image_is_not_returned(content: bytes) -> None:
     """The SHA-256 is that of the record."""
     ran = run(core().image(ID), [DONE, reply(200, content)])
     assert isinstance(ran.error, errors.DamagedImage)
+
+
+@pytest.mark.parametrize(
+    "download",
+    [
+        [REFUSED],
+        [LOST],
+        [NoReply(sent=False, why="The host is not known.", lasting=True)],
+        [reply(503, b"<Error>")],
+        [failed(service.InternalError)],
+        [reply(302, b"")],
+        [reply(403, b"<Error>"), REFUSED],
+        [reply(403, b"<Error>"), failed(service.Unauthorized)],
+    ],
+)
+def test_a_download_that_fails_names_the_image_that_is_paid(download: list[Outcome]) -> None:
+    """Whatever hinders the download, the generation has succeeded."""
+    done = run(core().get(ID), [DONE]).result
+    assert done is not None
+    error = run(core().image(done), download).error
+    assert isinstance(error, errors.DownloadFailed)
+    assert (error.generation_id, error.charged, error.retryable) == (ID, "yes", True)
+    assert "could not be downloaded from bucket.example.com" in error.detail
+    assert "base URL" not in error.detail
+    assert "Signature" not in error.detail
+
+
+@pytest.mark.parametrize(
+    "outcomes",
+    [
+        [REFUSED],
+        [failed(service.NotFound)],
+        [reply(200, unfinished("running"))],
+        [reply(200, {**unfinished("failed"), "error": problem(service.StoreFailed)})],
+        [DONE, reply(200, b"damaged")],
+        [DONE, reply(403, b"<Error>"), failed(service.Gone)],
+    ],
+)
+def test_every_failure_to_get_an_image_names_it(outcomes: list[Outcome]) -> None:
+    """A program knows which image to get later."""
+    error = run(core().image(ID), outcomes).error
+    assert isinstance(error, errors.ImagegenError)
+    assert error.generation_id == ID
 
 
 def test_an_image_that_is_not_there_is_an_error() -> None:

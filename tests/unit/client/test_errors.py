@@ -17,6 +17,7 @@ OWN: Final = {
     "unreachable",
     "connection_lost",
     "unexpected_reply",
+    "download_failed",
     "damaged_image",
 }
 

@@ -1,0 +1,89 @@
+"""What `imagegen generate` says of a picture that is paid, or may be, over a server in this process."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from imagegen_client import AsyncClient, Retries
+from imagegen_client.command_line import making
+from imagegen_client.command_line.program import main
+from tests.support.client_steps import API_KEY, ID, URL, generation
+
+# The event loop wakes itself up through a pair of sockets that leads nowhere else.
+pytestmark = pytest.mark.enable_socket
+
+Answer = Callable[[httpx.Request], httpx.Response]
+Serve = Callable[[Answer], None]
+
+
+@pytest.fixture
+def serve(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Serve:
+    """Let the command talk to this function, in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+
+    def use(answer: Answer) -> None:
+        def connected(_: object, *, retries: Retries = making.PATIENT) -> AsyncClient:
+            few = Retries(
+                tries=2, first_pause=0.0, longest_pause=0.0, total_time=min(retries.total_time, 5.0)
+            )
+            return AsyncClient(URL, API_KEY, retries=few, transport=httpx.MockTransport(answer))
+
+        monkeypatch.setattr(making, "connected", connected)
+
+    return use
+
+
+def refused(request: httpx.Request) -> httpx.Response:
+    """Make no connection."""
+    raise httpx.ConnectError("refused", request=request)
+
+
+def lost(request: httpx.Request) -> httpx.Response:
+    """End the connection before the reply."""
+    raise httpx.ReadError("reset", request=request)
+
+
+def failure(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
+    """Return the one failure that was written as JSON."""
+    (line,) = capsys.readouterr().err.splitlines()
+    found: dict[str, Any] = json.loads(line)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("download", "code"),
+    [
+        (refused, "download_failed"),
+        (lost, "download_failed"),
+        (lambda _: httpx.Response(503, content=b"<Error>"), "download_failed"),
+        (lambda _: httpx.Response(302), "download_failed"),
+        (lambda _: httpx.Response(200, content=b"<html>"), "damaged_image"),
+    ],
+    ids=["refused", "lost", "503", "302", "damaged"],
+)
+def test_a_picture_that_cannot_be_downloaded_is_paid_and_has_its_id(
+    serve: Serve, capsys: pytest.CaptureFixture[str], tmp_path: Path, download: Answer, code: str
+) -> None:
+    """The bucket is another host than the service, so the one can fail while the other works."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        made = httpx.Response(200, json=generation())
+        return download(request) if request.url.host == "bucket.example.com" else made
+
+    serve(answer)
+    assert main(["tea"]) == 5
+    (said,) = capsys.readouterr().err.splitlines()
+    assert f"It is paid for: `imagegen save {ID}` gets it at no cost." in said
+    assert "Nothing was paid" not in said
+    assert "Nobody can know" not in said
+    assert "base URL" not in said
+    assert main(["tea", "--json"]) == 5
+    found = failure(capsys)
+    assert (found["code"], found["charged"], found["generation_id"]) == (code, "yes", ID)
+    assert list(tmp_path.iterdir()) == []
