@@ -253,7 +253,7 @@ async def _all(
         try:
             await _one(client, orders[number], number, result, how, screen=screen, as_json=service.json)
         except ImagegenError as error:
-            codes[number] = report(error, as_json=service.json)
+            codes[number] = report(_of_the_command(error, orders[0].key), as_json=service.json)
         except StdoutClosed:
             codes[number] = STDOUT_CLOSED
 
@@ -263,6 +263,11 @@ async def _all(
                 for number in range(len(orders)):
                     group.start_soon(one, number)
     return codes
+
+
+def _of_the_command(error: ImagegenError, key: str) -> ImagegenError:
+    """Name the key of the command: with that of a further picture, the others would be paid for again."""
+    return error if error.idempotency_key is None else error.about(idempotency_key=key)
 
 
 async def _one(

@@ -13,7 +13,7 @@ import pytest
 from imagegen_client import AsyncClient, Retries
 from imagegen_client.command_line import making
 from imagegen_client.command_line.program import main
-from tests.support.client_steps import API_KEY, ID, URL, generation
+from tests.support.client_steps import API_KEY, ID, KEY, URL, generation
 
 # The event loop wakes itself up through a pair of sockets that leads nowhere else.
 pytestmark = pytest.mark.enable_socket
@@ -87,3 +87,25 @@ def test_a_picture_that_cannot_be_downloaded_is_paid_and_has_its_id(
     found = failure(capsys)
     assert (found["code"], found["charged"], found["generation_id"]) == (code, "yes", ID)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_said_of_one_of_several_pictures_holds_for_the_command(
+    serve: Serve, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With its own key, a further picture would become the first one, and the others would be paid for again."""
+    keys = [making.nth_key(KEY, number) for number in range(3)]
+    asked: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.host == "bucket.example.com":
+            return httpx.Response(200, content=b"\x89PNG the picture")
+        asked.append(request.headers["idempotency-key"])
+        number = keys.index(asked[-1])
+        return lost(request) if number == 1 else httpx.Response(200, json=generation(id=f"gen_{number}"))
+
+    serve(answer)
+    assert main(["tea", "-n", "3", "--idempotency-key", KEY]) == 5
+    assert f"add `--idempotency-key {KEY}`" in capsys.readouterr().err
+    assert main(["tea", "-n", "3", "--idempotency-key", KEY, "--json"]) == 5
+    assert failure(capsys)["idempotency_key"] == KEY
+    assert set(asked) == set(keys)
