@@ -301,8 +301,8 @@ class Run:
             found = await self._client.get(error.generation_id)
         except ImagegenError:
             return
-        self._state.lose(planned, found.cost_usd or 0.0)
-        self._cost_now += 0.0 if error.replayed else found.cost_usd or 0.0
+        # A repeat within this run also brings a failure as an earlier one, so only the state tells which run paid.
+        self._cost_now += self._state.lose(planned, found.cost_usd or 0.0)
 
     def _showing(self) -> AbstractContextManager[Progress]:
         self._progress.add_task("pictures", total=len(self._planned), completed=self._there)

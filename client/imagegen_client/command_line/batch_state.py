@@ -114,11 +114,13 @@ class State:
         self.done[done.key] = done
         self._append(asdict(done))
 
-    def lose(self, planned: Planned, cost_usd: float) -> None:
-        """Write down what a failure may have cost."""
+    def lose(self, planned: Planned, cost_usd: float) -> float:
+        """Write down what a failure may have cost, and return what had not been counted before."""
+        before = self.cost_usd
         if self._lost.get(planned.key) != cost_usd:
             self._lost[planned.key] = cost_usd
             self._append({"lost": planned.key, "cost_usd": cost_usd})
+        return self.cost_usd - before
 
     def renewed(self, planned: Planned) -> Planned:
         """Return the same picture under a new key, which a later run uses as well."""
@@ -128,8 +130,11 @@ class State:
 
     @property
     def cost_usd(self) -> float:
-        """What the whole batch may have cost, in US dollars: its pictures, and its paid failures."""
-        return sum(each.cost_usd for each in self.done.values()) + sum(self._lost.values())
+        """What the whole batch may have cost, in US dollars: its pictures, and its paid failures.
+
+        A key is paid once. If a failure was followed by the picture, only the picture counts.
+        """
+        return sum({**self._lost, **{key: each.cost_usd for key, each in self.done.items()}}.values())
 
     def _key(self, name: str) -> str:
         attempt = self._attempts.get(name, 0)

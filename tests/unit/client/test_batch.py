@@ -29,11 +29,14 @@ class Service:
     failures: dict[str, type[service.ImagegenError]] = field(default_factory=dict)
     drawn: list[str] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
+    bucket_is_down: bool = False
     keys: dict[str, str] = field(default_factory=dict)
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         """Answer as the service would."""
         if request.url.host == "bucket.example.com":
+            if self.bucket_is_down:
+                raise httpx.ConnectError("refused", request=request)
             return httpx.Response(200, content=request.url.path.encode())
         if request.method == "GET":
             failed = generation(
@@ -199,3 +202,17 @@ def test_a_file_that_cannot_be_written_stops_the_batch(tmp_path: Path) -> None:
     (tmp_path / "more").unlink()
     assert ran(server, tmp_path, "tea").totals()["cost_usd_now"] == 0.0
     assert server.drawn == ["tea"]
+
+
+def test_pictures_that_cannot_be_downloaded_are_paid_once(tmp_path: Path) -> None:
+    """The batch stops at the first, and a later run gets it at no cost."""
+    server = Service(bucket_is_down=True)
+    for cost_now in (0.04, 0.0):
+        run = ran(server, tmp_path, "tea", "mist")
+        assert (run.exit_code, run.totals()["failed"]) == (5, 1)
+        assert (run.totals()["cost_usd"], run.totals()["cost_usd_now"]) == (0.04, cost_now)
+    assert server.drawn == ["tea"]
+    server.bucket_is_down = False
+    run = ran(server, tmp_path, "tea", "mist")
+    assert (run.totals()["done"], server.drawn) == (2, ["tea", "mist"])
+    assert (run.totals()["cost_usd"], run.totals()["cost_usd_now"]) == (0.08, 0.04)

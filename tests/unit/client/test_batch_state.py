@@ -129,6 +129,20 @@ def test_costs_are_those_of_all_runs(tmp_path: Path) -> None:
     assert State.open(tmp_path, url=URL).cost_usd == pytest.approx(0.12)
 
 
+def test_a_failure_that_ends_in_its_picture_is_paid_once(tmp_path: Path) -> None:
+    """The key is the same, in whichever order the two were written down."""
+    state = State.open(tmp_path, url=URL)
+    tea, mist = state.plan(items("tea", "mist"))
+    assert state.lose(tea, 0.04) == pytest.approx(0.04)
+    assert state.lose(tea, 0.04) == 0.0
+    state.add(Done(key=tea.key, file=tea.file, id="gen_a", cost_usd=0.04))
+    assert state.cost_usd == pytest.approx(0.04)
+    state.add(Done(key=mist.key, file=mist.file, id="gen_b", cost_usd=0.04))
+    assert state.lose(mist, 0.04) == 0.0
+    assert state.cost_usd == pytest.approx(0.08)
+    assert State.open(tmp_path, url=URL).cost_usd == pytest.approx(0.08)
+
+
 def test_a_line_that_is_paid_again_has_another_key_from_then_on(tmp_path: Path) -> None:
     """Its place in the batch stays."""
     state = State.open(tmp_path, url=URL)
