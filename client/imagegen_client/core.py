@@ -27,6 +27,7 @@ from imagegen_client.errors import (
     InvalidConfiguration,
     InvalidParameter,
     NotFound,
+    PayloadTooLarge,
     UnexpectedReply,
 )
 from imagegen_client.failures import Outcome, Reply, failure_of, problem_error
@@ -43,8 +44,13 @@ ACCEPTED: Final = 202
 # Not `\w`, which also takes letters of other alphabets.
 _KEY: Final = re.compile(r"[A-Za-z0-9_-]{16,64}")
 _API_KEY: Final = re.compile(r"[\x21-\x7e]+")
-_EXPIRED: Final = frozenset({400, 401, 403})
-"""What S3 says of a presigned URL that has expired or was not made for it."""
+_OUTDATED: Final = frozenset({400, 401, 403, 404})
+"""What S3 says of a presigned URL that has expired, and of an object that has."""
+
+# https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html: without the right to list the bucket, S3 says 403
+# also of an object that is not there (https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html).
+_MISSING: Final = frozenset({403, 404})
+_MISSING_CODE: Final = re.compile(rb"<Code>(?:AccessDenied|NoSuchKey)</Code>")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,7 +189,7 @@ class Core:
         if found.image is None:
             found = yield from self._looked_up(found.id)
         reply = yield from self._download(found)
-        if reply.status in _EXPIRED:
+        if reply.status in _OUTDATED:
             try:
                 found = yield from self._looked_up(found.id)
             except (Gone, NotFound):
@@ -192,10 +198,11 @@ class Core:
                 raise _not_fetched(found, error) from error
             reply = yield from self._download(found)
         failure = failure_of(reply)
+        if reply.status in _MISSING and _MISSING_CODE.search(reply.content):
+            removed = "The image has been removed."
+            raise Gone(removed, status=reply.status, generation_id=found.id) from failure
         if failure is not None:
-            raise Gone(
-                "The image has been removed.", status=reply.status, generation_id=found.id
-            ) from failure
+            raise _not_fetched(found, failure) from failure
         _check(reply.content, found)
         return reply.content
 
@@ -334,7 +341,7 @@ def _url(found: Generation) -> str:
 def _not_fetched(found: Generation, cause: ImagegenError) -> DownloadFailed:
     """Return the error of an image that is there, while its bytes did not come."""
     # The sentence of a foreign reply is about the base URL, which is another host's.
-    foreign = isinstance(cause, UnexpectedReply)
+    foreign = isinstance(cause, UnexpectedReply | PayloadTooLarge)
     why = f"The server replied with the status {cause.status}." if foreign else cause.detail
     host = urlsplit(_url(found)).hostname
     return DownloadFailed(

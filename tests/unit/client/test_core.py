@@ -32,6 +32,8 @@ from tests.support.client_steps import (
 
 TEA = ImageRequest(prompt="tea")
 DONE = reply(200, generation())
+NO_SUCH_KEY = b"<Error><Code>NoSuchKey</Code><Message>The specified key does not exist.</Message></Error>"
+DENIED = b"<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>"
 
 
 def made(*outcomes: Outcome, clock: Clock | None = None, **bounds: float) -> Ran[Generation]:
@@ -321,10 +323,34 @@ def test_an_image_that_is_not_there_is_an_error() -> None:
     broken = run(
         core().image(ID), [reply(200, {**unfinished("failed"), "error": problem(service.StoreFailed)})]
     )
-    removed = run(core().image(ID), [DONE, reply(404, b"<Error>")])
+    removed = run(core().image(ID), [DONE, reply(404, NO_SUCH_KEY), DONE, reply(404, NO_SUCH_KEY)])
+    denied = run(core().image(ID), [DONE, reply(403, DENIED), DONE, reply(403, DENIED)])
     assert isinstance(running.error, errors.InProgress)
     assert isinstance(broken.error, errors.StoreFailed)
     assert isinstance(removed.error, errors.Gone)
+    assert isinstance(denied.error, errors.Gone)
+
+
+@pytest.mark.parametrize(
+    "stranger",
+    [
+        reply(407, b"<html>Who are you?"),
+        reply(403, b"<html>Blocked"),
+        reply(404, b"<html>No such page"),
+        reply(404, b"<Error><Code>NoSuchBucket</Code></Error>"),
+        reply(403, b"<Error><Code>SignatureDoesNotMatch</Code></Error>"),
+        reply(400, DENIED),
+        reply(413, b""),
+        reply(429, b"<html>"),
+    ],
+)
+def test_only_s3_says_that_an_image_has_been_removed(stranger: Outcome) -> None:
+    """To make it again is paid, so a proxy must not be believed."""
+    done = run(core().get(ID), [DONE]).result
+    assert done is not None
+    error = run(core().image(done), [stranger, DONE, stranger]).error
+    assert isinstance(error, errors.DownloadFailed)
+    assert "The server replied with the status" in error.detail
 
 
 @pytest.mark.parametrize(
