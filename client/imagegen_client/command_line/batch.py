@@ -232,15 +232,19 @@ class Run:
             if self._stopped:
                 return
             try:
-                await self._one(planned)
-            except ImagegenError as error:
-                await self._fail(planned, error)
+                await self._one_or_its_failure(planned)
             except (OSError, StdoutClosed) as error:
                 # Pictures that are being made are let end, because they are paid for.
                 self._stopped = True
                 self._cause = self._cause or error
                 return
             self._progress.advance(self._progress.task_ids[0])
+
+    async def _one_or_its_failure(self, planned: Planned) -> None:
+        try:
+            await self._one(planned)
+        except ImagegenError as error:
+            await self._fail(planned, error)
 
     async def _one(self, planned: Planned) -> None:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 from dataclasses import dataclass, field
@@ -216,3 +217,20 @@ def test_pictures_that_cannot_be_downloaded_are_paid_once(tmp_path: Path) -> Non
     run = ran(server, tmp_path, "tea", "mist")
     assert (run.totals()["done"], server.drawn) == (2, ["tea", "mist"])
     assert (run.totals()["cost_usd"], run.totals()["cost_usd_now"]) == (0.08, 0.04)
+
+
+def test_a_failure_that_cannot_be_written_down_stops_the_batch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk may be full at any line of the state; the next run pays for nothing twice."""
+    server = Service(failures={"bad": service.ContentFiltered})
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(State, "_append", full)
+        with pytest.raises(OSError, match="No space left on device"):
+            ran(server, tmp_path, "bad", "tea", "mist")
+    assert ran(server, tmp_path, "bad", "tea", "mist").totals()["cost_usd"] == 0.12
+    assert (server.drawn, len(server.keys)) == (["tea", "mist"], 3)
