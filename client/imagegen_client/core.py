@@ -28,7 +28,9 @@ from imagegen_client.errors import (
     InvalidParameter,
     NotFound,
     PayloadTooLarge,
+    ServiceError,
     UnexpectedReply,
+    WaitError,
 )
 from imagegen_client.failures import Outcome, Reply, failure_of, problem_error
 from imagegen_client.image_request import ImageRequest
@@ -127,13 +129,23 @@ class Core:
         """Look a generation up until it has ended, and return it.
 
         Raises:
-            InProgress: It has not ended within the total time.
+            InProgress: It has not ended within the total time, or this call asked for it and cannot look it up.
             ImagegenError: It failed; this is its error.
         """
         ends_at = self.now() + self.retries.total_time if ends_at is None else ends_at
         pause = self.retries.first_pause
         while True:
-            found = yield from self.get(id_, ends_at=ends_at)
+            try:
+                found = yield from self.get(id_, ends_at=ends_at)
+            except (WaitError, ServiceError) as error:
+                if idempotency_key is None:
+                    raise
+                # The job was accepted, so a failure to look it up says nothing of what it costs.
+                raise InProgress(
+                    f"Whether the image is done could not be asked. {error.detail}",
+                    generation_id=id_,
+                    idempotency_key=idempotency_key,
+                ) from error
             if found.error is not None:
                 raise _of(found, idempotency_key)
             if found.ended:

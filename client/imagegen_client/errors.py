@@ -231,7 +231,7 @@ class InvalidConfiguration(CallerError):
 
 
 class InProgress(WaitError):
-    """The generation is not done."""
+    """The generation is not done. It may be paid for; only the request that asked for it again was not."""
 
     code = "in_progress"
 

@@ -176,7 +176,10 @@ def say_json(value: object) -> None:
 
 
 def problem(error: ImagegenError) -> dict[str, Any]:
-    """Return an error as JSON members: those of docs/errors.md, and who can do something about it."""
+    """Return an error as JSON members: those of docs/errors.md, and who can do something about it.
+
+    A picture that is still being made may be paid for, although the request that says so was not.
+    """
     who, code = who_of(error)
     fields = [{"field": each.field, "message": each.message} for each in error.fields]
     return {
@@ -185,6 +188,7 @@ def problem(error: ImagegenError) -> dict[str, Any]:
         "who": who,
         "exit_code": code,
         **error.facts(),
+        **({"charged": "maybe"} if isinstance(error, errors.InProgress) else {}),
         **({"errors": fields} if fields else {}),
     }
 
@@ -209,6 +213,8 @@ def _paid(error: ImagegenError, *, in_batch: bool) -> str:
     if isinstance(error, errors.DownloadFailed | errors.DamagedImage) and error.generation_id:
         how = "the same command, or " if in_batch else ""
         return f"It is paid for: {how}`imagegen save {error.generation_id}` gets it at no cost."
+    if isinstance(error, errors.InProgress):
+        return "It is not done, and may be paid for."
     return _PAID[error.charged]
 
 
@@ -219,9 +225,15 @@ def _what_to_do(error: ImagegenError, *, in_batch: bool) -> str:
     if error.charged != "no" and (error.replayed or isinstance(error, errors.BadModelResponse)):
         how = "--pay-again makes it again" if in_batch else "Another key makes another picture"
         return f"The same key brings this failure again. {how}, which may be paid for as well."
-    if error.generation_id and (error.charged != "no" or isinstance(error, errors.InProgress)):
-        return f"It may still turn up: `imagegen save {error.generation_id}`."
-    if error.charged != "no" and error.idempotency_key:
+    being_made = isinstance(error, errors.InProgress)
+    if error.generation_id and (error.charged != "no" or being_made):
+        save = f"`imagegen save {error.generation_id}`"
+        return (
+            f"{save} waits for it, and gets it at no further cost."
+            if being_made
+            else f"It may still turn up: {save}."
+        )
+    if error.idempotency_key and (error.charged != "no" or being_made):
         how = "run the same command again" if in_batch else f"add `--idempotency-key {error.idempotency_key}`"
         return f"To ask again without paying twice, {how}."
     if error.retry_after is not None:

@@ -13,7 +13,7 @@ import pytest
 from imagegen_client import AsyncClient, Retries
 from imagegen_client.command_line import making
 from imagegen_client.command_line.program import main
-from tests.support.client_steps import API_KEY, ID, KEY, URL, generation
+from tests.support.client_steps import API_KEY, ID, KEY, URL, generation, unfinished
 
 # The event loop wakes itself up through a pair of sockets that leads nowhere else.
 pytestmark = pytest.mark.enable_socket
@@ -29,9 +29,7 @@ def serve(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Serve:
 
     def use(answer: Answer) -> None:
         def connected(_: object, *, retries: Retries = making.PATIENT) -> AsyncClient:
-            few = Retries(
-                tries=2, first_pause=0.0, longest_pause=0.0, total_time=min(retries.total_time, 5.0)
-            )
+            few = Retries(tries=2, first_pause=0.0, longest_pause=0.0, total_time=retries.total_time / 10)
             return AsyncClient(URL, API_KEY, retries=few, transport=httpx.MockTransport(answer))
 
         monkeypatch.setattr(making, "connected", connected)
@@ -109,3 +107,22 @@ def test_what_is_said_of_one_of_several_pictures_holds_for_the_command(
     assert main(["tea", "-n", "3", "--idempotency-key", KEY, "--json"]) == 5
     assert failure(capsys)["idempotency_key"] == KEY
     assert set(asked) == set(keys)
+
+
+def test_a_picture_that_is_not_done_in_time_may_be_paid_for(
+    serve: Serve, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The command says how to get it."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        status = 202 if request.method == "POST" else 200
+        return httpx.Response(status, json=unfinished("running"), headers={"retry-after": "0"})
+
+    serve(answer)
+    assert main(["tea", "--async", "--timeout", "1"]) == 3
+    (said,) = capsys.readouterr().err.splitlines()
+    assert "Nothing was paid" not in said
+    assert f"may be paid for. `imagegen save {ID}` waits for it" in said
+    assert main(["tea", "--async", "--timeout", "1", "--json"]) == 3
+    found = failure(capsys)
+    assert (found["code"], found["charged"], found["generation_id"]) == ("in_progress", "maybe", ID)

@@ -15,6 +15,7 @@ from imagegen_client.command_line.reporting import (
 from imagegen_client.errors import ERROR_TYPES, FieldError
 
 KEY = "k" * 16
+STILL = "The image is still being made."
 CODES: dict[type[object], tuple[str, int]] = {
     errors.CallerError: ("caller", 2),
     errors.WaitError: ("time", 3),
@@ -31,7 +32,11 @@ def test_the_exit_code_says_who_can_act(kind: type[errors.ImagegenError]) -> Non
     assert (problem(error)["who"], problem(error)["exit_code"]) == who_of(error)
 
 
-@pytest.mark.parametrize("kind", ERROR_TYPES.values(), ids=lambda kind: kind.code)
+@pytest.mark.parametrize(
+    "kind",
+    [kind for kind in ERROR_TYPES.values() if kind is not errors.InProgress],
+    ids=lambda kind: kind.code,
+)
 @pytest.mark.parametrize("charged", ["no", "yes", "maybe"])
 def test_a_sentence_says_whether_it_was_paid_for(
     kind: type[errors.ImagegenError], charged: errors.Charged
@@ -39,6 +44,25 @@ def test_a_sentence_says_whether_it_was_paid_for(
     """In plain words, whatever the code."""
     words = {"no": "Nothing was paid", "yes": "The request was paid for", "maybe": "Nobody can know whether"}
     assert words[charged] in sentence(kind("Something is so.", charged=charged))
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (
+            errors.InProgress(STILL, generation_id="gen_a"),
+            "`imagegen save gen_a` waits for it, and gets it at no further cost.",
+        ),
+        (
+            errors.InProgress(STILL, idempotency_key=KEY),
+            f"To ask again without paying twice, add `--idempotency-key {KEY}`.",
+        ),
+    ],
+)
+def test_a_picture_that_is_being_made_may_be_paid_for(error: errors.InProgress, words: str) -> None:
+    """The service says that the repeated request was not paid; people ask about the picture."""
+    assert sentence(error) == f"{STILL} It is not done, and may be paid for. {words}"
+    assert problem(error)["charged"] == "maybe"
 
 
 @pytest.mark.parametrize(
