@@ -11,7 +11,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Generator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -34,7 +34,7 @@ from imagegen_client.errors import (
 )
 from imagegen_client.failures import Outcome, Reply, failure_of, problem_error
 from imagegen_client.image_request import ImageRequest
-from imagegen_client.repeating import Retries
+from imagegen_client.repeating import Retries, paid_here
 from imagegen_client.replies import Generation, HistoryPage, Model, Usage
 from imagegen_client.version import __version__
 
@@ -114,14 +114,17 @@ class Core:
         if asynchronous:
             headers["Prefer"] = "respond-async"
         content = json.dumps(request.body()).encode()
+        failures: list[ImagegenError] = []
         reply = yield from self._exchange(
-            "POST", "/text-to-image", headers=headers, content=content, ends_at=ends_at
+            "POST", "/text-to-image", headers=headers, content=content, ends_at=ends_at, failures=failures
         )
         made = _generation(reply, idempotency_key)
+        made = replace(made, replayed=made.replayed and not paid_here(failures))
         if reply.status != ACCEPTED or not wait:
             return made
         yield Pause(seconds=min(reply.retry_after or 1.0, max(0.0, ends_at - self.now())))
-        return (yield from self.wait(made.id, ends_at=ends_at, idempotency_key=idempotency_key))
+        found = yield from self.wait(made.id, ends_at=ends_at, idempotency_key=idempotency_key)
+        return replace(found, replayed=made.replayed)
 
     def wait(
         self, id_: str, *, ends_at: float | None = None, idempotency_key: str | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -66,6 +67,20 @@ class Retries:
         # Never earlier than the service says.
         pause = own * (0.5 + chance / 2) if error.retry_after is None else error.retry_after + own * chance
         return pause if pause < left else None
+
+
+def paid_here(failures: Sequence[ImagegenError]) -> bool:
+    """Return whether the failed attempts of a call may have begun the image that its last attempt brought.
+
+    The service then calls its reply a repeat, although nobody else asked for the image. Only the first attempt that
+    reached the service can tell: an image that was being made at that time is an earlier request's.
+    """
+    for each in failures:
+        if isinstance(each, InProgress):
+            return False
+        if each.charged != "no" or isinstance(each, _MAY_END_OTHERWISE):
+            return True
+    return False
 
 
 def may_help(error: ImagegenError) -> bool:

@@ -45,7 +45,8 @@ class Generation:
         artifacts: One image, or none until it is done.
         request: The fields of the request with every default; None in a reply that only brings the image.
         error: Why it failed; None if it did not.
-        replayed: Whether an earlier request made it, so that this one cost nothing.
+        replayed: Whether an earlier call made it, so that this one cost nothing. If a reply of this call was lost, it
+            may have paid for the image itself, and this is false.
         raw: The whole JSON object of the reply.
     """
 

@@ -149,7 +149,35 @@ def test_a_running_image_is_waited_for() -> None:
         reply(200, generation(), idempotent_replayed="true"),
     )
     assert ran.result is not None
-    assert ran.result.replayed
+    assert [each.method for each in ran.sent] == ["POST"] * 3
+
+
+@pytest.mark.parametrize(
+    ("before", "replayed"),
+    [
+        ([], True),
+        ([REFUSED], True),
+        ([failed(service.RateLimited, retry_after="1")], True),
+        ([failed(service.InProgress, retry_after="1")], True),
+        ([failed(service.InProgress, retry_after="1"), LOST], True),
+        ([LOST], False),
+        ([LOST, failed(service.InProgress, retry_after="1")], False),
+        ([REFUSED, LOST], False),
+        ([reply(502, b"<html>")], False),
+        ([failed(service.OutcomeUnknown)], False),
+        ([failed(service.InternalError)], False),
+    ],
+)
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_an_image_of_an_earlier_call_is_told_from_one_of_this_call(
+    before: list[Outcome], *, replayed: bool, asynchronous: bool
+) -> None:
+    """The service calls every repeat one; but what a lost attempt of this call began, this call paid."""
+    status, body = (202, unfinished("running")) if asynchronous else (200, generation())
+    outcomes = [*before, reply(status, body, idempotent_replayed="true"), DONE]
+    ran = run(core().generate(TEA, idempotency_key=KEY, asynchronous=asynchronous), outcomes)
+    assert ran.result is not None
+    assert (ran.result.ended, ran.result.replayed) == (True, replayed)
 
 
 def test_waiting_for_a_running_image_uses_up_no_try() -> None:
