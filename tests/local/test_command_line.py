@@ -17,6 +17,7 @@ from PIL import Image
 
 from tests.support.command_line import CommandLine, Ended
 from tests.support.deployed_stack import Stack, StandIn
+from tests.support.faulty_server import FaultyServer, whole
 from tests.support.stack_callers import awaited, fresh_key, keys_of
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -193,6 +194,52 @@ def test_a_failure_ends_with_the_code_of_who_can_act(
     assert stand_in.calls(prompt=word)["calls"] == 1
 
 
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (("--model", "none"), "unknown_model"),
+        (("--strict", "--steps", "40"), "unsupported_parameter"),
+        (("--strict", "--width", "1344", "--height", "768"), "unsupported_parameter"),
+        (("--width", "1000", "--height", "1000"), "invalid_parameter"),
+    ],
+)
+def test_a_request_that_no_model_can_serve_is_refused(
+    command: CommandLine, stand_in: StandIn, word: str, arguments: tuple[str, ...], code: str
+) -> None:
+    """Nothing is paid; a model that is at its end may have been asked, because it could honour more."""
+    assert problem(command.run(word, *arguments, "--json")) == (2, code, "no")
+    assert stand_in.calls(prompt=word)["billed"] == 0
+
+
+def test_a_strict_request_that_the_model_honours_is_served(command: CommandLine, word: str) -> None:
+    """The square is the only size that it draws exactly."""
+    made = one(command.run(word, "--strict", "--width", "1024", "--height", "1024", "--seed", "7", "--json"))
+    assert (made["artifacts"][0]["width"], made["artifacts"][0]["height"]) == (1024, 1024)
+    assert made["ignored_parameters"] == []
+    assert one(command.run("show", made["id"], "--json"))["request"]["strict"] is True
+
+
+def test_a_key_belongs_to_one_request(command: CommandLine, stand_in: StandIn, word: str) -> None:
+    """Another request is refused; so is the same one, once its picture has been deleted."""
+    made = one(command.run(word, "--idempotency-key", word, "--json"))
+    other = command.run(f"{word} other", "--idempotency-key", word, "--json")
+    assert problem(other) == (2, "idempotency_conflict", "no")
+    assert command.run("delete", "--yes", made["id"]).code == 0
+    again = command.run(word, "--idempotency-key", word, "--json")
+    assert problem(again) == (2, "gone", "no")
+    assert stand_in.calls(prompt=word)["billed"] == 1
+
+
+def test_the_end_of_a_job_is_announced(command: CommandLine, word: str) -> None:
+    """The URL gets a call-back about this generation."""
+    with FaultyServer(whole(204)) as server:
+        url = f"http://127.0.0.1:{server.port}/hook"
+        (id_,) = command.run(word, "--async", "--no-wait", "--webhook-url", url).lines
+        request = awaited(lambda: next(iter(server.requests), None), "the call-back")
+    event = json.loads(request.body)
+    assert (event["type"], event["data"]["id"]) == ("generation.succeeded", id_)
+
+
 def test_a_busy_model_is_waited_for(command: CommandLine, stand_in: StandIn, word: str) -> None:
     """The command repeats with the same key until the model takes the request."""
     stand_in.set_rules(
@@ -212,6 +259,17 @@ def test_a_used_up_quota_says_when_to_come_again(stack: Stack, tmp_path: Path, w
     assert ended.err.count("Try again in") == 1
     assert "1 of 5 pictures are in imagegen-batch: 1 made now, 0 before, 1 failed" in ended.err
     assert problem(command.run(word, "--json"))[:2] == (3, "quota_exceeded")
+
+
+def test_a_limit_of_a_minute_says_when_to_come_again(stack: Stack, tmp_path: Path, word: str) -> None:
+    """The command waits for as long as `--timeout` allows, and no longer."""
+    key = keys_of(stack).create(name=word, limits={"images_per_minute_per_caller": 1}).text
+    command = CommandLine.of(stack, folder=tmp_path, api_key=key)
+    # A new minute may begin meanwhile, but not four of them.
+    ended = command.run(word, "-n", "5", "--timeout", "1", "--json")
+    found = [json.loads(line) for line in ended.err.splitlines()]
+    assert (ended.code, {each["code"] for each in found}) == (3, {"rate_limited"})
+    assert all(each["retry_after"] >= 1 for each in found)
 
 
 def test_a_wrong_key_and_a_wrong_url_are_sentences(command: CommandLine, stack: Stack, word: str) -> None:
