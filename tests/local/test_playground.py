@@ -307,7 +307,8 @@ def test_who_stops_waiting_finds_the_picture_in_the_history(
     ).wait_for()
     playground.button("Stop waiting").click()
     playground.page.get_by_text("Your picture will be here").wait_for()
-    assert playground.page.evaluate("sessionStorage.length") == 0
+    assert playground.page.evaluate("sessionStorage.getItem('imagegen.run')") is None
     playground.gallery.get_by_role("button", name="Show A slow train").click()
     playground.wait_for_picture()
     assert billed(stand_in, "A slow train") == 1
+    assert playground.page.evaluate("sessionStorage.length") == 0

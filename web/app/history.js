@@ -1,5 +1,6 @@
 // The caller's generations, newest first, page by page.
 import { call, Failure } from "./api.js";
+import { settle } from "./kept.js";
 import { focusOn, say, state, update } from "./store.js";
 
 const PAGE = 12;
@@ -24,6 +25,7 @@ async function read(path, merge) {
   try {
     const { content } = await call("GET", path);
     if (asked !== state.apiKey) return;
+    settle(...content.generations.filter(({ status }) => ["succeeded", "failed"].includes(status)).map(({ id }) => id));
     update({ history: { items: merge(content), cursor: content.next_cursor, status: "read" } });
   } catch (error) {
     if (!(error instanceof Failure)) throw error;

@@ -1,15 +1,14 @@
 // Makes pictures through the asynchronous door. A job is one paid request with an idempotency key of its own; the tab
-// keeps what it needs to ask for the same job again, so that a reload in the middle pays nothing twice.
+// keeps what it needs to ask for the same job again, until the page knows how it ended.
 import { refreshUsage } from "./account.js";
 import { call, Failure } from "./api.js";
 import { bodyOf, linesThatCount, randomSeed, servingModel, shortRequest } from "./form.js";
 import { loadHistory, lookAgain } from "./history.js";
+import { callerOf, forgetRun, keepOpen, keepRun, keptRun, openRequest, settle } from "./kept.js";
 import { focusOn, say, state, update, updateForm } from "./store.js";
 
-const KEPT = "imagegen.run";
 const PAUSES = [600, 1000, 1500, 2000]; // milliseconds between two looks at a job; the last one stays
 const TRIES = 4; // how often a request without a reply is repeated, with the same idempotency key
-const CALLER = 12; // characters of a key that name the caller, and are no secret
 export const ENDED = ["succeeded", "failed"];
 
 // A run that was stopped, replaced or deleted goes on at the service; here nobody looks at it any more.
@@ -19,19 +18,25 @@ export const isBusy = () => Boolean(state.run?.jobs.some((job) => !ENDED.include
 
 export function generate() {
   const body = prepared();
-  if (body) start("one", [body]);
+  if (body) start("one", [{ asked: wish("one", body), body }]);
 }
 
 export function compare() {
   const body = prepared();
   if (!body || !state.models) return;
-  const seed = body.seed || randomSeed();
-  start("compare", state.models.map(({ id }) => ({ ...body, seed, model: id })));
+  const wishes = state.models.map(({ id: model }) => ({ model, asked: wish("compare", { ...body, model }) }));
+  const open = wishes.map(({ asked }) => openRequest(callerOf(state.apiKey), asked)).find(Boolean);
+  const seed = body.seed || open?.body.seed || randomSeed();
+  start("compare", wishes.map(({ model, asked }) => ({ asked, body: { ...body, seed, model } })));
 }
 
 export function vary(job) {
-  if (!isBusy()) start("one", [{ ...shortRequest(job.generation.request, state.contract), seed: randomSeed() }]);
+  if (isBusy()) return;
+  const { seed, ...body } = shortRequest(job.generation.request, state.contract);
+  start("one", [{ asked: wish("vary", body), body: { ...body, seed: randomSeed() } }]);
 }
+
+const wish = (kind, body) => JSON.stringify([kind, body]);
 
 // The body of the form, or null if something is missing; then the page says so and focuses it.
 function prepared() {
@@ -47,11 +52,17 @@ function complain(field, title, detail, id) {
   return null;
 }
 
-function start(kind, bodies) {
-  const jobs = bodies.map((body) => ({ body, key: crypto.randomUUID(), startedAt: Date.now(), status: "sending" }));
-  const run = { kind, jobs, caller: state.apiKey.slice(0, CALLER) };
+// Whoever asks again for what was sent, and whose end is not known, gets that one: with its seed and its key.
+function start(kind, wishes) {
+  const caller = callerOf(state.apiKey);
+  const jobs = wishes.map(({ asked, body }) => {
+    const open = openRequest(caller, asked);
+    const job = { asked, body, key: crypto.randomUUID(), id: undefined, ...open, isSent: Boolean(open) };
+    return { ...job, startedAt: Date.now(), status: "sending" };
+  });
+  const run = { kind, jobs, caller };
   update({ run, problem: null, fieldErrors: {} });
-  keep(run);
+  keepRun(run);
   say(kind === "compare" ? `Asking ${jobs.length} models.` : "Drawing.");
   requestAnimationFrame(bringIntoView);
   for (const job of jobs) drive(run, job);
@@ -63,62 +74,73 @@ function bringIntoView() {
   if (heading && heading.getBoundingClientRect().top > innerHeight) heading.scrollIntoView();
 }
 
-function keep(run) {
-  const jobs = run.jobs.map(({ body, key, startedAt, id }) => ({ body, key, startedAt, id }));
-  sessionStorage.setItem(KEPT, JSON.stringify({ kind: run.kind, caller: run.caller, jobs }));
-}
-
 // Show the run that a reload interrupted. It goes on as soon as the page knows the key again.
 export function recallRun() {
-  try {
-    const run = JSON.parse(sessionStorage.getItem(KEPT));
-    if (run?.jobs?.length) update({ run: { ...run, jobs: run.jobs.map((job) => ({ ...job, status: "waiting" })) } });
-  } catch {
-    sessionStorage.removeItem(KEPT);
-  }
+  const run = keptRun();
+  if (run) update({ run: { ...run, jobs: run.jobs.map((job) => ({ ...job, status: "waiting" })) } });
+  else forgetRun();
 }
 
 export function resume() {
   const { run } = state;
-  if (!run || run.caller !== state.apiKey.slice(0, CALLER)) return;
+  if (!run || run.caller !== callerOf(state.apiKey)) return;
   for (const job of run.jobs) if (job.status === "waiting") drive(run, job);
 }
 
 export function stopWaiting() {
-  sessionStorage.removeItem(KEPT);
-  const sent = state.run.jobs.some((job) => job.id);
+  const isSent = state.run.jobs.some((job) => job.isSent);
+  forgetRun();
   update({ run: null });
-  say(sent ? "Stopped waiting. The picture is still being made, and will be in the history." : "Stopped waiting.");
+  say(isSent ? STOPPED : "Stopped before anything was sent.");
   focusOn("generate");
   loadHistory();
 }
+
+const STOPPED =
+  "Stopped waiting. What was sent may still be made, and may be paid; then it will be in the history. The same request again is not paid twice.";
 
 export function tryAgain(job) {
   const { run } = state;
   Object.assign(job, { status: "sending", problem: null, startedAt: Date.now() });
   update({ problem: null });
-  keep(run);
+  keepRun(run);
   drive(run, job);
 }
 
 async function drive(run, job) {
   try {
     if (!job.id) job.id = await submitted(run, job);
+    if (job.id && job.key) keepOpen(run.caller, job);
     if (!isCurrent(run)) return;
-    keep(run);
+    keepRun(run);
     await watch(run, job);
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
     Object.assign(job, { status: "failed", problem: error.problem });
+    if (isOpen(job)) job.problem = { ...error.problem, charged: "maybe" };
   }
+  if (!isOpen(job)) settle(job.key, job.id);
   if (isCurrent(run)) ended(run, job);
 }
 
+const SETTLED = ["gone", "idempotency_conflict", "not_found"];
+
+// Whether the job was sent and its end is not known. A failure with a `location` was recorded, so it is an end.
+function isOpen({ id, isSent, generation, problem }) {
+  if (ENDED.includes(generation?.status) || problem?.location || SETTLED.includes(problem?.code)) return false;
+  return Boolean(id || isSent);
+}
+
 // The id of the job's generation. The idempotency key makes it safe to ask again when no reply came.
+// Nothing is sent for a run that was stopped meanwhile; then there is no id.
 async function submitted(run, job) {
   job.status = "sending";
   update();
-  for (let tries = 1; ; tries += 1) {
+  let isLost = job.isSent; // sent before, without a reply that says what became of it
+  for (let tries = 1; isCurrent(run); tries += 1) {
+    job.isSent = true;
+    keepRun(run);
+    keepOpen(run.caller, job);
     try {
       const { content } = await call("POST", "/text-to-image", {
         body: job.body,
@@ -128,14 +150,17 @@ async function submitted(run, job) {
       return content.id;
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
-      const { code, location } = error.problem;
+      const { code, location, charged } = error.problem;
       if (code === "in_progress" && location) return location.split("/").pop();
-      if (code !== "unreachable" || tries === TRIES || !isCurrent(run)) throw error;
+      isLost ||= charged === "maybe";
+      job.isSent = isLost;
+      if (code !== "unreachable" || tries === TRIES) throw error;
       job.isOffline = true;
       update();
       await wait(1000 * 2 ** (tries - 1));
     }
   }
+  return null;
 }
 
 async function watch(run, job) {
@@ -172,7 +197,7 @@ function ended(run, job) {
   update();
   if (run.kind === "one") announce(job);
   if (isBusy()) return;
-  sessionStorage.removeItem(KEPT);
+  forgetRun();
   if (run.kind === "compare") say(`${run.jobs.filter((each) => each.generation?.artifacts).length} of ${run.jobs.length} models drew.`);
   if (!state.form.keepsSeed) updateForm({ seed: "" });
   refreshUsage();
@@ -206,7 +231,7 @@ export async function show(generation) {
   if (isBusy()) return;
   const job = { id: generation.id, generation, status: generation.status, body: generation.request };
   if (!ENDED.includes(generation.status)) Object.assign(job, { status: "waiting", startedAt: Date.parse(generation.created_at) });
-  const run = { kind: "one", jobs: [{ ...job, problem: generation.error ?? null }], caller: state.apiKey.slice(0, CALLER) };
+  const run = { kind: "one", jobs: [{ ...job, problem: generation.error ?? null }], caller: callerOf(state.apiKey) };
   update({ run, problem: null });
   if (generation.error) update({ problem: generation.error });
   focusOn("result-heading");

@@ -1,0 +1,120 @@
+"""The playground pays once for a request whose end it does not know: after a stop, a lost reply, or another key."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Route
+
+    from tests.support.deployed_stack import StandIn
+    from tests.support.playground import Playground
+
+DOOR = "**/v1/text-to-image"
+KEPT = "sessionStorage.getItem('imagegen.run')"
+
+
+def billed(stand_in: StandIn, prompt: str) -> int:
+    """Return how many calls with this prompt were paid."""
+    count: int = stand_in.calls(prompt=prompt)["billed"]
+    return count
+
+
+class LosingDoor:
+    """Delivers requests to the service or not, and loses every reply."""
+
+    def __init__(self, playground: Playground, *, delivers: bool) -> None:
+        """Lose replies from now on, until `repaired`."""
+        self._playground = playground
+        self._delivers = delivers
+        self.keys: list[str] = []
+        playground.page.route(DOOR, self._lose)
+
+    def _lose(self, route: Route) -> None:
+        self.keys.append(route.request.headers["idempotency-key"])
+        if self._delivers:
+            route.fetch()
+        route.abort()
+
+    def repair(self) -> None:
+        """Let everything through again, and forget what the browser said about the lost replies."""
+        self._playground.page.unroute_all(behavior="wait")
+        complaints = self._playground.watch.complaints
+        assert {each.partition("net::")[2] for each in complaints} == {"ERR_FAILED"}
+        complaints.clear()
+
+
+def keys_of_requests(playground: Playground) -> list[str]:
+    """Return a list that grows by the idempotency key of each request that the page sends."""
+    keys: list[str] = []
+
+    def note(request: Any) -> None:
+        if request.method == "POST":
+            keys.append(request.headers["idempotency-key"])
+
+    playground.page.on("request", note)
+    return keys
+
+
+def test_who_stops_between_two_tries_buys_nothing_more(playground: Playground, stand_in: StandIn) -> None:
+    """The pause between the tries ends, and nothing is sent: nobody wants the picture any more."""
+    playground.page.clock.install()
+    playground.enter_key()
+    door = LosingDoor(playground, delivers=False)
+    playground.generate("A cancelled trip")
+    playground.page.get_by_text("No connection.").wait_for()
+    playground.button("Stop waiting").click()
+    playground.page.get_by_role("status").get_by_text("may be paid").wait_for()
+    playground.page.clock.fast_forward("01:00")
+    playground.page.evaluate("fetch('config.json')")  # a request that was sent before this one has been seen
+    door.repair()
+    assert len(door.keys) == len(playground.watch.bodies) == 1
+    assert billed(stand_in, "A cancelled trip") == 0
+
+
+@pytest.mark.parametrize("reloads", [False, True])
+def test_the_same_request_after_a_stop_is_not_paid_again(
+    playground: Playground, stand_in: StandIn, *, reloads: bool
+) -> None:
+    """It was sent, and nobody knows its end; the next one is a new request."""
+    prompt = f"A doubtful weather {reloads}"
+    playground.enter_key()
+    door = LosingDoor(playground, delivers=True)
+    playground.generate(prompt)
+    playground.page.get_by_text("No connection.").wait_for()
+    playground.button("Stop waiting").click()
+    playground.page.get_by_text("Your picture will be here").wait_for()
+    door.repair()
+    if reloads:
+        playground.page.reload()
+        playground.enter_key()
+    keys = keys_of_requests(playground)
+    playground.generate(prompt)
+    playground.wait_for_picture()
+    assert keys == door.keys[:1]
+    assert billed(stand_in, prompt) == 1
+    playground.button("Generate").click()
+    playground.page.locator(".canvas").wait_for()
+    playground.wait_for_picture()
+    assert billed(stand_in, prompt) == 2
+
+
+def test_a_stopped_drawing_is_waited_for_again(playground: Playground, stand_in: StandIn) -> None:
+    """Also the models side by side, whose seed the page has chosen."""
+    stand_in.set_rules({"prompt": "A late bus", "action": {"type": "latency", "seconds": 1.5}})
+    playground.enter_key()
+    for press in ("Generate", "Compare models"):
+        playground.prompt.fill(f"A late bus {press}")
+        playground.button(press).click()
+        drawing = playground.page.get_by_text("Drawing…").or_(
+            playground.page.get_by_text("Waiting for its turn…")
+        )
+        drawing.first.wait_for()
+        playground.button("Stop waiting").click()
+        playground.page.get_by_text("Your picture will be here").wait_for()
+        playground.button(press).click()
+        playground.button("Stop waiting").wait_for(state="detached")
+        playground.wait_for_picture()
+        assert billed(stand_in, f"A late bus {press}") == 1
