@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -118,3 +119,56 @@ def test_a_stopped_drawing_is_waited_for_again(playground: Playground, stand_in:
         playground.button("Stop waiting").wait_for(state="detached")
         playground.wait_for_picture()
         assert billed(stand_in, f"A late bus {press}") == 1
+
+
+@pytest.mark.parametrize("how", ["Try again", "Generate", "a reload"])
+def test_four_lost_replies_are_paid_once(playground: Playground, stand_in: StandIn, how: str) -> None:
+    """Whatever the person does next about the same request has the same idempotency key."""
+    playground.page.clock.install()
+    playground.enter_key()
+    door = LosingDoor(playground, delivers=True)
+    playground.generate(f"A lost parcel {how}")
+    for number in range(1, 4):
+        wait_for(playground, lambda: len(door.keys) == number)  # noqa: B023 - called at once
+        playground.page.get_by_text("No connection.").wait_for()
+        playground.page.clock.fast_forward(8000)
+    playground.alert.wait_for()
+    assert "Nobody can know whether this was charged" in playground.alert.inner_text()
+    door.repair()
+    keys = keys_of_requests(playground)
+    if how == "a reload":
+        playground.page.reload()
+        playground.enter_key()
+    else:
+        playground.button(how).click()
+    playground.wait_for_picture()
+    assert len(door.keys) == 4
+    assert {*keys, *door.keys} == {door.keys[0]}
+    assert billed(stand_in, f"A lost parcel {how}") == 1
+    assert playground.page.evaluate("sessionStorage.length") == 0
+
+
+def test_a_model_of_a_comparison_has_its_own_try_again(playground: Playground, stand_in: StandIn) -> None:
+    """The one whose replies were lost is asked again; the others are left alone."""
+    playground.page.clock.install()
+    playground.enter_key()
+    playground.prompt.fill("Two lost parcels")
+    door = LosingDoor(playground, delivers=True)
+    playground.button("Compare models").click()
+    for number in range(1, 4):
+        wait_for(playground, lambda: len(door.keys) == 2 * number)  # noqa: B023 - called at once
+        playground.page.get_by_text("No connection.").nth(1).wait_for()
+        playground.page.clock.fast_forward(8000)
+    playground.page.get_by_role("button", name="Try again").nth(1).wait_for()
+    door.repair()
+    keys = keys_of_requests(playground)
+    playground.page.get_by_role("button", name="Try again").nth(1).click()
+    playground.wait_for_picture()
+    assert keys == [door.keys[1]]
+    assert billed(stand_in, "Two lost parcels") == 1
+
+
+def wait_for(playground: Playground, is_so: Callable[[], bool]) -> None:
+    """Let the browser go on until this is so."""
+    while not is_so():
+        playground.page.evaluate("0")

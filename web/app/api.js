@@ -16,9 +16,9 @@ const UNREACHABLE = {
   charged: "no",
 };
 
-export async function call(method, path, { body, headers = {}, signal } = {}) {
+export async function call(method, path, { body, headers = {}, signal, apiKey = state.apiKey } = {}) {
   const request = { method, signal, headers: { ...headers }, cache: "no-store", credentials: "omit" };
-  if (state.apiKey) request.headers["x-api-key"] = state.apiKey;
+  if (apiKey) request.headers["x-api-key"] = apiKey;
   if (body !== undefined) {
     request.headers["content-type"] = "application/json";
     request.body = JSON.stringify(body);

@@ -99,13 +99,17 @@ export function stopWaiting() {
 const STOPPED =
   "Stopped waiting. What was sent may still be made, and may be paid; then it will be in the history. The same request again is not paid twice.";
 
-export function tryAgain(job) {
-  const { run } = state;
+// With the same idempotency key, unless the failure was recorded as the end of the request: then the same key would
+// bring the same failure.
+export function tryAgain(run, job) {
+  if (job.problem?.location) Object.assign(job, { key: crypto.randomUUID(), isSent: false });
   Object.assign(job, { status: "sending", problem: null, startedAt: Date.now() });
-  update({ problem: null });
+  update({ run, problem: null });
   keepRun(run);
   drive(run, job);
 }
+
+export const canTryAgain = ({ id, status, problem }) => status === "failed" && !id && Boolean(problem.retryable);
 
 async function drive(run, job) {
   try {
@@ -195,18 +199,19 @@ async function seen(job) {
 
 function ended(run, job) {
   update();
-  if (run.kind === "one") announce(job);
+  if (run.kind === "one") announce(run, job);
   if (isBusy()) return;
-  forgetRun();
+  if (run.jobs.some(isOpen)) keepRun(run);
+  else forgetRun();
   if (run.kind === "compare") say(`${run.jobs.filter((each) => each.generation?.artifacts).length} of ${run.jobs.length} models drew.`);
   if (!state.form.keepsSeed) updateForm({ seed: "" });
   refreshUsage();
   loadHistory();
 }
 
-function announce(job) {
+function announce(run, job) {
   if (job.status === "failed") {
-    fail(job);
+    fail(run, job);
     return;
   }
   say("The picture is done.");
@@ -214,7 +219,7 @@ function announce(job) {
   if ([document.body, document.getElementById("generate")].includes(document.activeElement)) focusOn("result-heading");
 }
 
-function fail(job) {
+function fail(run, job) {
   const lines = linesThatCount(state.form);
   const fieldErrors = {};
   for (const { field, message } of job.problem.errors ?? []) {
@@ -222,7 +227,7 @@ function fail(job) {
     const line = /^text_prompts\[(\d+)\](.*)$/.exec(field);
     fieldErrors[line ? `text_prompts[${lines[line[1]]?.id}]${line[2]}` : field] ??= message;
   }
-  update({ problem: { ...job.problem, job: job.id ? null : job }, fieldErrors });
+  update({ problem: { ...job.problem, again: canTryAgain(job) ? () => tryAgain(run, job) : null }, fieldErrors });
   focusOn("problem");
 }
 

@@ -1,6 +1,5 @@
 // What went wrong, in words: what happened, what to do, and whether it was charged.
 import { html } from "../html.js";
-import { tryAgain } from "../runs.js";
 import { update } from "../store.js";
 import { CHARGED, labelOf, remedyOf } from "../words.js";
 
@@ -10,7 +9,7 @@ export function Problem({ problem }) {
     <section class="problem" role="alert" id="problem" tabindex="-1">
       <button type="button" class="plain close" aria-label="Close this message" onClick=${() => update({ problem: null })}>×</button>
       <${Words} problem=${problem} />
-      ${problem.job && problem.retryable && html`<button type="button" onClick=${() => tryAgain(problem.job)}>Try again</button>`}
+      ${problem.again && html`<button type="button" onClick=${problem.again}>Try again</button>`}
       ${problem.reloads && html`<button type="button" onClick=${() => location.reload()}>Reload the page</button>`}
     </section>
   `;

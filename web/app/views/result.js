@@ -1,7 +1,7 @@
 // What is being made or was made: one picture, or one of each model side by side.
 import { html } from "../html.js";
 import { formOf } from "../form.js";
-import { ENDED, isBusy, renew, stopWaiting, vary } from "../runs.js";
+import { canTryAgain, ENDED, isBusy, renew, stopWaiting, tryAgain, vary } from "../runs.js";
 import { focusOn, say, state, update, updateForm } from "../store.js";
 import { clock, dollars, fileName, labelOf, seconds } from "../words.js";
 import { Commands } from "./commands.js";
@@ -53,10 +53,14 @@ function Job({ job, isMany }) {
     <article class="job">
       ${isMany && html`<h3>${name}</h3>`}
       ${!ENDED.includes(job.status) && html`<${Progress} job=${job} />`}
-      ${job.status === "failed" && (isMany ? html`<div class="job-problem"><${Words} problem=${job.problem} /></div>` : html`<${NoPicture} job=${job} />`)}
+      ${job.status === "failed" && (isMany ? html`<div class="job-problem"><${Words} problem=${job.problem} /><${Again} job=${job} /></div>` : html`<${NoPicture} job=${job} />`)}
       ${job.status === "succeeded" && html`<${Picture} job=${job} isMany=${isMany} />`}
     </article>
   `;
+}
+
+function Again({ job }) {
+  return canTryAgain(job) ? html`<button type="button" onClick=${() => tryAgain(state.run, job)}>Try again</button>` : null;
 }
 
 function nameOf(id) {
