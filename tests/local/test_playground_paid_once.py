@@ -172,3 +172,41 @@ def wait_for(playground: Playground, is_so: Callable[[], bool]) -> None:
     """Let the browser go on until this is so."""
     while not is_so():
         playground.page.evaluate("0")
+
+
+def test_the_field_of_the_key_can_be_changed_while_it_draws(
+    playground: Playground, stand_in: StandIn
+) -> None:
+    """The run keeps the key that it began with; a half typed one is refused without an effect on the run."""
+    playground.watch.expected = {401}
+    make = {"text_prompts": [{"text": "An earlier sign"}]}
+    with playground.stack.client(api_key=playground.api_key) as client:
+        client.post("/text-to-image", json=make).raise_for_status()
+    stand_in.set_rules({"prompt": "A changed sign", "action": {"type": "latency", "seconds": 1.5}})
+    playground.enter_key()
+    playground.gallery.wait_for()
+    playground.generate("A changed sign")
+    playground.page.get_by_text("Drawing…").or_(
+        playground.page.get_by_text("Waiting for its turn…")
+    ).wait_for()
+    playground.key.fill(playground.api_key[:-9])
+    playground.key.press("Enter")
+    playground.page.locator(".key-state.refused").wait_for()
+    assert playground.gallery.count() == 0
+    playground.wait_for_picture()
+    assert billed(stand_in, "A changed sign") == 1
+    assert playground.page.evaluate("sessionStorage.length") == 0
+
+
+def test_a_repeat_goes_to_the_caller_who_asked_first(playground: Playground, stand_in: StandIn) -> None:
+    """Another caller's key in the field, when the reply was lost, would buy the picture once more."""
+    playground.page.clock.install()
+    playground.enter_key()
+    door = LosingDoor(playground, delivers=True)
+    playground.generate("A lost umbrella")
+    playground.page.get_by_text("No connection.").wait_for()
+    playground.enter_key(playground.stack.state.other_api_key)
+    door.repair()
+    playground.page.clock.fast_forward(8000)
+    playground.wait_for_picture()
+    assert billed(stand_in, "A lost umbrella") == 1

@@ -1,6 +1,6 @@
 // The API key, and what belongs to it: the models, and what is left of the budget.
 import { call, canBeSent, Failure } from "./api.js";
-import { loadHistory } from "./history.js";
+import { clearHistory, loadHistory } from "./history.js";
 import { resume } from "./runs.js";
 import { say, state, update } from "./store.js";
 
@@ -43,6 +43,7 @@ export async function connect() {
     if (mine !== newest) return;
     update({ account: "known", models: models.content.models, usage: usage.content });
     say("The key is accepted.");
+    clearHistory();
     resume();
     await loadHistory();
   } catch (error) {
@@ -52,6 +53,7 @@ export async function connect() {
 }
 
 function refuse(problem) {
+  clearHistory();
   const isTheKey = problem.code === "unauthorized";
   update({
     account: "refused",

@@ -5,6 +5,11 @@ import { focusOn, say, state, update } from "./store.js";
 
 const PAGE = 12;
 
+// What another caller has made is nobody else's business.
+export function clearHistory() {
+  update({ history: { items: [], cursor: null, status: "none" }, confirming: null });
+}
+
 export async function loadHistory() {
   await read(`/generations?limit=${PAGE}`, (page) => page.generations);
 }
@@ -61,8 +66,8 @@ export async function deleteIt() {
 }
 
 // A fresh look, for a URL that has expired.
-export async function lookAgain(id) {
-  const { content } = await call("GET", `/generations/${encodeURIComponent(id)}`);
+export async function lookAgain(id, apiKey) {
+  const { content } = await call("GET", `/generations/${encodeURIComponent(id)}`, { apiKey });
   const items = state.history.items.map((item) => (item.id === id ? content : item));
   update({ history: { ...state.history, items } });
   return content;

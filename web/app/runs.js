@@ -1,7 +1,7 @@
 // Makes pictures through the asynchronous door. A job is one paid request with an idempotency key of its own; the tab
 // keeps what it needs to ask for the same job again, until the page knows how it ended.
 import { refreshUsage } from "./account.js";
-import { call, Failure } from "./api.js";
+import { call, canBeSent, Failure } from "./api.js";
 import { bodyOf, linesThatCount, randomSeed, servingModel, shortRequest } from "./form.js";
 import { loadHistory, lookAgain } from "./history.js";
 import { callerOf, forgetRun, keepOpen, keepRun, keptRun, openRequest, settle } from "./kept.js";
@@ -11,6 +11,7 @@ const PAUSES = [600, 1000, 1500, 2000]; // milliseconds between two looks at a j
 const TRIES = 4; // how often a request without a reply is repeated, with the same idempotency key
 export const ENDED = ["succeeded", "failed"];
 
+// A run has the API key that it began with, in memory only, so that nobody has to leave the field of the key alone.
 // A run that was stopped, replaced or deleted goes on at the service; here nobody looks at it any more.
 const isCurrent = (run) => state.run === run;
 const wait = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
@@ -42,6 +43,7 @@ const wish = (kind, body) => JSON.stringify([kind, body]);
 function prepared() {
   if (isBusy()) return null;
   if (!state.apiKey) return complain("api_key", "Enter your API key first", "The service needs to know who asks.", "api-key");
+  if (!canBeSent(state.apiKey)) return complain("api_key", "This cannot be a key", "A key has only plain letters and signs.", "api-key");
   if (!state.form.lines[0].text.trim()) return complain("text_prompts[0].text", "Say what to draw", "The prompt is empty.", "line-0");
   return bodyOf(state.form, state.contract);
 }
@@ -60,7 +62,7 @@ function start(kind, wishes) {
     const job = { asked, body, key: crypto.randomUUID(), id: undefined, ...open, isSent: Boolean(open) };
     return { ...job, startedAt: Date.now(), status: "sending" };
   });
-  const run = { kind, jobs, caller };
+  const run = { kind, jobs, caller, apiKey: state.apiKey };
   update({ run, problem: null, fieldErrors: {} });
   keepRun(run);
   say(kind === "compare" ? `Asking ${jobs.length} models.` : "Drawing.");
@@ -84,6 +86,7 @@ export function recallRun() {
 export function resume() {
   const { run } = state;
   if (!run || run.caller !== callerOf(state.apiKey)) return;
+  run.apiKey ??= state.apiKey;
   for (const job of run.jobs) if (job.status === "waiting") drive(run, job);
 }
 
@@ -93,7 +96,7 @@ export function stopWaiting() {
   update({ run: null });
   say(isSent ? STOPPED : "Stopped before anything was sent.");
   focusOn("generate");
-  loadHistory();
+  if (state.account === "known") loadHistory();
 }
 
 const STOPPED =
@@ -147,6 +150,7 @@ async function submitted(run, job) {
     keepOpen(run.caller, job);
     try {
       const { content } = await call("POST", "/text-to-image", {
+        apiKey: run.apiKey,
         body: job.body,
         headers: { prefer: "respond-async", "idempotency-key": job.key },
       });
@@ -169,7 +173,7 @@ async function submitted(run, job) {
 
 async function watch(run, job) {
   for (let look = 0; isCurrent(run); look += 1) {
-    const generation = await seen(job);
+    const generation = await seen(run, job);
     if (generation && ENDED.includes(generation.status)) {
       Object.assign(job, { generation, status: generation.status, problem: generation.error ?? null });
       return;
@@ -184,9 +188,9 @@ async function watch(run, job) {
   }
 }
 
-async function seen(job) {
+async function seen(run, job) {
   try {
-    const { content } = await call("GET", `/generations/${encodeURIComponent(job.id)}`);
+    const { content } = await call("GET", `/generations/${encodeURIComponent(job.id)}`, { apiKey: run.apiKey });
     job.isOffline = false;
     return content;
   } catch (error) {
@@ -205,6 +209,7 @@ function ended(run, job) {
   else forgetRun();
   if (run.kind === "compare") say(`${run.jobs.filter((each) => each.generation?.artifacts).length} of ${run.jobs.length} models drew.`);
   if (!state.form.keepsSeed) updateForm({ seed: "" });
+  if (state.account !== "known") return;
   refreshUsage();
   loadHistory();
 }
@@ -236,7 +241,7 @@ export async function show(generation) {
   if (isBusy()) return;
   const job = { id: generation.id, generation, status: generation.status, body: generation.request };
   if (!ENDED.includes(generation.status)) Object.assign(job, { status: "waiting", startedAt: Date.parse(generation.created_at) });
-  const run = { kind: "one", jobs: [{ ...job, problem: generation.error ?? null }], caller: callerOf(state.apiKey) };
+  const run = { kind: "one", jobs: [{ ...job, problem: generation.error ?? null }], caller: callerOf(state.apiKey), apiKey: state.apiKey };
   update({ run, problem: null });
   if (generation.error) update({ problem: generation.error });
   focusOn("result-heading");
@@ -248,7 +253,7 @@ export async function renew(job) {
   if (job.isRenewed) return;
   job.isRenewed = true;
   try {
-    job.generation = await lookAgain(job.id);
+    job.generation = await lookAgain(job.id, state.run?.apiKey);
     update();
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
