@@ -34,6 +34,16 @@ def test_the_page_says_what_to_do_about_every_error() -> None:
     assert all(len(remedy) > 15 and remedy.endswith(".") for remedy in remedies().values())
 
 
+def test_the_form_has_every_field_of_the_request() -> None:
+    """A new field of the API needs a control; the texts and the size have other names in the form."""
+    form = (APP / "form.js").read_text(encoding="utf-8").partition("emptyForm() {")[2].partition("};")[0]
+    names = set(re.findall(r"^    (\w+):", form, re.MULTILINE))
+    here = {"lines", "size", "keepsSeed"}
+    assert here <= names
+    properties = DOCUMENT["components"]["schemas"]["TextToImageRequest"]["properties"]
+    assert names - here == properties.keys() - {"text_prompts", "width", "height"}
+
+
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(APP)))
 def test_a_module_says_what_it_is_for_and_stays_short(module: Path) -> None:
     """As the modules of the service do."""

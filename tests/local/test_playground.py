@@ -200,6 +200,44 @@ def test_the_picture_is_saved_under_a_name_that_says_what_it_is(playground: Play
     assert started.value.path().read_bytes().startswith(b"\x89PNG")
 
 
+def test_another_format_follows_the_models_and_names_the_file(
+    playground: Playground, stand_in: StandIn
+) -> None:
+    """SDXL draws PNG alone, no model here draws WebP; a variation and a program keep the format."""
+    page = playground.page
+    playground.enter_key()
+    page.get_by_text("More parameters").click()
+    format_ = page.get_by_label("Output format")
+
+    def offered() -> list[str]:
+        return page.locator("#output_format option:enabled").evaluate_all(
+            "all => all.map(each => each.value)"
+        )
+
+    assert offered() == ["png", "jpeg"]
+    page.get_by_label("SDXL 1.0").check(force=True)
+    assert offered() == ["png"]
+    page.get_by_label("First available").check(force=True)
+    format_.select_option("jpeg")
+    page.locator("#price").get_by_text("Compare: 1 image,").wait_for()
+    playground.generate("A red barn")
+    playground.wait_for_picture()
+    with page.expect_download() as started:
+        playground.button("Download").click()
+    assert started.value.suggested_filename == f"a-red-barn-seed-{playground.fact('Seed')}.jpg"
+    assert started.value.path().read_bytes().startswith(b"\xff\xd8\xff")
+    page.get_by_text("The same request elsewhere").click()
+    assert '"output_format":"jpeg"' in (page.locator("pre code").text_content() or "")
+    format_.select_option("png")
+    playground.button("Vary").click()
+    page.locator(".canvas").wait_for()
+    playground.wait_for_picture()
+    assert [body["output_format"] for body in playground.watch.bodies] == ["jpeg", "jpeg"]
+    playground.button("Reuse").click()
+    assert format_.input_value() == "jpeg"
+    assert sent_to_the_model(stand_in, "A red barn")["output_format"] == "jpeg"
+
+
 def run(code: str, *, language: str, playground: Playground) -> str:
     """Run what the page shows, as somebody who pastes it, and return what it prints."""
     state = playground.stack.state

@@ -48,7 +48,7 @@ function asPython(value, indent) {
 
 // What OpenAI's client can send, under its names there; the rest is named in a remark.
 function openaiOf(body) {
-  const { text_prompts: lines, model, width, height, seed, steps, ...rest } = body;
+  const { text_prompts: lines, model, width, height, seed, steps, output_format: format, ...rest } = body;
   const shown = lines.filter(({ weight = 1 }) => weight >= 0);
   const avoided = lines.filter(({ weight = 1 }) => weight < 0);
   const extra = {};
@@ -68,6 +68,7 @@ function openaiOf(body) {
     ...(model ? [`    model=${json(model)},`] : []),
     ...(width ? [`    size="${width}x${height}",`] : []),
     `    response_format="url",`,
+    ...(format ? [`    output_format=${json(format)},`] : []),
     ...(Object.keys(extra).length ? [`    extra_body=${asPython(extra, 4)},`] : []),
     ")",
     "print(picture.data[0].url)",

@@ -14,6 +14,7 @@ export function emptyForm() {
     sampler: "",
     clip_guidance_preset: "",
     samples: "",
+    output_format: "",
     strict: false,
     extras: "",
     webhook_url: "",
@@ -21,7 +22,7 @@ export function emptyForm() {
 }
 
 const NUMBERS = ["steps", "cfg_scale", "samples"];
-const TEXTS = ["style_preset", "sampler", "clip_guidance_preset", "webhook_url"];
+const TEXTS = ["style_preset", "sampler", "clip_guidance_preset", "output_format", "webhook_url"];
 
 // The body of the request. What is not a number is sent as it is, because the service says what is wrong with it.
 export function bodyOf(form, contract) {
@@ -94,9 +95,20 @@ export function randomSeed() {
   return crypto.getRandomValues(new Uint32Array(1))[0] || 1;
 }
 
+// Only a model that draws the format of the file serves the request; a form without one means PNG.
+export const drawsFormat = (form, model) => !form.output_format || model.output_formats.includes(form.output_format);
+
+// The models that may draw, in the order in which they are tried: the chosen one, or each that has not ended.
+export function candidates(form, models) {
+  if (form.model) return (models ?? []).filter((model) => model.id === form.model);
+  const first = models?.findIndex((model) => model.default) ?? -1;
+  if (first < 0) return [];
+  return models.slice(first).filter((model) => model.lifecycle.status !== "end_of_life" && drawsFormat(form, model));
+}
+
 // The model that would draw: the chosen one, or the first that is available.
 export function servingModel(form, models) {
-  return models?.find((model) => (form.model ? model.id === form.model : model.default)) ?? null;
+  return candidates(form, models)[0] ?? null;
 }
 
 export function isHonoured(name, model) {

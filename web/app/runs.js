@@ -2,7 +2,7 @@
 // keeps what it needs to ask for the same job again, until the page knows how it ended.
 import { refreshUsage } from "./account.js";
 import { call, canBeSent, Failure } from "./api.js";
-import { bodyOf, linesThatCount, randomSeed, servingModel, shortRequest } from "./form.js";
+import { bodyOf, drawsFormat, linesThatCount, randomSeed, servingModel, shortRequest } from "./form.js";
 import { loadHistory, lookAgain } from "./history.js";
 import { callerOf, forgetRun, keepOpen, keepRun, keptRun, openRequest, settle } from "./kept.js";
 import { focusOn, say, state, update, updateForm } from "./store.js";
@@ -24,12 +24,15 @@ export function generate() {
 
 export function compare() {
   const body = prepared();
-  if (!body || !state.models) return;
-  const wishes = state.models.map(({ id: model }) => ({ model, asked: wish("compare", { ...body, model }) }));
+  if (!body || !comparedModels().length) return;
+  const wishes = comparedModels().map(({ id: model }) => ({ model, asked: wish("compare", { ...body, model }) }));
   const open = wishes.map(({ asked }) => openRequest(callerOf(state.apiKey), asked)).find(Boolean);
   const seed = body.seed || open?.body.seed || randomSeed();
   start("compare", wishes.map(({ model, asked }) => ({ asked, body: { ...body, seed, model } })));
 }
+
+// A model that does not draw the format would refuse the request.
+export const comparedModels = () => state.models?.filter((model) => drawsFormat(state.form, model)) ?? [];
 
 export function vary(job) {
   if (isBusy()) return;

@@ -44,10 +44,12 @@ export function ratioOf(width, height) {
   return (width >= height ? near : [...near].reverse()).join(":");
 }
 
+const SUFFIXES = { "image/png": ".png", "image/jpeg": ".jpg", "image/webp": ".webp" };
+
 // A file name that says what is in the picture: `lighthouse-at-dusk-seed-7.png`.
-export function fileName(text, seed) {
+export function fileName(text, seed, type) {
   const words = text.normalize("NFC").replace(/[^\p{L}\p{N}]+/gu, "-").replace(/^-+|-+$/g, "").toLowerCase();
-  return `${[...words].slice(0, 48).join("").replace(/-+$/, "") || "imagegen"}-seed-${seed}.png`;
+  return `${[...words].slice(0, 48).join("").replace(/-+$/, "") || "imagegen"}-seed-${seed}${SUFFIXES[type] ?? ".png"}`;
 }
 
 export const CHARGED = {

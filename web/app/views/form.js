@@ -1,8 +1,8 @@
 // The form: the key, the texts, the model and every parameter of the contract.
 import { connect, rememberKey, typeKey } from "../account.js";
 import { html } from "../html.js";
-import { priceOf, randomSeed, servingModel } from "../form.js";
-import { compare, generate, isBusy, priceNow } from "../runs.js";
+import { drawsFormat, priceOf, randomSeed, servingModel } from "../form.js";
+import { compare, comparedModels, generate, isBusy, priceNow } from "../runs.js";
 import { update, updateForm } from "../store.js";
 import { dollars, images } from "../words.js";
 import { about, Choice, Field, Ignored, Mistake, Slider } from "./controls.js";
@@ -24,7 +24,7 @@ export function Form({ state }) {
       <${Sizes} form=${form} contract=${contract} model=${model} />
       <${Styles} form=${form} contract=${contract} model=${model} />
       <${Seed} form=${form} contract=${contract} model=${model} />
-      <${More} form=${form} contract=${contract} model=${model} />
+      <${More} form=${form} contract=${contract} model=${model} models=${models} />
     </form>
   `;
 }
@@ -119,15 +119,16 @@ function Actions({ state }) {
   const busy = String(isBusy());
   const now = priceNow();
   const price = now && priceOf(now.model, now.body, state.contract);
-  const all = state.models?.reduce((sum, model) => sum + priceOf(model, now?.body ?? {}, state.contract), 0);
+  const compared = comparedModels();
+  const all = compared.reduce((sum, model) => sum + priceOf(model, now?.body ?? {}, state.contract), 0);
   return html`
     <div class="actions">
       <div class="row">
         <button type="submit" id="generate" class="main" aria-disabled=${busy}>Generate</button>
-        <button type="button" id="compare" aria-disabled=${busy} disabled=${!state.models} aria-describedby="price" onClick=${compare}>Compare models</button>
+        <button type="button" id="compare" aria-disabled=${busy} disabled=${!compared.length} aria-describedby="price" onClick=${compare}>Compare models</button>
       </div>
       <p class="hint" id="price">
-        ${now ? html`Generate: ${dollars(price)}. Compare: ${images(state.models.length)}, one by each model, at most ${dollars(all)}.` : "With a key, you see here what it costs."}
+        ${now ? html`Generate: ${dollars(price)}. Compare: ${images(compared.length)}, one by each model, at most ${dollars(all)}.` : "With a key, you see here what it costs."}
       </p>
     </div>
   `;
@@ -147,7 +148,22 @@ function Seed({ form, contract, model }) {
   `;
 }
 
-function More({ form, contract, model }) {
+// Only the formats that the chosen model draws, or that any of them draws, can be chosen.
+function Format({ form, rules, models }) {
+  const listed = models?.filter((model) => !form.model || model.id === form.model);
+  const drawn = (choice) => !listed || listed.some((model) => drawsFormat({ output_format: choice }, model));
+  const wanted = form.output_format || rules.default;
+  const name = form.model ? listed?.[0]?.name : "any model here";
+  return html`
+    <${Field} name="output_format" hint=${rules.means.split(". ")[0]}>
+      <select id="output_format" ...${about("output_format", null)} onChange=${(event) => updateForm({ output_format: event.currentTarget.value })}>
+        ${rules.choices.map((choice) => html`<option value=${choice} selected=${wanted === choice} disabled=${!drawn(choice)}>${choice}${drawn(choice) ? "" : ` (not by ${name})`}</option>`)}
+      </select>
+    <//>
+  `;
+}
+
+function More({ form, contract, model, models }) {
   const { fields } = contract;
   return html`
     <details class="more">
@@ -156,6 +172,7 @@ function More({ form, contract, model }) {
       <${Slider} name="cfg_scale" rules=${fields.cfg_scale} model=${model} value=${form.cfg_scale} step="0.5" />
       <${Choice} name="sampler" rules=${fields.sampler} model=${model} value=${form.sampler} none="chosen by the model" />
       <${Choice} name="clip_guidance_preset" rules=${fields.clip_guidance_preset} model=${model} value=${form.clip_guidance_preset} />
+      <${Format} form=${form} rules=${fields.output_format} models=${models} />
       <${Field} name="samples" model=${model} hint=${fields.samples.means}>
         <input id="samples" type="number" min=${fields.samples.least} max=${fields.samples.most} value=${form.samples || fields.samples.default}
           ...${about("samples", model)} onInput=${(event) => updateForm({ samples: event.currentTarget.value })} />

@@ -171,7 +171,7 @@ async function download(job, artifact) {
     const reply = await fetch(artifact.url, { credentials: "omit" });
     if (!reply.ok) throw new TypeError(`${reply.status}`);
     const url = URL.createObjectURL(await reply.blob());
-    const link = Object.assign(document.createElement("a"), { href: url, download: fileName(textOf(job.generation), artifact.seed) });
+    const link = Object.assign(document.createElement("a"), { href: url, download: fileName(textOf(job.generation), artifact.seed, artifact.content_type) });
     link.click();
     setTimeout(() => URL.revokeObjectURL(url), 60_000);
   } catch {
