@@ -265,8 +265,8 @@ def test_a_limit_of_a_minute_says_when_to_come_again(stack: Stack, tmp_path: Pat
     """The command waits for as long as `--timeout` allows, and no longer."""
     key = keys_of(stack).create(name=word, limits={"images_per_minute_per_caller": 1}).text
     command = CommandLine.of(stack, folder=tmp_path, api_key=key)
-    # A new minute may begin meanwhile, but not four of them.
-    ended = command.run(word, "-n", "5", "--timeout", "1", "--json")
+    # A new minute may begin meanwhile, but not two of them.
+    ended = command.run(word, "-n", "3", "--timeout", "1", "--json")
     found = [json.loads(line) for line in ended.err.splitlines()]
     assert (ended.code, {each["code"] for each in found}) == (3, {"rate_limited"})
     assert all(each["retry_after"] >= 1 for each in found)
