@@ -5,8 +5,13 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer.main
+
+from imagegen_client.command_line import program
+from imagegen_client.command_line.app import app
 
 ROOT = Path(__file__).parents[2]
 APP = ROOT / "web" / "app"
@@ -42,6 +47,21 @@ def test_the_form_has_every_field_of_the_request() -> None:
     assert here <= names
     properties = DOCUMENT["components"]["schemas"]["TextToImageRequest"]["properties"]
     assert names - here == properties.keys() - {"text_prompts", "width", "height"}
+
+
+def test_the_command_that_is_shown_has_only_options_that_exist() -> None:
+    """Every field of the request has one, except the texts, which have three, and `samples`, which is always 1."""
+    shown = (APP / "commands.js").read_text(encoding="utf-8").partition("const OPTIONS")[2]
+    named = set(re.findall(r"--[a-z][a-z-]*", shown))
+    generate: Any = typer.main.get_command(app).commands["generate"]  # type: ignore[attr-defined]  # a group
+    known = {option for parameter in generate.params for option in parameter.opts}
+    assert program.COMMANDS
+    assert named <= known
+    assert {"--add", "--weight", "--negative", "--async", "--webhook-url", "--strict", "--extras"} <= named
+    by_field = dict(re.findall(r'^  (\w+): "(--[a-z-]+)",$', shown, re.MULTILINE))
+    properties = DOCUMENT["components"]["schemas"]["TextToImageRequest"]["properties"]
+    others = {"text_prompts", "samples", "strict", "extras", "webhook_url"}
+    assert by_field.keys() == properties.keys() - others
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(APP)))

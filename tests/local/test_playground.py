@@ -1,18 +1,12 @@
-"""A person makes pictures in the playground: one, another of it, one of each model, and the same by a program."""
+"""A person makes pictures in the playground: one, another of it, and one of each model."""
 
 from __future__ import annotations
 
-import json
-import shlex
-import subprocess
-import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from imagegen.contracts.text_to_image.parameters import SAMPLERS, SIZES, STYLE_PRESETS
-from tests.support.local_instances import ENVIRON
-from tests.support.playground import allow_the_clipboard
 from tests.support.stand_in_calls import CORE, SDXL
 
 if TYPE_CHECKING:
@@ -236,55 +230,6 @@ def test_another_format_follows_the_models_and_names_the_file(
     playground.button("Reuse").click()
     assert format_.input_value() == "jpeg"
     assert sent_to_the_model(stand_in, "A red barn")["output_format"] == "jpeg"
-
-
-def run(code: str, *, language: str, playground: Playground) -> str:
-    """Run what the page shows, as somebody who pastes it, and return what it prints."""
-    state = playground.stack.state
-    trust = {name: state.ca_bundle or "" for name in ("CURL_CA_BUNDLE", "SSL_CERT_FILE") if state.ca_bundle}
-    program = ["bash", "-c", code] if language == "curl" else [sys.executable, "-c", code]
-    done = subprocess.run(  # noqa: S603 - the commands that the page shows
-        program,
-        env={
-            "PATH": ENVIRON["PATH"],
-            "IMAGEGEN_API_KEY": playground.api_key,
-            "NO_PROXY": "127.0.0.1",
-            **trust,
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-def test_the_same_request_runs_elsewhere(playground: Playground, stand_in: StandIn) -> None:
-    """Each program draws the same picture again, as it was run: with the seed that the service chose."""
-    allow_the_clipboard(playground.page.context, playground.stack)
-    playground.enter_key()
-    playground.button("Add what to avoid").click()
-    playground.page.get_by_label("What to avoid").fill("rain")
-    playground.generate("It's a windmill")
-    playground.wait_for_picture()
-    seed = int(playground.fact("Seed"))
-    playground.page.get_by_text("The same request elsewhere").click()
-    for language in ("curl", "Python", "openai"):
-        playground.button(language).click()
-        playground.button("Copy").click()
-        playground.page.get_by_text(f"The command for {language} is copied.").wait_for()
-        code = playground.page.evaluate("navigator.clipboard.readText()")
-        assert playground.api_key not in code
-        printed = run(code, language=language, playground=playground)
-        assert "http" in (printed if language != "curl" else json.loads(printed)["artifacts"][0]["url"])
-        drawn = sent_to_the_model(stand_in, "It's a windmill")
-        assert (drawn["seed"], drawn["negative_prompt"]) == (seed, "rain")
-    playground.button("imagegen").click()
-    shown = playground.page.locator("pre code").text_content() or ""
-    command = shlex.split(shown.replace("\\\n", ""))[4:]
-    assert command == [
-        "imagegen", "It's a windmill", "--seed", str(seed), "--negative", "rain", "-o", "picture.png"
-    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("remembers", [True, False])

@@ -15,6 +15,7 @@ function curlOf(body) {
   return [
     `curl -sS ${base()}/text-to-image \\`,
     `  -H "x-api-key: $IMAGEGEN_API_KEY" -H 'content-type: application/json' \\`,
+    ...(body.webhook_url ? ["  -H 'prefer: respond-async' \\"] : []),
     `  -d ${quoted(json(body))}`,
   ].join("\n");
 }
@@ -26,12 +27,12 @@ function pythonOf(body) {
     "",
     "reply = httpx.post(",
     `    ${json(`${base()}/text-to-image`)},`,
-    `    headers={"x-api-key": os.environ["IMAGEGEN_API_KEY"]},`,
+    `    headers={"x-api-key": os.environ["IMAGEGEN_API_KEY"]${body.webhook_url ? ', "prefer": "respond-async"' : ""}},`,
     `    json=${asPython(body, 4)},`,
     "    timeout=60,",
     ")",
     "reply.raise_for_status()",
-    `print(reply.json()["artifacts"][0]["url"])`,
+    body.webhook_url ? "print(reply.json())" : `print(reply.json()["artifacts"][0]["url"])`,
   ].join("\n");
 }
 
@@ -75,33 +76,46 @@ function openaiOf(body) {
   ].join("\n");
 }
 
+// The options of `imagegen generate`, by the fields of the request.
 const OPTIONS = {
-  style_preset: "style",
-  seed: "seed",
-  width: "width",
-  height: "height",
-  steps: "steps",
-  cfg_scale: "cfg-scale",
-  sampler: "sampler",
-  clip_guidance_preset: "clip-guidance-preset",
-  model: "model",
+  style_preset: "--style",
+  seed: "--seed",
+  width: "--width",
+  height: "--height",
+  steps: "--steps",
+  cfg_scale: "--cfg-scale",
+  sampler: "--sampler",
+  clip_guidance_preset: "--clip-guidance",
+  model: "--model",
+  output_format: "--output-format",
 };
+
+const shell = (value) => (/^[\w.:]+[\w.:-]*$/.test(value) ? value : quoted(value));
 
 function commandOf(body) {
   const [first, ...more] = body.text_prompts;
-  const words = [`imagegen ${quoted(first.text)}`];
-  for (const [name, option] of Object.entries(OPTIONS)) {
-    if (body[name] !== undefined) words.push(`--${option} ${/^[\w.:-]+$/.test(body[name]) ? body[name] : quoted(body[name])}`);
-  }
-  const avoided = more.filter(({ weight = 1 }) => weight < 0);
-  words.push(...avoided.map(({ text }) => `--negative ${quoted(text)}`), "-o picture.png");
-  const lost = Object.keys(body).filter((name) => name !== "text_prompts" && !(name in OPTIONS));
-  if (more.length > avoided.length) lost.push("a second text to show");
-  if (body.text_prompts.some(({ weight = 1 }) => ![1, -1].includes(weight))) lost.push("weights");
+  const options = Object.entries(OPTIONS)
+    .filter(([name]) => body[name] !== undefined)
+    .map(([name, option]) => `${option} ${shell(body[name])}`);
+  if (body.strict) options.push("--strict");
+  if (body.extras) options.push(`--extras ${quoted(json(body.extras))}`);
+  if (first.weight !== undefined) options.push(`--weight ${shell(first.weight)}`);
+  options.push(...textsOf(more), ...(body.webhook_url ? ["--async", `--webhook-url ${quoted(body.webhook_url)}`] : []));
   return [
     `export IMAGEGEN_URL=${base()}`,
     "export IMAGEGEN_API_KEY=…",
-    ...(lost.length ? [`# Without ${lost.join(", ")}, which this command does not take.`] : []),
-    words.join(" \\\n  "),
+    ["imagegen generate", ...options, promptOf(first.text)].join(" \\\n  "),
   ].join("\n");
+}
+
+// The command sends every `--negative` after every `--add`, so only the last texts can be `--negative`.
+function textsOf(more) {
+  const last = more.findLastIndex(({ weight }) => weight !== -1);
+  return more.map(({ text, weight = 1 }, index) => (index > last ? `--negative ${quoted(text)}` : `--add ${quoted(`${weight}:${text}`)}`));
+}
+
+// After `--` nothing is an option. The text `-` alone would mean stdin.
+function promptOf(text) {
+  if (text === "-") return "- <<< -";
+  return text.startsWith("-") ? `-- ${quoted(text)}` : quoted(text);
 }
