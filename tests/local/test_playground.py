@@ -204,9 +204,10 @@ def test_another_format_follows_the_models_and_names_the_file(
     format_ = page.get_by_label("Output format")
 
     def offered() -> list[str]:
-        return page.locator("#output_format option:enabled").evaluate_all(
+        values: list[str] = page.locator("#output_format option:enabled").evaluate_all(
             "all => all.map(each => each.value)"
         )
+        return values
 
     assert offered() == ["png", "jpeg"]
     page.get_by_label("SDXL 1.0").check(force=True)
