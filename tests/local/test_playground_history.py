@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import re
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import httpx
 
+from tests.support.playground import allow_the_clipboard
+
 if TYPE_CHECKING:
+    from playwright.sync_api import Route
+
     from tests.support.deployed_stack import StandIn
     from tests.support.playground import Playground
 
@@ -108,3 +115,67 @@ def test_a_picture_whose_link_has_ended_gets_a_fresh_one(playground: Playground)
     playground.gallery.get_by_role("button", name="Show A sundial").click()
     playground.wait_for_picture()
     assert broken
+
+
+def test_a_known_image_is_not_downloaded_again(playground: Playground) -> None:
+    """Each look at the history brings new URLs; the page keeps the known one until it ends."""
+    make(playground, "A stone bridge")
+    playground.enter_key()
+    playground.gallery.locator("img").wait_for()
+    kept = playground.gallery.locator("img").get_attribute("src")
+    playground.page.clock.install()
+    playground.page.clock.fast_forward("00:02")  # so that a new URL would differ
+    playground.generate("A wooden bridge")
+    playground.wait_for_picture()
+    playground.gallery.nth(1).wait_for()
+    assert playground.gallery.nth(1).locator("img").get_attribute("src") == kept
+    shown = playground.picture.get_attribute("src")
+    assert playground.gallery.nth(0).locator("img").get_attribute("src") == shown
+
+
+def test_an_ended_link_is_renewed_each_time(playground: Playground) -> None:
+    """Download and "Copy link" look the generation up again, however often the hour has passed."""
+    id_ = make(playground, "A sun clock")
+    looks: list[str] = []
+
+    def hurry(route: Route) -> None:
+        # By the time that the page can use it, the link has ended.
+        reply = route.fetch()
+        looks.append(route.request.url)
+        ended = (datetime.now(UTC) - timedelta(minutes=1)).isoformat()
+        content = re.sub(r'"expires_at": ?"[^"]+"', f'"expires_at":"{ended}"', reply.text())
+        route.fulfill(response=reply, json=json.loads(content))
+
+    playground.page.route("**/v1/generations**", hurry)
+    allow_the_clipboard(playground.page.context, playground.stack)
+    playground.enter_key()
+    playground.gallery.get_by_role("button", name="Show A sun clock").click()
+    playground.wait_for_picture()
+    for number in (1, 2):
+        with playground.page.expect_download():
+            playground.button("Download").click()
+        assert sum(url.endswith(id_) for url in looks) == 2 * number - 1
+        with playground.page.expect_response(f"**/generations/{id_}"):
+            playground.button("Copy link").click()
+        playground.page.get_by_role("status").get_by_text("The link is copied.").wait_for()
+        assert sum(url.endswith(id_) for url in looks) == 2 * number
+    assert "X-Amz-Signature" in playground.page.evaluate("navigator.clipboard.readText()")
+
+
+def test_a_job_that_is_deleted_is_forgotten(playground: Playground, stand_in: StandIn) -> None:
+    """A reload does not wait for it any more. The service's own reply would depend on how far the job is."""
+    busy = {"prompt": "A cancelled plan", "action": {"type": "error", "name": "ThrottlingException"}}
+    stand_in.set_rules(busy)
+    playground.page.route(
+        "**/v1/generations/*",
+        lambda route: route.fulfill(status=204) if route.request.method == "DELETE" else route.continue_(),
+    )
+    playground.enter_key()
+    with playground.page.expect_response("**/v1/generations/gen_*"):
+        playground.generate("A cancelled plan")
+    playground.page.reload()
+    playground.enter_key()
+    playground.gallery.get_by_role("button", name="Delete A cancelled plan").click()
+    playground.page.get_by_role("dialog").get_by_role("button", name="Delete", exact=True).click()
+    playground.page.get_by_text("Your picture will be here").wait_for()
+    assert playground.page.evaluate("sessionStorage.length") == 0

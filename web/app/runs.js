@@ -3,7 +3,7 @@
 import { refreshUsage } from "./account.js";
 import { call, canBeSent, Failure } from "./api.js";
 import { bodyOf, drawsFormat, linesThatCount, randomSeed, servingModel, shortRequest } from "./form.js";
-import { loadHistory, lookAgain } from "./history.js";
+import { isFresh, loadHistory, lookAgain, rememberUrl } from "./history.js";
 import { callerOf, forgetRun, keepOpen, keepRun, keptRun, openRequest, settle } from "./kept.js";
 import { focusOn, say, state, update, updateForm } from "./store.js";
 
@@ -178,7 +178,7 @@ async function watch(run, job) {
   for (let look = 0; isCurrent(run); look += 1) {
     const generation = await seen(run, job);
     if (generation && ENDED.includes(generation.status)) {
-      Object.assign(job, { generation, status: generation.status, problem: generation.error ?? null });
+      Object.assign(job, { generation: rememberUrl(generation), status: generation.status, problem: generation.error ?? null });
       return;
     }
     // From `running` back to `queued`: the model was busy, and the service asks it again by itself.
@@ -251,17 +251,27 @@ export async function show(generation) {
   resume();
 }
 
-// An image that cannot be loaded gets a fresh URL, once: the old one may have ended.
+const RENEWAL = 60_000; // milliseconds between two fresh URLs of an image that cannot be loaded
+
+// An image that cannot be loaded gets a fresh URL: the old one may have ended.
 export async function renew(job) {
-  if (job.isRenewed) return;
-  job.isRenewed = true;
+  if (Date.now() - (job.renewedAt ?? 0) < RENEWAL) return;
+  job.renewedAt = Date.now();
   try {
-    job.generation = await lookAgain(job.id, state.run?.apiKey);
-    update();
+    await freshArtifact(job, { isBroken: true });
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
     update({ problem: error.problem });
   }
+}
+
+// The artifact with a URL that still works, however often the hour of a URL has ended.
+export async function freshArtifact(job, { isBroken = false } = {}) {
+  if (isBroken || !isFresh(job.generation.artifacts[0])) {
+    job.generation = await lookAgain(job.id, state.run?.apiKey);
+    update();
+  }
+  return job.generation.artifacts[0];
 }
 
 export function priceNow() {

@@ -1,7 +1,7 @@
 // What is being made or was made: one picture, or one of each model side by side.
 import { html } from "../html.js";
 import { formOf } from "../form.js";
-import { canTryAgain, ENDED, isBusy, renew, stopWaiting, tryAgain, vary } from "../runs.js";
+import { canTryAgain, ENDED, freshArtifact, isBusy, renew, stopWaiting, tryAgain, vary } from "../runs.js";
 import { focusOn, say, state, update, updateForm } from "../store.js";
 import { clock, dollars, fileName, labelOf, seconds } from "../words.js";
 import { Commands } from "./commands.js";
@@ -107,7 +107,7 @@ function Picture({ job, isMany }) {
   const ignored = generation.ignored_parameters ?? [];
   return html`
     <figure>
-      <img class="picture" key=${`${artifact.url} ${job.isRenewed}`} src=${artifact.url} alt=${textOf(generation) || "A picture without a prompt"} width=${artifact.width} height=${artifact.height}
+      <img class="picture" key=${`${artifact.url} ${job.renewedAt}`} src=${artifact.url} alt=${textOf(generation) || "A picture without a prompt"} width=${artifact.width} height=${artifact.height}
         onError=${() => renew(job)} />
       <figcaption>
         <${Tools} job=${job} artifact=${artifact} />
@@ -147,8 +147,8 @@ function Tools({ job, artifact }) {
   };
   return html`
     <div class="row tools">
-      <button type="button" onClick=${() => download(job, artifact)}>Download</button>
-      <button type="button" title=${`Works until ${clock(artifact.expires_at)}`} onClick=${() => copy(artifact.url, "The link is copied.")}>Copy link</button>
+      <button type="button" onClick=${() => download(job)}>Download</button>
+      <button type="button" title=${`Works until ${clock(artifact.expires_at)}`} onClick=${() => copyLink(job)}>Copy link</button>
       <button type="button" aria-disabled=${String(isBusy())} onClick=${() => vary(job)}>Vary</button>
       <button type="button" onClick=${reuse}>Reuse</button>
       <button type="button" onClick=${editSeed}>Edit seed</button>
@@ -165,16 +165,33 @@ export async function copy(text, done) {
   }
 }
 
-// A browser ignores the attribute `download` of a link to another origin, so the page fetches the image itself.
-async function download(job, artifact) {
+// The link of the image for as long as it works; afterwards a fresh one.
+async function copyLink(job) {
   try {
-    const reply = await fetch(artifact.url, { credentials: "omit" });
-    if (!reply.ok) throw new TypeError(`${reply.status}`);
-    const url = URL.createObjectURL(await reply.blob());
-    const link = Object.assign(document.createElement("a"), { href: url, download: fileName(textOf(job.generation), artifact.seed, artifact.content_type) });
-    link.click();
+    await copy((await freshArtifact(job)).url, "The link is copied.");
+  } catch (error) {
+    update({ problem: error.problem ?? UNREADABLE });
+  }
+}
+
+const UNREADABLE = { title: "The image could not be downloaded", detail: "Try again in a minute.", charged: "no", isOurs: true };
+
+async function contentOf({ url }) {
+  const reply = await fetch(url, { credentials: "omit" });
+  if (!reply.ok) throw new TypeError(`${reply.status}`);
+  return reply.blob();
+}
+
+// A browser ignores the attribute `download` of a link to another origin, so the page fetches the image itself.
+async function download(job) {
+  try {
+    const artifact = await freshArtifact(job);
+    const blob = await contentOf(artifact).catch(async () => contentOf(await freshArtifact(job, { isBroken: true })));
+    const url = URL.createObjectURL(blob);
+    const name = fileName(textOf(job.generation), artifact.seed, artifact.content_type);
+    Object.assign(document.createElement("a"), { href: url, download: name }).click();
     setTimeout(() => URL.revokeObjectURL(url), 60_000);
-  } catch {
-    update({ problem: { title: "The image could not be downloaded", detail: "Its link may have ended. Open it from the history.", charged: "no", isOurs: true } });
+  } catch (error) {
+    update({ problem: error.problem ?? UNREADABLE });
   }
 }
