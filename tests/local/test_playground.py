@@ -132,6 +132,30 @@ def test_the_controls_offer_what_the_api_takes_and_show_what_the_model_ignores(
     ignored.first.wait_for(state="detached")
 
 
+def test_the_price_says_what_a_dearer_model_costs(playground: Playground) -> None:
+    """Without a chosen model, another one of the list may draw; a chosen one has one price."""
+
+    def with_ultra(route: Any) -> None:
+        reply = route.fetch()
+        listed = reply.json()
+        ultra = {
+            **listed["models"][-1],
+            "id": "ultra",
+            "name": "Ultra",
+            "default": False,
+            "price_per_image": 0.14,
+            "prices": [{"max_steps": 150, "usd": 0.14}],
+        }
+        route.fulfill(response=reply, json={**listed, "models": [*listed["models"], ultra]})
+
+    playground.page.route("**/v1/models", with_ultra)
+    playground.enter_key()
+    price = playground.page.locator("#price")
+    assert "Generate: $0.04, at most $0.14." in price.inner_text()
+    playground.page.get_by_label("Ultra").check(force=True)
+    price.get_by_text("Generate: $0.14. ").wait_for()
+
+
 def test_the_models_are_compared_by_one_click(playground: Playground, stand_in: StandIn) -> None:
     """Each enabled model is asked once, with the same seed; one of these has ended, which costs nothing."""
     playground.enter_key()

@@ -1,7 +1,7 @@
 // The form: the key, the texts, the model and every parameter of the contract.
 import { connect, rememberKey, typeKey } from "../account.js";
 import { html } from "../html.js";
-import { drawsFormat, priceOf, randomSeed, servingModel } from "../form.js";
+import { candidates, drawsFormat, priceOf, randomSeed, servingModel } from "../form.js";
 import { compare, comparedModels, generate, isBusy, priceNow } from "../runs.js";
 import { update, updateForm } from "../store.js";
 import { dollars, images } from "../words.js";
@@ -119,6 +119,7 @@ function Actions({ state }) {
   const busy = String(isBusy());
   const now = priceNow();
   const price = now && priceOf(now.model, now.body, state.contract);
+  const most = now && Math.max(...candidates(state.form, state.models).map((model) => priceOf(model, now.body, state.contract)));
   const compared = comparedModels();
   const all = compared.reduce((sum, model) => sum + priceOf(model, now?.body ?? {}, state.contract), 0);
   return html`
@@ -128,7 +129,7 @@ function Actions({ state }) {
         <button type="button" id="compare" aria-disabled=${busy} disabled=${!compared.length} aria-describedby="price" onClick=${compare}>Compare models</button>
       </div>
       <p class="hint" id="price">
-        ${now ? html`Generate: ${dollars(price)}. Compare: ${images(compared.length)}, one by each model, at most ${dollars(all)}.` : "With a key, you see here what it costs."}
+        ${now ? html`Generate: ${dollars(price)}${most > price ? `, at most ${dollars(most)}` : ""}. Compare: ${images(compared.length)}, one by each model, at most ${dollars(all)}.` : "With a key, you see here what it costs."}
       </p>
     </div>
   `;
