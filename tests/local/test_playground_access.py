@@ -120,6 +120,50 @@ def test_the_keyboard_is_enough(playground: Playground, stand_in: StandIn) -> No
     assert stand_in.calls(prompt="A rope bridge")["billed"] == 1
 
 
+def press_until(playground: Playground, script: str, *, key: str = "Tab", most: int = 40) -> None:
+    """Press the key until this holds for the focused element, `it`."""
+    for _ in range(most):
+        playground.page.keyboard.press(key)
+        if playground.page.evaluate(f"(it => {script})(document.activeElement)"):
+            return
+    pytest.fail(f"{script} cannot be reached by the keyboard")
+
+
+def test_the_keyboard_is_enough_for_everything_else(playground: Playground, stand_in: StandIn) -> None:
+    """Sizes, more parameters, the models side by side, another picture, commands, and the history."""
+    page, keyboard = playground.page, playground.page.keyboard
+    tab_to(playground, "api-key")
+    keyboard.type(playground.api_key)
+    tab_to(playground, "line-0")
+    keyboard.type("A rope ladder")
+    page.locator(".key-state.known").wait_for()
+    press_until(playground, "it.name === 'size'")
+    keyboard.press("ArrowRight")
+    assert page.locator("input[value='1152x896']").is_checked()
+    tab_to(playground, "More parameters")
+    keyboard.press("Enter")
+    tab_to(playground, "steps")
+    keyboard.press("ArrowRight")
+    press_until(playground, "it.id === 'compare'", key="Shift+Tab")
+    keyboard.press("Enter")
+    page.get_by_text("Together they cost").wait_for()
+    tab_to(playground, "Vary", most=60)
+    keyboard.press("Enter")
+    page.get_by_role("heading", name="Your picture").wait_for()
+    playground.wait_for_picture()
+    playground.wait_for_focus("result-heading")
+    assert [body.get("steps") for body in playground.watch.bodies] == [31, 31, 31]
+    tab_to(playground, "The same request elsewhere")
+    keyboard.press("Enter")
+    tab_to(playground, "Python")
+    keyboard.press("Enter")
+    page.get_by_text("import httpx").wait_for()
+    press_until(playground, "it.textContent.includes('Show A rope ladder')")
+    keyboard.press("Enter")
+    playground.wait_for_focus("result-heading")
+    assert stand_in.calls(prompt="A rope ladder")["billed"] == 2
+
+
 def test_a_screen_reader_hears_what_happens(playground: Playground) -> None:
     """One region announces it; it does not count the seconds aloud."""
     said = playground.page.get_by_role("status")
