@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from tests.support.local_instances import Instance
 
 DEPLOYED_STACK: Final = "deployed stack"
-SECOND_STACK: Final = "second deployed stack"
 CLONES: Final = "clones"
 WITHOUT_STACK: Final = (
     "test_adapters.py",
@@ -42,15 +41,21 @@ WITHOUT_STACK: Final = (
     "test_webhook_delivery.py",
     "test_wire_faults.py",
 )
-ON_SECOND_STACK: Final = ("test_browser", "test_keys", "test_playground", "test_storm_over_http")
+OTHER_STACKS: Final = {
+    "stack of the pages": ("test_browser", "test_playground"),
+    "stack of the tools": (
+        *("test_command_line", "test_keys", "test_mcp", "test_python_client", "test_readme"),
+        *("test_storm_over_http", "test_tutorial"),
+    ),
+}
 """How the names begin of modules that share a stack of their own, so that the whole run waits less for one stack."""
+STACKS: Final = (DEPLOYED_STACK, *OTHER_STACKS)
 WITHOUT_TEMPLATES: Final = ("test_app.py", "test_bundling.py")
 LIFE: Final = "tests/deployments/test_life_of_a_stage.py"
 SPREAD: Final = ("test_dialect_properties.py", "test_fault_schedules.py", "test_hostile_bodies.py")
 """Modules whose tests share nothing and take so long that each is worth a turn of its own."""
 LONGEST: Final = (
-    DEPLOYED_STACK,
-    SECOND_STACK,
+    *STACKS,
     CLONES,
     LIFE,
     "tests/local/test_life_cycle.py",
@@ -105,7 +110,8 @@ def group_of(nodeid: str) -> str:
     path = nodeid.partition("::")[0]
     folder, _, name = path.rpartition("/")
     if (folder == "tests/local" and name not in WITHOUT_STACK) or folder == "tests/clients":
-        return SECOND_STACK if name.startswith(ON_SECOND_STACK) else DEPLOYED_STACK
+        others = (stack for stack, names in OTHER_STACKS.items() if name.startswith(names))
+        return next(others, DEPLOYED_STACK)
     if folder == "tests/infrastructure" and name not in WITHOUT_TEMPLATES:
         return "templates"
     if folder == "tests/deployments" and path != LIFE:
@@ -116,9 +122,8 @@ def group_of(nodeid: str) -> str:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the groups that take longest, so that the processes end at about the same time."""
     _tell_apart(items)
-    stacks = {DEPLOYED_STACK, SECOND_STACK}
     for item in items:
-        if "stack" in getattr(item, "fixturenames", ()) and group_of(item.nodeid) not in stacks:
+        if "stack" in getattr(item, "fixturenames", ()) and group_of(item.nodeid) not in STACKS:
             raise pytest.UsageError(
                 f"{item.nodeid} uses the deployed stack: see WITHOUT_STACK in {__file__}."
             )
