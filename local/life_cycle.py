@@ -87,11 +87,11 @@ def _start(variables: Variables, files: Certificates | None, deployment: Deploym
     elif not processes.is_running(model):
         processes.stop(variables.folder, role=stand_in.ROLE)
         print("up: starting the stand-in model…", flush=True)
-        stand_in.start(model)
+        processes.start_listening(model, name=stand_in.NAME)
     if not processes.is_running(page):
         processes.stop(variables.folder, role=playground.ROLE)
         print("up: starting the playground…", flush=True)
-        playground.start(page)
+        processes.start_listening(page, name=playground.NAME)
 
 
 def _describe(variables: Variables, deployment: Deployment, files: Certificates | None) -> State:

@@ -1,10 +1,8 @@
-"""Starts the server of the playground as a process, and waits until it listens."""
+"""The server of the playground as a process of the local service."""
 
-import subprocess
 import sys
-import time
 
-from local import ports, processes
+from local import processes
 from local.certificates import Certificates
 from local.gateway import BASE_PATH
 from local.processes import Service
@@ -13,8 +11,8 @@ from stacks.playground_site import SiteError, files
 from tools.checkout import CHECKOUT, digest_of
 from tools.failures import LocalError
 
+NAME = "the playground"
 ROLE = "playground"
-START_TIMEOUT = 30.0
 
 
 def service(variables: Variables, certificates: Certificates | None) -> Service:
@@ -37,9 +35,7 @@ def service(variables: Variables, certificates: Certificates | None) -> Service:
         role=ROLE,
         command=serve,
         environment={
-            "PATH": "/usr/local/bin:/usr/bin:/bin",
-            "LANG": "C.UTF-8",
-            "PYTHONUNBUFFERED": "1",
+            **processes.ENVIRONMENT,
             # Read by nobody: it changes with the server, so `up` restarts it. The page itself is read at each request.
             "IMAGEGEN_PAGE_SERVER_SOURCE": digest_of(["local/page_server.py", "stacks/playground_site.py"]),
         },
@@ -47,20 +43,3 @@ def service(variables: Variables, certificates: Certificates | None) -> Service:
         folder=variables.folder,
         port=variables.web_port,
     )
-
-
-def start(wanted: Service) -> "subprocess.Popen[bytes]":
-    """Start the server, wait until it listens, and return its process.
-
-    Raises:
-        LocalError: its port is taken, or it does not start.
-    """
-    ports.require_free(wanted.port, "the playground")
-    process = processes.start(wanted)
-    deadline = time.monotonic() + START_TIMEOUT
-    while time.monotonic() < deadline and process.poll() is None:
-        if ports.is_listening(wanted.port):
-            return process
-        time.sleep(0.1)
-    print(processes.log_tail(wanted.log), file=sys.stderr)
-    raise LocalError(f"The playground did not start; {wanted.log} ends as shown above.")

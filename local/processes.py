@@ -8,6 +8,7 @@ import os
 import resource
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,15 @@ from urllib.parse import quote
 
 from local import ports
 from tools.failures import LocalError
+
+START_TIMEOUT = 30.0
+"""Seconds that a server of ours may take until it listens."""
+ENVIRONMENT: Mapping[str, str] = {
+    "PATH": "/usr/local/bin:/usr/bin:/bin",
+    "LANG": "C.UTF-8",
+    "PYTHONUNBUFFERED": "1",
+}
+"""What a server of ours needs, and nothing of the environment of `make`."""
 
 FOLDER, ROLE, START = "IMAGEGEN_LOCAL_FOLDER", "IMAGEGEN_LOCAL_ROLE", "IMAGEGEN_LOCAL_START"
 MOST_FILES = 65536
@@ -177,3 +187,20 @@ def _environments_from_ps() -> dict[int, dict[str, str]]:
 
 def _parsed(entries: Sequence[str]) -> dict[str, str]:
     return dict(entry.split("=", 1) for entry in entries if "=" in entry)
+
+
+def start_listening(wanted: Service, *, name: str) -> "subprocess.Popen[bytes]":
+    """Start a server of ours, wait until it listens, and return its process; sentences call it by `name`.
+
+    Raises:
+        LocalError: its port is taken, or it does not start.
+    """
+    ports.require_free(wanted.port, name)
+    process = start(wanted)
+    deadline = time.monotonic() + START_TIMEOUT
+    while time.monotonic() < deadline and process.poll() is None:
+        if ports.is_listening(wanted.port):
+            return process
+        time.sleep(0.1)
+    print(log_tail(wanted.log), file=sys.stderr)
+    raise LocalError(f"{name[0].upper()}{name[1:]} did not start; {wanted.log} ends as shown above.")

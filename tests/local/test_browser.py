@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.support import pages
-from tests.support.local_instances import STRICT
 from tests.support.pages import DOWNLOAD, PNG, SHOW, Web
 
 if TYPE_CHECKING:
@@ -48,12 +47,8 @@ async ([url, key]) => {
 
 @pytest.fixture(scope="module")
 def web(stack: Stack, create_instance: Callable[[str], Instance]) -> Iterator[Web]:
-    """Start the browser; where the stack is strict, deploy another one, because the bucket's front has no TLS."""
-    with (
-        pages.running_web(create_instance("browser"), folders={})
-        if STRICT
-        else pages.opened_web(stack.state, page_url=stack.page_url)
-    ) as running:
+    """Start the browser for this module's tests."""
+    with pages.web_of(stack, create_instance("browser")) as running:
         yield running
 
 

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support import documented, front, pages
-from tests.support.local_instances import STRICT
 from tools.checkout import CHECKOUT
 
 if TYPE_CHECKING:
@@ -130,12 +129,8 @@ def test_openais_program_is_the_one_of_before_and_saves_its_picture() -> None:
 
 @pytest.fixture(scope="module")
 def web(stack: Stack, create_instance: Callable[[str], Instance]) -> Iterator[Web]:
-    """Start the browser; where the stack is strict, deploy another one, because the bucket's front has no TLS."""
-    with (
-        pages.running_web(create_instance("tutorial"), folders={})
-        if STRICT
-        else pages.opened_web(stack.state, page_url=stack.page_url)
-    ) as running:
+    """Start the browser for this module's tests."""
+    with pages.web_of(stack, create_instance("tutorial")) as running:
         yield running
 
 

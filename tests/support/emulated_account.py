@@ -111,7 +111,7 @@ def running(instance: Instance) -> Iterator[EmulatedAccount]:
     """Start the emulator and the stand-in model, and stop both at the end; nothing is deployed."""
     with bare_emulator.running(instance) as emulator:
         variables = Variables(folder=instance.folder, port_offset=instance.port_offset)
-        model = stand_in.start(stand_in.service(variables))
+        model = processes.start_listening(stand_in.service(variables), name=stand_in.NAME)
         try:
             yield EmulatedAccount(emulator=emulator, bedrock_url=variables.bedrock_endpoint_url)
         finally:

@@ -9,7 +9,7 @@ import http.client
 import shutil
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 import boto3
 
 from local.aws import client_options
+from tests.support.local_instances import STRICT
 
 if TYPE_CHECKING:
     import ssl
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
     from local.state import State
+    from tests.support.deployed_stack import Stack
     from tests.support.local_instances import Instance
 
 TYPES = {".html": "text/html; charset=utf-8", ".js": "text/javascript", ".mjs": "text/javascript"}
@@ -221,6 +223,13 @@ def running_web(instance: Instance, *, folders: Mapping[str, Path]) -> Iterator[
         stack.callback(instance.down)
         state = instance.up(STRICT="0", CONFIG=f"cors_origins={page_url}")
         yield stack.enter_context(opened_web(state, page_url=page_url))
+
+
+def web_of(stack: Stack, instance: Instance) -> AbstractContextManager[Web]:
+    """Start the browser; where the stack is strict, deploy another one, because the bucket's front has no TLS."""
+    if STRICT:
+        return running_web(instance, folders={})
+    return opened_web(stack.state, page_url=stack.page_url)
 
 
 @contextmanager
