@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 PATIENCE_MS: Final = 120_000
 """What a page may take. A passing test goes on as soon as what it waits for is there."""
+MOMENT_MS: Final = 20
 DESKTOP: Final = {"width": 1360, "height": 900}
 PHONE: Final = {"width": 360, "height": 740}
 AXE: Final = CHECKOUT / "node_modules" / "axe-core" / "axe.min.js"
@@ -47,18 +48,28 @@ class Watch:
     """The requests for images, as they were sent."""
     refused: set[int] = field(default_factory=set)
     """The statuses of the replies that a browser complains about by itself."""
+    refusals: list[str] = field(default_factory=list)
+    """The same with the URLs, for a test that fails."""
     expected: set[int] = field(default_factory=set)
     """Those that the test provokes."""
 
     def listen(self, page: Page) -> None:
         """Watch this page."""
-        page.on("console", lambda message: self._hear(message.type, message.text))
+        page.on("console", lambda message: self._hear(message.type, message.text, message.location["url"]))
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
         page.on("request", lambda request: self._see(request.url, request.method, request.post_data))
 
-    def _hear(self, kind: str, text: str) -> None:
+    def wait_for_refusals(self, page: Page) -> None:
+        """Wait until the browser has complained as the test expects, which it does a moment after the reply."""
+        for _ in range(PATIENCE_MS // MOMENT_MS):
+            if self.refused >= self.expected:
+                return
+            page.wait_for_timeout(MOMENT_MS)
+
+    def _hear(self, kind: str, text: str, url: str) -> None:
         if refused := _REFUSED.match(text):
             self.refused.add(int(refused[1]))
+            self.refusals.append(f"{refused[1]} {url}")
         elif kind in {"error", "warning"}:
             self.complaints.append(text)
 
@@ -185,8 +196,9 @@ def opened_playground(
         )
         playground.open()
         yield playground
+        watch.wait_for_refusals(page)
     assert watch.complaints == []
-    assert watch.refused == watch.expected
+    assert watch.refused == watch.expected, watch.refusals
     assert watch.hosts <= allowed
 
 
