@@ -38,8 +38,8 @@ demo: set-up ## one picture through the whole stack on this machine, saved to ou
 quick: set-up ## unit, api and architecture tests without the slow ones, in under a minute
 	@$(TESTS) --numprocesses auto -m "not slow" --ignore tests/api/test_schemathesis.py tests/unit tests/api tests/architecture
 
-test: set-up-with-docs ## all tests but those of `make deployments` and `make clients`
-	@$(TESTS)
+test: set-up-with-docs ## the test suite, without what only `make check`, `make deployments` and `make clients` run
+	@$(TESTS) -m "not thorough"
 
 check: set-up-with-docs ## lint, format check and types, then the whole test suite with every case of its longest tests
 	@.venv/bin/ruff check .

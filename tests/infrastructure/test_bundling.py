@@ -116,6 +116,7 @@ def test_no_file_tells_where_the_zip_was_made(built: Path) -> None:
     assert str(built).encode() not in bytecode
 
 
+@pytest.mark.thorough
 def test_two_checkouts_give_the_same_zip_under_the_same_hash(
     fresh: Bundle, built: Path, tmp_path: Path
 ) -> None:

@@ -101,12 +101,12 @@ def test_the_stage_is_dev_unless_another_is_named(python: Path) -> None:
 
 
 def test_the_deploy_matrix_is_part_of_the_long_runs_alone(python: Path) -> None:
-    """`make test` and a plain pytest collect the folders of `testpaths`."""
+    """`make test` and a plain pytest collect the folders of `testpaths`; only `make test` leaves journeys out."""
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["pytest"]
     folders = settings["ini_options"]["testpaths"]
     pytest_ = "-m pytest --numprocesses 2 --dist loadscope"
     assert "tests/deployments" not in folders
-    assert made("test", "WORKERS=2", python=python) == f"{pytest_}{NOTHING}\n"
+    assert made("test", "WORKERS=2", python=python) == f"{pytest_} -m not thorough{NOTHING}\n"
     assert made("deployments", "WORKERS=2", python=python) == f"{pytest_} tests/deployments{NOTHING}\n"
     ignored = " ".join(f"--ignore {path}" for path in OF_THEIR_OWN)
     assert all((ROOT / path).exists() for path in OF_THEIR_OWN)

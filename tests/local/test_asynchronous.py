@@ -140,6 +140,7 @@ def test_a_job_in_the_dead_letter_queue_is_marked_failed_and_unpaid(
     await_empty(sqs, stack.state.dlq_url)
 
 
+@pytest.mark.thorough
 def test_jobs_that_the_model_throttles_come_back_and_finish(
     api: httpx.Client, stack: Stack, stand_in: StandIn, prompt: str
 ) -> None:

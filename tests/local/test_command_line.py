@@ -70,6 +70,7 @@ def test_a_prompt_alone_makes_a_picture(
     assert stand_in.calls(prompt=word)["billed"] == 1
 
 
+@pytest.mark.thorough
 def test_every_option_reaches_the_service(command: CommandLine, tmp_path: Path, word: str) -> None:
     """The generation shows the request as it was asked for."""
     arguments = (
@@ -109,6 +110,7 @@ def test_every_option_reaches_the_service(command: CommandLine, tmp_path: Path, 
     assert (again["id"], again["replayed"]) == (made["id"], True)
 
 
+@pytest.mark.thorough
 def test_several_pictures_have_several_seeds(
     command: CommandLine, stand_in: StandIn, word: str, tmp_path: Path
 ) -> None:
@@ -127,6 +129,7 @@ def test_several_pictures_have_several_seeds(
     assert stand_in.calls(prompt=word)["billed"] == 3
 
 
+@pytest.mark.thorough
 def test_a_job_is_made_without_a_connection(command: CommandLine, word: str) -> None:
     """It is waited for, or saved later."""
     waited = one(command.run(word, "--async", "-o", "a.png", "--json"))
@@ -144,6 +147,7 @@ def test_a_picture_goes_through_pipes(command: CommandLine, word: str) -> None:
     assert made.content.startswith(PNG)
 
 
+@pytest.mark.thorough
 def test_a_picture_is_made_again_with_the_next_seed(command: CommandLine, word: str) -> None:
     """What is not changed stays as it was; the history, the usage and the models are those of the caller."""
     first = one(command.run(word, "--style", "anime", "--seed", "7", "--json"))
@@ -219,6 +223,7 @@ def test_a_strict_request_that_the_model_honours_is_served(command: CommandLine,
     assert one(command.run("show", made["id"], "--json"))["request"]["strict"] is True
 
 
+@pytest.mark.thorough
 def test_a_key_belongs_to_one_request(command: CommandLine, stand_in: StandIn, word: str) -> None:
     """Another request is refused; so is the same one, once its picture has been deleted."""
     made = one(command.run(word, "--idempotency-key", word, "--json"))
@@ -230,6 +235,7 @@ def test_a_key_belongs_to_one_request(command: CommandLine, stand_in: StandIn, w
     assert stand_in.calls(prompt=word)["billed"] == 1
 
 
+@pytest.mark.thorough
 def test_the_end_of_a_job_is_announced(command: CommandLine, word: str) -> None:
     """The URL gets a call-back about this generation."""
     with FaultyServer(whole(204)) as server:
@@ -240,6 +246,7 @@ def test_the_end_of_a_job_is_announced(command: CommandLine, word: str) -> None:
     assert (event["type"], event["data"]["id"]) == ("generation.succeeded", id_)
 
 
+@pytest.mark.thorough
 def test_a_busy_model_is_waited_for(command: CommandLine, stand_in: StandIn, word: str) -> None:
     """The command repeats with the same key until the model takes the request."""
     stand_in.set_rules(
@@ -261,6 +268,7 @@ def test_a_used_up_quota_says_when_to_come_again(stack: Stack, tmp_path: Path, w
     assert problem(command.run(word, "--json"))[:2] == (3, "quota_exceeded")
 
 
+@pytest.mark.thorough
 def test_a_limit_of_a_minute_says_when_to_come_again(stack: Stack, tmp_path: Path, word: str) -> None:
     """The command waits for as long as `--timeout` allows, and no longer."""
     key = keys_of(stack).create(name=word, limits={"images_per_minute_per_caller": 1}).text
@@ -282,6 +290,7 @@ def test_a_wrong_key_and_a_wrong_url_are_sentences(command: CommandLine, stack: 
     assert wrong_path.code == 2
 
 
+@pytest.mark.thorough
 def test_outputs_that_cannot_be_written_are_sentences(command: CommandLine, word: str) -> None:
     """The picture is kept, and the command says how to get it."""
     full = command.shell(f"imagegen {word} -o - > /dev/full")
@@ -334,6 +343,7 @@ def at_a_terminal(command: CommandLine, *arguments: str) -> str:
     return shown.decode()
 
 
+@pytest.mark.thorough
 def test_a_terminal_shows_progress_and_pictures(command: CommandLine, word: str, tmp_path: Path) -> None:
     """Without a terminal there is neither, as the tests above show: one line on stderr."""
     (tmp_path / "tea.txt").write_text(f"{word} green\n{word} black\n", encoding="utf-8")

@@ -114,6 +114,7 @@ def test_a_finished_batch_asks_for_nothing(
     assert stand_in.calls(prompt=word)["billed"] == 3
 
 
+@pytest.mark.thorough
 def test_each_line_that_fails_says_why(
     command: CommandLine, stand_in: StandIn, word: str, tmp_path: Path
 ) -> None:

@@ -202,6 +202,7 @@ def test_a_link_to_what_is_not_on_the_site_keeps_it_from_being_built(
         built(small)
 
 
+@pytest.mark.thorough
 def test_a_link_to_a_heading_that_does_not_exist_keeps_the_site_from_being_built(
     small: Path, built: Callable[[Path], Path], tmp_path: Path
 ) -> None:

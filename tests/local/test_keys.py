@@ -167,6 +167,7 @@ def test_unauthenticated_requests_reach_neither_the_function_nor_a_table(
     assert (stored(stack), len(logged(stack, "ApiLogs"))) == before
 
 
+@pytest.mark.thorough
 def test_a_rotated_key_keeps_its_history_and_both_secrets_work_in_the_grace(
     stack: Stack, anonymous: httpx.Client
 ) -> None:

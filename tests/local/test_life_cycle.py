@@ -306,6 +306,7 @@ def another_model_url(instance: Instance) -> str:
 
 
 @pytest.mark.usefixtures("another_model_url")
+@pytest.mark.thorough
 def test_up_recovers_from_a_killed_emulator(instance: Instance) -> None:
     """Everything that the emulator held is gone, so `up` deploys it all again, with the variables of now."""
     with stack_of(instance).client() as client:
@@ -314,6 +315,7 @@ def test_up_recovers_from_a_killed_emulator(instance: Instance) -> None:
 
 
 @pytest.mark.usefixtures("another_model_url")
+@pytest.mark.thorough
 def test_with_iam_a_signed_request_is_let_in(instance: Instance) -> None:
     """Whoever signs nothing is told that a signature is missing."""
     stack = stack_of(instance)
@@ -329,6 +331,7 @@ def test_with_iam_a_signed_request_is_let_in(instance: Instance) -> None:
     assert "signature" in unsigned.json()["detail"]
 
 
+@pytest.mark.thorough
 def test_bedrock_url_takes_the_place_of_the_stand_in(instance: Instance, another_model_url: str) -> None:
     """The functions get the operator's address, and the stand-in is not left running."""
     assert instance.state().bedrock_url == another_model_url

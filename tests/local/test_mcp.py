@@ -127,6 +127,7 @@ def test_the_same_call_is_paid_once_in_every_session(agent: Agent, prompt: str, 
     assert stand_in.calls(prompt=prompt)["billed"] == 2
 
 
+@pytest.mark.thorough
 def test_a_session_that_ended_in_the_middle_is_paid_once(
     agent: Agent, prompt: str, stand_in: StandIn
 ) -> None:
@@ -174,6 +175,7 @@ def test_a_filtered_image_says_what_it_cost_and_is_paid_once(
     assert stand_in.calls(prompt=prompt)["billed"] == 1
 
 
+@pytest.mark.thorough
 def test_a_free_failure_may_be_repeated(agent: Agent, prompt: str, stand_in: StandIn) -> None:
     """The same call works once the cause is gone."""
     stand_in.set_rules(
@@ -184,6 +186,7 @@ def test_a_free_failure_may_be_repeated(agent: Agent, prompt: str, stand_in: Sta
     assert stand_in.calls(prompt=prompt)["billed"] == 1
 
 
+@pytest.mark.thorough
 def test_what_was_made_can_be_looked_up(agent: Agent, prompt: str, stand_in: StandIn) -> None:
     """By its id, in the list, as a resource, and put into the result."""
     stand_in.set_rules({"prompt": prompt, "action": {"type": "wrong_size", "width": 256, "height": 256}})
@@ -203,6 +206,7 @@ def test_what_was_made_can_be_looked_up(agent: Agent, prompt: str, stand_in: Sta
     assert [each["id"] for each in listed.structured_content["images"]] == [made["id"]]
 
 
+@pytest.mark.thorough
 def test_a_large_image_is_not_put_into_a_result(agent: Agent, prompt: str) -> None:
     """A sentence says so, and the link is there."""
     result = agent.call("generate_image", prompt=prompt, inline=True)
@@ -214,6 +218,7 @@ def test_a_large_image_is_not_put_into_a_result(agent: Agent, prompt: str) -> No
     assert str(link.uri) == facts["url"]
 
 
+@pytest.mark.thorough
 def test_models_and_usage_are_told(agent: Agent, prompt: str) -> None:
     """With prices, and with what the image cost."""
     cost = agent.call("generate_image", prompt=prompt).structured_content["cost_usd"]

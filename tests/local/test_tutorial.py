@@ -144,6 +144,7 @@ def page(web: Web) -> Iterator[Page]:
         yield opened
 
 
+@pytest.mark.thorough
 def test_the_page_of_the_tutorial_shows_the_picture(web: Web, page: Page) -> None:
     """A reader enters address, key and prompt, and sees the picture and what it cost."""
     page.get_by_label("API key").fill(web.api_key)
@@ -155,6 +156,7 @@ def test_the_page_of_the_tutorial_shows_the_picture(web: Web, page: Page) -> Non
     assert image.evaluate("async image => { await image.decode(); return image.naturalWidth }") == 1024
 
 
+@pytest.mark.thorough
 def test_the_page_of_the_tutorial_shows_why_it_was_refused(page: Page) -> None:
     """The sentence is the service's own."""
     page.get_by_label("API key").fill("ig_wrong")

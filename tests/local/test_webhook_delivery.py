@@ -185,6 +185,7 @@ def test_a_receiver_that_nobody_vouches_for_gets_nothing(receiver: Callable[...,
     assert server.requests == []
 
 
+@pytest.mark.thorough
 def test_a_receiver_that_speaks_no_tls_gets_nothing(issued: certificates.Certificates) -> None:
     """Its port accepts the connection, but the TLS handshake fails."""
     with FaultyServer(whole(200)) as server:
