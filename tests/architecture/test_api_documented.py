@@ -23,7 +23,7 @@ from imagegen.errors import (
     invalid,
 )
 from imagegen.generations import model_caller
-from imagegen.http import problems, request, serialize, strict_json, surface
+from imagegen.http import model_bodies, problems, request, serialize, strict_json, surface
 from imagegen.http.compat import bedrock, openai, stability
 from tests.support.largest import LARGEST, escaped
 
@@ -190,12 +190,12 @@ def members(body: type) -> list[str]:
         ("showGeneration", serialize.GenerationDetailBody),
         ("listGenerations", serialize.HistoryBody),
         ("listGenerations", serialize.TotalsBody),
-        ("listModels", serialize.ModelBody),
-        ("listModels", serialize.PriceBody),
+        ("listModels", model_bodies.ModelBody),
+        ("listModels", model_bodies.PriceBody),
         ("showUsage", serialize.UsageBody),
         ("showUsage", serialize.UsageDayBody),
         ("showUsage", serialize.UsageLimitsBody),
-        ("listModels", serialize.LifecycleBody),
+        ("listModels", model_bodies.LifecycleBody),
     ],
 )
 def test_every_member_of_an_answer_is_documented(operation_id: str, body: type) -> None:

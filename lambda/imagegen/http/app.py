@@ -19,7 +19,7 @@ from imagegen.contracts.text_to_image import schema as text_to_image
 from imagegen.errors import ImagegenError
 from imagegen.generations.history import History
 from imagegen.generations.submit import POLL_AFTER, Submission, Submitter
-from imagegen.http import problems, reply, serialize, surface
+from imagegen.http import model_bodies, problems, reply, serialize, surface
 from imagegen.http.compat import RouteFunction, Shape, bedrock, openai, stability
 from imagegen.http.reply import Reply, error_headers
 from imagegen.http.request import (
@@ -284,7 +284,7 @@ class OwnRoutes:
     def list_models(self, _: Request) -> Reply:
         """Return the enabled models."""
         models = self.services.models
-        ours = serialize.models(models, today=self.services.clock.now().date())
+        ours = model_bodies.models(models, today=self.services.clock.now().date())
         # OpenAI's clients read the same path, so its reply has their members as well.
         return reply.json_reply(200, openai.models_body(ours, models))
 

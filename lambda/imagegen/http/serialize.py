@@ -1,4 +1,4 @@
-"""Writes records, models and errors as the JSON members of the HTTP contract.
+"""Writes records and errors as the JSON members of the HTTP contract.
 
 Each reply has one TypedDict: mypy checks it on the function that makes the reply, and `apidoc/` reads it for the
 document. A member that does not apply is absent. It is null only if null is a value (`next_cursor`, lifecycle).
@@ -6,8 +6,7 @@ document. A member that does not apply is absent. It is null only if null is a v
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Final, Literal, NotRequired, cast
 
 from pydantic import Field
@@ -21,7 +20,7 @@ from imagegen.generations.generation import ID_PATTERN, Generation
 from imagegen.generations.image_formats import FORMATS
 from imagegen.generations.ports import SignedUrl
 from imagegen.generations.submit import Usage
-from imagegen.models.registry import STEPS_AT_FIRST_PRICE, ModelRef
+from imagegen.http.model_bodies import EXAMPLE_MODEL
 
 PROBLEM_TYPE: Final = "urn:imagegen:problem:"
 # In characters. With ten field errors a problem must still be small enough to log and to show.
@@ -31,10 +30,8 @@ _MAX_DETAIL: Final = 400
 
 
 _EXAMPLE_ID: Final = "gen_3nq7v5kd2wzr6xj4tm5yhb2c7a"
-_EXAMPLE_MODEL: Final = "stability.stable-image-core-v1:1"
 
 _DATE_TIME: Final[dict[str, Any]] = {"format": "date-time"}
-_DATE: Final[dict[str, Any]] = {"anyOf": [{"type": "string", "format": "date"}, {"type": "null"}]}
 
 GenerationId = Annotated[
     str,
@@ -54,7 +51,7 @@ CreatedAt = Annotated[
 ]
 ShownState = Literal["queued", "running", "succeeded", "failed"]
 Status = Annotated[ShownState, Field(description="The state of the generation; the last two are final.")]
-ModelId = Annotated[str, Field(description="The model that drew the image.", examples=[_EXAMPLE_MODEL])]
+ModelId = Annotated[str, Field(description="The model that drew the image.", examples=[EXAMPLE_MODEL])]
 Result = Annotated[
     Literal["success"], Field(description="The contract's own word for an image that was made.")
 ]
@@ -216,78 +213,6 @@ class HistoryBody(TypedDict):
     next_cursor: Annotated[
         str | None, Field(description="Send it as `cursor` for the next page; null on the last.")
     ]
-
-
-class LifecycleBody(TypedDict):
-    """When the vendor retires a model, as announced."""
-
-    status: Annotated[Literal["active", "legacy", "end_of_life"], Field(description="Today's status.")]
-    legacy_at: Annotated[
-        str | None,
-        Field(description="When it becomes legacy.", examples=["2024-10-16"], json_schema_extra=_DATE),
-    ]
-    end_of_life_at: Annotated[
-        str | None,
-        Field(
-            description="When it can no longer be called.", examples=["2025-05-20"], json_schema_extra=_DATE
-        ),
-    ]
-    successor: Annotated[
-        str | None, Field(description="The model that replaces it.", examples=[_EXAMPLE_MODEL])
-    ]
-
-
-class PriceBody(TypedDict):
-    """One price of a model."""
-
-    max_steps: Annotated[
-        int,
-        Field(
-            ge=parameters.MIN_STEPS,
-            le=parameters.MAX_STEPS,
-            description="The most `steps` at this price.",
-            examples=[50],
-        ),
-    ]
-    usd: Annotated[float, Field(ge=0, description="US dollars for one image.", examples=[0.04])]
-
-
-class ModelBody(TypedDict):
-    """One enabled model."""
-
-    id: Annotated[str, Field(description="The value for `model` in a request.", examples=[_EXAMPLE_MODEL])]
-    name: Annotated[str, Field(description="The vendor's name.", examples=["Stable Image Core 1.1"])]
-    default: Annotated[
-        bool, Field(description="Whether it is the first choice of a request without `model`.")
-    ]
-    lifecycle: LifecycleBody
-    region: Annotated[str, Field(description="The AWS region that it is called in.", examples=["us-west-2"])]
-    price_per_image: Annotated[
-        float, Field(ge=0, description="US dollars for one image of up to 50 steps.", examples=[0.04])
-    ]
-    prices: Annotated[
-        list[PriceBody], Field(min_length=1, description="Its prices by `steps`, the lowest first.")
-    ]
-    honours: Annotated[
-        list[str],
-        Field(
-            description="The contract's parameters that have an effect on it, and `output_format` if it draws several.",
-            examples=[["seed"]],
-        ),
-    ]
-    output_formats: Annotated[
-        list[str],
-        Field(
-            description="The values of `output_format` that it draws.",
-            examples=[["png", "jpeg"]],
-        ),
-    ]
-
-
-class ModelsBody(TypedDict):
-    """The enabled models, in the order in which they are tried."""
-
-    models: Annotated[list[ModelBody], Field(description="In the order in which they are tried.")]
 
 
 class UsageDayBody(TypedDict):
@@ -477,59 +402,6 @@ def _usd_or_none(micro: int | None) -> float | None:
     return None if micro is None else usd(micro)
 
 
-def model(ref: ModelRef, *, default: bool, today: date) -> ModelBody:
-    """Return one enabled model."""
-    lifecycle = ref.lifecycle
-    return {
-        "id": ref.id,
-        "name": ref.model.name,
-        "default": default,
-        "lifecycle": {
-            "status": lifecycle.status(today),
-            "legacy_at": _date(lifecycle.legacy_at),
-            "end_of_life_at": _date(lifecycle.end_of_life_at),
-            "successor": lifecycle.successor,
-        },
-        "region": ref.region,
-        "price_per_image": ref.model.price.per_image,
-        "prices": _prices(ref),
-        "honours": _honours(ref),
-        "output_formats": _output_formats(ref),
-    }
-
-
-def _prices(ref: ModelRef) -> list[PriceBody]:
-    price = ref.model.price
-    if price.above_50_steps is None:
-        return [{"max_steps": parameters.MAX_STEPS, "usd": price.per_image}]
-    return [
-        {"max_steps": STEPS_AT_FIRST_PRICE, "usd": price.per_image},
-        {"max_steps": parameters.MAX_STEPS, "usd": price.above_50_steps},
-    ]
-
-
-def _honours(ref: ModelRef) -> list[str]:
-    # A model may do other tasks only; then no parameter of this contract has an effect on it.
-    translator = ref.model.dialect.translators.get(parameters.TextToImage.kind)
-    if translator is None:
-        return []
-    return [*translator.honours, *(["output_format"] if len(translator.output_formats) > 1 else [])]
-
-
-def _output_formats(ref: ModelRef) -> list[str]:
-    translator = ref.model.dialect.translators.get(parameters.TextToImage.kind)
-    return [] if translator is None else list(translator.output_formats)
-
-
-def models(refs: Iterable[ModelRef], *, today: date) -> ModelsBody:
-    """Return the enabled models in their order; the default is the first one that has not reached its end of life."""
-    listed = list(refs)
-    # If every model has ended, the first one is still the first that is tried.
-    living = [ref for ref in listed if ref.lifecycle.status(today) != "end_of_life"]
-    default = (living or listed)[0]
-    return {"models": [model(ref, default=ref is default, today=today) for ref in listed]}
-
-
 def health() -> HealthBody:
     """Return the body that says that the service runs."""
     return {"status": "ok"}
@@ -547,7 +419,3 @@ def _request(request: GenerationRequest) -> dict[str, Any]:
         if value is not None:
             members[name] = value
     return members
-
-
-def _date(day: date | None) -> str | None:
-    return None if day is None else day.isoformat()

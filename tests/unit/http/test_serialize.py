@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter
 
-from imagegen.http import problems, serialize
+from imagegen.http import model_bodies, problems, serialize
 
 BODIES = [
     serialize.ArtifactBody,
@@ -16,9 +16,9 @@ BODIES = [
     serialize.GenerationDetailBody,
     serialize.AcceptedBody,
     serialize.HistoryBody,
-    serialize.ModelsBody,
-    serialize.ModelBody,
-    serialize.LifecycleBody,
+    model_bodies.ModelsBody,
+    model_bodies.ModelBody,
+    model_bodies.LifecycleBody,
     serialize.ProblemBody,
     serialize.FieldErrorBody,
     problems.ProblemReplyBody,

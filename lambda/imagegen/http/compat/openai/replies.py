@@ -12,7 +12,7 @@ from typing_extensions import TypedDict
 
 from imagegen.errors import ImagegenError
 from imagegen.generations.generation import StoredImage
-from imagegen.http import serialize
+from imagegen.http import model_bodies
 from imagegen.http.compat.openai.images_request import ANY_MODEL, MAX_IMAGES, OutputFormat, ShownQuality
 from imagegen.http.problems import ErrorMembersBody, error_members
 from imagegen.models.registry import ModelRef
@@ -62,7 +62,7 @@ class OpenAIModelBody(TypedDict):
     owned_by: Annotated[str, Field(description="The vendor; `imagegen` for `auto`.", examples=["stability"])]
 
 
-class OpenAIModelsBody(serialize.ModelsBody):
+class OpenAIModelsBody(model_bodies.ModelsBody):
     """The enabled models, in the order in which they are tried; once in our members, once in OpenAI's."""
 
     object: Annotated[Literal["list"], Field(description="Always list.")]
@@ -106,7 +106,7 @@ def openai_models(refs: Sequence[ModelRef]) -> list[OpenAIModelBody]:
     ]
 
 
-def models_body(ours: serialize.ModelsBody, refs: Sequence[ModelRef]) -> OpenAIModelsBody:
+def models_body(ours: model_bodies.ModelsBody, refs: Sequence[ModelRef]) -> OpenAIModelsBody:
     """Return our own list of models with OpenAI's beside it."""
     return {"models": ours["models"], "object": "list", "data": openai_models(refs)}
 
