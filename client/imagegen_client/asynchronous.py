@@ -20,7 +20,7 @@ from imagegen_client.files import write_atomically
 from imagegen_client.image_request import ImageRequest
 from imagegen_client.repeating import Retries
 from imagegen_client.replies import Generation, HistoryPage, Model, Usage
-from imagegen_client.transport import no_reply, reply_of, timeouts
+from imagegen_client.transport import FAILURES, no_reply, reply_of, timeouts, usable_environment
 
 T = TypeVar("T")
 
@@ -52,7 +52,8 @@ class AsyncClient:
         )
         # A task waits for its turn elsewhere: here it would only use up its time.
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=20)
-        self._http = httpx.AsyncClient(transport=transport, follow_redirects=False, limits=limits)
+        with usable_environment():
+            self._http = httpx.AsyncClient(transport=transport, follow_redirects=False, limits=limits)
 
     async def __aenter__(self) -> Self:
         return self
@@ -158,5 +159,5 @@ class AsyncClient:
                     timeout=timeouts(step),
                 )
             )
-        except httpx.RequestError as error:
+        except FAILURES as error:
             return no_reply(error)

@@ -18,7 +18,7 @@ from imagegen_client.files import write_atomically
 from imagegen_client.image_request import ImageRequest
 from imagegen_client.repeating import Retries
 from imagegen_client.replies import Generation, HistoryPage, Model, Usage
-from imagegen_client.transport import no_reply, reply_of, timeouts
+from imagegen_client.transport import FAILURES, no_reply, reply_of, timeouts, usable_environment
 
 T = TypeVar("T")
 
@@ -63,7 +63,8 @@ class Client:
             now=time.monotonic,
             chance=random.random,
         )
-        self._http = httpx.Client(transport=transport, follow_redirects=False)
+        with usable_environment():
+            self._http = httpx.Client(transport=transport, follow_redirects=False)
 
     def __enter__(self) -> Self:
         return self
@@ -177,5 +178,5 @@ class Client:
                     timeout=timeouts(step),
                 )
             )
-        except httpx.RequestError as error:
+        except FAILURES as error:
             return no_reply(error)

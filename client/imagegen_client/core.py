@@ -113,14 +113,16 @@ class Core:
         headers = {KEY_HEADER: idempotency_key, "Content-Type": "application/json"}
         if asynchronous:
             headers["Prefer"] = "respond-async"
-        content = json.dumps(request.body()).encode()
+        content = _content(request)
         failures: list[ImagegenError] = []
         reply = yield from self._exchange(
             "POST", "/text-to-image", headers=headers, content=content, ends_at=ends_at, failures=failures
         )
-        made = _generation(reply, idempotency_key)
+        made = _made(reply, idempotency_key)
         made = replace(made, replayed=made.replayed and not paid_here(failures))
-        if reply.status != ACCEPTED or not wait:
+        if made.error is not None:
+            raise _of(made, idempotency_key)
+        if not wait or (made.ended and reply.status != ACCEPTED):
             return made
         yield Pause(seconds=min(reply.retry_after or 1.0, max(0.0, ends_at - self.now())))
         found = yield from self.wait(made.id, ends_at=ends_at, idempotency_key=idempotency_key)
@@ -298,6 +300,20 @@ class Core:
             attempt += 0 if isinstance(error, InProgress) else 1
 
 
+def _content(request: ImageRequest) -> bytes:
+    """Return a request as JSON.
+
+    Raises:
+        InvalidParameter: A value cannot be written as JSON, so nothing is sent.
+    """
+    try:
+        return json.dumps(request.body(), allow_nan=False).encode()
+    except (TypeError, ValueError, RecursionError) as exc:
+        raise InvalidParameter(
+            "The request has a value that JSON cannot express, such as a number that is not finite."
+        ) from exc
+
+
 def check_api_key(api_key: str) -> None:
     """Make sure that a text can be sent as an API key.
 
@@ -323,7 +339,8 @@ def check_url(url: str) -> None:
         raise InvalidConfiguration(
             "The base URL must be like https://API_ID.execute-api.REGION.amazonaws.com/v1."
         )
-    if parts.query or parts.fragment or parts.username:
+    # Not `parts.username` and so on, which do not tell an empty one from none.
+    if "?" in url or "#" in url or "@" in parts.netloc:
         raise InvalidConfiguration("The base URL must have no user name, query or fragment.")
 
 
@@ -334,6 +351,23 @@ def _generation(reply: Reply, idempotency_key: str | None = None) -> Generation:
     return replies.generation(reply.json(), replayed=reply.replayed, error=error)
 
 
+def _made(reply: Reply, idempotency_key: str) -> Generation:
+    """Return the generation that a request has brought.
+
+    Raises:
+        UnexpectedReply: The reply says that it was a success, and cannot be read. So the image may be there.
+    """
+    try:
+        return _generation(reply, idempotency_key)
+    except UnexpectedReply as error:
+        raise error.about(
+            status=reply.status,
+            request_id=reply.headers.get("x-request-id"),
+            charged="maybe",
+            idempotency_key=idempotency_key,
+        ) from error
+
+
 def _of(failed: Generation, idempotency_key: str | None) -> ImagegenError:
     """Return the error of a failed generation, with its id and the key that asked for it."""
     problem = dict(failed.raw["error"])
@@ -342,7 +376,8 @@ def _of(failed: Generation, idempotency_key: str | None) -> ImagegenError:
 
 
 def _path(id_: str) -> str:
-    return f"/generations/{quote(id_, safe='')}"
+    # A word of the command line that is not UTF-8 has surrogates; no generation has such an id.
+    return f"/generations/{quote(id_, safe='', errors='surrogatepass')}"
 
 
 def _url(found: Generation) -> str:

@@ -26,6 +26,8 @@ from imagegen_client.errors import (
 TOO_LARGE: Final = 413
 SERVER_FAULT: Final = 500
 OK: Final = range(200, 300)
+LONGEST_WAIT: Final = 365 * 86400.0
+"""Seconds: the longest `Retry-After` that is believed."""
 
 _ID: Final = re.compile(r"gen_[a-z0-9]+")
 
@@ -46,7 +48,7 @@ class Reply:
         """
         try:
             return json.loads(self.content)
-        except ValueError as exc:
+        except (ValueError, RecursionError) as exc:
             raise UnexpectedReply(_FOREIGN, status=self.status) from exc
 
     @property
@@ -58,7 +60,7 @@ class Reply:
     def retry_after(self) -> float | None:
         """After how many seconds the next request may come; a date instead of a number is ignored."""
         text = self.headers.get("retry-after", "").strip()
-        return float(text) if text.isascii() and text.isdigit() else None
+        return min(float(text), LONGEST_WAIT) if text.isascii() and text.isdigit() else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +91,7 @@ def failure_of(outcome: Outcome, *, idempotency_key: str | None = None) -> Image
         return None
     try:
         problem = json.loads(outcome.content)
-    except ValueError:
+    except (ValueError, RecursionError):
         problem = None
     if isinstance(problem, dict) and isinstance(problem.get("code"), str):
         return problem_error(problem, reply=outcome, idempotency_key=idempotency_key)

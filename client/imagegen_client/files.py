@@ -14,6 +14,8 @@ def write_atomically(path: Path, content: bytes, *, mode: int = 0o666) -> None:
     Raises:
         OSError: The file cannot be written; what stood there before is still there.
     """
+    # A link stays a link, such as one into a folder of settings under version control.
+    path = path.resolve() if path.is_symlink() else path
     # Beside the file, because a file can only be moved in one step within one file system.
     part = path.with_name(f".imagegen-{secrets.token_hex(8)}.part")
     # Windows has texts and binary files, and would change the line breaks of a text.

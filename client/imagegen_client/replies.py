@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Final, Literal, TypeVar, cast
+from urllib.parse import urlsplit
 
 from imagegen_client.errors import ImagegenError, UnexpectedReply
 
@@ -13,6 +16,9 @@ T = TypeVar("T")
 
 Status = Literal["queued", "running", "succeeded", "failed"]
 ENDED: Final = frozenset({"succeeded", "failed"})
+
+# An id becomes part of a file's name.
+_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,100}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,14 +156,14 @@ def generation(
         raise _unexpected("status")
     problem = members.get("error")
     return Generation(
-        id=_text(members, "id"),
+        id=_id(members),
         status=cast("Status", status),
         created_at=_moment(members, "created_at"),
         cost_usd=_optional(members, "cost_usd", _number),
         model=_optional(members, "model", _text),
         ignored_parameters=_texts(members, "ignored_parameters", missing=()),
         artifacts=tuple(_artifact(_object(each)) for each in _list(members, "artifacts", missing=())),
-        request=_object(members["request"]) if "request" in members else None,
+        request=_request(_object(members["request"])) if "request" in members else None,
         error=error(_object(problem)) if problem is not None else None,
         replayed=replayed,
         raw=members,
@@ -196,11 +202,21 @@ def usage(data: object) -> Usage:
     )
 
 
+def _request(members: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Check what makes another image like this one; the rest is passed on as it is."""
+    for each in _list(members, "text_prompts", missing=()):
+        prompt = _object(each)
+        _text(prompt, "text")
+        _optional(prompt, "weight", _number)
+    _optional(members, "seed", _integer)
+    return members
+
+
 def _artifact(members: Mapping[str, Any]) -> Artifact:
     return Artifact(
         seed=_integer(members, "seed"),
         finish_reason=_text(members, "finishReason"),
-        url=_text(members, "url"),
+        url=_url(members),
         expires_at=_moment(members, "expires_at"),
         content_type=_text(members, "content_type"),
         width=_integer(members, "width"),
@@ -265,6 +281,25 @@ def _text(members: Mapping[str, Any], name: str) -> str:
     return value
 
 
+def _id(members: Mapping[str, Any]) -> str:
+    value = _text(members, "id")
+    if not _ID.fullmatch(value):
+        raise _unexpected("id")
+    return value
+
+
+def _url(members: Mapping[str, Any]) -> str:
+    """Return a URL of the web; a browser would also open a file of this machine."""
+    value = _text(members, "url")
+    try:
+        parts = urlsplit(value)
+    except ValueError as exc:
+        raise _unexpected("url") from exc
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise _unexpected("url")
+    return value
+
+
 def _integer(members: Mapping[str, Any], name: str) -> int:
     value = members.get(name)
     if not isinstance(value, int) or isinstance(value, bool):
@@ -274,9 +309,16 @@ def _integer(members: Mapping[str, Any], name: str) -> int:
 
 def _number(members: Mapping[str, Any], name: str) -> float:
     value = members.get(name)
-    if not isinstance(value, int | float) or isinstance(value, bool):
+    if not isinstance(value, int | float) or isinstance(value, bool) or not _is_finite(value):
         raise _unexpected(name)
     return value
+
+
+def _is_finite(value: float) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:
+        return False
 
 
 def _moment(members: Mapping[str, Any], name: str) -> datetime:

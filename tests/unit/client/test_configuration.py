@@ -64,6 +64,16 @@ def test_a_damaged_file_is_a_sentence(environ: dict[str, str], content: bytes) -
         read(url=None, api_key=None, environ=environ)
 
 
+def test_a_link_stays_a_link(environ: dict[str, str], tmp_path: Path) -> None:
+    """The file that it leads to is changed, for instance one under version control."""
+    path = configuration.config_file(environ)
+    path.rename(tmp_path / "kept.json")
+    path.symlink_to(tmp_path / "kept.json")
+    save(path, {"url": "https://new/v1"})
+    assert path.is_symlink()
+    assert "https://new/v1" in (tmp_path / "kept.json").read_text(encoding="utf-8")
+
+
 def test_a_folder_that_cannot_be_used_is_a_sentence(tmp_path: Path) -> None:
     """A file stands where the folder should be."""
     (tmp_path / "settings").write_text("", encoding="utf-8")

@@ -273,6 +273,53 @@ def test_an_id_stays_within_its_path() -> None:
     assert ran.sent[0].url == f"{URL}/generations/..%2Fmodels%3Fx%3D%23"
 
 
+@pytest.mark.parametrize(
+    "body",
+    [b"<html>Welcome</html>", b"", b'{"id": "gen_a", "sta', b"[" * 100_000, b"\xff", {"id": "gen_a"}],
+    ids=["page", "nothing", "half", "nested", "not text", "another form"],
+)
+@pytest.mark.parametrize("status", [200, 202])
+def test_a_success_that_cannot_be_read_may_be_paid_for(status: int, body: object) -> None:
+    """The image may be there, so the error names the key that brings it."""
+    error = made(reply(status, body, x_request_id="r-1")).error
+    assert isinstance(error, errors.UnexpectedReply)
+    assert (error.charged, error.idempotency_key, error.request_id) == ("maybe", KEY, "r-1")
+
+
+def test_a_success_without_its_image_is_waited_for() -> None:
+    """A server in between may answer with an earlier state."""
+    ran = made(reply(200, unfinished("running")), DONE)
+    assert ran.result is not None
+    assert [each.method for each in ran.sent] == ["POST", "GET"]
+    failure = generation(status="failed", artifacts=[], error=problem(service.ContentFiltered))
+    error = made(reply(200, failure)).error
+    assert isinstance(error, errors.ContentFiltered)
+    assert (error.charged, error.generation_id) == ("yes", ID)
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        ImageRequest(prompt="tea", cfg_scale=float("nan")),
+        ImageRequest(prompt="tea", cfg_scale=float("inf")),
+        ImageRequest(prompt="tea", extras={"a": {1, 2}}),
+    ],
+    ids=["not a number", "infinite", "no JSON"],
+)
+def test_what_json_cannot_express_is_not_sent(request_: ImageRequest) -> None:
+    """Python would write words that no JSON reader takes."""
+    ran = run(core().generate(request_, idempotency_key=KEY), [DONE])
+    assert isinstance(ran.error, errors.InvalidParameter)
+    assert (ran.sent, ran.error.charged) == ([], "no")
+
+
+def test_an_id_that_is_not_text_is_looked_up_as_any_other() -> None:
+    """A word of the command line that is not UTF-8 comes with surrogates."""
+    ran = run(core().get("\udcff/.."), [failed(service.NotFound)])
+    assert ran.sent[0].url == f"{URL}/generations/%ED%B3%BF%2F.."
+    assert isinstance(ran.error, errors.NotFound)
+
+
 def test_a_lost_deletion_is_not_an_error() -> None:
     """The repeat finds nothing, because the first attempt had removed it."""
     assert run(core().delete(ID), [LOST, failed(service.NotFound)]).error is None
@@ -301,6 +348,10 @@ def test_the_history_is_asked_for_page_by_page() -> None:
         "https://a:x/v1",
         "https://a/v1?x=1",
         "https://me@a/v1",
+        "https://:secret@a/v1",
+        "https://@a/v1",
+        "https://a/v1?",
+        "https://a/v1#",
     ],
 )
 def test_a_base_url_that_is_none_is_refused(url: str) -> None:

@@ -53,6 +53,18 @@ def test_a_retry_after_that_is_no_number_is_ignored(text: str) -> None:
     assert reply(503, {}, retry_after=text).retry_after is None
 
 
+@pytest.mark.parametrize("text", ["9" * 12, "9" * 400, "9" * 10_000])
+def test_a_retry_after_of_ages_is_a_year(text: str) -> None:
+    """Such a number would be infinite, which is neither a sentence nor JSON."""
+    assert reply(503, {}, retry_after=text).retry_after == 365 * 86400.0
+
+
+def test_a_failure_that_nests_for_ever_is_still_one() -> None:
+    """Python stops reading it; so it is a page of another server."""
+    found = failure_of(reply(500, b"[" * 100_000), idempotency_key=KEY)
+    assert isinstance(found, errors.UnexpectedReply)
+
+
 def test_a_connection_that_was_never_made_cost_nothing() -> None:
     """After one that was, nobody can know."""
     refused = failure_of(NoReply(sent=False, why="No."))
