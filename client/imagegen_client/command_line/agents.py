@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 from typing import Annotated, Final
 
 import anyio
@@ -47,6 +48,8 @@ async def _serve(service: Service, port: int | None) -> None:
         raise UsageMistake(
             f"This command needs the package {package}: run pip install 'imagegen[mcp]'."
         ) from missing
+    if port is None and (sys.stdin is None or sys.stdout is None):
+        raise UsageMistake("An agent speaks to this command by stdin and stdout, and one of them is closed.")
     async with making.connected(service) as client:
         server = create_server(client)
         if port is None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
@@ -11,11 +10,15 @@ from typing import Any, Final, Literal
 
 import typer
 
+from imagegen_client.command_line.reading import Unreadable, json_of, stdin_text, text_of
 from imagegen_client.image_request import FIELDS, ImageRequest, Prompt
 
 Format = Literal["auto", "text", "jsonl"]
 
 JSON_SUFFIXES: Final = (".jsonl", ".ndjson")
+LONGEST_NAME: Final = 255
+"""Bytes of one name on the usual file systems."""
+
 MEMBERS: Final = ("prompt", "text_prompts", "negative", "output", *FIELDS)
 """What an object may have: the fields of the contract, and the command's own words for them."""
 
@@ -40,10 +43,9 @@ def read(source: str) -> str:
         typer.BadParameter: It cannot be read, or is not UTF-8.
     """
     try:
-        content = sys.stdin.buffer.read() if source == "-" else Path(source).read_bytes()
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as exc:
-        raise typer.BadParameter(f"{source} is not UTF-8 text.", param_hint="FILE") from exc
+        return stdin_text() if source == "-" else text_of(Path(source).read_bytes())
+    except Unreadable as exc:
+        raise typer.BadParameter(f"{source} {exc}.", param_hint="FILE") from exc
     except (OSError, ValueError) as exc:
         reason = exc.strerror if isinstance(exc, OSError) and exc.strerror else "not a path"
         raise typer.BadParameter(f"{source} cannot be read: {reason}.", param_hint="FILE") from exc
@@ -73,11 +75,13 @@ def _plain(number: int, line: str) -> Item:
 
 def _parsed(number: int, line: str) -> Item:
     try:
-        members = json.loads(line)
-    except (ValueError, RecursionError) as exc:
-        raise _refused(number, "is not JSON") from exc
-    if isinstance(members, str):
+        members = json_of(line)
+    except Unreadable as exc:
+        raise _refused(number, str(exc)) from exc
+    if isinstance(members, str) and members.strip():
         return _plain(number, members)
+    if isinstance(members, str):
+        raise _refused(number, _BLANK)
     if not isinstance(members, dict):
         raise _refused(number, "is neither a text nor an object")
     unknown = [name for name in members if name not in MEMBERS]
@@ -88,8 +92,14 @@ def _parsed(number: int, line: str) -> Item:
     return Item(line=number, request=replace(request, **given), output=_output(number, members))
 
 
+# The service would draw something, and it would be paid for: most likely a value is missing.
+_BLANK: Final = "has a blank prompt"
+
+
 def _prompts(number: int, members: Mapping[str, Any]) -> str | tuple[Prompt, ...]:
     prompt, prompts = members.get("prompt"), members.get("text_prompts")
+    if isinstance(prompt, str) and not prompt.strip():
+        raise _refused(number, _BLANK)
     if isinstance(prompt, str) and prompts is None:
         return prompt
     if isinstance(prompts, list) and prompt is None and all(_is_prompt(each) for each in prompts):
@@ -114,9 +124,17 @@ def _output(number: int, members: Mapping[str, Any]) -> str | None:
     if output is None:
         return None
     path = PurePath(output) if isinstance(output, str) and output else None
-    if path is None or path.is_absolute() or ".." in path.parts or not path.name or "\0" in str(path):
+    if path is None or path.is_absolute() or ".." in path.parts or not all(map(_is_name, path.parts or [""])):
         raise _refused(number, "has an `output` that is not the name of a file within the output folder")
     return str(path)
+
+
+def _is_name(part: str) -> bool:
+    """Whether every usual file system takes a name; one that none takes would be noticed after the payment."""
+    try:
+        return 0 < len(part.encode()) <= LONGEST_NAME and "\0" not in part
+    except UnicodeEncodeError:
+        return False
 
 
 def _refused(number: int, why: str) -> typer.BadParameter:

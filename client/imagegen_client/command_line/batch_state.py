@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from imagegen_client.command_line.batch_input import Item
 from imagegen_client.command_line.making import slug
+from imagegen_client.command_line.reading import Unreadable, json_of
 from imagegen_client.errors import InvalidConfiguration
 
 NAME: Final = ".imagegen-batch.jsonl"
@@ -58,11 +59,11 @@ class State:
         self._lost: dict[str, float] = {}
         self._attempts: dict[str, int] = {}
         for each in records:
-            if each.keys() == Done.__dataclass_fields__.keys():
+            if _has(each, key=str, file=str, id=str, cost_usd=float):
                 self.done[each["key"]] = Done(**each)
-            elif each.keys() == {"lost", "cost_usd"}:
+            elif _has(each, lost=str, cost_usd=float):
                 self._lost[each["lost"]] = each["cost_usd"]
-            elif each.keys() == {"name", "attempt"}:
+            elif _has(each, name=str, attempt=int):
                 self._attempts[each["name"]] = each["attempt"]
 
     @classmethod
@@ -146,6 +147,13 @@ class State:
             file.write(f"\n{json.dumps(members)}\n")
 
 
+def _has(record: dict[str, Any], **members: type[Any]) -> bool:
+    """Whether a record has exactly these members, of these types; a damaged disk may have changed any of it."""
+    return record.keys() == members.keys() and all(
+        isinstance(record[name], (int, float) if kind is float else kind) for name, kind in members.items()
+    )
+
+
 def _free(item: Item, key: str, taken: set[str]) -> str:
     """Return the name of a new file; if another picture of the batch has it, the key makes it different."""
     name = f"{item.line:04}-{slug(item.request.prompts()[0].text)}{item.request.suffix}"
@@ -188,8 +196,8 @@ def _members(path: Path) -> list[dict[str, Any]]:
 
 
 def _object(line: str) -> dict[str, Any]:
-    with suppress(ValueError):
-        members = json.loads(line)
+    with suppress(Unreadable):
+        members = json_of(line)
         if isinstance(members, dict):
             return members
     return {}

@@ -12,6 +12,7 @@ from typing import Final, Literal
 
 import platformdirs
 
+from imagegen_client.command_line.reading import Unreadable, json_of
 from imagegen_client.core import check_url
 from imagegen_client.errors import InvalidConfiguration
 from imagegen_client.files import write_atomically
@@ -100,8 +101,8 @@ def read_file(path: Path) -> dict[str, str]:
     except (OSError, ValueError) as exc:
         raise InvalidConfiguration(f"{path} cannot be read: {_reason(exc)}.") from exc
     try:
-        members = json.loads(text)
-    except ValueError as exc:
+        members = json_of(text)
+    except Unreadable as exc:
         raise InvalidConfiguration(f"{path} is damaged: correct it, or remove it.") from exc
     if not isinstance(members, dict) or not all(isinstance(each, str) for each in members.values()):
         raise InvalidConfiguration(f"{path} is damaged: correct it, or remove it.")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 
 import typer
 
@@ -11,6 +10,7 @@ from imagegen_client.command_line import configuration, making
 from imagegen_client.command_line.app import command
 from imagegen_client.command_line.configuration import Value, masked
 from imagegen_client.command_line.options import Service
+from imagegen_client.command_line.reading import Unreadable, stdin_is_terminal, stdin_text
 from imagegen_client.command_line.reporting import say, write, write_json
 from imagegen_client.core import check_api_key, check_url
 
@@ -55,9 +55,12 @@ def config(*, service: Service) -> None:
 
 
 def _key() -> str:
-    if sys.stdin.isatty():
+    if stdin_is_terminal():
         return str(typer.prompt("API key", hide_input=True, err=True)).strip()
-    return sys.stdin.readline().strip()
+    try:
+        return stdin_text(one_line=True).strip()
+    except Unreadable as exc:
+        raise typer.BadParameter(f"stdin {exc}.", param_hint="--api-key") from exc
 
 
 def _line(value: Value | None, text: str) -> str:

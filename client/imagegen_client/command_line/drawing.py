@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, fields, replace
 from typing import Annotated, Any
@@ -15,8 +14,10 @@ from imagegen_client.asynchronous import AsyncClient
 from imagegen_client.client import new_key
 from imagegen_client.command_line import making
 from imagegen_client.command_line.app import command
+from imagegen_client.command_line.interrupting import every_end_as_interrupt
 from imagegen_client.command_line.making import Order
 from imagegen_client.command_line.options import Picture, Service
+from imagegen_client.command_line.reading import Unreadable, stdin_text
 from imagegen_client.command_line.reporting import (
     INTERRUPTED,
     STDOUT_CLOSED,
@@ -191,9 +192,9 @@ def asked_by(made: Generation) -> ImageRequest:
 
 def _text(prompt: str) -> str:
     try:
-        text = sys.stdin.buffer.read().decode().rstrip("\r\n") if prompt == "-" else prompt
-    except UnicodeDecodeError as exc:
-        raise typer.BadParameter("stdin is not UTF-8 text.", param_hint="PROMPT") from exc
+        text = stdin_text().rstrip("\r\n") if prompt == "-" else prompt
+    except Unreadable as exc:
+        raise typer.BadParameter(f"stdin {exc}.", param_hint="PROMPT") from exc
     # The service would draw something, and it would be paid for: most likely a variable was not set.
     if not text.strip():
         raise typer.BadParameter("it is empty.", param_hint="PROMPT")
@@ -225,14 +226,19 @@ def _make(request: ImageRequest, result: Result, how: Making, service: Service) 
         for number in range(how.count)
     ]
     client = making.connected(service, retries=replace(making.PATIENT, total_time=how.timeout))
+    begun = (
+        "The picture may still be made and paid for: `imagegen history` shows it. "
+        f"To get it with the same command, add `--idempotency-key {key}`."
+    )
     try:
-        codes = anyio.run(_all, client, orders, result, how, service)
+        with every_end_as_interrupt():
+            codes = anyio.run(_all, client, orders, result, how, service)
     except KeyboardInterrupt:
-        say(
-            "Interrupted. The picture may still be made and paid for: `imagegen history` shows it. "
-            f"To get it with the same command, add `--idempotency-key {key}`."
-        )
+        say(f"Interrupted. {begun}")
         raise typer.Exit(INTERRUPTED) from None
+    except Exception:
+        say(f"The command has a defect, which is shown below. {begun}")
+        raise
     raise typer.Exit(next((code for code in codes if code), 0))
 
 
@@ -281,7 +287,7 @@ async def _one(
     as_json: bool,
 ) -> None:
     made = await making.make(client, order, wait=how.wait)
-    if made.image is None:  # a job that nobody waits for
+    if not made.ended:  # a job that nobody waits for
         screen.write(json.dumps(made.raw) if as_json else made.id)
         return
     content = await client.image(made)

@@ -18,12 +18,14 @@ from imagegen_client.asynchronous import AsyncClient
 from imagegen_client.command_line import making, terminal_picture
 from imagegen_client.command_line.app import command
 from imagegen_client.command_line.options import Service
+from imagegen_client.command_line.reading import stdin_is_terminal
 from imagegen_client.command_line.reporting import (
     INTERRUPTED,
     dollars,
     report,
     say,
     shown,
+    stdout_is_terminal,
     write,
     write_bytes,
     write_json,
@@ -141,7 +143,7 @@ def show(*, generation_id: Id, service: Service) -> None:
 
     async def looked_up(client: AsyncClient) -> tuple[Generation, bytes | None]:
         found = await client.get(generation_id)
-        wanted = found.image is not None and not service.json and sys.stdout.isatty()
+        wanted = found.image is not None and not service.json and stdout_is_terminal()
         return found, await client.image(found) if wanted else None
 
     found, content = asked(service, looked_up)
@@ -152,7 +154,7 @@ def show(*, generation_id: Id, service: Service) -> None:
     if drawn is not None:
         write_bytes(drawn)
     write(shown(_prompt(found)))
-    write(making.described(found))
+    write(shown(making.described(found)))
     if found.error is not None:
         write(f"{found.error.code}: {shown(found.error.detail)}")
     elif drawn is None and found.image is not None:
@@ -220,7 +222,7 @@ def delete(
 ) -> None:
     """Remove pictures and their records for good. What they cost stays counted."""
     if not yes:
-        if not sys.stdin.isatty():
+        if not stdin_is_terminal():
             raise typer.BadParameter("there is no terminal to ask at: add --yes.")
         what = generation_ids[0] if len(generation_ids) == 1 else f"{len(generation_ids)} pictures"
         if not typer.confirm(f"Remove {what} for good?", err=True):

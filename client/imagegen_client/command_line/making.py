@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -90,12 +91,31 @@ def check_output(output: str | None, *, count: int, force: bool) -> None:
         raise typer.BadParameter(f"there is no folder {folder}.", param_hint="-o")
     if not os.access(folder, os.W_OK | os.X_OK):
         raise typer.BadParameter(f"the folder {folder} cannot be written to.", param_hint="-o")
-    if output is None or is_folder or force:
+    if output is None or is_folder:
         return
     wanted = [path] if count == 1 else [numbered(path, number) for number in range(count)]
-    there = [str(each) for each in wanted if each.exists()]
-    if there:
+    there = [str(each) for each in wanted if _is_file(each)]
+    if there and not force:
         raise typer.BadParameter(f"{', '.join(there)} exists. --force replaces it.", param_hint="-o")
+
+
+def _is_file(path: Path) -> bool:
+    """Return whether a file is there that can be replaced.
+
+    Raises:
+        typer.BadParameter: Something else is there, or there cannot be a file of this name.
+    """
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise typer.BadParameter(f"{path}: {error.strerror}.", param_hint="-o") from error
+    if not stat.S_ISREG(found.st_mode):
+        raise typer.BadParameter(
+            f"{path} is no file. A file or a folder can be named, and - is stdout.", param_hint="-o"
+        )
+    return True
 
 
 def save(content: bytes, path: Path, made: Generation) -> None:

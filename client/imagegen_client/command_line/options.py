@@ -12,6 +12,7 @@ from typing import Annotated, Any, Final, get_type_hints
 
 import typer
 
+from imagegen_client.command_line.reading import Unreadable, json_of
 from imagegen_client.image_request import ImageRequest, Prompt
 
 STYLES: Final = (
@@ -57,9 +58,9 @@ def size(text: str) -> str:
 def json_object(text: str) -> str:
     """Read a JSON object."""
     try:
-        value = json.loads(text)
-    except ValueError:
-        value = None
+        value = json_of(text)
+    except Unreadable as exc:
+        raise typer.BadParameter(f'must be a JSON object, such as {{"name": 1}}; this {exc}.') from exc
     if not isinstance(value, dict):
         raise typer.BadParameter('must be a JSON object, such as {"name": 1}.')
     return text

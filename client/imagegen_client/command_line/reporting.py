@@ -100,15 +100,20 @@ class Screen:
 
     def write(self, text: str) -> None:
         """Write a line to stdout. If stdout is the terminal as well, the line goes above what moves."""
-        if self.moves and sys.stdout is not None and sys.stdout.isatty():
+        if self.moves and stdout_is_terminal():
             self.say(text)
         else:
             write(text)
 
 
+def stdout_is_terminal() -> bool:
+    """Whether people see at once what is written to stdout."""
+    return sys.stdout is not None and sys.stdout.isatty()
+
+
 def write_table(table: RenderableType) -> None:
     """Write a table to stdout, as wide as it needs to be where there is no terminal."""
-    console = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else WIDE)
+    console = Console(highlight=False, markup=False, width=None if stdout_is_terminal() else WIDE)
     with console.capture() as captured:
         console.print(table)
     write("\n".join(line.rstrip() for line in captured.get().rstrip("\n").splitlines()))

@@ -92,15 +92,32 @@ def test_two_lines_never_have_the_same_file(tmp_path: Path) -> None:
     assert (first.file, second.file) == ("tea.png", f"tea-{second.key[:8]}.png")
 
 
-@pytest.mark.parametrize("torn", ['{"key": "abc', "\x00\xff", '{"key": 1}\n[]\n'])
+@pytest.mark.parametrize(
+    "torn",
+    [
+        '{"key": "abc',
+        "\x00\xff",
+        '{"key": 1}\n[]\n',
+        '{"key": [], "file": "a", "id": "gen_a", "cost_usd": 0.04}',
+        '{"key": "a", "file": "a", "id": "gen_a", "cost_usd": "0.04"}',
+        '{"lost": "a", "cost_usd": null}',
+        '{"name": {}, "attempt": 1}',
+        '{"name": "a", "attempt": "1"}',
+        '{"lost": "a", "cost_usd": NaN}',
+        "[" * 100_000,
+    ],
+    ids=range(10),
+)
 def test_a_line_that_a_dying_run_left_half_written_does_no_harm(tmp_path: Path, torn: str) -> None:
     """It is left out, and what is written after it is read."""
     (planned,) = State.open(tmp_path, url=URL).plan(items("tea"))
     with (tmp_path / NAME).open("a", encoding="latin-1") as file:
         file.write(torn)
     finish(tmp_path, planned)
-    (again,) = State.open(tmp_path, url=URL).plan(items("tea"))
+    state = State.open(tmp_path, url=URL)
+    (again,) = state.plan(items("tea"))
     assert again.done is not None
+    assert state.cost_usd == 0.04
 
 
 def test_a_batch_belongs_to_its_service(tmp_path: Path) -> None:

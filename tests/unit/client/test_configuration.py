@@ -56,7 +56,7 @@ def test_a_key_that_others_can_read_is_refused(environ: dict[str, str]) -> None:
     assert read(url="https://a/v1", api_key="k", environ=environ).checked() == ("https://a/v1", "k")
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"url": 1}', b"\xff"])
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"url": 1}', b"\xff", b"[" * 100_000], ids=range(6))
 def test_a_damaged_file_is_a_sentence(environ: dict[str, str], content: bytes) -> None:
     """The sentence names the file."""
     configuration.config_file(environ).write_bytes(content)

@@ -126,3 +126,27 @@ def test_a_picture_that_is_not_done_in_time_may_be_paid_for(
     assert main(["tea", "--async", "--timeout", "1", "--json"]) == 3
     found = failure(capsys)
     assert (found["code"], found["charged"], found["generation_id"]) == ("in_progress", "maybe", ID)
+
+
+def test_a_defect_of_the_command_names_the_key(serve: Serve, capsys: pytest.CaptureFixture[str]) -> None:
+    """The traceback is for whoever mends it; the picture may be paid for all the same."""
+
+    def answer(_: httpx.Request) -> httpx.Response:
+        raise ZeroDivisionError
+
+    serve(answer)
+    with pytest.raises(ExceptionGroup):
+        main(["tea", "--idempotency-key", KEY])
+    assert f"add `--idempotency-key {KEY}`" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("reply", [b"<html>Welcome</html>", b'{"id": "gen_a", "status": "succ'])
+def test_a_success_that_cannot_be_read_names_the_key(
+    serve: Serve, capsys: pytest.CaptureFixture[str], reply: bytes
+) -> None:
+    """With it, the same command brings the picture that may be there."""
+    serve(lambda _: httpx.Response(200, content=reply))
+    assert main(["tea", "--idempotency-key", KEY]) == 5
+    (said,) = capsys.readouterr().err.splitlines()
+    assert "Nobody can know whether the request was paid for." in said
+    assert f"add `--idempotency-key {KEY}`" in said

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -41,10 +43,19 @@ def nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (["tea", "-o", "none/tea.png"], "there is no folder none"),
         (["tea", "-o", "there.png"], "there.png exists. --force replaces it"),
         (["tea", "-n", "2", "-o", "there.png"], "there-1.png exists"),
+        (["tea", "-f", "-n", "2", "-o", "folder.png"], "folder-1.png is no file"),
+        (["tea", "--force", "-o", "/dev/full"], "/dev/full is no file"),
+        (["tea", "-o", f"{'a' * 300}.png"], "File name too long"),
+        (["tea", "-o", "there.png/tea.png"], "there is no folder there.png"),
         (["tea", "--size", "big"], "must be WIDTHxHEIGHT"),
         (["tea", "--size", "1024x1024", "--width", "1"], "give one or the other"),
         (["tea", "--add", "mist"], "must be WEIGHT:TEXT"),
         (["tea", "--extras", "[]"], "must be a JSON object"),
+        (["tea", "--extras", '{"a": NaN}'], "has NaN, which is not JSON"),
+        (["tea", "--extras", '{"a": 1e999}'], "has a number that is too large"),
+        (["tea", "--extras", '{"a": 1, "a": 2}'], "has the member 'a' twice"),
+        (["tea", "--extras", '{"a": ' + "[" * 9000 + "]" * 9000 + "}"], "must be a JSON object"),
+        (["tea", "--extras", '{"a": ' + "[" * 200 + "]" * 200 + "}"], "is nested too deeply"),
         (["tea", "--no-wait"], "--no-wait and --webhook-url need --async"),
         (["tea", "--seed", "x"], "should be a valid integer"),
         (["tea"], "No base URL is set"),
@@ -54,6 +65,7 @@ def nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (["batch", "none.txt"], "none.txt cannot be read: No such file or directory"),
         (["batch", "latin.txt"], "latin.txt is not UTF-8 text"),
         (["batch", "bad.jsonl"], "line 1 is not JSON"),
+        (["batch", "there.png"], "No base URL is set"),
         (["delete", ID], "there is no terminal to ask at: add --yes"),
         (["usage", "--days", "32"], "should be less than or equal to 31"),
         (["config", "--url", "ftp://a"], "The base URL must be like"),
@@ -66,12 +78,60 @@ def test_a_mistake_is_one_line(
     """Nothing is on stdout, and the exit code is the caller's."""
     for name in ("there.png", "there-1.png"):
         (nobody / name).write_bytes(b"")
+    (nobody / "folder-1.png").mkdir()
     (nobody / "latin.txt").write_bytes(b"caf\xe9")
     (nobody / "bad.jsonl").write_text("{", encoding="utf-8")
+    before = set(nobody.iterdir())
     assert main(arguments) == 2
     written = capsys.readouterr()
     assert words in written.err
     assert (written.out, written.err.count("\n")) == ("", 1)
+    assert set(nobody.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["-"], "stdin is closed"),
+        (["batch", "-"], "- is closed"),
+        (["config", "--api-key", "-"], "stdin is closed"),
+        (["delete", ID], "there is no terminal to ask at"),
+        (["mcp", "--url", "http://127.0.0.1:1/v1", "--api-key", "k"], "one of them is closed"),
+    ],
+)
+@pytest.mark.enable_socket  # the event loop wakes itself up through a pair of sockets
+def test_a_closed_stdin_is_one_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, arguments: list[str], words: str
+) -> None:
+    """Python has no object for it then."""
+    monkeypatch.setattr(sys, "stdin", None)
+    assert main(arguments) == 2
+    written = capsys.readouterr()
+    assert words in written.err
+    assert (written.out, written.err.count("\n")) == ("", 1)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [(b"\xef\xbb\xbf\r\n", "it is empty"), (b"caf\xe9", "is not UTF-8"), (b"\xff\xfet\0e\0", "is not UTF-8")],
+    ids=["byte order mark", "latin", "UTF-16"],
+)
+def test_a_prompt_from_stdin_is_read_as_people_write_it(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, given: bytes, words: str
+) -> None:
+    """A byte order mark is no prompt, which would be paid for."""
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(given)))
+    assert main(["-"]) == 2
+    assert words in capsys.readouterr().err
+
+
+def test_a_key_from_stdin_that_is_not_text_is_one_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing of it is shown."""
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"ig_\xff\n")))
+    assert main(["config", "--api-key", "-"]) == 2
+    assert "stdin is not UTF-8 text" in capsys.readouterr().err
 
 
 def test_a_mistake_can_be_json(capsys: pytest.CaptureFixture[str]) -> None:

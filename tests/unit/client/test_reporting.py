@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
+from rich.table import Table
 
 from imagegen_client import errors
 from imagegen_client.command_line.reporting import (
+    StdoutClosed,
     dollars,
     problem,
     sentence,
     shown,
     who_of,
+    write_table,
 )
 from imagegen_client.errors import ERROR_TYPES, FieldError
 
@@ -105,6 +110,13 @@ def test_a_batch_knows_its_keys() -> None:
 def test_nothing_that_is_shown_moves_the_cursor() -> None:
     """A reply cannot change the terminal."""
     assert shown("a\x1b[2Jb\x9bc\u202ed\udc80e\nf") == "a [2Jb c d e\nf"
+
+
+def test_a_table_for_a_closed_stdout_ends_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python has no object for it then."""
+    monkeypatch.setattr(sys, "stdout", None)
+    with pytest.raises(StdoutClosed):
+        write_table(Table())
 
 
 def test_amounts_are_in_cents_where_that_is_exact() -> None:
