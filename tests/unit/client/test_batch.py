@@ -14,8 +14,8 @@ import pytest
 
 from imagegen import errors as service
 from imagegen_client import AsyncClient, ImageRequest, Retries
-from imagegen_client.command_line.batch import Run
 from imagegen_client.command_line.batch_input import Item
+from imagegen_client.command_line.batch_run import Run
 from imagegen_client.command_line.batch_state import State
 from tests.support.client_steps import API_KEY, URL, generation, problem
 
