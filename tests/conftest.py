@@ -23,6 +23,7 @@ WITHOUT_STACK: Final = (
     "test_budget_kills.py",
     "test_budget_storm.py",
     "test_canaries.py",
+    "test_command_line_codes.py",
     "test_command_line_mistakes.py",
     "test_damaged_folders.py",
     "test_deploying.py",
