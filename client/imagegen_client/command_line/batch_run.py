@@ -158,14 +158,17 @@ class Run:
         """Write a picture, and return its file within the folder; a file of somebody else's is left alone."""
         file = Path(planned.file)
         path = self._folder / file
-        if path.exists() and planned.key not in self._state.done:
-            if path.is_file() and path.read_bytes() == content:  # a run that died had put it there
-                return file
-            file = distinct(file, planned.key)
-            path = self._folder / file
-        path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            write_atomically(path, content)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                write_atomically(path, content, replace=planned.key in self._state.done)
+            except FileExistsError:
+                # A run that died had put it there, or another run does the same batch.
+                if path.is_file() and path.read_bytes() == content:
+                    return file
+                file = distinct(file, planned.key)
+                path = self._folder / file
+                write_atomically(path, content)
         except OSError as error:
             raise OSError(error.errno, error.strerror, str(path)) from error
         return file

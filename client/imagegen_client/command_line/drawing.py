@@ -301,7 +301,7 @@ async def _one(
             raise
     else:
         path = making.file_for(made, output=result.output, number=number, count=how.count)
-        making.save(content, path, made)
+        making.save(content, path, made, force=result.force)
         screen.write(json.dumps(making.with_file(made, path)) if as_json else str(path))
     if not as_json:
         screen.say(making.described(made))

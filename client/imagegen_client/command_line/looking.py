@@ -191,7 +191,7 @@ def save(
         write_bytes(content)
         return
     path = making.file_for(found, output=output, number=0, count=1)
-    making.save(content, path, found)
+    making.save(content, path, found, force=force)
     write_json(making.with_file(found, path)) if service.json else write(str(path))
 
 

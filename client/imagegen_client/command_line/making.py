@@ -60,13 +60,18 @@ def nth_key(key: str, number: int) -> str:
 def file_for(made: Generation, *, output: str | None, number: int, count: int) -> Path:
     """Return where a picture is saved: `-o`, with a number if there are several; in a folder, or by its id."""
     content_type = made.image.content_type if made.image else ""
-    name = f"imagegen-{made.id}{SUFFIXES.get(content_type, '.png')}"
+    name = f"{own_name(made)}{SUFFIXES.get(content_type, '.png')}"
     if output is None:
         return Path(name)
     path = Path(output)
     if path.is_dir() or output.endswith(("/", os.sep)):
         return path / name
     return numbered(path, number) if count > 1 else path
+
+
+def own_name(made: Generation) -> str:
+    """Return the name of a picture's file, without its suffix, where nobody has named it."""
+    return f"imagegen-{made.id}"
 
 
 def numbered(path: Path, number: int) -> Path:
@@ -118,14 +123,14 @@ def _is_file(path: Path) -> bool:
     return True
 
 
-def save(content: bytes, path: Path, made: Generation) -> None:
-    """Write a picture.
+def save(content: bytes, path: Path, made: Generation, *, force: bool) -> None:
+    """Write a picture; without `force`, only a file that is named by the picture's own id is replaced.
 
     Raises:
-        FileFailure: The file cannot be written.
+        FileFailure: The file cannot be written, or another one has come meanwhile.
     """
     try:
-        write_atomically(path, content)
+        write_atomically(path, content, replace=force or path.stem == own_name(made))
     except OSError as error:
         raise unsaved(made, error, to=str(path)) from error
 

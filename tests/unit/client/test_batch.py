@@ -140,6 +140,52 @@ def test_a_file_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
     assert (len(files(tmp_path)), len(server.asked)) == (2, 1)
 
 
+def test_two_batches_at_once_in_one_folder_lose_no_picture(tmp_path: Path) -> None:
+    """The other run puts another picture at this name while this one is being downloaded; both are kept."""
+    server = Service()
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.host == "bucket.example.com":
+            (tmp_path / "0001-tea.png").write_bytes(b"the other run's")
+        return server(request)
+
+    state = State.open(tmp_path, url=URL)
+    run = Run(
+        client=AsyncClient(URL, API_KEY, transport=httpx.MockTransport(answer)),
+        state=state,
+        folder=tmp_path,
+        planned=state.plan([Item(line=1, request=ImageRequest(prompt="tea"))]),
+        as_json=False,
+        asynchronous=False,
+        pay_again=False,
+    )
+    anyio.run(run.all, 1)
+    assert sorted(files(tmp_path).values()) == [b"/tea.png", b"the other run's"]
+    assert {each.suffix for each in tmp_path.iterdir()} == {".png", ".jsonl"}
+
+
+def test_two_runs_of_one_batch_at_once_pay_once(tmp_path: Path) -> None:
+    """The second began before the first had written anything down; it gets the same pictures under the same keys."""
+    server = Service()
+    early = State.open(tmp_path, url=URL)
+    items = [Item(line=1, request=ImageRequest(prompt="tea"))]
+    planned = early.plan(items)
+    first = ran(server, tmp_path, "tea")
+    run = Run(
+        client=AsyncClient(URL, API_KEY, transport=httpx.MockTransport(server)),
+        state=early,
+        folder=tmp_path,
+        planned=planned,
+        as_json=False,
+        asynchronous=False,
+        pay_again=False,
+    )
+    anyio.run(run.all, 1)
+    assert (server.drawn, files(tmp_path)) == (["tea"], {"0001-tea.png": b"/tea.png"})
+    assert (first.totals()["cost_usd_now"], run.totals()["cost_usd_now"]) == (0.04, 0.0)
+    assert State.open(tmp_path, url=URL).cost_usd == 0.04
+
+
 def test_a_failure_of_one_line_does_not_stop_the_others(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

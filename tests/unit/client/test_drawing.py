@@ -13,7 +13,7 @@ import pytest
 from imagegen_client import AsyncClient, Retries
 from imagegen_client.command_line import making
 from imagegen_client.command_line.program import main
-from tests.support.client_steps import API_KEY, ID, KEY, URL, generation, unfinished
+from tests.support.client_steps import API_KEY, ID, KEY, PNG, URL, generation, unfinished
 
 # The event loop wakes itself up through a pair of sockets that leads nowhere else.
 pytestmark = pytest.mark.enable_socket
@@ -150,3 +150,25 @@ def test_a_success_that_cannot_be_read_names_the_key(
     (said,) = capsys.readouterr().err.splitlines()
     assert "Nobody can know whether the request was paid for." in said
     assert f"add `--idempotency-key {KEY}`" in said
+
+
+def test_a_file_that_comes_meanwhile_is_not_replaced(
+    serve: Serve, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """Another command may have the same `-o`; the picture is kept by the service. --force replaces the file."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.host == "bucket.example.com":
+            (tmp_path / "tea.png").write_bytes(b"another one's")
+            return httpx.Response(200, content=PNG)
+        return httpx.Response(200, json=generation())
+
+    serve(answer)
+    assert main(["tea", "-o", "tea.png"]) == 2
+    assert (
+        f"tea.png: File exists. The picture is made and kept: `imagegen save {ID}" in capsys.readouterr().err
+    )
+    assert [each.read_bytes() for each in tmp_path.iterdir()] == [b"another one's"]
+    assert main(["tea", "-f", "-o", "tea.png"]) == 0
+    assert [each.read_bytes() for each in tmp_path.iterdir()] == [PNG]
+    assert main(["tea"]) == main(["tea"]) == 0  # named by its id
