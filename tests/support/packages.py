@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import subprocess
 import sys
@@ -53,9 +54,26 @@ def built_wheel(project: Path, *, into: Path) -> Path:
     return wheel
 
 
-def fresh_environment(folder: Path, package: Path) -> Path:
+def interpreter(version: str) -> Path | None:
+    """Return a Python of this version that uv finds on this machine, or among those of pyenv; None if there is none."""
+    # What pyenv puts on PATH works only for the version that is switched on.
+    by_pyenv = sorted(Path.home().glob(f".pyenv/versions/{version}.*/bin"))
+    path = os.pathsep.join([*map(str, by_pyenv), ENVIRON.get("PATH", "")])
+    found = subprocess.run(  # noqa: S603 - uv of this checkout
+        [PROGRAMS / "uv", "python", "find", "--no-project", "--system", version],
+        env={**ENVIRON, "PATH": path},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT,
+        check=False,
+    )
+    return Path(found.stdout.strip()) if found.returncode == 0 else None
+
+
+def fresh_environment(folder: Path, package: Path, *, python: Path) -> Path:
     """Make a virtual environment that has one package and what it needs, and return the folder of its programs."""
-    _run(PROGRAMS / "uv", "venv", "--python", sys.executable, folder)
+    _run(PROGRAMS / "uv", "venv", "--python", python, folder)
     _run(PROGRAMS / "uv", "pip", "install", "--python", folder / "bin/python", package)
     return folder / "bin"
 
