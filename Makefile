@@ -1,6 +1,6 @@
 # Every target first installs what it needs into the checkout, so a fresh clone can start with `make demo`.
 .DEFAULT_GOAL := help
-.PHONY: help set-up set-up-with-docs demo quick test check deployments clients up down status synth deploy destroy key keys limit revoke rotate bench screenshots openapi diagram docs lock clean
+.PHONY: help set-up set-up-with-docs demo quick test check deployments clients up down status synth deploy destroy key keys limit revoke rotate bench cost pages screenshots openapi diagram docs lock clean
 
 # What runs on Node.js here is pinned and tested with 20; its banner would stand in the output of every test process.
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
@@ -90,6 +90,14 @@ rotate: set-up ## give the API key with the id KEY a new secret; the old one is 
 
 bench: set-up ## measure the local service and print the table
 	@PYTHONPATH=lambda $(PYTHON) -m benchmarks
+
+cost: synth ## what STAGE (dev) costs: a month in which nobody uses it, an image, and a month of images; CONFIG= as for `make up`
+	@PYTHONPATH=lambda $(PYTHON) -m estimates cost
+
+pages: override STAGE := dev
+pages: override CONFIG := playground=true
+pages: synth ## make the tables of docs/cost.md anew
+	@PYTHONPATH=lambda $(PYTHON) -m estimates pages
 
 screenshots: set-up ## pictures of the playground in all its states, into out/screenshots/
 	@PYTHONPATH=lambda $(PYTHON) -m tests.support.screenshots

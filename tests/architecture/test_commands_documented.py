@@ -22,7 +22,17 @@ PAGES = {
         *sorted((ROOT / "docs").rglob("*.md")),
     )
 }
-PROGRAMS = ("local", "operating", "tools", "stacks", "benchmarks", "docsite", "app.py", "tests/support")
+PROGRAMS = (
+    "local",
+    "operating",
+    "tools",
+    "stacks",
+    "benchmarks",
+    "docsite",
+    "estimates",
+    "app.py",
+    "tests/support",
+)
 OF_OTHERS = {
     "CONTENT_LENGTH",  # WSGI's
     "HOME",

@@ -1,0 +1,141 @@
+"""What each setting of a stage changes in its costs. Every setting is here, or among those that change nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Final
+
+from estimates.bill import image, total
+from estimates.idle import Line
+from estimates.prices import each
+from estimates.usage import Way
+from stacks.http_api import METHODS, OPEN_METHODS
+from stacks.stage import StageConfig
+
+METRICS_OF_A_METHOD: Final = 5
+"""Count, 4XXError, 5XXError, Latency and IntegrationLatency: API Gateway developer guide, "Amazon API Gateway
+dimensions and metrics". The two of a cache have no values here."""
+
+IDLE: Final[Mapping[str, tuple[str, ...]]] = {
+    "webhooks": ("Webhooks", "WorkerCallBackSource"),
+}
+"""How the names begin of the resources that a setting adds, and that cost something by being there."""
+
+VARIANTS: Final[Mapping[str, tuple[str, Way]]] = {
+    "models": ("stability.stable-image-ultra-v1:1", "synchronous"),
+    "memory_mb": ("1024", "synchronous"),
+    "image_retention_days": ("30", "synchronous"),
+    "record_retention_days": ("90", "synchronous"),
+    "log_retention_days": ("90", "synchronous"),
+    "daily_images": ("null daily_usd=null", "synchronous"),
+    "images_per_minute_per_caller": ("null", "synchronous"),
+    "api_auth": ("iam", "synchronous"),
+}
+"""Settings that change what an image costs, each with another value, and the way of which the change is shown."""
+
+FREE: Final = (
+    "model_timeout",
+    "gateway_timeout",
+    "url_ttl",
+    "log_level",
+    "gateway_log_role",
+    "throttle_rate",
+    "throttle_burst",
+    "daily_images_per_caller",
+    "daily_usd_per_caller",
+    "queued_jobs_per_caller",
+    "worker_concurrency",
+    "api_concurrency",
+    "reserve_concurrency",
+    "account_concurrency",
+    "owner_salt",
+    "user_pool_arn",
+    "webhook_loopback",
+    "mark_images",
+    "embed_prompt",
+    "bundle_platform",
+    "s3_addressing_style",
+    "bedrock_endpoint_url",
+    "openai_model_aliases",
+)
+"""Settings that cost nothing by themselves. Some bound what others may spend."""
+
+IN_WORDS: Final[Mapping[str, str]] = {
+    "playground": (
+        "{playground} idle; through CloudFront, requests cost ${edge:.3f} a thousand, and traffic ${traffic} a GB"
+    ),
+    "method_metrics": "up to ${methods:.2f} a month: {per_method} metrics for each of {count} methods that is called",
+    "cors_origins": "${request:.4f} a thousand preflights; a browser asks once an hour for each path and method",
+    "max_paid_attempts": "with 2, an attempt whose outcome is unknown may be paid a second time",
+    "retain_data": "nothing while the stage lives; what is kept of a deleted one is paid as storage",
+    "daily_usd": "see `daily_images`: the deployment's counter is written if either is set",
+}
+"""Settings of which the change is no single figure."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Share:
+    """What a setting changes: its value, dollars a month of an idle stage, and dollars a thousand images; or words."""
+
+    setting: str
+    value: str
+    idle: float = 0
+    thousand_images: float = 0
+    words: str = ""
+
+
+def variant(config: StageConfig, setting: str) -> StageConfig:
+    """Return the stage with the other value of a setting, and what belongs to it."""
+    first, *others = VARIANTS[setting][0].split()
+    pairs = {setting: first, **dict(other.split("=") for other in others)}
+    values = {name: _value(config, name, text) for name, text in pairs.items()}
+    aliases = {"openai_model_aliases": ()} if setting == "models" else {}
+    return config.model_copy(update={**values, **aliases})
+
+
+def _value(config: StageConfig, name: str, text: str) -> object:
+    if text == "null":
+        return None
+    if isinstance(getattr(config, name), tuple):
+        return (text,)
+    return int(text) if text.isdecimal() else text
+
+
+def shares(
+    config: StageConfig,
+    *,
+    idle: Callable[[StageConfig], Sequence[Line]],
+    playground: Sequence[Line],
+    today: date,
+) -> list[Share]:
+    """Return the share of each setting that costs something, of a stage as it is; `idle` prices its templates."""
+    found = []
+    lines = idle(config)
+    for setting, names in IDLE.items():
+        usd = total(line for line in lines if line.resource.startswith(names))
+        found.append(Share(setting=setting, value="false", idle=-usd))
+    for setting, (value, way) in VARIANTS.items():
+        other = variant(config, setting)
+        change = total(image(other, way, today=today)) - total(image(config, way, today=today))
+        found.append(
+            Share(
+                setting=setting,
+                value=value.replace(" ", ", "),
+                idle=total(idle(other)) - total(lines),
+                thousand_images=1_000 * change,
+            )
+        )
+    count = len(METHODS) + sum(map(len, OPEN_METHODS.values()))
+    facts = {
+        "playground": f"${total(playground):.2f}",
+        "edge": 1_000 * each("edge_request"),
+        "traffic": f"{each('edge_byte') * 1e9:.3f}",
+        "methods": count * METRICS_OF_A_METHOD * each("metric"),
+        "per_method": METRICS_OF_A_METHOD,
+        "count": count,
+        "request": 1_000 * each("api_request"),
+    }
+    found += [Share(setting=name, value="", words=words.format(**facts)) for name, words in IN_WORDS.items()]
+    return found
