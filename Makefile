@@ -1,6 +1,6 @@
 # Every target first installs what it needs into the checkout, so a fresh clone can start with `make demo`.
 .DEFAULT_GOAL := help
-.PHONY: help set-up set-up-with-docs demo quick test check deployments clients up down status synth deploy destroy key keys limit revoke rotate bench cost pages screenshots openapi diagram docs lock clean
+.PHONY: help set-up set-up-with-docs demo quick test check deployments clients up down status synth deploy destroy key keys limit revoke rotate bench cost scale pages screenshots openapi diagram docs lock clean
 
 # What runs on Node.js here is pinned and tested with 20; its banner would stand in the output of every test process.
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
@@ -94,9 +94,12 @@ bench: set-up ## measure the local service and print the table
 cost: synth ## what STAGE (dev) costs: a month in which nobody uses it, an image, and a month of images; CONFIG= as for `make up`
 	@PYTHONPATH=lambda $(PYTHON) -m estimates cost
 
+scale: set-up ## how far STAGE (dev) goes on the way to a million images a day, and its queue simulated; CONFIG=
+	@PYTHONPATH=lambda $(PYTHON) -m estimates scale
+
 pages: override STAGE := dev
 pages: override CONFIG := playground=true
-pages: synth ## make the tables of docs/cost.md anew
+pages: synth ## make the tables of docs/cost.md and docs/scale.md anew
 	@PYTHONPATH=lambda $(PYTHON) -m estimates pages
 
 screenshots: set-up ## pictures of the playground in all its states, into out/screenshots/

@@ -1,4 +1,4 @@
-"""`make cost` prints what a stage costs; `make pages` renews the tables of the pages."""
+"""`make cost` prints what a stage costs, `make scale` how far it goes; `make pages` renews the tables of the pages."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from estimates import bill, costs_page
+from estimates import bill, costs_page, scale_page
 from estimates.idle import idle
+from estimates.limits import GOAL
 from estimates.page_tables import renewed
 from stacks.cdk_json import stages_of
 from stacks.stage import StageConfig, StageError, load_stage, playground_stack_name, stack_name
@@ -20,11 +21,12 @@ from tools.failures import LocalError, in_one_line
 ENVIRON: Final[Mapping[str, str]] = os.environ  # noqa: TID251 - where the operator's variables are
 OUTPUT: Final = CHECKOUT / "cdk.out"
 COST: Final = CHECKOUT / "docs" / "cost.md"
+SCALE: Final = CHECKOUT / "docs" / "scale.md"
 
 
 def main() -> int:
     """Run one command; print one sentence and return 1 for what the operator can put right."""
-    commands = {"cost": _cost, "pages": _pages}
+    commands = {"cost": _cost, "scale": _scale, "pages": _pages}
     chosen = commands.get(sys.argv[1] if len(sys.argv) == 2 else "")  # noqa: PLR2004 - one word
     if chosen is None:
         print(f"usage: python -m estimates {'|'.join(commands)}", file=sys.stderr)
@@ -48,6 +50,12 @@ def _cost() -> None:
     print(f"A month with images, one request for each:\n\n{costs_page.months(config, lines)}")
 
 
+def _scale() -> None:
+    config = _stage()
+    print(f"Stage {config.name}, on the way to {GOAL:,} images a day.\n")
+    print("\n\n".join(scale_page.tables(config).values()))
+
+
 def _pages() -> None:
     config = _stage()
     tables = costs_page.tables(
@@ -56,6 +64,10 @@ def _pages() -> None:
         playground=_template(OUTPUT / f"{playground_stack_name(config.name)}.template.json"),
     )
     COST.write_text(renewed(COST.read_text(encoding="utf-8"), tables), encoding="utf-8")
+    # The page about scale is about production.
+    prod = load_stage(name="prod", stages=stages_of(CHECKOUT), overrides=None)
+    text = SCALE.read_text(encoding="utf-8")
+    SCALE.write_text(renewed(text, scale_page.tables(prod)), encoding="utf-8")
 
 
 def _stage() -> StageConfig:

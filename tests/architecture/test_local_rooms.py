@@ -34,6 +34,7 @@ ROOMS = {
         "imagegen.adapters.dynamodb.DUE_SHARDS",
         "imagegen.generations.",
         "imagegen.models.registry.",
+        "imagegen.worker.SWEPT_AT_ONCE",
     ),
     "stacks": (
         "stacks.",
