@@ -1,6 +1,6 @@
 # Every target first installs what it needs into the checkout, so a fresh clone can start with `make demo`.
 .DEFAULT_GOAL := help
-.PHONY: help set-up set-up-with-docs demo quick test check deployments clients up down status synth deploy destroy key keys limit revoke rotate bench cost scale pages screenshots openapi diagram docs lock clean
+.PHONY: help set-up set-up-with-docs set-up-for-tests set-up-for-supply demo quick test check deployments clients up down status synth diff deploy destroy key keys limit revoke rotate bench cost scale pages screenshots sbom audit-packages openapi diagram docs lock clean
 
 # What runs on Node.js here is pinned and tested with 20; its banner would stand in the output of every test process.
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
@@ -28,9 +28,16 @@ help: ## this list
 set-up: ## install what is missing into .venv/ and node_modules/ (every other target does it by itself)
 	@sh tools/set_up.sh
 
-# The tests and `make docs` alone need the generator of the docs.
+# Only the tests and `make docs` need the generator of the docs, and only the tests and two targets the tools that list
+# and audit the packages.
 set-up-with-docs:
 	@sh tools/set_up.sh docs
+
+set-up-for-supply:
+	@sh tools/set_up.sh supply
+
+set-up-for-tests:
+	@sh tools/set_up.sh docs supply
 
 demo: set-up ## one picture through the whole stack on this machine, saved to out/
 	@$(PYTHON) -m local demo
@@ -38,10 +45,10 @@ demo: set-up ## one picture through the whole stack on this machine, saved to ou
 quick: set-up ## unit, api and architecture tests without the slow ones, in under a minute
 	@$(TESTS) --numprocesses auto -m "not slow" --ignore tests/api/test_schemathesis.py tests/unit tests/api tests/architecture
 
-test: set-up-with-docs ## the test suite, without what only `make check`, `make deployments` and `make clients` run
+test: set-up-for-tests ## the test suite, without what only `make check`, `make deployments` and `make clients` run
 	@$(TESTS) -m "not thorough"
 
-check: set-up-with-docs ## lint, format check and types, then the whole test suite with every case of its longest tests
+check: set-up-for-tests ## lint, format check and types, then the whole test suite with every case of its longest tests
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
 	@.venv/bin/mypy
@@ -114,6 +121,12 @@ diagram: synth ## draw docs/architecture.svg from the template of prod
 
 docs: set-up-with-docs ## the documentation as a site, into out/docs/
 	@$(PYTHON) -m docsite
+
+sbom: set-up-for-supply ## bills of materials (CycloneDX) of the functions' zip and of the packages of npm, into out/sbom/
+	@$(PYTHON) -m tools.sbom
+
+audit-packages: set-up-for-supply ## look every locked package up in the databases of vulnerabilities; needs the internet
+	@$(PYTHON) -m tools.audit
 
 lock: set-up ## resolve every pinned list of packages again
 	@$(PYTHON) -m tools.lock

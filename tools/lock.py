@@ -12,6 +12,7 @@ LOCKS = {
     "local/requirements.in": "local/requirements.txt",
     "docsite/requirements.in": "docsite/requirements.txt",
     "lambda/requirements.in": "lambda/requirements.txt",
+    "tools/requirements.in": "tools/requirements.txt",
 }
 # 3.11 is the oldest Python that is supported. A universal lock holds for every newer one, and for every system.
 OPTIONS = ("--quiet", "--generate-hashes", "--universal", "--no-header", "--python-version", "3.11")
@@ -25,11 +26,12 @@ def main() -> int:
         (programs / "uv", "pip", "compile", *OPTIONS, source, "--output-file", lock)
         for source, lock in LOCKS.items()
     ]
-    # Without the second option, package-lock.json would name the host of this machine's registry.
+    # Without --omit-lockfile-registry-resolved, package-lock.json would name the host of this machine's registry.
     npm = (
         "npm",
         "install",
         "--package-lock-only",
+        "--ignore-scripts",
         "--omit-lockfile-registry-resolved",
         "--no-fund",
         "--no-audit",

@@ -1,6 +1,7 @@
 """Installs what the checkout needs into the checkout: `.venv/`, `.venv/emulator/` and `node_modules/`.
 
-With the argument `docs` it also installs the generator of the documentation site, into `.venv/docs/`.
+With the argument `docs` it also installs the generator of the documentation site, into `.venv/docs/`, and with the
+argument `supply` what lists and audits the packages, into `.venv/supply/`.
 
 `set_up.sh` runs it before anything is installed, with any Python from 3.11, so it uses the standard library only.
 Each step leaves a marker file, which says what its target was made from. A second run finds the markers and does
@@ -81,14 +82,21 @@ class Step:
         print(f"set-up: {self.name}: {time.monotonic() - started:.0f} s", flush=True)
 
 
-def steps(*, docs: bool = False) -> tuple[Step, ...]:
-    """List what to install; two environments are inside the first target, so they come after it."""
+def steps(*, docs: bool = False, supply: bool = False) -> tuple[Step, ...]:
+    """List what to install; three environments are inside the first target, so they come after it."""
     of_docs = Step(
         name="generator of the docs",
         target=CHECKOUT / ".venv" / "docs",
         program="bin/python",
         sources=(CHECKOUT / "docsite" / "requirements.txt",),
         install=_install_docs,
+    )
+    of_supply = Step(
+        name="tools that list and audit the packages",
+        target=CHECKOUT / ".venv" / "supply",
+        program="bin/python",
+        sources=(CHECKOUT / "tools" / "requirements.txt",),
+        install=_install_supply,
     )
     return (
         Step(
@@ -113,6 +121,7 @@ def steps(*, docs: bool = False) -> tuple[Step, ...]:
             install=_install_node,
         ),
         *((of_docs,) if docs else ()),
+        *((of_supply,) if supply else ()),
     )
 
 
@@ -131,7 +140,7 @@ def main() -> int:
     environ = dict(os.environ)
     try:
         check_node(environ)
-        for step in steps(docs="docs" in sys.argv[1:]):
+        for step in steps(docs="docs" in sys.argv[1:], supply="supply" in sys.argv[1:]):
             step.run(environ)
     except LocalError as error:
         print(error, file=sys.stderr)
@@ -167,12 +176,20 @@ def _install_docs(environ: Mapping[str, str]) -> None:
     _sync(target, CHECKOUT / "docsite" / "requirements.txt", environ)
 
 
+def _install_supply(environ: Mapping[str, str]) -> None:
+    target = CHECKOUT / ".venv" / "supply"
+    _make_environment(target, with_pip=False)
+    _sync(target, CHECKOUT / "tools" / "requirements.txt", environ)
+
+
 def _install_node(environ: Mapping[str, str]) -> None:
     if _version("npm", environ) is None:
         raise LocalError(
             "npm is needed beside Node.js, and there is none on PATH: install it and run make again."
         )
-    _run("npm", ["npm", "ci", "--omit-lockfile-registry-resolved", "--no-fund", "--no-audit"], environ)
+    # No package needs a script of its own to be installed, and a script could do anything here.
+    options = ("--ignore-scripts", "--omit-lockfile-registry-resolved", "--no-fund", "--no-audit")
+    _run("npm", ["npm", "ci", *options], environ)
 
 
 def _make_environment(target: Path, *, with_pip: bool = True) -> None:

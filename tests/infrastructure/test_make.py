@@ -42,7 +42,7 @@ OF_THEIR_OWN = (
     "tests/deployments/test_synthesizing.py",
     "tests/deployments/test_life_of_a_stage.py",
 )
-SET_UP = ("--old-file=set-up", "--old-file=set-up-with-docs")
+SET_UP = tuple(f"--old-file=set-up{end}" for end in ("", "-with-docs", "-for-supply", "-for-tests"))
 NOTHING = f"|dev{'|' * (len(WORDS) - 1)}"
 TARGETS = ("synth", "deploy", "destroy", "key", "keys", "limit", "revoke", "rotate")
 

@@ -20,6 +20,7 @@ FILES = (
     "package-lock.json",
     "local/requirements.txt",
     "docsite/requirements.txt",
+    "tools/requirements.txt",
     "tools/__init__.py",
     "tools/checkout.py",
     "tools/failures.py",
@@ -171,6 +172,41 @@ def test_the_generator_of_the_docs_is_installed_only_if_it_is_asked_for(
     assert done.stdout.startswith("set-up: generator of the docs…"), done.stderr
     assert (checkout / ".venv" / "docs" / "bin" / "python").exists()
     assert set_up(checkout, programs, "docs").stdout == ""
+
+
+def test_nothing_is_installed_without_its_hash_and_no_script_of_a_package_runs(
+    checkout: Path, programs: Path
+) -> None:
+    """Whatever installs is told so: pip and uv for each lock, npm for its own."""
+    pretend(programs, "node", "echo v20.0.0")
+    subprocess.run([programs / "python3", "-c", STAMP_ALL], cwd=checkout, check=True)  # noqa: S603 - this Python
+    said = f'echo "$(basename "$0") $*" >>{checkout}/commands'
+    for folder, name in (
+        (checkout / ".venv/bin", "python"),
+        (checkout / ".venv/bin", "uv"),
+        (programs, "npm"),
+    ):
+        pretend(folder, name, f"{said}\n[ $1 = --version ] && echo 11.0.0; exit 0")
+    (checkout / ".venv" / "pyvenv.cfg").touch()
+    (programs / "basename").symlink_to(shutil.which("basename") or "")
+    for step in ("", "emulator"):
+        (checkout / ".venv" / step / ".set-up").write_text(stale(checkout / ".venv" / step), encoding="utf-8")
+    (checkout / "package.json").write_text("{}", encoding="utf-8")
+    assert set_up(checkout, programs, "docs", "supply").returncode == 0
+    commands = (checkout / "commands").read_text(encoding="utf-8").splitlines()
+    locks = {"requirements.lock", *(name for name in FILES if name.endswith("/requirements.txt"))}
+    synced = [command for command in commands if command.startswith("uv pip sync")]
+    assert {Path(command.split()[-1]).relative_to(checkout).as_posix() for command in synced} == locks
+    installs = [command for command in commands if " install " in command or " sync " in command]
+    assert len(installs) == len(locks) + 1
+    assert [command for command in installs if "--require-hashes" not in command] == []
+    (npm,) = [command for command in commands if command.startswith("npm ") and "--version" not in command]
+    assert npm.startswith("npm ci --ignore-scripts ")
+
+
+def stale(target: Path) -> str:
+    """Return a stamp of the right place and of other sources."""
+    return f"{(target / '.set-up').read_text(encoding='utf-8').split()[0]} other"
 
 
 def test_an_environment_whose_python_is_gone_is_not_whole(tmp_path: Path) -> None:
