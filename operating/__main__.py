@@ -6,7 +6,7 @@ import argparse
 import os
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
@@ -15,7 +15,7 @@ from imagegen.adapters.key_table import DynamoDbKeys
 from imagegen.keys.api_key import ApiKey
 from imagegen.keys.authorizer import CACHE_FOR
 from imagegen.keys.stored_key import StoredKey
-from operating import deploying, limits, stage
+from operating import deploying, drift, limits, smoke, stage
 from operating.keys import Keys
 from operating.stack import Account
 from tools import output
@@ -41,10 +41,15 @@ def main() -> int:
     )
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("synth", help="write the templates (variable CONFIG)")
+    commands.add_parser("diff", help="show what a deployment would change (variable CONFIG)")
     commands.add_parser("deploy", help="deploy the stack (variables CONFIG, APPROVE)")
     commands.add_parser(
         "destroy", help="delete the stack, and its data unless retain_data (variables CONFIG, APPROVE)"
     )
+    commands.add_parser("drift", help="fail if somebody has changed the deployed stacks by hand")
+    # The key is read from its variable alone: other users of the machine can read the arguments of a process.
+    tried = commands.add_parser("smoke", help="try the deployed service (variable API_KEY)")
+    _add(tried, "--paid", words="1 to pay for an image as well")
     create = commands.add_parser("key", help="make a key and print it, once")
     _add(create, "--name", words="whose key it is")
     _add(create, "--days", words="after how many days it expires; without, it never does")
@@ -86,13 +91,9 @@ def _failure_of_aws(error: BotoCoreError | ClientError) -> str:
 
 
 def _run(arguments: argparse.Namespace) -> int:
+    if arguments.command in ON_A_STAGE:
+        return ON_A_STAGE[arguments.command](arguments)
     match arguments.command:
-        case "synth":
-            return deploying.synth(_order(arguments))
-        case "deploy":
-            return deploying.deploy(_order(arguments), account=lambda: _account(arguments))
-        case "destroy":
-            return deploying.destroy(_order(arguments), account=lambda: _account(arguments))
         case "key":
             _create_key(arguments)
         case "keys":
@@ -112,6 +113,17 @@ def _run(arguments: argparse.Namespace) -> int:
         case _:
             _rotate_key(arguments)
     return 0
+
+
+ON_A_STAGE: Mapping[str, Callable[[argparse.Namespace], int]] = {
+    "synth": lambda arguments: deploying.synth(_order(arguments)),
+    "diff": lambda arguments: deploying.diff(_order(arguments)),
+    "deploy": lambda arguments: deploying.deploy(_order(arguments), account=lambda: _account(arguments)),
+    "smoke": lambda arguments: smoke.check(arguments.stage, paid=arguments.paid, environ=ENVIRON),
+    "drift": lambda arguments: drift.check(arguments.stage, environ=ENVIRON),
+    "destroy": lambda arguments: deploying.destroy(_order(arguments), account=lambda: _account(arguments)),
+}
+"""The commands on the stage as a whole; each returns its exit status. The other ones are about its keys."""
 
 
 def _create_key(arguments: argparse.Namespace) -> None:

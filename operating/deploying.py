@@ -1,4 +1,4 @@
-"""`make synth`, `make deploy` and `make destroy`: what they ask before they start, and what they give to the CDK."""
+"""`make synth`, `diff`, `deploy` and `destroy`: what they ask before they start, and what they give to the CDK."""
 
 from __future__ import annotations
 
@@ -74,6 +74,12 @@ def synth(order: Order) -> int:
     """Write the templates, and return the exit status."""
     check(order)
     return order.cdk("synth", "--quiet")
+
+
+def diff(order: Order) -> int:
+    """Show what a deployment would change, and return the exit status; a difference is no failure."""
+    check(order)
+    return order.cdk("diff")
 
 
 def deploy(order: Order, *, account: Callable[[], Stacks]) -> int:

@@ -38,6 +38,18 @@ def key_table(stage: str, *, environ: Mapping[str, str]) -> tuple[DynamoDBClient
     return client, table
 
 
+def output(stage: str, name: str, *, environ: Mapping[str, str]) -> str:
+    """Return an output of the stage's own stack.
+
+    Raises:
+        LocalError: the stage is not deployed here, or its stack has no such output.
+    """
+    outputs = _outputs(stage, aws_options(stage, environ))
+    if name not in outputs:
+        raise LocalError(f"The stack {stack_name(stage)} has no output {name}: deploy it again.")
+    return outputs[name]
+
+
 def aws_options(stage: str, environ: Mapping[str, str]) -> dict[str, Any]:
     """Return the keyword arguments of `boto3.client(service, **options)` for the place where a stage is deployed.
 

@@ -326,6 +326,11 @@ def playground_stack_name(stage: str) -> str:
     return f"{stack_name(stage)}-playground"
 
 
+def stack_names(stage: str) -> tuple[str, ...]:
+    """Return the name of every stack that a stage may have, the service's own first."""
+    return stack_name(stage), playground_stack_name(stage)
+
+
 def check_stage_name(name: str) -> None:
     """Make sure that a stack can have the name of the stage.
 

@@ -36,6 +36,8 @@ WORDS = (
     "DAILY_IMAGES",
     "DAILY_USD",
     "IMAGES_PER_MINUTE",
+    "API_KEY",
+    "PAID",
 )
 OF_THEIR_OWN = (
     "tests/clients",
@@ -44,7 +46,7 @@ OF_THEIR_OWN = (
 )
 SET_UP = tuple(f"--old-file=set-up{end}" for end in ("", "-with-docs", "-for-supply", "-for-tests"))
 NOTHING = f"|dev{'|' * (len(WORDS) - 1)}"
-TARGETS = ("synth", "deploy", "destroy", "key", "keys", "limit", "revoke", "rotate")
+TARGETS = ("synth", "diff", "deploy", "smoke", "drift", "destroy", "key", "keys", "limit", "revoke", "rotate")
 
 
 def made(target: str, *variables: str, python: Path, **environ: str) -> str:

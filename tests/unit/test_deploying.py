@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from operating.deploying import APPROVALS, Order, deploy, destroy, synth
+from operating.deploying import APPROVALS, Order, deploy, destroy, diff, synth
 from operating.stack import DeployedStack, Resource
 from tools.failures import LocalError
 
@@ -104,8 +104,9 @@ class Desk:
 
     def run(self, command: str, **order: Any) -> int:
         """Run a command by its name."""
-        if command == "synth":
-            return synth(self.order(command, **order))
+        if command in {"synth", "diff"}:
+            only_reads = synth if command == "synth" else diff
+            return only_reads(self.order(command, **order))
         run = deploy if command == "deploy" else destroy
         return run(self.order(command, **order), account=lambda: self.account)
 
@@ -173,7 +174,7 @@ def test_another_approval_is_refused() -> None:
     assert str(caught.value) == "APPROVE must be one of never, any-change, broadening, not 'yes'."
 
 
-@pytest.mark.parametrize("command", ["synth", "deploy", "destroy"])
+@pytest.mark.parametrize("command", ["synth", "diff", "deploy", "destroy"])
 def test_config_is_read_by_the_stages_own_parser_and_handed_on(command: str) -> None:
     """The same words mean the same in every command."""
     for config in ("model_timeout=5 cors_origins=https://a.example", "model_timeout=0"):
@@ -195,7 +196,7 @@ def test_config_is_read_by_the_stages_own_parser_and_handed_on(command: str) -> 
         ("dev", {"AWS_PROFILE": "no-such-profile"}, "AWS_PROFILE is 'no-such-profile', but your AWS config"),
     ],
 )
-@pytest.mark.parametrize("command", ["synth", "deploy", "destroy"])
+@pytest.mark.parametrize("command", ["synth", "diff", "deploy", "destroy"])
 def test_a_stage_or_profile_that_cannot_be_used_is_refused_before_anything_runs(
     command: str, stage: str, environ: dict[str, str], sentence: str
 ) -> None:
@@ -204,6 +205,13 @@ def test_a_stage_or_profile_that_cannot_be_used_is_refused_before_anything_runs(
     with pytest.raises(LocalError, match=f"^{re.escape(sentence)}[^\n]*$"):
         desk.run(command, stage=stage, environ=environ, approve="never")
     assert (desk.ran, desk.account.emptied) == ([], [])
+
+
+def test_a_difference_is_shown_without_a_terminal_and_changes_nothing() -> None:
+    """A pipeline shows it before it deploys; the CDK's own exit status says whether it could be shown."""
+    desk = Desk(FakeAccount(deployed(BUCKET)))
+    assert desk.run("diff") == 0
+    assert desk.ran == [("diff", "-c", "stage=dev")]
 
 
 def test_destroy_empties_the_bucket_and_deletes_the_stack_without_a_question_of_the_cdk() -> None:
