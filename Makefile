@@ -52,6 +52,7 @@ check: set-up-for-tests ## lint, format check and types, then the whole test sui
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
 	@.venv/bin/mypy
+	@.venv/bin/zizmor --offline --quiet --persona auditor .github
 	@THOROUGH=1 $(TESTS) tests $(IN_RUNS_OF_THEIR_OWN:%=--ignore %)
 
 deployments: set-up ## synthesize, deploy, update and destroy fresh clones of this checkout, in every way and configuration

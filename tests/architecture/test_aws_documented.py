@@ -84,7 +84,7 @@ def test_there_are_claims_and_words_to_try_them_with() -> None:
 @pytest.mark.parametrize("claim", CLAIMS)
 def test_a_claim_has_a_command_and_says_when_it_holds(claim: str) -> None:
     """A person at a terminal can do what the row says."""
-    known = r"^(?:(?:aws|ask|curl|gzip|logs|make|seq|status) |[A-Z]+=)"
+    known = r"^(?:(?:aws|ask|curl|git|gzip|logs|make|seq|status) |[A-Z_]+=)"
     assert re.search(known, commands(claim), re.MULTILINE)
     assert len(CLAIMS[claim][1]) > 12
 

@@ -25,7 +25,7 @@ def run_app(monkeypatch: pytest.MonkeyPatch, **context: str) -> subprocess.Compl
 MISTAKES: Final = (
     (
         {"stage": "prd"},
-        "stage is 'prd', but cdk.json has only dev, local, prod; did you mean prod?\n",
+        "stage is 'prd', but cdk.json has only dev, local, prod, staging; did you mean prod?\n",
     ),
     (
         {"stage": "dev", "config": "model_timeout=0"},

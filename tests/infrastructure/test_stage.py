@@ -360,7 +360,8 @@ def test_an_unknown_key_is_refused_with_those_that_are_near() -> None:
 def test_an_unknown_stage_is_refused_with_those_that_exist() -> None:
     """The error lists the stages of cdk.json."""
     with pytest.raises(
-        StageError, match=r"stage is 'prd', but cdk.json has only dev, local, prod; did you mean prod\?"
+        StageError,
+        match=r"stage is 'prd', but cdk.json has only dev, local, prod, staging; did you mean prod\?",
     ):
         stage_config("prd")
 
@@ -480,9 +481,22 @@ def test_overrides_must_be_text() -> None:
         load_stage(name="dev", stages=CONTEXT["stages"], overrides={"model_timeout": 5})
 
 
-def test_the_stages_for_development_production_and_this_machine_exist() -> None:
-    """`make synth`, `make deploy` and `make up` use these three names."""
-    assert set(STAGES) == {"dev", "prod", "local"}
+def test_the_stages_for_development_promotion_and_this_machine_exist() -> None:
+    """`make synth`, `make deploy`, `make up` and the pipeline use these names."""
+    assert set(CONTEXT["stages"]) == {*STAGES, "staging"}
+
+
+def test_staging_is_production_with_other_numbers() -> None:
+    """So its template has the same resources, and what serves there serves in production; only its data may go."""
+    staging, prod = (stage_config(name).model_dump() for name in ("staging", "prod"))
+    differ = {key for key in prod if staging[key] != prod[key]}
+    assert differ == {
+        *("name", "retain_data"),
+        *("image_retention_days", "record_retention_days", "log_retention_days"),
+        *("daily_images_per_caller", "daily_images", "daily_usd_per_caller", "daily_usd"),
+    }
+    numbers = differ - {"name", "retain_data"}
+    assert not any(None in (staging[key], prod[key]) for key in numbers)
 
 
 def test_the_local_stage_has_no_throttle_no_quota_and_no_budget() -> None:

@@ -191,7 +191,7 @@ def test_config_is_read_by_the_stages_own_parser_and_handed_on(command: str) -> 
 @pytest.mark.parametrize(
     ("stage", "environ", "sentence"),
     [
-        ("prd", {}, "stage is 'prd', but cdk.json has only dev, local, prod; did you mean prod?"),
+        ("prd", {}, "stage is 'prd', but cdk.json has only dev, local, prod, staging; did you mean prod?"),
         ("local", {}, "The stage 'local' is for the emulator on this machine: `make up` deploys it, and"),
         ("dev", {"AWS_PROFILE": "no-such-profile"}, "AWS_PROFILE is 'no-such-profile', but your AWS config"),
     ],
