@@ -12,7 +12,14 @@ from typing import Final, Protocol
 from operating.stack import BUCKET, IDENTIFIERS, TABLE, DeployedStack, Resource
 from stacks.cdk_json import stages_of
 from stacks.credentials import check_place, check_profile
-from stacks.stage import LOCAL_STAGE, StageConfig, StageError, load_stage, stack_name
+from stacks.stage import (
+    LOCAL_STAGE,
+    StageConfig,
+    StageError,
+    load_stage,
+    playground_stack_name,
+    stack_name,
+)
 from tools import cdk
 from tools.checkout import CHECKOUT
 from tools.failures import LocalError
@@ -51,6 +58,11 @@ class Order:
         """The name of the stage's stack."""
         return stack_name(self.stage)
 
+    @property
+    def page_stack_name(self) -> str:
+        """The name of the stack of the stage's playground."""
+        return playground_stack_name(self.stage)
+
     def cdk(self, *words: str) -> int:
         """Run the CDK on this stage, and return its exit status."""
         context = ("-c", f"stage={self.stage}", *(("-c", f"config={self.config}") if self.config else ()))
@@ -62,6 +74,9 @@ class Stacks(Protocol):
 
     def find(self, name: str) -> DeployedStack | None:
         """Return the stack of that name, or None if there is none."""
+
+    def delete(self, stack: DeployedStack) -> None:
+        """Delete a stack, and wait until it is gone."""
 
     def empty(self, bucket: str) -> int:
         """Delete every object of a bucket, and return how many there were."""
@@ -93,28 +108,33 @@ def deploy(order: Order, *, account: Callable[[], Stacks]) -> int:
 
 
 def destroy(order: Order, *, account: Callable[[], Stacks]) -> int:
-    """Delete the stack of the stage and what it holds, but for what the stage keeps; return the exit status.
+    """Delete the stacks of the stage and what they hold, but for what the stage keeps; return the exit status.
 
     Raises:
         LocalError: the order cannot be carried out, or was not confirmed.
     """
     config = check(order)
     stacks = account()
-    stack = stacks.find(order.stack_name)
-    if stack is None:
+    # The playground's may be there although the setting is false by now, and then the CDK does not know of it.
+    page, service = stacks.find(order.page_stack_name), stacks.find(order.stack_name)
+    if page is None and service is None:
         order.say(
             f"There is no stack {order.stack_name} in this account and region, so there is nothing to destroy."
         )
         return 0
-    if config.retain_data and stack.data_deleted:
+    if service and config.retain_data and service.data_deleted:
         raise LocalError(
             f"The stage {order.stage} keeps its data (retain_data), but its deployed stack would delete "
-            f"{_names(stack.data_deleted)}: run `make deploy STAGE={order.stage}` first."
+            f"{_names(service.data_deleted)}: run `make deploy STAGE={order.stage}` first."
         )
-    _confirm(order, stack)
-    status = _delete(order, stack, stacks)
-    if status == 0:
-        order.say(_farewell(order, stack))
+    _confirm(order, [each for each in (page, service) if each])
+    if page:  # first, because it refers to the service's
+        _empty_buckets(order, page, stacks)
+        stacks.delete(page)
+        order.say(f"The stack {page.name} is deleted.")
+    status = _delete(order, service, stacks) if service else 0
+    if service and status == 0:
+        order.say(_farewell(order, service))
     return status
 
 
@@ -179,13 +199,15 @@ def _check_no_question(order: Order) -> None:
         )
 
 
-def _confirm(order: Order, stack: DeployedStack) -> None:
-    order.say(f"This deletes the stack {stack.name} in the account {stack.account}, {stack.region}.")
-    for each in stack.data_deleted:
-        order.say(f"  deleted, with everything in it: {each.type} {each.name}")
-    for each in stack.kept:
-        order.say(f"  kept: {each.type} {each.name}")
-    if order.approve != "never" and _answer(order, f"Type {stack.name} to go on: ") != stack.name:
+def _confirm(order: Order, stacks: Sequence[DeployedStack]) -> None:
+    for stack in stacks:
+        order.say(f"This deletes the stack {stack.name} in the account {stack.account}, {stack.region}.")
+        for each in stack.data_deleted:
+            order.say(f"  deleted, with everything in it: {each.type} {each.name}")
+        for each in stack.kept:
+            order.say(f"  kept: {each.type} {each.name}")
+    name = stacks[-1].name
+    if order.approve != "never" and _answer(order, f"Type {name} to go on: ") != name:
         raise LocalError("Nothing was deleted.")
 
 
@@ -199,14 +221,18 @@ def _answer(order: Order, question: str) -> str:
 def _delete(order: Order, stack: DeployedStack, stacks: Stacks) -> int:
     status = 1
     for _ in range(TRIES):
-        for bucket in (each for each in stack.data_deleted if each.type == BUCKET):
-            deleted = stacks.empty(bucket.name)
-            order.say(f"Deleted {deleted} objects from {bucket.name}.")
+        _empty_buckets(order, stack, stacks)
         status = order.cdk("destroy", "--all", "--force")
         left = stacks.find(stack.name)
         if left is None or left.status != "DELETE_FAILED":
             break
     return status
+
+
+def _empty_buckets(order: Order, stack: DeployedStack, stacks: Stacks) -> None:
+    for bucket in (each for each in stack.data_deleted if each.type == BUCKET):
+        deleted = stacks.empty(bucket.name)
+        order.say(f"Deleted {deleted} objects from {bucket.name}.")
 
 
 def _farewell(order: Order, stack: DeployedStack) -> str:

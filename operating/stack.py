@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, WaiterError
 
 from local.aws import described_stack
 from operating.clients import client
@@ -15,6 +15,7 @@ from tools.failures import LocalError
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_cloudformation.type_defs import WaiterConfigTypeDef
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import ObjectIdentifierTypeDef
@@ -26,6 +27,8 @@ IDENTIFIERS: Final[Mapping[str, str]] = {BUCKET: "BucketName", TABLE: "TableName
 SALT_VARIABLE: Final = "OWNER_SALT"
 KEPT: Final = ("Retain", "RetainExceptOnCreate")
 _GONE: Final = ("NoSuchBucket", "ResourceNotFoundException")
+_PATIENCE: Final[WaiterConfigTypeDef] = {"Delay": 5, "MaxAttempts": 720}
+"""For an hour, every five seconds: CloudFront takes minutes to switch a distribution off."""
 DELETED_AT_ONCE: Final = 1000  # the most objects that one request of S3 deletes
 
 
@@ -91,6 +94,14 @@ class Account:
         """Return the stack of that name, or None if there is none."""
         return _find(name, client("cloudformation", self.options))
 
+    def delete(self, stack: DeployedStack) -> None:
+        """Delete a stack without the CDK, which deletes only what it describes, and wait until it is gone.
+
+        Raises:
+            LocalError: CloudFormation could not delete it.
+        """
+        delete_stack(stack, client("cloudformation", self.options))
+
     def empty(self, bucket: str) -> int:
         """Delete every object of a bucket, with all its versions, and return how many there were.
 
@@ -151,6 +162,19 @@ def _find(name: str, client: CloudFormationClient) -> DeployedStack | None:
             if each["ResourceStatus"] != "DELETE_COMPLETE"
         ],
     )
+
+
+def delete_stack(stack: DeployedStack, client: CloudFormationClient) -> None:
+    """Delete a stack, and wait until it is gone; as `Account.delete`."""
+    client.delete_stack(StackName=stack.name)
+    try:
+        # By its id, because the name of a stack that is gone is unknown.
+        client.get_waiter("stack_delete_complete").wait(StackName=stack.id, WaiterConfig=_PATIENCE)
+    except WaiterError as error:
+        raise LocalError(
+            f"CloudFormation could not delete the stack {stack.name}: `aws cloudformation describe-stack-events "
+            f"--stack-name {stack.name} --region {stack.region}` says why. Run `make destroy` again afterwards."
+        ) from error
 
 
 def _owner_salt(template: Mapping[str, Any], *, id_: str) -> str:

@@ -69,6 +69,8 @@ def test_the_deployed_template_says_what_is_kept(emulator: Emulator) -> None:
     assert (found.region, found.account, found.data_deleted) == (REGION, "000000000000", [])
     assert found.owner_salt == "salt-of-before"
     assert account.find("imagegen-not-deployed") is None
+    account.delete(found)
+    assert account.find("imagegen-told") is None
 
 
 @pytest.mark.parametrize("type_", ["AWS::DynamoDB::Table", "AWS::S3::Bucket"])

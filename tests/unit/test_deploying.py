@@ -31,9 +31,11 @@ def deployed(*resources: Resource, name: str = NAME) -> DeployedStack:
 
 @dataclass
 class FakeAccount:
-    """An account with one stack, whose bucket fills `refills` times while the stack is being deleted."""
+    """An account with the stack of a stage, whose bucket fills `refills` times while the stack is being deleted."""
 
     stack: DeployedStack | None
+    page: DeployedStack | None = None
+    """The stack of the playground."""
     refills: int = 0
     objects: int = 3
     emptied: list[str] = field(default_factory=list)
@@ -48,8 +50,13 @@ class FakeAccount:
         return True
 
     def find(self, name: str) -> DeployedStack | None:
-        """Return the stack, if it is of that name."""
-        return self.stack if self.stack and self.stack.name == name else None
+        """Return the stack of that name, if there is one."""
+        return next((each for each in (self.stack, self.page) if each and each.name == name), None)
+
+    def delete(self, stack: DeployedStack) -> None:
+        """Delete the stack of the playground, while there is still the one that it refers to."""
+        assert stack == self.page
+        self.page = None
 
     def empty(self, bucket: str) -> int:
         """Empty the bucket."""
@@ -57,9 +64,10 @@ class FakeAccount:
         self.emptied.append(bucket)
         return deleted
 
-    def delete(self) -> int:
-        """Do what `cdk destroy` does, and return its exit status."""
+    def destroy(self) -> int:
+        """Do what `cdk destroy` does without a playground, and return its exit status."""
         assert self.stack is not None
+        assert self.page is None
         if self.refills:
             self.refills, self.objects = self.refills - 1, 1
         if self.objects and not BUCKET.kept and BUCKET in self.stack.resources:
@@ -126,7 +134,7 @@ class Desk:
     def _start(self, *words: str, environ: Mapping[str, str]) -> int:
         del environ
         self.ran.append(words)
-        return self.account.delete() if words[0] == "destroy" else self.deploys_with
+        return self.account.destroy() if words[0] == "destroy" else self.deploys_with
 
     def _ask(self, question: str) -> str:
         self.said.append(question)
@@ -307,6 +315,44 @@ def test_a_bucket_that_the_deployed_stack_keeps_is_not_emptied() -> None:
     desk = Desk(FakeAccount(deployed(replace(BUCKET, kept=True)), objects=0))
     assert desk.destroy(approve="never") == 0
     assert desk.account.emptied == []
+
+
+PAGE = deployed(replace(BUCKET, name="page-1"), name=f"{NAME}-playground")
+
+
+@pytest.mark.parametrize("config", ["", "playground=true", "playground=false"])
+def test_the_playground_goes_with_its_stage_whatever_the_setting_says_by_now(config: str) -> None:
+    """It goes first, because it refers to the stack of the service, and it is named before the question."""
+    desk = Desk(FakeAccount(deployed(BUCKET), page=PAGE), typed=NAME)
+    assert desk.destroy(config=config) == 0
+    assert (desk.account.page, desk.account.stack) == (None, None)
+    assert desk.said == [
+        "This deletes the stack imagegen-dev-playground in the account 111122223333, eu-west-1.",
+        "  deleted, with everything in it: AWS::S3::Bucket page-1",
+        "This deletes the stack imagegen-dev in the account 111122223333, eu-west-1.",
+        "  deleted, with everything in it: AWS::S3::Bucket images-1",
+        "Type imagegen-dev to go on: ",
+        "Deleted 3 objects from page-1.",
+        "The stack imagegen-dev-playground is deleted.",
+        "Deleted 0 objects from images-1.",
+        "The stack imagegen-dev is deleted.",
+    ]
+
+
+def test_a_playground_that_is_left_alone_is_deleted_as_well() -> None:
+    """The stack of the service may be gone since; then the name of what is left is typed."""
+    desk = Desk(FakeAccount(None, page=PAGE), typed=PAGE.name)
+    assert desk.destroy() == 0
+    assert (desk.account.page, desk.ran) == (None, [])
+    assert desk.said[-1] == "The stack imagegen-dev-playground is deleted."
+
+
+def test_nothing_of_the_playground_is_deleted_without_a_confirmation() -> None:
+    """Its own name is not the stage's."""
+    desk = Desk(FakeAccount(deployed(BUCKET), page=PAGE), typed=PAGE.name)
+    with pytest.raises(LocalError, match=r"^Nothing was deleted\.$"):
+        desk.destroy()
+    assert (desk.account.page, desk.account.emptied, desk.ran) == (PAGE, [], [])
 
 
 FAILED = replace(
