@@ -1,6 +1,6 @@
 # Every target first installs what it needs into the checkout, so a fresh clone can start with `make demo`.
 .DEFAULT_GOAL := help
-.PHONY: help set-up set-up-with-docs set-up-for-tests set-up-for-supply demo quick test check deployments clients up down status synth diff deploy smoke drift destroy key keys limit revoke rotate bench cost scale pages screenshots sbom audit-packages openapi diagram docs lock clean
+.PHONY: help set-up set-up-with-docs set-up-for-tests set-up-for-supply demo quick test check deployments clients up down status synth diff deploy smoke drift destroy key keys limit revoke rotate bench cost scale pages screenshots sbom audit-packages openapi diagram docs lock clean doctor
 
 # What runs on Node.js here is pinned and tested with 20; its banner would stand in the output of every test process.
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
@@ -10,7 +10,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 STAGE ?= dev
 # The commands read these from their environment as they were given: neither make nor a shell reads in them.
-WORDS := STAGE CONFIG APPROVE NAME DAYS KEY GRACE DAILY_IMAGES DAILY_USD IMAGES_PER_MINUTE API_KEY PAID
+WORDS := STAGE CONFIG APPROVE NAME DAYS KEY GRACE DAILY_IMAGES DAILY_USD IMAGES_PER_MINUTE API_KEY PAID JSON PROVE
 # Whatever else is given to make is exported as well, such as BEDROCK_URL or AWS_PROFILE, and make would read in it.
 GIVEN := $(foreach name,$(.VARIABLES),$(if $(findstring command line,$(origin $(name))),$(name)))
 $(foreach word,$(sort $(WORDS) $(GIVEN)),$(eval override export $(word) := $$(value $(word))))
@@ -77,6 +77,9 @@ synth: set-up ## the CloudFormation templates of STAGE (dev), into cdk.out/; nee
 
 diff: set-up ## what `make deploy` would change in STAGE (dev); CONFIG=
 	@$(PYTHON) -m operating diff
+
+doctor: set-up ## look whether STAGE can be deployed, and whether it works; API_KEY=, CONFIG=, JSON=1, PROVE=1 for one paid image
+	@$(PYTHON) -m operating doctor
 
 deploy: set-up ## deploy STAGE (dev) into the AWS account of your credentials; CONFIG=, and APPROVE=never in a pipeline
 	@$(PYTHON) -m operating deploy

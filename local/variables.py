@@ -66,7 +66,7 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> Variables:
         bedrock_url=_url("BEDROCK_URL", environ.get("BEDROCK_URL", "").strip()),
         config=_config(environ.get("CONFIG", "")),
         port_offset=_offset("PORT_OFFSET", environ.get("PORT_OFFSET", "").strip()),
-        strict=_switch("STRICT", environ.get("STRICT", "").strip()),
+        strict=switch("STRICT", environ.get("STRICT", "").strip()),
         folder=_folder("IMAGEGEN_LOCAL_DIR", environ.get("IMAGEGEN_LOCAL_DIR", "")),
     )
 
@@ -101,7 +101,12 @@ def _offset(name: str, value: str) -> int:
     return int(value or 0)
 
 
-def _switch(name: str, value: str) -> bool:
+def switch(name: str, value: str) -> bool:
+    """Read a variable that is on or off.
+
+    Raises:
+        LocalError: it is neither.
+    """
     if value not in SWITCH:
         raise LocalError(f"{name} must be 1 (on) or 0 (off), not {value!r}.")
     return SWITCH[value]

@@ -1,4 +1,4 @@
-"""The operator's commands on a stage: `python -m operating deploy|destroy|synth|key|keys|…`; `make` runs them."""
+"""The operator's commands on a stage: `python -m operating doctor|deploy|destroy|key|…`; `make` runs them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def main() -> int:
         prog="python -m operating",
         description="A stage in your account: its stack and its API keys.",
         epilog="What is not given is taken from the variables STAGE, NAME, DAYS, KEY, GRACE, DAILY_IMAGES, "
-        "DAILY_USD and IMAGES_PER_MINUTE, in which `make` passes on what it was given.",
+        "DAILY_USD, IMAGES_PER_MINUTE, JSON and PROVE, in which `make` passes on what it was given.",
     )
     # Not `_add`: a stage that was left empty by mistake must not count as dev.
     parser.add_argument(
@@ -50,6 +50,12 @@ def main() -> int:
     # The key is read from its variable alone: other users of the machine can read the arguments of a process.
     tried = commands.add_parser("smoke", help="try the deployed service (variable API_KEY)")
     _add(tried, "--paid", words="1 to pay for an image as well")
+    examine = commands.add_parser(
+        "doctor",
+        help="look whether the stage can be deployed and works (variables CONFIG, API_KEY, JSON, PROVE)",
+    )
+    examine.add_argument("--json", action="store_true", help="write one JSON object instead of lines")
+    examine.add_argument("--prove", action="store_true", help="also make one image, which is paid")
     create = commands.add_parser("key", help="make a key and print it, once")
     _add(create, "--name", words="whose key it is")
     _add(create, "--days", words="after how many days it expires; without, it never does")
@@ -115,9 +121,18 @@ def _run(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _examine(arguments: argparse.Namespace) -> int:
+    # Only here, because it loads the stacks, which no other command needs.
+    from operating.doctor.command import Wish, doctor  # noqa: PLC0415
+
+    wish = Wish.of(stage=arguments.stage, as_json=arguments.json, prove=arguments.prove, environ=ENVIRON)
+    return doctor(wish)
+
+
 ON_A_STAGE: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "synth": lambda arguments: deploying.synth(_order(arguments)),
     "diff": lambda arguments: deploying.diff(_order(arguments)),
+    "doctor": _examine,
     "deploy": lambda arguments: deploying.deploy(_order(arguments), account=lambda: _account(arguments)),
     "smoke": lambda arguments: smoke.check(arguments.stage, paid=arguments.paid, environ=ENVIRON),
     "drift": lambda arguments: drift.check(arguments.stage, environ=ENVIRON),

@@ -21,8 +21,8 @@ CALL_BACK_CONCURRENCY: Final = 5
 
 Without a reservation it is the least that Lambda accepts, because call-backs then share the account with requests."""
 
-# Lambda refuses a reservation that leaves less than this to the functions without one.
-_LEAST_UNRESERVED: Final = 100
+LEAST_UNRESERVED: Final = 100
+"""Lambda refuses a reservation that leaves less than this to the functions without one."""
 
 
 def call_back_concurrency(config: StageConfig) -> int:
@@ -35,6 +35,11 @@ def call_back_concurrency(config: StageConfig) -> int:
 def beside_the_queue(config: StageConfig) -> int:
     """Return the executions of the worker besides those for the queue."""
     return DEAD_LETTER_CONCURRENCY + call_back_concurrency(config) + SWEEPER_CONCURRENCY
+
+
+def reservation(config: StageConfig, *, queue: int) -> int:
+    """Return how many executions a stage that reserves any takes out of the account's limit."""
+    return queue + beside_the_queue(config) + (config.api_concurrency or 0)
 
 
 def queue_concurrency(config: StageConfig, *, derived: int) -> int:
@@ -85,10 +90,10 @@ def _left(config: StageConfig, queue: int, limit: int) -> str:
 
 
 def _check_reservations(config: StageConfig, *, wanted: int, limit: int) -> None:
-    reserved = wanted + beside_the_queue(config) + (config.api_concurrency or 0)
-    if limit - reserved < _LEAST_UNRESERVED:
+    reserved = reservation(config, queue=wanted)
+    if limit - reserved < LEAST_UNRESERVED:
         raise StageError(
             f"account_concurrency is {limit}, but this stage would reserve {reserved}, and Lambda keeps "
-            f"{_LEAST_UNRESERVED} for functions without a reservation; have the limit raised, lower worker_concurrency "
+            f"{LEAST_UNRESERVED} for functions without a reservation; have the limit raised, lower worker_concurrency "
             "or api_concurrency, or set reserve_concurrency to false."
         )

@@ -1,0 +1,109 @@
+"""What is deployed of the stage: its stack, and what its functions were told."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, replace
+from typing import Any, Final
+
+from imagegen.settings import Settings
+from local.aws import described_stack
+from operating.doctor.examined import Deployed, Examined
+from operating.doctor.finding import Finding, fine, problem, warning
+from stacks.stage import SETTINGS
+
+FUNCTION: Final = "AWS::Lambda::Function"
+API_FUNCTION: Final = "ApiFunction"
+"""How the logical id of the api function begins."""
+OF_THE_DEPLOYMENT: Final = frozenset({"owner_salt"})
+"""Settings of which null means something else in each deployment."""
+
+
+def find(examined: Examined) -> Deployed | None:
+    """Return what is deployed, without what its functions were told; None if nothing is."""
+    client = examined.client("cloudformation")
+    found = described_stack(examined.stack, client)
+    if found is None:
+        return None
+    outputs = {each["OutputKey"]: each["OutputValue"] for each in found.get("Outputs", [])}
+    body: Any = client.get_template(StackName=examined.stack, TemplateStage="Original")["TemplateBody"]
+    template: Mapping[str, Any] = json.loads(body) if isinstance(body, str) else body
+    return Deployed(
+        status=found["StackStatus"],
+        api_url=examined.address or outputs.get("ApiUrl", ""),
+        outputs=outputs,
+        reserved=_reserved(template),
+    )
+
+
+def with_settings(examined: Examined) -> Deployed:
+    """Return what is deployed, with what its functions were told."""
+    pages = examined.client("cloudformation").get_paginator("list_stack_resources")
+    (function,) = [
+        each["PhysicalResourceId"]
+        for page in pages.paginate(StackName=examined.stack)
+        for each in page["StackResourceSummaries"]
+        if each["ResourceType"] == FUNCTION and each["LogicalResourceId"].startswith(API_FUNCTION)
+    ]
+    reply = examined.client("lambda").get_function_configuration(FunctionName=function)
+    variables = reply.get("Environment", {}).get("Variables", {})
+    return replace(examined.service, settings=Settings.from_environment(variables))
+
+
+def stack(examined: Examined) -> Iterator[Finding]:
+    """See whether the last deployment ended well."""
+    status, name = examined.service.status, examined.stack
+    if status.endswith("_IN_PROGRESS") and status != "REVIEW_IN_PROGRESS":
+        yield warning(
+            f"The stack {name} is being changed ({status}); look again when that is done.", examined.again()
+        )
+    elif status == "UPDATE_ROLLBACK_FAILED":
+        yield problem(
+            f"The last deployment of {name} failed, and could not be rolled back ({status}).",
+            examined.aws(f"cloudformation continue-update-rollback --stack-name {name}"),
+        )
+    elif status == "UPDATE_ROLLBACK_COMPLETE":
+        yield warning(
+            f"The last deployment of {name} failed and was rolled back: what runs is older.",
+            examined.deploy(),
+        )
+    elif status in {"CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE"}:
+        yield fine(f"The stack {name} is deployed.")
+    else:
+        mend = "make down && make up" if examined.is_local else examined.make("destroy")
+        yield problem(
+            f"The stack {name} is in the state {status}, in which nothing can be deployed to it.", mend
+        )
+
+
+def settings(examined: Examined) -> Iterator[Finding]:
+    """Compare what the functions were told with what the checkout would tell them."""
+    told = examined.service.settings
+    if told is None:
+        told = with_settings(examined).settings
+    other = sorted(
+        field.name
+        for field in fields(Settings)
+        if field.name in SETTINGS
+        and field.name not in OF_THE_DEPLOYMENT
+        and getattr(told, field.name) != getattr(examined.config, field.name)
+    )
+    # `make up` has its own CONFIG, which nobody has to repeat here.
+    if other and not examined.is_local:
+        yield warning(
+            f"The deployed stage was given other values than the checkout has: {', '.join(other)}.",
+            examined.deploy(),
+        )
+        return
+    yield fine("The functions have their settings.")
+
+
+def _reserved(template: Mapping[str, Any]) -> int:
+    """Return how many executions the functions of a template reserve."""
+    numbers = (
+        each.get("Properties", {}).get("ReservedConcurrentExecutions", 0)
+        for each in template.get("Resources", {}).values()
+        if each.get("Type") == FUNCTION
+    )
+    return sum(number for number in numbers if isinstance(number, int))

@@ -1,0 +1,150 @@
+"""The stage that is examined: what it is to be, what is deployed of it, and the ways to reach both."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Any
+
+from imagegen.models.registry import ModelRef
+from imagegen.settings import Settings
+from operating.doctor.callers import Caller
+from operating.doctor.finding import Finding
+from operating.doctor.identity import Identity
+from stacks.concurrency import beside_the_queue, queue_concurrency, reservation
+from stacks.model_access import concurrency_for, resolve_models
+from stacks.stage import LOCAL_STAGE, StageConfig, StageError, stack_name
+from tools.failures import LocalError
+
+if TYPE_CHECKING:
+    import httpx
+
+Clients = Callable[[str, str], Any]
+"""Makes the client of an AWS service in a region."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What follows from a stage's settings: its models, and how many functions may run at once for queued images.
+
+    `queue` images are made at once; the worker needs `beside` executions more. `reserved` is what the stage reserves.
+    """
+
+    models: Sequence[ModelRef]
+    queue: int
+    beside: int
+    reserved: int
+
+    @classmethod
+    def of(cls, config: StageConfig, *, region: str, today: date) -> Plan:
+        """Return what a deployment of these settings would be.
+
+        Raises:
+            LocalError: the stage cannot be deployed so; synthesizing it would fail with the same sentence.
+        """
+        try:
+            models = resolve_models(config.models, region=region)
+            queue = queue_concurrency(config, derived=concurrency_for(models, today=today))
+        except StageError as error:
+            raise LocalError(str(error)) from error
+        return cls(
+            models=models,
+            queue=queue,
+            beside=beside_the_queue(config),
+            reserved=reservation(config, queue=queue) if config.reserve_concurrency else 0,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployed:
+    """What is deployed of a stage. `reserved` is what its functions reserve now, by the deployed template."""
+
+    status: str
+    api_url: str
+    outputs: Mapping[str, str] = field(default_factory=dict)
+    reserved: int = 0
+    settings: Settings | None = None
+    """What the functions were told; None if it could not be read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Examined:
+    """One stage, as the checks are given it.
+
+    `words` are the overrides that the operator gave as CONFIG. `web` sends requests to the service, and fetches
+    presigned URLs. `address` is the base URL of the service if it is another one than the stack says. `deployed` is
+    None before the first deployment, and `caller` if the operator gave no key.
+    """
+
+    stage: str
+    config: StageConfig
+    region: str
+    plan: Plan
+    clients: Clients
+    web: httpx.Client
+    words: str = ""
+    profile: str = ""
+    address: str = ""
+    identity: Identity = field(default_factory=Identity)
+    deployed: Deployed | None = None
+    caller: Caller | None = None
+    now: Callable[[], datetime] = lambda: datetime.now(tz=UTC)
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it is the service on this machine."""
+        return self.stage == LOCAL_STAGE
+
+    @property
+    def stack(self) -> str:
+        """The name of the stage's stack."""
+        return stack_name(self.stage)
+
+    @property
+    def service(self) -> Deployed:
+        """What is deployed; only checks that run after a deployment ask for it.
+
+        Raises:
+            LocalError: nothing is.
+        """
+        if self.deployed is None:
+            raise LocalError("The stage is not deployed.")
+        return self.deployed
+
+    def client(self, service: str, region: str = "") -> Any:
+        """Return a client in the stage's region, or in another one."""
+        return self.clients(service, region or self.region)
+
+    def again(self, **variables: str) -> str:
+        """Return the command that runs this examination again."""
+        return self._make("doctor", self.words, **variables)
+
+    def deploy(self, *changes: str) -> str:
+        """Return the command that deploys the stage, with changes of its settings such as `url_ttl=60`."""
+        changed = {change.partition("=")[0] for change in changes}
+        kept = [word for word in self.words.split() if word.partition("=")[0] not in changed]
+        words = " ".join([*kept, *changes])
+        if self.is_local:
+            return f"make up{_variable('CONFIG', words)}"
+        return self._make("deploy", words)
+
+    def make(self, target: str, **variables: str) -> str:
+        """Return the command of a target of make for this stage."""
+        return self._make(target, "", **variables)
+
+    def aws(self, command: str, *, region: str = "") -> str:
+        """Return a command of the AWS command line, in the stage's region or in another one."""
+        return f"aws {command} --region {region or self.region}"
+
+    def _make(self, target: str, words: str, **variables: str) -> str:
+        given = "".join(_variable(name, value) for name, value in variables.items())
+        return f"make {target}{_variable('STAGE', self.stage)}{_variable('CONFIG', words)}{given}"
+
+
+Check = Callable[[Examined], Iterator[Finding]]
+
+
+def _variable(name: str, value: str) -> str:
+    return f" {name}={shlex.quote(value)}" if value else ""
