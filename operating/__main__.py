@@ -122,9 +122,11 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _examine(arguments: argparse.Namespace) -> int:
-    # Only here, because it loads the stacks, which no other command needs.
+    # Only here, because no other command needs what it loads.
     from operating.doctor.command import Wish, doctor  # noqa: PLC0415
 
+    # jsii warns on every run about a Node.js that this project still supports.
+    os.environ.setdefault("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "20")  # noqa: TID251 - it reads it there
     wish = Wish.of(stage=arguments.stage, as_json=arguments.json, prove=arguments.prove, environ=ENVIRON)
     return doctor(wish)
 

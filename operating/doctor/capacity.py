@@ -8,7 +8,6 @@ from typing import Any, Final
 from operating.doctor.examined import Examined
 from operating.doctor.finding import Finding, fine, problem, warning
 from operating.doctor.quotas import MILLISECONDS, all_quotas, raise_command
-from stacks.concurrency import LEAST_UNRESERVED
 
 EVERY_ACCOUNT_ALLOWS: Final = 29
 """Seconds that API Gateway waits in an account whose quota was not raised."""
@@ -51,9 +50,9 @@ def _reserved(examined: Examined, *, limit: int, free: int, mend: str) -> Findin
     wanted = examined.plan.reserved
     left = free + now - wanted
     words = f"The stage reserves {wanted} of {limit} concurrent executions of the account"
-    if left < LEAST_UNRESERVED:
+    if left < examined.plan.kept:
         return problem(
-            f"{words}, of which {free + now} are free, and Lambda keeps {LEAST_UNRESERVED} for functions without a "
+            f"{words}, of which {free + now} are free, and Lambda keeps {examined.plan.kept} for functions without a "
             "reservation: AWS would refuse the deployment. Reserve nothing, or ask for a higher limit in Service "
             "Quotas.",
             mend,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from imagegen.errors import Misconfigured
 from local.variables import switch
-from operating.doctor import deployment, preparing
+from operating.doctor import deployment
 from operating.doctor.checks import AFTER, BEFORE, CLOCK, IDENTITY, PROOF, STACK, Row
 from operating.doctor.examined import Check, Examined
 from operating.doctor.finding import Finding, skipped
@@ -50,6 +50,9 @@ def doctor(wish: Wish) -> int:
     Raises:
         LocalError: the stage is not described as it has to be, so that there is nothing to examine.
     """
+    # Only here, because it loads the CDK, in a process of Node.js. The checks themselves do not need it.
+    from operating.doctor import preparing  # noqa: PLC0415
+
     report: Report = AsJson(wish.say) if wish.as_json else AsText(wish.say)
     with preparing.web(wish.stage, wish.environ) as web:
         examined = preparing.prepare(wish.stage, wish.environ, web=web)
@@ -76,16 +79,21 @@ def run(examined: Examined, *, report: Report, prove: bool = False) -> int:
         for row in AFTER:
             take(_row(row, examined))
         if prove:
-            take(_proof(examined))
+            report.announce(f"The proof makes one image, for at most {price(examined)}.")
+            take(look(PROOF, proof, examined))
     report.end(examined, findings)
     return int(any(finding.severity == "problem" for finding in findings))
 
 
 def look(name: str, check: Check, examined: Examined) -> Iterator[Finding]:
     """Yield what a check finds, under its name; if it fails, that is a finding as well."""
+    is_empty = True
     try:
         for finding in check(examined):
+            is_empty = False
             yield replace(finding, check=name)
+        if is_empty:
+            yield replace(skipped("There is nothing to look at."), check=name)
     except (*FAILURES, *UNREADABLE) as error:
         yield replace(finding_of(error, examined), check=name)
 
@@ -114,10 +122,5 @@ def _with_deployment(examined: Examined) -> tuple[Examined, list[Finding]]:
         return examined, [replace(finding_of(error, examined), check=STACK)]
     try:
         return replace(examined, deployed=deployment.with_settings(examined)), []
-    except (*FAILURES, *UNREADABLE):
+    except (*FAILURES, *UNREADABLE, Misconfigured):
         return examined, []  # the check of the settings says so
-
-
-def _proof(examined: Examined) -> Iterator[Finding]:
-    print(f"The proof makes one image, for at most {price(examined)}.", file=sys.stderr, flush=True)
-    yield from look(PROOF, proof, examined)

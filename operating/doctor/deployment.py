@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import fields, replace
 from typing import Any, Final
 
+from imagegen.errors import Misconfigured
 from imagegen.settings import Settings
 from local.aws import described_stack
 from operating.doctor.examined import Deployed, Examined
@@ -81,7 +82,11 @@ def settings(examined: Examined) -> Iterator[Finding]:
     """Compare what the functions were told with what the checkout would tell them."""
     told = examined.service.settings
     if told is None:
-        told = with_settings(examined).settings
+        try:
+            told = with_settings(examined).settings
+        except Misconfigured as error:
+            yield problem(error.detail, examined.deploy())
+            return
     other = sorted(
         field.name
         for field in fields(Settings)

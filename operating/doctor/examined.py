@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from imagegen.models.registry import ModelRef
@@ -13,9 +13,7 @@ from imagegen.settings import Settings
 from operating.doctor.callers import Caller
 from operating.doctor.finding import Finding
 from operating.doctor.identity import Identity
-from stacks.concurrency import beside_the_queue, queue_concurrency, reservation
-from stacks.model_access import concurrency_for, resolve_models
-from stacks.stage import LOCAL_STAGE, StageConfig, StageError, stack_name
+from stacks.stage import LOCAL_STAGE, StageConfig, stack_name
 from tools.failures import LocalError
 
 if TYPE_CHECKING:
@@ -27,34 +25,20 @@ Clients = Callable[[str, str], Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What follows from a stage's settings: its models, and how many functions may run at once for queued images.
+    """What follows from a stage's settings: its models, and how many functions run at once for queued images.
 
-    `queue` images are made at once; the worker needs `beside` executions more. `reserved` is what the stage reserves.
+    `queue` images are made at once, never fewer than `least_queue`, and each takes about `seconds_an_image`. The worker
+    needs `beside` executions more. The stage reserves `reserved` executions, 0 if it reserves none, and Lambda keeps
+    `kept` for functions without a reservation.
     """
 
     models: Sequence[ModelRef]
     queue: int
     beside: int
     reserved: int
-
-    @classmethod
-    def of(cls, config: StageConfig, *, region: str, today: date) -> Plan:
-        """Return what a deployment of these settings would be.
-
-        Raises:
-            LocalError: the stage cannot be deployed so; synthesizing it would fail with the same sentence.
-        """
-        try:
-            models = resolve_models(config.models, region=region)
-            queue = queue_concurrency(config, derived=concurrency_for(models, today=today))
-        except StageError as error:
-            raise LocalError(str(error)) from error
-        return cls(
-            models=models,
-            queue=queue,
-            beside=beside_the_queue(config),
-            reserved=reservation(config, queue=queue) if config.reserve_concurrency else 0,
-        )
+    kept: int
+    least_queue: int
+    seconds_an_image: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Final, Literal
 
 from tools.failures import in_one_line
@@ -30,9 +30,14 @@ class Finding:
         if self.severity in {"warning", "problem"} and not self.remedy:
             raise ValueError(f"There is no remedy for: {self.sentence}")
 
-    def to_json(self) -> dict[str, str]:
-        """Return the members of the JSON report."""
-        return asdict(self)
+    def to_json(self) -> dict[str, str | None]:
+        """Return the members of the JSON report; `remedy` is null if there is none."""
+        return {
+            "check": self.check,
+            "severity": self.severity,
+            "sentence": self.sentence,
+            "remedy": self.remedy or None,
+        }
 
 
 def fine(sentence: str) -> Finding:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,6 +22,8 @@ from operating.doctor.callers import Caller, WithHeader, WithSignature
 from operating.doctor.examined import Examined, Plan
 from operating.stage import aws_options
 from stacks.cdk_json import stages_of
+from stacks.concurrency import LEAST_UNRESERVED, beside_the_queue, queue_concurrency, reservation
+from stacks.model_access import LEAST_CONCURRENCY, SECONDS_AN_IMAGE_TAKES, concurrency_for, resolve_models
 from stacks.stage import LOCAL_STAGE, StageConfig, StageError, load_stage
 from tools.checkout import CHECKOUT
 from tools.failures import LocalError
@@ -53,11 +55,33 @@ def prepare(stage: str, environ: Mapping[str, str], *, web: httpx.Client) -> Exa
         words=" ".join(environ.get("CONFIG", "").split()),
         profile=environ.get("AWS_PROFILE", ""),
         region=region,
-        plan=Plan.of(config, region=region, today=datetime.now(tz=UTC).date()),
+        plan=plan_of(config, region=region, today=datetime.now(tz=UTC).date()),
         clients=client,
         web=web,
         address=state.api_url if state else "",
         caller=_caller(config, options, given=environ.get("API_KEY", "").strip(), state=state),
+    )
+
+
+def plan_of(config: StageConfig, *, region: str, today: date) -> Plan:
+    """Return what a deployment of these settings would be.
+
+    Raises:
+        LocalError: the stage cannot be deployed so; synthesizing it would fail with the same sentence.
+    """
+    try:
+        models = resolve_models(config.models, region=region)
+        queue = queue_concurrency(config, derived=concurrency_for(models, today=today))
+    except StageError as error:
+        raise LocalError(str(error)) from error
+    return Plan(
+        models=models,
+        queue=queue,
+        beside=beside_the_queue(config),
+        reserved=reservation(config, queue=queue) if config.reserve_concurrency else 0,
+        kept=LEAST_UNRESERVED,
+        least_queue=LEAST_CONCURRENCY,
+        seconds_an_image=SECONDS_AN_IMAGE_TAKES,
     )
 
 

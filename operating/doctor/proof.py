@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import httpx
 
+from imagegen.errors import BadModelResponse
 from imagegen.generations.charges import MICRO
 from imagegen.generations.image_formats import FORMATS
 from imagegen.generations.marks import says_generated
@@ -87,7 +88,10 @@ def _looked_at(examined: Examined, artifact: dict[str, Any], image: bytes) -> Fi
     mend = examined.deploy()
     if hashlib.sha256(image).hexdigest() != artifact["sha256"]:
         return problem("The URL brings other bytes than the ones that were stored.", mend)
-    FORMATS[artifact["content_type"]].size(image)
+    try:
+        FORMATS[artifact["content_type"]].size(image)
+    except BadModelResponse as error:
+        return problem(error.detail, logs(examined, "ApiLogGroup"))
     settings = examined.service.settings
     if settings is not None and not settings.mark_images:
         return skipped("The stage does not mark its images (mark_images is false).")

@@ -9,7 +9,6 @@ from typing import Any, Final
 from imagegen.models.registry import ModelRef
 from operating.doctor.examined import Examined
 from operating.doctor.finding import Finding, fine, problem, skipped, warning
-from stacks.model_access import LEAST_CONCURRENCY, SECONDS_AN_IMAGE_TAKES
 
 MILLISECONDS: Final = 1000
 """In a second."""
@@ -37,8 +36,8 @@ def requests(examined: Examined) -> Iterator[Finding]:
 
 
 def _finding(examined: Examined, ref: ModelRef, quota: Mapping[str, Any] | None) -> Finding:
-    queue = examined.plan.queue
-    sent = queue * SECONDS // SECONDS_AN_IMAGE_TAKES
+    queue, each = examined.plan.queue, examined.plan.seconds_an_image
+    sent = queue * SECONDS // each
     if quota is None:
         return skipped(
             f"Service Quotas names no requests a minute for {ref.id} in {ref.region}, so {queue} images at once are "
@@ -50,7 +49,7 @@ def _finding(examined: Examined, ref: ModelRef, quota: Mapping[str, Any] | None)
     if allowed == 0:
         return problem(f"The account may not send {ref.id} any request in {ref.region}: its quota is 0.", ask)
     if allowed < sent:
-        fits = max(LEAST_CONCURRENCY, allowed * SECONDS_AN_IMAGE_TAKES // SECONDS)
+        fits = max(examined.plan.least_queue, allowed * each // SECONDS)
         mend = examined.deploy(f"worker_concurrency={fits}") if fits < queue else ask
         return warning(
             f"The worker makes {queue} images at once, about {sent} requests a minute, but the account may send "

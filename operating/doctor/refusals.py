@@ -12,7 +12,6 @@ from urllib.parse import urlsplit
 import httpx
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
-from imagegen.errors import ImagegenError
 from operating.doctor.finding import Finding, problem, warning
 from tools.failures import LocalError
 
@@ -42,7 +41,7 @@ THROTTLED: Final = frozenset(
         *("RequestLimitExceeded", "RequestThrottled"),
     }
 )
-FAILURES: Final = (BotoCoreError, ClientError, httpx.HTTPError, ImagegenError, LocalError)
+FAILURES: Final = (BotoCoreError, ClientError, httpx.HTTPError, LocalError)
 """What a check may raise. It ends this check, and no other."""
 UNREADABLE: Final = (AttributeError, LookupError, TypeError, ValueError)
 """What a check may raise because a reply has another form than the documented one."""
@@ -58,8 +57,8 @@ def finding_of(error: Exception, examined: Examined) -> Finding:
             return _unreached(error, examined)
         case httpx.HTTPError():
             return _service_unreached(error, examined)
-        case LocalError() | ImagegenError():
-            return problem(str(error), examined.again())
+        case LocalError():  # a value of the operator's own configuration of AWS
+            return problem(str(error), "aws configure list")
     return warning(
         f"The reply has another form than this command knows ({type(error).__name__}), so it is not checked.",
         examined.again(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
@@ -19,6 +20,9 @@ class Report(Protocol):
 
     def begin(self, examined: Examined) -> None:
         """Say what is examined."""
+
+    def announce(self, sentence: str) -> None:
+        """Say beforehand what is about to be done."""
 
     def add(self, finding: Finding) -> None:
         """Take one finding."""
@@ -37,6 +41,10 @@ class AsText:
         """Say what is examined."""
         account = f" in the account {examined.identity.account}" if examined.identity.account else ""
         self._say(f"The stage {examined.stage}{account}, {examined.region}:")
+
+    def announce(self, sentence: str) -> None:
+        """Say it."""
+        self._say(sentence)
 
     def add(self, finding: Finding) -> None:
         """Show one finding."""
@@ -64,6 +72,10 @@ class AsJson:
 
     def begin(self, examined: Examined) -> None:
         """Say nothing yet."""
+
+    def announce(self, sentence: str) -> None:
+        """Say it where a person sees it, and no program reads it."""
+        print(sentence, file=sys.stderr, flush=True)
 
     def add(self, finding: Finding) -> None:
         """Say nothing yet."""

@@ -72,13 +72,10 @@ def signature(examined: Examined) -> Iterator[Finding]:
     )
     try:
         body, headers = signed(secret)
-    except Misconfigured as error:
-        yield problem(f"No call-back can be signed: {error.detail}", renew)
-        return
-    try:
         Webhook(secret).verify(body, dict(headers))
-    except WebhookVerificationError as error:
-        yield problem(f"A receiver would refuse a call-back: {error}", renew)
+    except (Misconfigured, WebhookVerificationError) as error:
+        why = error.detail if isinstance(error, Misconfigured) else error
+        yield problem(f"No call-back can be signed so that a receiver accepts it: {why}", renew)
         return
     yield fine("A call-back is signed with the deployed secret, and a receiver with that secret accepts it.")
 
@@ -91,7 +88,11 @@ def signed(secret: str) -> tuple[str, Mapping[str, str]]:
     """
     receiver: Any = _Receiver()
     callbacks = SignedCallbacks(
-        secret=lambda: secret, clock=SystemClock(), loopback=True, connect=lambda *_: receiver, patience=PATIENCE
+        secret=lambda: secret,
+        clock=SystemClock(),
+        loopback=True,
+        connect=lambda *_: receiver,
+        patience=PATIENCE,
     )
     callbacks.deliver(URL, generation=_ended())
     head, _, body = receiver.received.partition(b"\r\n\r\n")

@@ -1,0 +1,402 @@
+"""What `make doctor` finds in an account and a service in which all is well, and in those with each fault."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+import pytest
+from botocore.exceptions import EndpointConnectionError
+
+from operating.doctor import checks, refusals
+from operating.doctor.finding import Finding, Severity, fine, problem
+from operating.doctor.refusals import RIGHTS
+from operating.doctor.report import AsJson, AsText
+from tests.support.doctor import CORE, MODELS_REGION, REGION, URL, WORDS, Far, Kept
+from tests.support.doctor_faults import FAULTS, NOT_DEPLOYED, Fault
+from tools.failures import LocalError
+
+COMMAND: Final = re.compile(
+    r"(?:make [a-z]+|aws [a-z-]+|curl -|sudo timedatectl |\.venv/bin/python -m tools\.cdk )"
+)
+BEFORE: Final = [row.name for row in checks.BEFORE]
+AFTER: Final = [row.name for row in checks.AFTER]
+OPERATIONS: Final = {
+    "DescribeStacks": ("cloudformation.describe_stacks", "stack"),
+    "GetAccount": ("apigateway.get_account", "gateway log role"),
+    "GetAccountSettings": ("lambda.get_account_settings", "concurrency"),
+    "GetFoundationModel": ("bedrock.get_foundation_model", "model lifecycle"),
+    "GetFoundationModelAvailability": ("bedrock.get_foundation_model_availability", "model access"),
+    "GetFunctionConfiguration": ("lambda.get_function_configuration", "settings"),
+    "GetParameter": ("ssm.get_parameter", "bootstrap"),
+    "GetSecretValue": ("secretsmanager.get_secret_value", "webhook signature"),
+    "GetTemplate": ("cloudformation.get_template", "stack"),
+    "ListServiceQuotas": ("service-quotas.list_service_quotas:bedrock", "model quota"),
+    "ListStackResources": ("cloudformation.list_stack_resources", "settings"),
+}
+"""Each operation of AWS, and the check that it belongs to."""
+
+
+def examined(far: Far, *, prove: bool = False) -> tuple[int, list[Finding]]:
+    """Return the exit status and the findings."""
+    kept = Kept()
+    return far.examine(report=kept, prove=prove), kept.findings
+
+
+def worst(findings: list[Finding]) -> set[Severity]:
+    """Return the severities that there are."""
+    return {finding.severity for finding in findings}
+
+
+def names(findings: list[Finding]) -> list[str]:
+    """Return the names of the checks, each once, in their order."""
+    return list(dict.fromkeys(finding.check for finding in findings))
+
+
+def test_where_all_is_well_nothing_is_found() -> None:
+    """Before and after the deployment, and with the paid image."""
+    status, findings = examined(Far(), prove=True)
+    assert [finding for finding in findings if finding.severity != "ok"] == []
+    assert (status, names(findings)) == (0, ["credentials", *BEFORE, *AFTER, "proof"])
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+def test_a_fault_is_found_and_ends_no_other_check(fault: Fault) -> None:
+    """The finding has its sentence and its remedy. Every other check is still in the report."""
+    status, findings = examined(fault.far(), prove=fault.prove)
+    assert fault.finding in findings
+    assert status == int("problem" in worst(findings))
+    rest = AFTER if "stack" in names(findings) and "health" in names(findings) else ["stack"]
+    proof = ["proof"] if fault.prove else []
+    assert names(findings) == ["credentials", *BEFORE, *rest, *proof]
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+def test_only_a_problem_makes_the_command_fail(fault: Fault) -> None:
+    """A pipeline stops at it. With a warning it goes on."""
+    status, findings = examined(fault.far(), prove=fault.prove)
+    others = [each for each in findings if each.severity == "problem" and each.check != fault.check]
+    assert status == (fault.severity == "problem" or bool(others))
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+def test_whatever_is_wrong_has_a_command_that_a_shell_can_read(fault: Fault) -> None:
+    """It begins with a program that an operator has, and every quotation mark is closed."""
+    _, findings = examined(fault.far(), prove=fault.prove)
+    remedies = {finding.remedy for finding in findings if finding.remedy}
+    assert fault.remedy in remedies
+    assert [remedy for remedy in remedies if COMMAND.match(remedy) is None] == []
+    read = subprocess.run(
+        ["/usr/bin/env", "bash", "-n"], input="\n".join(remedies), text=True, capture_output=True, check=False
+    )
+    assert (read.returncode, read.stderr) == (0, "")
+
+
+def findings_in_the_code() -> set[tuple[str, int]]:
+    """Return where the code makes a problem or a warning: file and line of each call."""
+    return {
+        (path.name, node.lineno)
+        for path in Path(refusals.__file__).parent.glob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id in {"problem", "warning", "worst"}
+    }
+
+
+def test_every_finding_that_the_code_can_make_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever adds one adds a fault that leads to it, and with it the test of its remedy."""
+    made: set[tuple[str, int]] = set()
+    original = Finding.__post_init__
+
+    def noting(finding: Finding) -> None:
+        original(finding)
+        frame = sys._getframe(1)
+        while frame.f_back is not None and "/operating/doctor/" not in frame.f_back.f_code.co_filename:
+            frame = frame.f_back
+        # From the constructor outwards: the helper of `finding.py`, then whoever calls it, and whoever calls `worst`.
+        while frame.f_back is not None and "/operating/doctor/" in frame.f_back.f_code.co_filename:
+            frame = frame.f_back
+            made.add((Path(frame.f_code.co_filename).name, frame.f_lineno))
+
+    monkeypatch.setattr(Finding, "__post_init__", noting)
+    for fault in (*FAULTS, Fault(**BROKEN_CONFIGURATION)):
+        examined(fault.far(), prove=fault.prove)
+    assert findings_in_the_code() - made == set()
+
+
+BROKEN_CONFIGURATION: Final[dict[str, Any]] = {
+    "name": "a broken configuration of AWS",
+    "aws": {"ssm.get_parameter": LocalError("Your AWS configuration cannot be used: port.")},
+    "check": "bootstrap",
+    "severity": "problem",
+    "sentence": "Your AWS configuration cannot be used: port.",
+    "remedy": "aws configure list",
+}
+
+
+def test_a_value_of_the_configuration_that_cannot_be_used_is_a_finding() -> None:
+    """Making a client of another service may fail where making the first one did not."""
+    fault = Fault(**BROKEN_CONFIGURATION)
+    status, findings = examined(fault.far())
+    assert fault.finding in findings
+    assert status == 1
+
+
+def test_a_finding_that_needs_a_remedy_cannot_be_made_without_one() -> None:
+    """So none can be forgotten."""
+    with pytest.raises(ValueError, match="There is no remedy for: It is broken"):
+        problem("It is broken.", "")
+    assert fine("All is well.").remedy == ""
+
+
+@pytest.mark.parametrize("operation", RIGHTS)
+def test_a_missing_right_is_named(operation: str) -> None:
+    """A command gives the right; all other checks are done."""
+    asked, check = OPERATIONS[operation]
+    far = Far(aws={asked: ("AccessDeniedException", "is not authorized to perform")})
+    status, findings = examined(far)
+    (found,) = [finding for finding in findings if finding.severity != "ok"]
+    assert (found.check, found.severity, status) == (check, "warning", 0)
+    assert found.sentence == f"This could not be looked at: you lack the right {RIGHTS[operation]}."
+    assert f'"Action": "{RIGHTS[operation]}"' in found.remedy
+
+
+@pytest.mark.parametrize("operation", RIGHTS)
+@pytest.mark.parametrize(
+    "failure",
+    [
+        ("TooManyRequestsException", "Rate exceeded"),
+        EndpointConnectionError(endpoint_url="https://x.example"),
+    ],
+    ids=["throttled", "unreachable"],
+)
+def test_what_does_not_reply_ends_only_its_own_check(
+    operation: str, failure: tuple[str, str] | Exception
+) -> None:
+    """It is a warning, because nothing is known to be wrong."""
+    asked, check = OPERATIONS[operation]
+    status, findings = examined(Far(aws={asked: failure}))
+    found = [finding for finding in findings if finding.severity != "ok"]
+    assert {(finding.check, finding.severity) for finding in found} == {(check, "warning")}
+    assert status == 0
+
+
+@pytest.mark.parametrize("operation", RIGHTS)
+def test_a_reply_of_another_form_is_no_traceback(operation: str) -> None:
+    """AWS, or what pretends to be AWS, may leave members out that are always there."""
+    asked, check = OPERATIONS[operation]
+    _, findings = examined(Far(aws={asked: {}}))
+    assert set(names(findings)) >= {check, *BEFORE}
+
+
+def test_every_call_of_aws_has_its_right_and_its_region() -> None:
+    """The models are asked for in their own region, everything else in the stage's."""
+    far = Far(words=f"{WORDS} gateway_timeout=85")
+    examined(far, prove=True)
+    named = {asked.partition(":")[0] for asked, _ in OPERATIONS.values()}
+    asked = {each.partition("@")[0] for each in far.asked}
+    assert asked - {"sts.get_caller_identity"} == named
+    elsewhere = {each for each in far.asked if not each.endswith(f"@{REGION}")}
+    assert elsewhere == {
+        f"bedrock.get_foundation_model@{MODELS_REGION}",
+        f"bedrock.get_foundation_model_availability@{MODELS_REGION}",
+        f"service-quotas.list_service_quotas@{MODELS_REGION}",
+    }
+
+
+def test_nothing_is_asked_that_changes_anything() -> None:
+    """Neither of AWS nor of the service, unless a proof was asked for."""
+    far = Far(words=f"{WORDS} gateway_timeout=85")
+    examined(far)
+    assert {each.partition(".")[2].partition("_")[0] for each in far.asked} == {"get", "list", "describe"}
+    assert {request.method for request in far.sent} == {"GET", "OPTIONS"}
+
+
+def test_before_the_first_deployment_the_rest_waits() -> None:
+    """That is said once, with the command that deploys the stage."""
+    far = Far(aws=NOT_DEPLOYED)
+    status, findings = examined(far, prove=True)
+    assert (status, names(findings), far.sent) == (0, ["credentials", *BEFORE, "stack"], [])
+    assert findings[-1] == Finding(
+        check="stack",
+        severity="skipped",
+        sentence=f"There is no stack imagegen-dev yet. These wait for a deployment: {', '.join(AFTER)}.",
+        remedy=f"make deploy STAGE=dev CONFIG={WORDS}",
+    )
+
+
+@pytest.mark.parametrize("name", ["no credentials", "credentials ended", "unknown access key"])
+def test_without_credentials_aws_is_asked_nothing_more(name: str) -> None:
+    """One problem is enough; every check says that it was skipped."""
+    (fault,) = (fault for fault in FAULTS if fault.name == name)
+    far = fault.far()
+    status, findings = examined(far)
+    assert (status, far.asked) == (1, [f"sts.get_caller_identity@{REGION}"])
+    assert [finding.severity for finding in findings] == ["problem", *["skipped"] * (len(BEFORE) + 1)]
+
+
+def test_one_unreachable_service_does_not_mean_that_there_are_no_credentials() -> None:
+    """Everything else is asked."""
+    fault = next(fault for fault in FAULTS if fault.name == "STS cannot be reached")
+    _, findings = examined(fault.far())
+    assert {finding.check: finding.severity for finding in findings} == {
+        **dict.fromkeys(["credentials", *BEFORE, *AFTER], "ok"),
+        "credentials": "warning",
+        "clock": "skipped",
+    }
+
+
+def test_the_service_on_this_machine_says_which_checks_mean_nothing_there() -> None:
+    """The limits of an account, and the models of Bedrock."""
+    status, findings = examined(Far(stage="local", words="", address="http://127.0.0.1:4566/v1"))
+    skipped = [finding for finding in findings if finding.severity == "skipped"]
+    assert [finding.check for finding in skipped] == [row.name for row in checks.BEFORE if row.locally]
+    assert len(skipped) > 5
+    assert all(finding.sentence for finding in skipped)
+    assert (status, worst(findings)) == (0, {"ok", "skipped"})
+
+
+def test_the_text_is_aligned_and_shows_each_remedy_below_its_finding() -> None:
+    """A remedy stands on a line of its own, after a `$`."""
+    said: list[str] = []
+    far = Far(aws={"ssm.get_parameter": ("ParameterNotFound", "")})
+    assert far.examine(report=AsText(said.append)) == 1
+    assert said[0] == f"The stage dev in the account 111122223333, {REGION}:"
+    sentence = f"The CDK is not bootstrapped in 111122223333, {REGION}, so nothing can be deployed there."
+    remedy = f".venv/bin/python -m tools.cdk bootstrap aws://111122223333/{REGION}"
+    assert said[3:5] == [f"problem  bootstrap          {sentence}", f"{' ' * 28}$ {remedy}"]
+    assert {line.index("  ") for line in said if line.startswith("problem")} == {7}
+    assert said[-1] == "Found 1 problem."
+
+
+@pytest.mark.parametrize(
+    ("far", "sentence"),
+    [
+        (Far(), "Found no problem."),
+        (Far(caller=None), "Found 1 warning."),
+        (
+            Far(
+                aws={"ssm.get_parameter": ("ParameterNotFound", ""), "apigateway.get_account": ("X", "y")},
+                caller=None,
+            ),
+            "Found 1 problem and 2 warnings.",
+        ),
+    ],
+)
+def test_the_last_line_counts(far: Far, sentence: str) -> None:
+    """Problems first."""
+    said: list[str] = []
+    far.examine(report=AsText(said.append))
+    assert said[-1] == sentence
+
+
+def test_json_is_one_object_with_every_finding() -> None:
+    """A finding without a remedy has null."""
+    said: list[str] = []
+    far = Far(aws={"ssm.get_parameter": ("ParameterNotFound", "")})
+    assert far.examine(report=AsJson(said.append)) == 1
+    (text,) = said
+    report = json.loads(text)
+    assert {name: report[name] for name in ("stage", "account", "region", "deployed", "ok")} == {
+        "stage": "dev",
+        "account": "111122223333",
+        "region": REGION,
+        "deployed": True,
+        "ok": False,
+    }
+    assert report["findings"][1] == {
+        "check": "clock",
+        "severity": "ok",
+        "sentence": "This machine's clock agrees with AWS's.",
+        "remedy": None,
+    }
+    assert {finding["severity"] for finding in report["findings"]} == {"ok", "problem"}
+
+
+def test_no_secret_is_in_any_report() -> None:
+    """Neither the caller's key nor that of the call-backs."""
+    said: list[str] = []
+    far = Far(aws={"secretsmanager.get_secret_value": {"SecretString": "not base64, but secret"}})
+    far.examine(report=AsJson(said.append))
+    far.examine(report=AsText(said.append))
+    assert far.caller is not None
+    assert far.caller.secret not in "".join([*said, repr(far.caller)])
+    assert "not base64, but secret" not in "".join(said)
+
+
+def test_the_presigned_url_is_opened_without_the_key() -> None:
+    """S3 would refuse it otherwise; the API gets the key, and nobody else does."""
+    far = Far()
+    examined(far)
+    with_key = {request.url.host for request in far.sent if "x-api-key" in request.headers}
+    assert with_key == {URL.split("/")[2]}
+    assert any(request.url.host.startswith("images.") for request in far.sent)
+
+
+def test_a_caller_without_images_is_told_how_to_make_one() -> None:
+    """Failed generations, and those whose image has been removed, have none."""
+    replies = {
+        "GET /v1/generations": httpx.Response(
+            200, json={"generations": [{"id": "gen_none", "status": "failed"}]}
+        )
+    }
+    _, findings = examined(Far(web=replies))
+    (found,) = (finding for finding in findings if finding.check == "image URL")
+    assert (found.severity, found.remedy) == ("skipped", f"make doctor STAGE=dev CONFIG={WORDS} PROVE=1")
+
+
+def test_models_that_are_served_elsewhere_are_not_asked_for_at_aws() -> None:
+    """A stage may have another Bedrock runtime."""
+    far = Far(words="bedrock_endpoint_url=https://models.example")
+    _, findings = examined(far)
+    skipped = [finding.check for finding in findings if finding.severity == "skipped"]
+    assert skipped == ["model lifecycle", "model access", "model quota"]
+    assert not [each for each in far.asked if each.startswith("bedrock")]
+
+
+@pytest.mark.parametrize(
+    ("entry", "look"),
+    [
+        (
+            "arn:aws:bedrock:us-west-2:111122223333:provisioned-model/abc",
+            "aws bedrock get-provisioned-model-throughput --provisioned-model-id ",
+        ),
+        (
+            "arn:aws:bedrock:us-west-2:111122223333:imported-model/abc",
+            "aws bedrock get-imported-model --model-identifier ",
+        ),
+        (
+            "arn:aws:sagemaker:us-west-2:111122223333:endpoint/abc",
+            "aws sagemaker describe-endpoint --endpoint-name abc ",
+        ),
+    ],
+)
+def test_a_model_of_the_operators_own_is_left_to_the_operator(entry: str, look: str) -> None:
+    """Its lifecycle is not the vendor's. A command shows it."""
+    far = Far(words=f"models=stability.stable-diffusion-xl-v1:0@{entry}")
+    status, findings = examined(far)
+    (found,) = (finding for finding in findings if finding.check == "model lifecycle")
+    assert (found.severity, status) == ("skipped", 0)
+    assert found.remedy.startswith(look)
+
+
+def test_what_blocks_a_later_model_blocks_no_request_that_an_earlier_one_serves() -> None:
+    """Only a request that pins the later one fails."""
+    blocked = {"modelId": CORE, "agreementAvailability": {"status": "AVAILABLE"}}
+    reply = {**blocked, "authorizationStatus": "NOT_AUTHORIZED", "entitlementAvailability": "AVAILABLE"}
+    far = Far(
+        words=f"models={CORE},stability.stable-image-ultra-v1:1",
+        aws={"bedrock.get_foundation_model_availability": {**reply, "regionAvailability": "AVAILABLE"}},
+    )
+    _, findings = examined(far)
+    assert [finding.severity for finding in findings if finding.check == "model access"] == [
+        "problem",
+        "warning",
+    ]
