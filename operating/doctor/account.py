@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final
 
 from botocore.exceptions import ClientError
@@ -12,6 +13,7 @@ from botocore.exceptions import ClientError
 from operating.doctor.examined import Examined
 from operating.doctor.finding import Finding, fine, problem, skipped, warning
 from operating.doctor.identity import ENDED, MISSING, SIGNED_OUT, UNKNOWN
+from operating.doctor.refusals import finding_of
 
 MOST_SKEW: Final = 300
 """In seconds: AWS refuses a signature that is older, or from further in the future (IAM user guide, "Signature")."""
@@ -34,7 +36,7 @@ def credentials(examined: Examined) -> Iterator[Finding]:
     elif isinstance(error, MISSING):
         yield problem(f"There are no AWS credentials to use: {error}", f"aws configure{profile}")
     elif not isinstance(error, ClientError):
-        raise error
+        yield _no_reply(error, examined)
     elif (code := error.response["Error"]["Code"]) in ENDED:
         yield problem(f"Your credentials have ended ({code}).", f"aws sso login{profile}")
     elif code in UNKNOWN:
@@ -43,7 +45,12 @@ def credentials(examined: Examined) -> Iterator[Finding]:
             f"aws configure{profile}",
         )
     else:
-        raise error
+        yield _no_reply(error, examined)
+
+
+def _no_reply(error: Exception, examined: Examined) -> Finding:
+    # Without AWS nothing can be deployed, so this must not look like success.
+    return replace(finding_of(error, examined), severity="problem")
 
 
 def clock(examined: Examined) -> Iterator[Finding]:

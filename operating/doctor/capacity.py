@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
+from operating.doctor.deployment import reserved_now
 from operating.doctor.examined import Examined
 from operating.doctor.finding import Finding, fine, problem, warning
 from operating.doctor.quotas import MILLISECONDS, all_quotas, raise_command
@@ -46,7 +47,7 @@ def concurrency(examined: Examined) -> Iterator[Finding]:
 
 def _reserved(examined: Examined, *, limit: int, free: int, mend: str) -> Finding:
     # What the deployed stage reserves is not free now, and is given back by the deployment that replaces it.
-    now = examined.deployed.reserved if examined.deployed else 0
+    now = reserved_now(examined) if examined.deployed else 0
     wanted = examined.plan.reserved
     left = free + now - wanted
     words = f"The stage reserves {wanted} of {limit} concurrent executions of the account"

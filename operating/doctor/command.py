@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 from imagegen.errors import Misconfigured
 from local.variables import switch
@@ -12,7 +13,7 @@ from operating.doctor.checks import AFTER, BEFORE, CLOCK, IDENTITY, PROOF, STACK
 from operating.doctor.examined import Check, Examined
 from operating.doctor.finding import Finding, skipped
 from operating.doctor.identity import Identity
-from operating.doctor.proof import price, proof
+from operating.doctor.proof import announcement, proof
 from operating.doctor.refusals import FAILURES, UNREADABLE, finding_of
 from operating.doctor.report import AsJson, AsText, Report
 
@@ -62,7 +63,7 @@ def doctor(wish: Wish) -> int:
 def run(examined: Examined, *, report: Report, prove: bool = False) -> int:
     """Run the checks, hand each finding to the report, and return the exit status."""
     findings: list[Finding] = []
-    examined = replace(examined, identity=Identity.of(examined.client("sts")))
+    examined = replace(examined, identity=Identity.of(partial(examined.client, "sts")))
     report.begin(examined)
 
     def take(found: Iterator[Finding]) -> None:
@@ -71,15 +72,16 @@ def run(examined: Examined, *, report: Report, prove: bool = False) -> int:
             report.add(finding)
 
     take(look(IDENTITY.name, IDENTITY.look, examined))
+    # Also what is seen before a deployment depends on it: what the stage reserves already is not free.
+    examined, found = _with_deployment(examined)
     for row in BEFORE:
         take(_row(row, examined))
-    examined, found = _with_deployment(examined)
     take(iter(found))
     if examined.deployed is not None:
         for row in AFTER:
             take(_row(row, examined))
         if prove:
-            report.announce(f"The proof makes one image, for at most {price(examined)}.")
+            report.announce(announcement(examined))
             take(look(PROOF, proof, examined))
     report.end(examined, findings)
     return int(any(finding.severity == "problem" for finding in findings))
@@ -119,7 +121,8 @@ def _with_deployment(examined: Examined) -> tuple[Examined, list[Finding]]:
             return examined, [replace(skipped(sentence, examined.deploy()), check=STACK)]
         examined = replace(examined, deployed=found)
     except (*FAILURES, *UNREADABLE) as error:
-        return examined, [replace(finding_of(error, examined), check=STACK)]
+        # Nothing else of the deployed service is examined then, so this must not look like success.
+        return examined, [replace(finding_of(error, examined), check=STACK, severity="problem")]
     try:
         return replace(examined, deployed=deployment.with_settings(examined)), []
     except (*FAILURES, *UNREADABLE, Misconfigured):

@@ -28,13 +28,10 @@ def find(examined: Examined) -> Deployed | None:
     if found is None:
         return None
     outputs = {each["OutputKey"]: each["OutputValue"] for each in found.get("Outputs", [])}
-    body: Any = client.get_template(StackName=examined.stack, TemplateStage="Original")["TemplateBody"]
-    template: Mapping[str, Any] = json.loads(body) if isinstance(body, str) else body
     return Deployed(
         status=found["StackStatus"],
         api_url=examined.address or outputs.get("ApiUrl", ""),
         outputs=outputs,
-        reserved=_reserved(template),
     )
 
 
@@ -104,8 +101,11 @@ def settings(examined: Examined) -> Iterator[Finding]:
     yield fine("The functions have their settings.")
 
 
-def _reserved(template: Mapping[str, Any]) -> int:
-    """Return how many executions the functions of a template reserve."""
+def reserved_now(examined: Examined) -> int:
+    """Return how many executions the functions of the deployed template reserve."""
+    client = examined.client("cloudformation")
+    body: Any = client.get_template(StackName=examined.stack, TemplateStage="Original")["TemplateBody"]
+    template: Mapping[str, Any] = json.loads(body) if isinstance(body, str) else body
     numbers = (
         each.get("Properties", {}).get("ReservedConcurrentExecutions", 0)
         for each in template.get("Resources", {}).values()

@@ -43,12 +43,11 @@ class Plan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deployed:
-    """What is deployed of a stage. `reserved` is what its functions reserve now, by the deployed template."""
+    """What is deployed of a stage, and where its service is reached."""
 
     status: str
     api_url: str
     outputs: Mapping[str, str] = field(default_factory=dict)
-    reserved: int = 0
     settings: Settings | None = None
     """What the functions were told; None if it could not be read."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
@@ -47,10 +48,10 @@ class Identity:
     error: ClientError | BotoCoreError | None = None
 
     @classmethod
-    def of(cls, client: Any) -> Identity:
-        """Ask STS; `client` is its client."""
+    def of(cls, client: Callable[[], Any]) -> Identity:
+        """Ask STS; `client` makes its client, which already looks for credentials."""
         try:
-            reply = client.get_caller_identity()
+            reply = client().get_caller_identity()
         except ClientError as error:
             return cls(error=error, server_time=_time_of(error.response))
         except BotoCoreError as error:

@@ -29,12 +29,14 @@ _NOT_KNOWN: Final = frozenset({httpx.codes.CONFLICT, httpx.codes.BAD_GATEWAY, ht
 """With these the image may still be on its way."""
 
 
-def price(examined: Examined) -> str:
-    """Return what the proof costs at most, as a sentence says it: the dearest model of the list may serve."""
+def announcement(examined: Examined) -> str:
+    """Return what the proof is about to do, and what it costs at most: the dearest model of the list may serve."""
+    if examined.is_local:
+        return "The proof makes one image, with the model of the local service."
     today = examined.now().date()
     alive = [ref for ref in examined.plan.models if ref.lifecycle.status(today) != "end_of_life"]
     most = max((ref.model.price.micro_usd(None) for ref in alive), default=0)
-    return f"${most / MICRO:.2f}"
+    return f"The proof makes one image, which costs at most ${most / MICRO:.2f}."
 
 
 def proof(

@@ -93,13 +93,15 @@ def _unreached(error: BotoCoreError, examined: Examined) -> Finding:
     shown = f"{address.scheme or 'https'}://{host}{port}"
     if address.username:
         why = f"{shown} could not be reached"
-    return warning(f"This could not be looked at: {why}", f"curl -sSI {shlex.quote(shown)}")
+    look = examined.deploy() if examined.is_local else f"curl -sSI {shlex.quote(shown)}"
+    return warning(f"This could not be looked at: {why}", look)
 
 
 def _service_unreached(error: httpx.HTTPError, examined: Examined) -> Finding:
-    url = f"{examined.service.api_url}/health" if examined.deployed else ""
     why = str(error) or type(error).__name__
-    return problem(f"The service could not be reached: {why}", f"curl -sSi {shlex.quote(url)}")
+    health = f"curl -sSi {shlex.quote(examined.service.api_url + '/health')}"
+    look = examined.deploy() if examined.is_local else health
+    return problem(f"The service could not be reached: {why}", look)
 
 
 def grant(examined: Examined, right: str) -> str:

@@ -71,8 +71,9 @@ def image_url(examined: Examined) -> Iterator[Finding]:
         return
     artifact = newest_artifact(examined)
     if artifact is None:
+        paid = "" if examined.is_local else ", which is paid"
         yield skipped(
-            "The caller has no image whose URL could be opened; the proof makes one, which is paid.",
+            f"The caller has no image whose URL could be opened; the proof makes one{paid}.",
             examined.again(PROVE="1"),
         )
         return

@@ -38,6 +38,8 @@ WORDS = (
     "IMAGES_PER_MINUTE",
     "API_KEY",
     "PAID",
+    "JSON",
+    "PROVE",
 )
 OF_THEIR_OWN = (
     "tests/clients",
@@ -46,7 +48,20 @@ OF_THEIR_OWN = (
 )
 SET_UP = tuple(f"--old-file=set-up{end}" for end in ("", "-with-docs", "-for-supply", "-for-tests"))
 NOTHING = f"|dev{'|' * (len(WORDS) - 1)}"
-TARGETS = ("synth", "diff", "deploy", "smoke", "drift", "destroy", "key", "keys", "limit", "revoke", "rotate")
+TARGETS = (
+    "synth",
+    "diff",
+    "doctor",
+    "deploy",
+    "smoke",
+    "drift",
+    "destroy",
+    "key",
+    "keys",
+    "limit",
+    "revoke",
+    "rotate",
+)
 
 
 def made(target: str, *variables: str, python: Path, **environ: str) -> str:

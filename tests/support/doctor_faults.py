@@ -235,7 +235,7 @@ IDENTITY: Final = (
         name="STS is throttled",
         aws={"sts.get_caller_identity": ("Throttling", "Rate exceeded")},
         check="credentials",
-        severity="warning",
+        severity="problem",
         sentence="This could not be looked at: AWS throttles GetCallerIdentity now.",
         remedy=AGAIN,
     ),
@@ -247,7 +247,7 @@ IDENTITY: Final = (
             )
         },
         check="credentials",
-        severity="warning",
+        severity="problem",
         sentence="This could not be looked at: Could not connect to the endpoint URL: "
         f'"https://sts.{REGION}.amazonaws.com/"',
         remedy=f"curl -sSI https://sts.{REGION}.amazonaws.com",
@@ -291,6 +291,16 @@ ACCOUNTS: Final = (
     Fault(
         name="one too few executions are free",
         aws={**lambda_limit(1000, free=122), **NOT_DEPLOYED},
+        check="concurrency",
+        severity="problem",
+        sentence="The stage reserves 23 of 1000 concurrent executions of the account, of which 122 are free, and "
+        "Lambda keeps 100 for functions without a reservation: AWS would refuse the deployment. Reserve nothing, or "
+        "ask for a higher limit in Service Quotas.",
+        remedy=deploy(_SMALL.replace("10 ", "1000 ")),
+    ),
+    Fault(
+        name="one too few executions are free beside those that are reserved",
+        aws=lambda_limit(1000, free=99),
         check="concurrency",
         severity="problem",
         sentence="The stage reserves 23 of 1000 concurrent executions of the account, of which 122 are free, and "
