@@ -176,8 +176,8 @@ def audited(*paths: Path) -> list[str]:
     """Return what zizmor finds, without asking GitHub, by the names of its audits."""
     done = subprocess.run(  # noqa: S603 - the linter of the checkout
         [
-            *(CHECKOUT / ".venv" / "bin" / "zizmor", "--offline", "--no-progress", "--format", "json-v1"),
-            *("--persona", "auditor", "--", *paths),
+            *(str(CHECKOUT / ".venv" / "bin" / "zizmor"), "--offline", "--no-progress", "--format", "json-v1"),
+            *("--persona", "auditor", "--", *map(str, paths)),
         ],
         env=ENVIRON,
         capture_output=True,

@@ -301,7 +301,7 @@ def plan(config: StageConfig) -> Plan:
 
 @cache
 def _client(service: str, region: str) -> Any:
-    return session(region).client(service)  # type: ignore[call-overload]  # the service's name is not a literal
+    return session(region).client(service)
 
 
 @contextmanager
