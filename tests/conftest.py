@@ -35,6 +35,7 @@ WITHOUT_STACK: Final = (
     "test_page_server.py",
     "test_picture_readers.py",
     "test_quotas.py",
+    "test_sbom.py",
     "test_set_up.py",
     "test_store_faults.py",
     "test_storm.py",
