@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from operating.stack import BUCKET, IDENTIFIERS, TABLE, DeployedStack, Resource
+from operating.stack import BUCKET, IDENTIFIERS, KEY, TABLE, DeployedStack, Resource
 from stacks.cdk_json import stages_of
 from stacks.credentials import check_place, check_profile
 from stacks.stage import (
@@ -82,7 +82,7 @@ class Stacks(Protocol):
         """Delete every object of a bucket, and return how many there were."""
 
     def remove_if_empty(self, resource: Resource) -> bool:
-        """Delete a table or a bucket that has nothing in it, and say whether it is gone."""
+        """Delete a table or a bucket that has nothing in it, or a key, and say whether it is gone."""
 
 
 def synth(order: Order) -> int:
@@ -167,7 +167,10 @@ def _clear_away(order: Order, stacks: Stacks) -> None:
     stack = stacks.find(order.stack_name)
     if stack is None or stack.status != "ROLLBACK_FAILED":
         return
-    left = [each for each in stack.data_kept if not stacks.remove_if_empty(each)]
+    keys = [each for each in stack.data_kept if each.type == KEY]
+    left = [each for each in stack.data_kept if each not in keys and not stacks.remove_if_empty(each)]
+    # Last, because what is left may be readable with the key alone.
+    left = left or [each for each in keys if not stacks.remove_if_empty(each)]
     if left:
         order.say(
             f"The deployment failed, and left {_names(left)}, with data inside: "

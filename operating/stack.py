@@ -22,11 +22,12 @@ if TYPE_CHECKING:
 
 BUCKET: Final = "AWS::S3::Bucket"
 TABLE: Final = "AWS::DynamoDB::Table"
-IDENTIFIERS: Final[Mapping[str, str]] = {BUCKET: "BucketName", TABLE: "TableName"}
-"""What holds data, and the property by which `cdk import` finds it."""
+KEY: Final = "AWS::KMS::Key"
+IDENTIFIERS: Final[Mapping[str, str]] = {BUCKET: "BucketName", TABLE: "TableName", KEY: "KeyId"}
+"""What holds data, or what alone can decrypt it, and the property by which `cdk import` finds it."""
 SALT_VARIABLE: Final = "OWNER_SALT"
 KEPT: Final = ("Retain", "RetainExceptOnCreate")
-_GONE: Final = ("NoSuchBucket", "ResourceNotFoundException")
+_GONE: Final = ("NoSuchBucket", "ResourceNotFoundException", "NotFoundException", "KMSInvalidStateException")
 _PATIENCE: Final[WaiterConfigTypeDef] = {"Delay": 5, "MaxAttempts": 720}
 """For an hour, every five seconds: CloudFront takes minutes to switch a distribution off."""
 DELETED_AT_ONCE: Final = 1000  # the most objects that one request of S3 deletes
@@ -75,12 +76,12 @@ class DeployedStack:
 
     @property
     def data_kept(self) -> Sequence[Resource]:
-        """The tables and buckets that stay."""
+        """The tables, buckets and keys that stay."""
         return [each for each in self.kept if each.holds_data]
 
     @property
     def data_deleted(self) -> Sequence[Resource]:
-        """The tables and buckets that are deleted with everything in them."""
+        """The tables, buckets and keys that are deleted with everything in them."""
         return [each for each in self.resources if each.holds_data and not each.kept]
 
 
@@ -111,10 +112,13 @@ class Account:
         return _empty(bucket, client("s3", self.options))
 
     def remove_if_empty(self, resource: Resource) -> bool:
-        """Delete a table or a bucket that has nothing in it, and say whether it is gone."""
+        """Delete a table or a bucket that has nothing in it, or a key, and say whether it is gone."""
         if not resource.name:  # CloudFormation has never made it
             return True
         try:
+            if resource.type == KEY:
+                client("kms", self.options).schedule_key_deletion(KeyId=resource.name)
+                return True
             if resource.type == TABLE:
                 return _remove_table_if_empty(resource.name, client("dynamodb", self.options))
             client("s3", self.options).delete_bucket(Bucket=resource.name)

@@ -12,6 +12,7 @@ from aws_cdk import aws_cognito as cognito
 from aws_cdk import aws_lambda as lambda_
 
 from imagegen import errors
+from stacks.encryption_key import EncryptionKey
 from stacks.functions import Function
 from stacks.key_table import KeyTable
 from stacks.stage import ApiAuth, StageConfig
@@ -19,7 +20,9 @@ from stacks.stage import ApiAuth, StageConfig
 if TYPE_CHECKING:
     from constructs import Construct
 
-MakeAuthorizer = Callable[["Construct", StageConfig, lambda_.Code], apigateway.IAuthorizer]
+MakeAuthorizer = Callable[
+    ["Construct", StageConfig, lambda_.Code, EncryptionKey | None], apigateway.IAuthorizer
+]
 """Makes the authorizer of a stage, and what it needs, below a construct."""
 
 
@@ -43,8 +46,11 @@ class Authentication:
     """The reply to a request for which API Gateway has no method; with some kinds, also to one without credentials."""
 
 
-def _check_keys(scope: Construct, config: StageConfig, code: lambda_.Code) -> apigateway.IAuthorizer:
-    keys = KeyTable(scope, "Keys", config=config)
+def _check_keys(
+    scope: Construct, config: StageConfig, code: lambda_.Code, key: EncryptionKey | None
+) -> apigateway.IAuthorizer:
+    kms_key = key.key if key else None
+    keys = KeyTable(scope, "Keys", config=config, key=kms_key)
     # Every request waits for it, so it is small.
     function = Function(
         scope,
@@ -54,10 +60,13 @@ def _check_keys(scope: Construct, config: StageConfig, code: lambda_.Code) -> ap
         handler="imagegen.authorizer_handler.lambda_handler",
         description="Checks the API keys of imagegen.",
         environment={"KEY_TABLE_NAME": keys.table.table_name},
+        key=kms_key,
         timeout=10,
         memory_mb=256,
     )
     function.allow(keys.read())
+    if key:
+        function.allow(key.decrypt("dynamodb"))
     CfnOutput(Stack.of(scope), "KeyTableName", value=keys.table.table_name)
     CfnOutput(Stack.of(scope), "AuthorizerLogGroup", value=function.log_group.log_group_name)
     return apigateway.RequestAuthorizer(
@@ -71,7 +80,9 @@ def _check_keys(scope: Construct, config: StageConfig, code: lambda_.Code) -> ap
     )
 
 
-def _check_tokens(scope: Construct, config: StageConfig, _: lambda_.Code) -> apigateway.IAuthorizer:
+def _check_tokens(
+    scope: Construct, config: StageConfig, _code: lambda_.Code, _key: EncryptionKey | None
+) -> apigateway.IAuthorizer:
     pool = cognito.UserPool.from_user_pool_arn(scope, "UserPool", str(config.user_pool_arn))
     return apigateway.CognitoUserPoolsAuthorizer(
         scope, "TokenAuthorizer", cognito_user_pools=[pool], results_cache_ttl=Duration.seconds(0)

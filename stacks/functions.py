@@ -8,6 +8,7 @@ from aws_cdk import Aws, CfnParameter, Duration, Fn
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
@@ -38,12 +39,13 @@ class Function(Construct):
         handler: str,
         description: str,
         environment: Mapping[str, str],
+        key: kms.Key | None,
         reserved_concurrency: int | None = None,
         timeout: int | None = None,
         memory_mb: int | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
-        self.log_group = LogGroup(self, "Logs", config=config)
+        self.log_group = LogGroup(self, "Logs", config=config, key=key)
         self.role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
         self.allow(
             iam.PolicyStatement(
@@ -85,6 +87,7 @@ class WorkerFunction(Function):
         config: StageConfig,
         code: lambda_.Code,
         environment: Mapping[str, str],
+        key: kms.Key | None,
         concurrency: int,
     ) -> None:
         # Without it, Lambda's throttle could use up a message's deliveries before any worker has tried it:
@@ -98,6 +101,7 @@ class WorkerFunction(Function):
             handler="imagegen.worker_handler.lambda_handler",
             description="Makes the images that were asked for asynchronously.",
             environment=environment,
+            key=key,
             reserved_concurrency=reserved if config.reserve_concurrency else None,
         )
         self._concurrency = concurrency

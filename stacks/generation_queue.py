@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from stacks.encryption_key import DATA_KEY_HOURS
 from stacks.stage import StageConfig
 
 # A delivery counts even if the worker postpones the message because the model is busy. The worker waits up to a minute
@@ -17,15 +19,19 @@ MAX_DELIVERIES = 50
 class GenerationQueue(Construct):
     """Encrypted, TLS-only queues; a message carries a generation's id, its claim and its owner's hash."""
 
-    def __init__(self, scope: Construct, construct_id: str, *, config: StageConfig) -> None:
+    def __init__(
+        self, scope: Construct, construct_id: str, *, config: StageConfig, key: kms.Key | None
+    ) -> None:
         super().__init__(scope, construct_id)
-        self.queue, self.dead_letters = _queues(self, "Queue", "DeadLetters", config=config)
+        self.queue, self.dead_letters = _queues(self, "Queue", "DeadLetters", config=config, key=key)
         self.call_backs: sqs.Queue | None = None
         self.dead_call_backs: sqs.Queue | None = None
         if config.webhooks:
             # Nobody takes call-backs out of their dead-letter queue: the records say which ones are due, and the sweep
             # sends those again.
-            self.call_backs, self.dead_call_backs = _queues(self, "CallBacks", "DeadCallBacks", config=config)
+            self.call_backs, self.dead_call_backs = _queues(
+                self, "CallBacks", "DeadCallBacks", config=config, key=key
+            )
 
     def send(self) -> iam.PolicyStatement:
         """Return the right to put a message on the queue of jobs."""
@@ -56,12 +62,14 @@ class GenerationQueue(Construct):
 
 
 def _queues(
-    scope: Construct, construct_id: str, dead_id: str, *, config: StageConfig
+    scope: Construct, construct_id: str, dead_id: str, *, config: StageConfig, key: kms.Key | None
 ) -> tuple[sqs.Queue, sqs.Queue]:
     """Return a queue, and the one of what it gave up."""
-    dead = _queue(scope, dead_id, config=config, retention=Duration.days(14))
+    dead = _queue(scope, dead_id, config=config, key=key, retention=Duration.days(14))
     redrive = sqs.DeadLetterQueue(queue=dead, max_receive_count=MAX_DELIVERIES)
-    queue = _queue(scope, construct_id, config=config, retention=Duration.days(4), dead_letter_queue=redrive)
+    queue = _queue(
+        scope, construct_id, config=config, key=key, retention=Duration.days(4), dead_letter_queue=redrive
+    )
     return queue, dead
 
 
@@ -70,13 +78,16 @@ def _queue(
     construct_id: str,
     *,
     config: StageConfig,
+    key: kms.Key | None,
     retention: Duration,
     dead_letter_queue: sqs.DeadLetterQueue | None = None,
 ) -> sqs.Queue:
     return sqs.Queue(
         scope,
         construct_id,
-        encryption=sqs.QueueEncryption.SQS_MANAGED,
+        encryption=sqs.QueueEncryption.KMS if key else sqs.QueueEncryption.SQS_MANAGED,
+        encryption_master_key=key,
+        data_key_reuse=Duration.hours(DATA_KEY_HOURS) if key else None,
         enforce_ssl=True,
         visibility_timeout=Duration.seconds(config.queue_visibility),
         retention_period=retention,

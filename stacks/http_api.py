@@ -12,6 +12,9 @@ from constructs import Construct
 
 from imagegen.http import surface
 from stacks.authentication import Authentication
+from stacks.custom_domain import CustomDomain
+from stacks.encryption_key import EncryptionKey
+from stacks.firewall import Firewall
 from stacks.gateway_responses import EXPOSED_HEADERS, add_gateway_responses
 from stacks.log_group import LogGroup
 from stacks.stage import StageConfig, stack_name
@@ -65,13 +68,14 @@ class HttpApi(Construct):
         authentication: Authentication,
         handler: lambda_.IFunction,
         code: lambda_.Code,
+        key: EncryptionKey | None,
     ) -> None:
         super().__init__(scope, construct_id)
         self._config = config
         self._authentication = authentication
         make = authentication.authorizer
-        self._authorizer = make(self, config, code) if make else None
-        self.access_logs = LogGroup(self, "AccessLogs", config=config)
+        self._authorizer = make(self, config, code, key) if make else None
+        self.access_logs = LogGroup(self, "AccessLogs", config=config, key=key.key if key else None)
         self.api = self._rest_api()
         add_gateway_responses(self.api, authentication=authentication, cors_origins=config.cors_origins)
         integration = apigateway.LambdaIntegration(
@@ -80,10 +84,17 @@ class HttpApi(Construct):
         self._protected_path("{proxy+}", integration)
         for path in OPEN_PATHS:
             self._open_path(path, integration)
+        if config.waf:
+            Firewall(self, "Firewall", config=config, stage=self.api.deployment_stage)
+        self._domain = (
+            CustomDomain(self, "Domain", config=config, api=self.api) if config.domain_name else None
+        )
 
     @property
     def host(self) -> str:
-        """The host of the regional endpoint."""
+        """The host that serves the API: the stage's domain, or else the regional endpoint."""
+        if self._domain:
+            return self._domain.name
         return f"{self.api.rest_api_id}.execute-api.{Stack.of(self).region}.{Aws.URL_SUFFIX}"
 
     @property
@@ -98,6 +109,8 @@ class HttpApi(Construct):
             rest_api_name=stack_name(self._config.name),
             description="Text to image on Amazon Bedrock.",
             endpoint_configuration=apigateway.EndpointConfiguration(types=[apigateway.EndpointType.REGIONAL]),
+            # Whoever could still come by the other host would pass by the domain's certificate and names.
+            disable_execute_api_endpoint=True if self._config.domain_name else None,
             # Stability's route replies to `Accept: image/png` with bytes. JSON is listed because API Gateway would
             # replace bytes that are not UTF-8 in a text; passed on as bytes, the function refuses them.
             binary_media_types=list(surface.BINARY_MEDIA_TYPES),

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from aws_cdk import Aws, Duration, Stack
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from imagegen.settings import MAX_URL_TTL
+from stacks.access_log_bucket import PREFIX, AccessLogBucket
 from stacks.retention import removal_policy
 from stacks.stage import StageConfig
 
@@ -19,14 +21,24 @@ MAX_SIGNATURE_AGE_MS = MAX_URL_TTL * 1000
 class ImageBucket(Construct):
     """Private, encrypted and TLS-only; objects under `images/` expire, and so do the URLs that read them."""
 
-    def __init__(self, scope: Construct, construct_id: str, *, config: StageConfig) -> None:
+    def __init__(
+        self, scope: Construct, construct_id: str, *, config: StageConfig, key: kms.Key | None
+    ) -> None:
         super().__init__(scope, construct_id)
+        logs = (
+            AccessLogBucket(self, "AccessLogs", config=config).bucket if config.bucket_access_logs else None
+        )
         self.bucket = s3.Bucket(
             self,
             "Bucket",
             block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
             object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
-            encryption=s3.BucketEncryption.S3_MANAGED,
+            encryption=s3.BucketEncryption.KMS if key else s3.BucketEncryption.S3_MANAGED,
+            encryption_key=key,
+            # S3 asks KMS once for many objects, and not once for each.
+            bucket_key_enabled=True if key else None,
+            server_access_logs_bucket=logs,
+            server_access_logs_prefix=PREFIX if logs else None,
             enforce_ssl=True,
             lifecycle_rules=[
                 s3.LifecycleRule(

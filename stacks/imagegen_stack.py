@@ -10,12 +10,14 @@ from aws_cdk import aws_lambda as lambda_
 
 from stacks.authentication import AUTHENTICATION
 from stacks.concurrency import queue_concurrency, warn_about_a_small_account
+from stacks.encryption_key import EncryptionKey
 from stacks.functions import Function, WorkerFunction, environment
 from stacks.generation_queue import GenerationQueue
 from stacks.generation_table import DUE_INDEX, OWNER_INDEX, GenerationTable
 from stacks.http_api import HttpApi
 from stacks.image_bucket import ImageBucket
 from stacks.model_access import concurrency_for, invoke_models, resolve_models, warn_about_ended_models
+from stacks.permissions_boundary import limit_roles
 from stacks.stage import StageConfig, stack_name
 from stacks.webhook_secret import WebhookSecret
 
@@ -38,10 +40,13 @@ class ImagegenStack(Stack):
         models = resolve_models(config.models, region=self.region)
         warn_about_ended_models(models, stack=self, today=today)
 
-        bucket = ImageBucket(self, "Images", config=config)
-        table = GenerationTable(self, "Generations", config=config)
-        queue = GenerationQueue(self, "Jobs", config=config)
-        secret = WebhookSecret(self, "Webhooks") if config.webhooks else None
+        limit_roles(self, config=config)
+        key = EncryptionKey(self, "Encryption", config=config) if config.encryption == "kms" else None
+        kms_key = key.key if key else None
+        bucket = ImageBucket(self, "Images", config=config, key=kms_key)
+        table = GenerationTable(self, "Generations", config=config, key=kms_key)
+        queue = GenerationQueue(self, "Jobs", config=config, key=kms_key)
+        secret = WebhookSecret(self, "Webhooks", key=kms_key) if config.webhooks else None
         variables = environment(
             self, config=config, bucket=bucket, table=table, queue=queue, webhook_secret=secret
         )
@@ -53,16 +58,23 @@ class ImagegenStack(Stack):
             handler="imagegen.api_handler.lambda_handler",
             description="Serves the HTTP API of imagegen.",
             environment=variables,
+            key=kms_key,
             reserved_concurrency=config.api_concurrency,
         )
         concurrency = queue_concurrency(config, derived=concurrency_for(models, today=today))
         warn_about_a_small_account(config, queue=concurrency, stack=self)
         worker = WorkerFunction(
-            self, "Worker", config=config, code=code, environment=variables, concurrency=concurrency
+            self,
+            "Worker",
+            config=config,
+            code=code,
+            environment=variables,
+            key=kms_key,
+            concurrency=concurrency,
         )
         callers = AUTHENTICATION[config.api_auth]
         http_api = HttpApi(
-            self, "Http", config=config, authentication=callers, handler=api.function, code=code
+            self, "Http", config=config, authentication=callers, handler=api.function, code=code, key=key
         )
 
         # Exact statements instead of CDK's grants: see docs/decisions/0014-rights-are-written-out.md.
@@ -74,6 +86,9 @@ class ImagegenStack(Stack):
         if secret:
             worker.allow(secret.read())
             self._output("WebhookSecretArn", secret.arn)
+        if key:
+            _allow_key(key, api=api, worker=worker, signs=bool(secret))
+            self._output("EncryptionKeyArn", key.key.key_arn)
         worker.poll(queue)
         worker.sweep_every_minute()
         self.api_host = http_api.host
@@ -98,3 +113,10 @@ class ImagegenStack(Stack):
 
     def _output(self, name: str, value: str) -> None:
         CfnOutput(self, name, value=value)
+
+
+def _allow_key(key: EncryptionKey, *, api: Function, worker: Function, signs: bool) -> None:
+    """Let the functions read and write what is encrypted, through the services that they call."""
+    used = ("dynamodb", "s3", "sqs")
+    api.allow(key.decrypt(*used), key.encrypt("s3", "sqs"))
+    worker.allow(key.decrypt(*used, *(("secretsmanager",) if signs else ())), key.encrypt("s3", "sqs"))

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from aws_cdk import RemovalPolicy
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 
 from stacks.stage import LogRetentionDays, StageConfig
@@ -37,12 +38,15 @@ RETENTION: Mapping[LogRetentionDays, logs.RetentionDays] = {
 
 
 class LogGroup(logs.LogGroup):
-    """A log group that keeps its events for the stage's retention and is removed with the stack."""
+    """A log group that keeps its events for the stage's retention; without a key it is encrypted with AWS's own."""
 
-    def __init__(self, scope: Construct, construct_id: str, *, config: StageConfig) -> None:
+    def __init__(
+        self, scope: Construct, construct_id: str, *, config: StageConfig, key: kms.Key | None = None
+    ) -> None:
         super().__init__(
             scope,
             construct_id,
             retention=RETENTION[config.log_retention_days],
+            encryption_key=key,
             removal_policy=RemovalPolicy.DESTROY,
         )

@@ -17,6 +17,7 @@ from aws_cdk import aws_s3_deployment as deployment
 from imagegen.http import surface
 from stacks import playground_site as site
 from stacks.log_group import LogGroup
+from stacks.permissions_boundary import limit_roles
 from stacks.stage import StageConfig, playground_stack_name
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ class PlaygroundStack(Stack):
             env=env,
             description="imagegen: the playground, a web page for people.",
         )
+        limit_roles(self, config=config)
         bucket = s3.Bucket(
             self,
             "Page",

@@ -55,12 +55,6 @@ def _of_functions(part: str, *, id: str, reason: str) -> tuple[Accepted, ...]:  
 
 
 _ALWAYS: tuple[Accepted, ...] = (
-    Accepted(
-        path="Images/Bucket/Resource",
-        id="AwsSolutions-S1",
-        reason="Only the functions and the presigned URLs of a generation's owner read the bucket; "
-        "a log of downloads would be a second bucket to protect and expire.",
-    ),
     *_of_functions(
         "Role/DefaultPolicy/Resource",
         id="AwsSolutions-IAM5[Resource::<ImagesBucket4B6DB8E1.Arn>/images/*]",
@@ -103,11 +97,6 @@ _ALWAYS: tuple[Accepted, ...] = (
         path="Http/RestApi/Resource",
         id="AwsSolutions-APIG2",
         reason="The function validates more strictly than a gateway model can, and replies in the contract's words.",
-    ),
-    Accepted(
-        path="Http/RestApi/DeploymentStage.v1/Resource",
-        id="AwsSolutions-APIG3",
-        reason="Every paid path needs a key with a throttle and a quota; a firewall is the operator's choice.",
     ),
     Accepted(
         path="Http/RestApi/DeploymentStage.v1/Resource",
@@ -168,6 +157,16 @@ _WITH_LOG_ROLE = Accepted(
     "AmazonAPIGatewayPushToCloudWatchLogs]",
     reason="AWS maintains this policy for exactly this role, which API Gateway needs to write any log.",
 )
+_WITHOUT_ACCESS_LOGS = Accepted(
+    path="Images/Bucket/Resource",
+    id="AwsSolutions-S1",
+    reason="A log of downloads holds presigned URLs and is a second bucket to protect; bucket_access_logs turns it on.",
+)
+_WITHOUT_WAF = Accepted(
+    path="Http/RestApi/DeploymentStage.v1/Resource",
+    id="AwsSolutions-APIG3",
+    reason="Every paid path needs a key, has a throttle and limits; the setting waf adds a firewall for $7 a month.",
+)
 _WITHOUT_THROTTLE = Accepted(
     path="Http/RestApi/DeploymentStage.v1/Resource",
     id="Serverless-APIGWDefaultThrottling",
@@ -184,6 +183,8 @@ def accepted_findings(config: StageConfig) -> tuple[Accepted, ...]:
         *(_WITHOUT_COGNITO if config.api_auth != "cognito" else ()),
         *((_WITH_LOG_ROLE,) if config.gateway_log_role else ()),
         *((_WITHOUT_THROTTLE,) if config.throttle_rate is None else ()),
+        *((_WITHOUT_ACCESS_LOGS,) if not config.bucket_access_logs else ()),
+        *((_WITHOUT_WAF,) if not config.waf else ()),
     )
 
 

@@ -29,6 +29,15 @@ from imagegen.models.registry import resolve
 from imagegen.settings import SettingType
 from stacks.addresses import is_plain_address
 from stacks.origins import as_browsers_write
+from stacks.setting_types import (
+    CertificateArn,
+    DomainName,
+    Encryption,
+    HostedZoneId,
+    PolicyArn,
+    UserPoolArn,
+    WafRequests,
+)
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -46,6 +55,8 @@ SECONDS_BESIDE_THE_MODEL = 20
 BYTES_FOR_LISTS = 4096 - 1946
 WITHOUT_BOUND: Final = ("cors_origins", "models", "openai_model_aliases", "bedrock_endpoint_url")
 """The settings in the functions' environment that may be of any length."""
+NOT_IN_THE_EMULATOR: Final = ("waf", "domain_name")
+"""Settings that add a resource which the emulator of AWS does not make."""
 # S3 counts days from the next midnight UTC, and removes an object some time after the last one.
 LIFECYCLE_SLACK_DAYS = 2
 # Whether an entry names a model does not depend on the region. The stack resolves it again for its own.
@@ -121,13 +132,6 @@ ModelAliases = Annotated[
 EndpointUrl = Annotated[
     str, Predicate(is_plain_address), Field(description="an http or https URL without a path")
 ]
-UserPoolArn = Annotated[
-    str,
-    Field(
-        pattern=r"^arn:aws[a-z-]*:cognito-idp:[a-z0-9-]+:[0-9]{12}:userpool/[A-Za-z0-9_-]+$",
-        description="the ARN of a Cognito user pool",
-    ),
-]
 OwnerSalt = Annotated[
     str, Field(pattern=r"^[A-Za-z0-9-]{8,64}$", description="8 to 64 letters, digits and hyphens")
 ]
@@ -183,6 +187,14 @@ class StageConfig(BaseModel):
     mark_images: bool = True
     embed_prompt: bool = False
     playground: bool = False
+    encryption: Encryption = "aws"
+    bucket_access_logs: bool = False
+    waf: bool = False
+    waf_requests: WafRequests = 3000
+    domain_name: DomainName | None = None
+    certificate_arn: CertificateArn | None = None
+    hosted_zone_id: HostedZoneId | None = None
+    permissions_boundary: PolicyArn | None = None
     bundle_platform: Platform = "aarch64-manylinux2014"
     s3_addressing_style: settings.S3AddressingStyle = "virtual"
     bedrock_endpoint_url: EndpointUrl | None = None
@@ -290,6 +302,27 @@ class StageConfig(BaseModel):
     def _check_user_pool(self) -> Self:
         if (self.user_pool_arn is not None) != (self.api_auth == "cognito"):
             raise StageError("user_pool_arn must be set if api_auth is cognito, and only then.")
+        return self
+
+    @model_validator(mode="after")
+    def _check_domain_is_whole(self) -> Self:
+        if (self.domain_name is None) != (self.certificate_arn is None):
+            raise StageError("domain_name and certificate_arn must both be set or both be null.")
+        if self.hosted_zone_id is not None and self.domain_name is None:
+            raise StageError(
+                "hosted_zone_id must be null if domain_name is null: it is where that name is recorded."
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _check_emulator_has_it(self) -> Self:
+        if self.name != LOCAL_STAGE:
+            return self
+        for key in NOT_IN_THE_EMULATOR:
+            if getattr(self, key) != type(self).model_fields[key].default:
+                raise StageError(
+                    f"{key} cannot be set in the stage {LOCAL_STAGE!r}, because the emulator does not have it."
+                )
         return self
 
 

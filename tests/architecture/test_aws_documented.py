@@ -93,7 +93,7 @@ def test_a_claim_has_a_command_and_says_when_it_holds(claim: str) -> None:
 def test_a_command_uses_only_outputs_and_words_that_exist(claim: str) -> None:
     """A name is an output of the stack, or the page or the row itself gives it a value."""
     script = commands(claim)
-    assert set(re.findall(r"(?<!-)\b(?:output|logs) (\w+)", script)) <= OUTPUTS
+    assert set(re.findall(r"(?<!-)(?<!aws )\b(?:output|logs) (\w+)", script)) <= OUTPUTS
     assert set(re.findall(r"\(lambda (\w+)", script)) <= {"Api", "Worker"}
     given = {*ASSIGNED.findall(PROLOGUE), *ASSIGNED.findall(script), *re.findall(r"\bfor (\w+) in", script)}
     if "export-credentials" in script:

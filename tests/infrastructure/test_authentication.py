@@ -38,6 +38,7 @@ def resources(authentication: Authentication, code: Path) -> list[dict[str, Any]
         authentication=authentication,
         handler=function,
         code=lambda_.Code.from_asset(str(code)),
+        key=None,
     )
     return list(assertions.Template.from_stack(stack).to_json()["Resources"].values())
 

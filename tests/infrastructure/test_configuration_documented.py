@@ -11,9 +11,12 @@ from aws_cdk import assertions
 
 from stacks.http_api import DOCUMENTS_SHARE, METHODS, OPEN_METHODS
 from stacks.stage import SETTINGS, StageConfig, allowed
+from tests.support.hardened import HARDENED, NAMED
 from tests.support.synthesis import ROOT, stage_config
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from stacks.playground_stack import PlaygroundStack
     from tests.support.synthesis import Synthesized
 
@@ -60,16 +63,24 @@ def test_every_variable_of_the_functions_is_documented(local: Synthesized) -> No
         assert len(ROWS[variable][1]) > 20
 
 
-def test_nothing_is_documented_that_does_not_exist(local: Synthesized, playground: PlaygroundStack) -> None:
+def test_nothing_is_documented_that_does_not_exist(
+    local: Synthesized, playground: PlaygroundStack, synthesized: Callable[..., Synthesized]
+) -> None:
     """A setting, variable or output that was removed must be removed from the page as well."""
     variables = local.one("AWS::Lambda::Function", named="ApiFunction")["Environment"]["Variables"]
-    outputs = {**local.outputs, **assertions.Template.from_stack(playground).to_json()["Outputs"]}
+    outputs = {
+        **local.outputs,
+        **synthesized("dev", HARDENED).outputs,
+        **synthesized("dev", NAMED).outputs,
+        **assertions.Template.from_stack(playground).to_json()["Outputs"],
+    }
     assert set(ROWS) == {*SETTINGS, *variables, *outputs}
 
 
-def test_every_output_is_documented(local: Synthesized) -> None:
+def test_every_output_is_documented(local: Synthesized, synthesized: Callable[..., Synthesized]) -> None:
     """Operators read the outputs by name."""
-    for output in local.outputs:
+    optional = [synthesized("dev", overrides).outputs for overrides in (HARDENED, NAMED)]
+    for output in {name for outputs in (local.outputs, *optional) for name in outputs}:
         assert len(ROWS[output][1]) > 10
 
 

@@ -18,6 +18,7 @@ from stacks.policy_checks import (
     findings_of_the_playground,
 )
 from tests.support.depth import at_depth
+from tests.support.hardened import HARDENED
 from tests.support.synthesis import COGNITO, STAGES, build, stage_config
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 Finding = tuple[str, str]
 CASES = (
     *((stage, None) for stage in STAGES),
+    ("dev", HARDENED),
     *at_depth(
         thorough=(
             ("dev", "api_auth=iam"),

@@ -73,7 +73,7 @@ def test_the_deployed_template_says_what_is_kept(emulator: Emulator) -> None:
     assert account.find("imagegen-told") is None
 
 
-@pytest.mark.parametrize("type_", ["AWS::DynamoDB::Table", "AWS::S3::Bucket"])
+@pytest.mark.parametrize("type_", ["AWS::DynamoDB::Table", "AWS::KMS::Key", "AWS::S3::Bucket"])
 @pytest.mark.parametrize("name", ["", "imagegen-gone-already"])
 def test_what_is_gone_already_counts_as_removed(emulator: Emulator, type_: str, name: str) -> None:
     """The roll-back may have removed it, or never made it."""
@@ -100,3 +100,14 @@ def test_only_an_empty_table_and_an_empty_bucket_are_removed(emulator: Emulator)
     assert [account.remove_if_empty(each) for each in both] == [True, True]
     assert table not in tables.list_tables()["TableNames"]
     assert bucket not in [each["Name"] for each in s3.list_buckets()["Buckets"]]
+
+
+def test_a_key_is_only_scheduled_to_be_deleted(emulator: Emulator) -> None:
+    """KMS waits 30 days; whoever asks again, or has asked by hand, changes nothing."""
+    keys = boto3.client("kms", **emulator.aws())
+    key = keys.create_key()["KeyMetadata"]["KeyId"]
+    account = Account(options=emulator.aws())
+    resource = Resource(logical_id="Key", name=key, type="AWS::KMS::Key", kept=True)
+    assert account.remove_if_empty(resource)
+    assert keys.describe_key(KeyId=key)["KeyMetadata"]["KeyState"] == "PendingDeletion"
+    assert account.remove_if_empty(resource)

@@ -19,6 +19,7 @@ NAME = "imagegen-dev"
 SALT = "salt-of-the-first-stack"
 BUCKET = Resource(logical_id="Images", name="images-1", type="AWS::S3::Bucket", kept=False)
 TABLE = Resource(logical_id="Table", name="table-1", type="AWS::DynamoDB::Table", kept=False)
+KEY = Resource(logical_id="Key", name="key-1", type="AWS::KMS::Key", kept=False)
 ROLE = Resource(logical_id="Role", name="role-1", type="AWS::IAM::Role", kept=True)
 QUEUE = Resource(logical_id="Queue", name="queue-1", type="AWS::SQS::Queue", kept=False)
 
@@ -302,6 +303,15 @@ def test_production_keeps_its_data_and_is_told_how_to_come_back(typed: str) -> N
     assert shlex.split(deploy_) == ["make", "deploy", "STAGE=prod", f"CONFIG={config}"]
 
 
+def test_the_key_of_kept_data_comes_back_with_it() -> None:
+    """Without it the imported bucket and table could not be read."""
+    kept = replace(KEY, kept=True), replace(TABLE, kept=True)
+    desk = Desk(FakeAccount(deployed(*kept, name="imagegen-prod"), objects=0))
+    assert desk.destroy(stage="prod", approve="never") == 0
+    mapping = shlex.split(desk.text.splitlines()[-2])[-1]
+    assert json.loads(mapping) == {"Key": {"KeyId": "key-1"}, "Table": {"TableName": "table-1"}}
+
+
 def test_a_stage_that_keeps_its_data_never_loses_it_to_an_older_deployment() -> None:
     """What is deployed may still be set to delete it, whatever cdk.json says by now."""
     desk = Desk(FakeAccount(deployed(BUCKET, replace(TABLE, kept=True), name="imagegen-prod")))
@@ -378,6 +388,21 @@ def test_what_is_not_empty_is_left_alone() -> None:
     assert desk.said == [
         "The deployment failed, and left table-1, with data inside: look at the data before you deploy again."
     ]
+
+
+WITH_KEY = replace(
+    FAILED, resources=(replace(KEY, kept=True), replace(BUCKET, kept=True), replace(TABLE, kept=True))
+)
+
+
+@pytest.mark.parametrize(
+    ("full", "removed"), [("", ["images-1", "table-1", "key-1"]), ("table-1", ["images-1"])]
+)
+def test_a_key_is_removed_last_and_only_if_nothing_is_left_to_decrypt(full: str, removed: list[str]) -> None:
+    """Whatever is left may be readable with the key alone."""
+    desk = Desk(FakeAccount(WITH_KEY, objects=0, full=full), deploys_with=1)
+    assert desk.deploy(stage="prod", approve="never") == 1
+    assert desk.account.removed == removed
 
 
 @pytest.mark.parametrize(
