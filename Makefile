@@ -1,6 +1,6 @@
 # Every target first installs what it needs into the checkout, so a fresh clone can start with `make demo`.
 .DEFAULT_GOAL := help
-.PHONY: help set-up set-up-with-docs set-up-for-tests set-up-for-supply demo quick test check deployments clients up down status synth diff deploy smoke drift destroy key keys limit revoke rotate bench cost scale pages screenshots sbom audit-packages openapi diagram docs lock clean doctor
+.PHONY: help set-up set-up-with-docs set-up-for-tests set-up-for-supply demo quick test check deployments clients up down status synth diff deploy smoke drift destroy key keys limit revoke rotate bench cost scale pages screenshots sbom audit-packages openapi diagram docs lock clean doctor audit
 
 # What runs on Node.js here is pinned and tested with 20; its banner would stand in the output of every test process.
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
@@ -19,8 +19,8 @@ PYTHON := .venv/bin/python
 WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 # Tests of one group stay together, and the longest groups begin first (tests/conftest.py).
 TESTS := $(PYTHON) -m pytest --numprocesses $(WORKERS) --dist loadscope
-# What `make clients` and `make deployments` alone run, because it takes minutes.
-IN_RUNS_OF_THEIR_OWN := tests/clients tests/deployments/test_synthesizing.py tests/deployments/test_life_of_a_stage.py
+# What `make clients`, `make audit` and `make deployments` alone run, because it takes minutes.
+IN_RUNS_OF_THEIR_OWN := tests/clients tests/deployments/test_synthesizing.py tests/deployments/test_life_of_a_stage.py tests/deployments/test_audit.py
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | awk -F ':.*## ' '{ printf "make %-11s %s\n", $$1, $$2 }'
@@ -37,7 +37,7 @@ set-up-for-supply:
 	@sh tools/set_up.sh supply
 
 set-up-for-tests:
-	@sh tools/set_up.sh docs supply
+	@sh tools/set_up.sh docs supply checkov
 
 demo: set-up ## one picture through the whole stack on this machine, saved to out/
 	@$(PYTHON) -m local demo
@@ -55,7 +55,10 @@ check: set-up-for-tests ## lint, format check and types, then the whole test sui
 	@.venv/bin/zizmor --offline --quiet --persona auditor .github
 	@THOROUGH=1 $(TESTS) tests $(IN_RUNS_OF_THEIR_OWN:%=--ignore %)
 
-deployments: set-up ## synthesize, deploy, update and destroy fresh clones of this checkout, in every way and configuration
+audit: set-up-for-tests ## scan the templates of dev and prod with each kind of callers, and firewall, domain and key on and off
+	@$(TESTS) tests/deployments/test_audit.py
+
+deployments: set-up-for-tests ## synthesize, deploy, update and destroy fresh clones of this checkout, in every way and configuration
 	@$(TESTS) tests/deployments
 
 clients: set-up ## run other people's clients, from their registries, against the service

@@ -13,6 +13,7 @@ LOCKS = {
     "docsite/requirements.in": "docsite/requirements.txt",
     "lambda/requirements.in": "lambda/requirements.txt",
     "tools/requirements.in": "tools/requirements.txt",
+    "tools/checkov.in": "tools/checkov.txt",
 }
 # 3.11 is the oldest Python that is supported. A universal lock holds for every newer one, and for every system.
 OPTIONS = ("--quiet", "--generate-hashes", "--universal", "--no-header", "--python-version", "3.11")

@@ -1,7 +1,7 @@
 """Installs what the checkout needs into the checkout: `.venv/`, `.venv/emulator/` and `node_modules/`.
 
-With the argument `docs` it also installs the generator of the documentation site, into `.venv/docs/`, and with the
-argument `supply` what lists and audits the packages, into `.venv/supply/`.
+With arguments it also installs environments of their own: `docs` the generator of the documentation site, into
+`.venv/docs/`, `supply` what lists and audits the packages, into `.venv/supply/`, and `checkov` the scanner of templates.
 
 `set_up.sh` runs it before anything is installed, with any Python from 3.11, so it uses the standard library only.
 Each step leaves a marker file, which says what its target was made from. A second run finds the markers and does
@@ -26,6 +26,12 @@ from tools.failures import LocalError
 from tools.registries import names_unreachable_registry, uv_environment
 
 OLDEST_NODE = 20
+OPTIONAL: Mapping[str, tuple[str, str]] = {
+    "docs": ("generator of the docs", "docsite/requirements.txt"),
+    "supply": ("tools that list and audit the packages", "tools/requirements.txt"),
+    "checkov": ("checkov, which scans templates", "tools/checkov.txt"),
+}
+"""Environments that few targets need: the folder in `.venv/`, what it is, and its pinned packages."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,22 +88,8 @@ class Step:
         print(f"set-up: {self.name}: {time.monotonic() - started:.0f} s", flush=True)
 
 
-def steps(*, docs: bool = False, supply: bool = False) -> tuple[Step, ...]:
-    """List what to install; three environments are inside the first target, so they come after it."""
-    of_docs = Step(
-        name="generator of the docs",
-        target=CHECKOUT / ".venv" / "docs",
-        program="bin/python",
-        sources=(CHECKOUT / "docsite" / "requirements.txt",),
-        install=_install_docs,
-    )
-    of_supply = Step(
-        name="tools that list and audit the packages",
-        target=CHECKOUT / ".venv" / "supply",
-        program="bin/python",
-        sources=(CHECKOUT / "tools" / "requirements.txt",),
-        install=_install_supply,
-    )
+def steps(*optional: str) -> tuple[Step, ...]:
+    """List what to install, with the `optional` environments of `OPTIONAL`, which are inside the first target."""
     return (
         Step(
             name="Python packages",
@@ -106,13 +98,7 @@ def steps(*, docs: bool = False, supply: bool = False) -> tuple[Step, ...]:
             sources=(CHECKOUT / "requirements.lock",),
             install=_install_python,
         ),
-        Step(
-            name="emulator of AWS",
-            target=CHECKOUT / ".venv" / "emulator",
-            program="bin/python",
-            sources=(CHECKOUT / "local" / "requirements.txt",),
-            install=_install_emulator,
-        ),
+        _environment("emulator of AWS", "local/requirements.txt", folder="emulator"),
         Step(
             name="AWS CDK command line and ExifTool",
             target=CHECKOUT / "node_modules",
@@ -120,9 +106,19 @@ def steps(*, docs: bool = False, supply: bool = False) -> tuple[Step, ...]:
             sources=(CHECKOUT / "package.json", CHECKOUT / "package-lock.json"),
             install=_install_node,
         ),
-        *((of_docs,) if docs else ()),
-        *((of_supply,) if supply else ()),
+        *(_environment(*OPTIONAL[each], folder=each) for each in optional),
     )
+
+
+def _environment(name: str, lock: str, *, folder: str) -> Step:
+    """Return the step that makes an environment of its own, because its packages pin others than the tests do."""
+    target = CHECKOUT / ".venv" / folder
+
+    def install(environ: Mapping[str, str]) -> None:
+        _make_environment(target, with_pip=False)
+        _sync(target, CHECKOUT / lock, environ)
+
+    return Step(name=name, target=target, program="bin/python", sources=(CHECKOUT / lock,), install=install)
 
 
 def check_node(environ: Mapping[str, str]) -> None:
@@ -140,7 +136,7 @@ def main() -> int:
     environ = dict(os.environ)
     try:
         check_node(environ)
-        for step in steps(docs="docs" in sys.argv[1:], supply="supply" in sys.argv[1:]):
+        for step in steps(*(each for each in OPTIONAL if each in sys.argv[1:])):
             step.run(environ)
     except LocalError as error:
         print(error, file=sys.stderr)
@@ -162,24 +158,6 @@ def _install_python(environ: Mapping[str, str]) -> None:
             environ,
         )
     _sync(target, lock, environ)
-
-
-def _install_emulator(environ: Mapping[str, str]) -> None:
-    target = CHECKOUT / ".venv" / "emulator"
-    _make_environment(target, with_pip=False)
-    _sync(target, CHECKOUT / "local" / "requirements.txt", environ)
-
-
-def _install_docs(environ: Mapping[str, str]) -> None:
-    target = CHECKOUT / ".venv" / "docs"
-    _make_environment(target, with_pip=False)
-    _sync(target, CHECKOUT / "docsite" / "requirements.txt", environ)
-
-
-def _install_supply(environ: Mapping[str, str]) -> None:
-    target = CHECKOUT / ".venv" / "supply"
-    _make_environment(target, with_pip=False)
-    _sync(target, CHECKOUT / "tools" / "requirements.txt", environ)
 
 
 def _install_node(environ: Mapping[str, str]) -> None:

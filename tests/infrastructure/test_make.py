@@ -45,6 +45,7 @@ OF_THEIR_OWN = (
     "tests/clients",
     "tests/deployments/test_synthesizing.py",
     "tests/deployments/test_life_of_a_stage.py",
+    "tests/deployments/test_audit.py",
 )
 SET_UP = tuple(f"--old-file=set-up{end}" for end in ("", "-with-docs", "-for-supply", "-for-tests"))
 NOTHING = f"|dev{'|' * (len(WORDS) - 1)}"

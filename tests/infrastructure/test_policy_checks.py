@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import aws_cdk as cdk
 import pytest
 from aws_cdk import assertions
 from aws_cdk import aws_sqs as sqs
-from cdk_nag import AwsSolutionsChecks, ServerlessChecks
 
 from stacks.policy_checks import (
     accept_findings,
@@ -19,6 +17,8 @@ from stacks.policy_checks import (
 )
 from tests.support.depth import at_depth
 from tests.support.hardened import HARDENED
+from tests.support.nag import nag_findings
+from tests.support.scanners import lint_findings
 from tests.support.synthesis import COGNITO, STAGES, build, stage_config
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from stacks.playground_stack import PlaygroundStack
     from tests.support.synthesis import Synthesized
 
-Finding = tuple[str, str]
 CASES = (
     *((stage, None) for stage in STAGES),
     ("dev", HARDENED),
@@ -47,34 +46,23 @@ CASES = (
 """The stages of cdk.json, and each setting that adds or leaves out a resource."""
 
 
-def findings(stack: cdk.Stack) -> set[Finding]:
-    """Return the findings of the packs in a stack: paths inside the stack, and exact ids."""
-    found: set[Finding] = set()
-    for pack in (AwsSolutionsChecks(stack), ServerlessChecks(stack)):
-        for violation in pack.validate_scope(stack).violations:
-            for resource in violation.violating_resources:
-                path = str(resource.construct_path).removeprefix(f"{stack.node.path}/")
-                found.add((path, violation.rule_name))
-    return found
-
-
 @pytest.mark.parametrize(("stage", "overrides"), CASES)
 def test_every_finding_is_accepted_one_by_one(code: Path, stage: str, overrides: str | None) -> None:
     """Each acceptance has the exact id and the construct of a finding, and no acceptance is left over."""
     stack = build(stage, code=code, overrides=overrides)
     config = stage_config(stage, overrides)
-    assert findings(stack) == {(each.path, each.id) for each in accepted_findings(config)}
+    assert nag_findings(stack) == {(each.path, each.id) for each in accepted_findings(config)}
     accept_findings(stack, accepted_findings(config))
-    assert findings(stack) == set()
+    assert nag_findings(stack) == set()
 
 
 def test_every_finding_in_the_playground_is_accepted_one_by_one(playground: PlaygroundStack) -> None:
     """One of them names the bucket of the CDK's assets."""
     accepted = findings_of_the_playground(playground)
-    assert findings(playground) == {(each.path, each.id) for each in accepted}
+    assert nag_findings(playground) == {(each.path, each.id) for each in accepted}
     assert all(len(each.reason) > 40 and each.reason.endswith(".") for each in accepted)
     accept_findings(playground, accepted)
-    assert findings(playground) == set()
+    assert nag_findings(playground) == set()
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -99,28 +87,10 @@ def test_a_finding_that_is_not_accepted_fails_the_synthesis(tmp_path: Path) -> N
 def test_cfn_lint_finds_nothing(
     synthesized: Callable[..., Synthesized], stage: str, overrides: str | None
 ) -> None:
-    """All its rules are on, experimental ones too, but for three.
-
-    W3005 and I1022 are about the style in which CDK writes. I4010 asks for remarks in the template for tools.
-    """
+    """All its rules are on, experimental ones too, but for three about style."""
     assert lint_findings(synthesized(stage, overrides).template) == []
 
 
 def test_cfn_lint_finds_nothing_in_the_playground(playground: PlaygroundStack) -> None:
     """With the same rules."""
     assert lint_findings(dict(assertions.Template.from_stack(playground).to_json())) == []
-
-
-def lint_findings(template: dict[str, Any]) -> list[str]:
-    """Return what cfn-lint finds in a template."""
-    # Here, because it takes more than a second in every process that collects this module.
-    from cfnlint.api import ManualArgs, lint  # type: ignore[import-untyped]  # noqa: PLC0415
-
-    args = ManualArgs(
-        regions=["us-east-1", "us-west-2"],
-        ignore_checks=["W3005", "I1022", "I4010"],
-        include_checks=["I"],
-        include_experimental=True,
-    )
-    matches = lint(json.dumps(template), config=args)
-    return [str(match) for match in matches]
