@@ -54,6 +54,14 @@ def test_each_code_is_one_complete_problem(code: str) -> None:
     assert "plantation" not in answer.body
 
 
+@pytest.mark.parametrize(("path", "route"), [("/text-to-image", "createGeneration"), ("/nowhere", "noRoute")])
+def test_the_log_knows_the_code_of_a_problem_and_its_route(path: str, route: str) -> None:
+    """The gateway's access log has only the status, which several codes share."""
+    service = world()
+    answer = send(create_app(service.services), event("POST", path, {"text_prompts": []}))
+    assert service.observer.problems == [(answer.json["code"], route)]
+
+
 @pytest.mark.parametrize(("path", "code"), [case for case in CASES if case[0] != "/text-to-image"])
 def test_each_code_is_told_in_the_shape_of_the_api_that_was_called(path: str, code: str) -> None:
     """Status and headers are the same as on our own route."""

@@ -416,9 +416,14 @@ class FakeObserver:
     events: list[tuple[str, str]] = field(default_factory=list)
     charges: list[tuple[str, str, int]] = field(default_factory=list)
 
-    def succeeded(self, id_: str, *, model: str, seconds: float, bytes_: int) -> None:  # noqa: ARG002 - the port's shape
-        """Note a finished image."""
+    times: list[tuple[float, float]] = field(default_factory=list)
+    used: list[float] = field(default_factory=list)
+    problems: list[tuple[str, str]] = field(default_factory=list)
+
+    def succeeded(self, id_: str, *, model: str, seconds: float, model_seconds: float, bytes_: int) -> None:  # noqa: ARG002 - the port's shape
+        """Note a finished image, and how long it took, in all and by the model."""
         self.events.append(("succeeded", model))
+        self.times.append((seconds, model_seconds))
 
     def failed(self, id_: str, error: ImagegenError) -> None:  # noqa: ARG002 - the port's shape
         """Note a failed generation."""
@@ -432,9 +437,17 @@ class FakeObserver:
         """Keep the model and the reason."""
         self.events.append(("model_refused", f"{model} {error.refusal.reason}" if error.refusal else model))
 
-    def model_retired(self, model: str) -> None:
-        """Note a retired model."""
-        self.events.append(("model_retired", model))
+    def model_retired(self, model: str, *, known: bool) -> None:
+        """Note a retired model; one that the registry knows as such by another name."""
+        self.events.append(("known_model_retired" if known else "model_retired", model))
+
+    def budget_used(self, part: float) -> None:
+        """Note the part of the budget that is used."""
+        self.used.append(part)
+
+    def problem(self, error: ImagegenError, *, route: str) -> None:
+        """Note a problem."""
+        self.problems.append((error.kind.code, route))
 
     def model_retried(self, model: str, code: str) -> None:
         """Note a retry."""

@@ -361,7 +361,7 @@ class Stage:
         """Return the middle of 0…1."""
         return 0.5
 
-    def succeeded(self, id_: str, *, model: str, seconds: float, bytes_: int) -> None:
+    def succeeded(self, id_: str, *, model: str, seconds: float, model_seconds: float, bytes_: int) -> None:
         """Ignore the event."""
 
     def failed(self, id_: str, error: ImagegenError) -> None:
@@ -373,7 +373,13 @@ class Stage:
     def model_refused(self, model: str, error: ImagegenError) -> None:
         """Ignore it: no schedule has a vendor's refusal."""
 
-    def model_retired(self, model: str) -> None:
+    def model_retired(self, model: str, *, known: bool) -> None:
+        """Ignore the event."""
+
+    def budget_used(self, part: float) -> None:
+        """Ignore the event."""
+
+    def problem(self, error: ImagegenError, *, route: str) -> None:
         """Ignore the event."""
 
     def model_retried(self, model: str, code: str) -> None:

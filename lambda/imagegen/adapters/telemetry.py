@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit, single_metric
 
-from imagegen.errors import ImagegenError, OperatorError, ServiceError
+from imagegen.errors import ImagegenError, ModelRetired, OperatorError, ServiceError
 from imagegen.generations.charges import MICRO
 
 if TYPE_CHECKING:
@@ -71,12 +71,19 @@ class PowertoolsObserver:
             if self._metrics.provider.metric_set:
                 self._metrics.flush_metrics()
 
-    def succeeded(self, id_: str, *, model: str, seconds: float, bytes_: int) -> None:
-        """Note a finished image."""
+    def succeeded(self, id_: str, *, model: str, seconds: float, model_seconds: float, bytes_: int) -> None:
+        """Note a finished image, and which part of its time the model took."""
         self._metrics.add_metric(name="ImagesGenerated", unit=MetricUnit.Count, value=1)
         self._metrics.add_metric(name="GenerationTime", unit=MetricUnit.Seconds, value=seconds)
+        # Always beside the other one, so that the difference of the two averages is the service's own time.
+        self._metrics.add_metric(name="ModelTime", unit=MetricUnit.Seconds, value=model_seconds)
         self._logger.info(
-            "image generated", generation=id_, model=model, seconds=round(seconds, 3), bytes=bytes_
+            "image generated",
+            generation=id_,
+            model=model,
+            seconds=round(seconds, 3),
+            model_seconds=round(model_seconds, 3),
+            bytes=bytes_,
         )
 
     def failed(self, id_: str, error: ImagegenError) -> None:
@@ -110,6 +117,9 @@ class PowertoolsObserver:
         reason = error.refusal.reason
         with self._one("ModelRefusals", MetricUnit.Count, 1) as metric:
             metric.add_dimension("reason", reason)
+        # Without the reason, because an alarm cannot watch all reasons together. What retires a model has its own.
+        if isinstance(error, OperatorError) and not isinstance(error, ModelRetired):
+            self._metrics.add_metric(name="RefusalsToMend", unit=MetricUnit.Count, value=1)
         write = self._logger.error if isinstance(error, OperatorError) else self._logger.warning
         write(
             "the model's vendor refused a call",
@@ -120,15 +130,28 @@ class PowertoolsObserver:
             exception=_named(error.__cause__),
         )
 
-    def model_retired(self, model: str) -> None:
-        """Note that Bedrock said of a model that it has ended or is not available."""
-        self._metrics.add_metric(name="ModelRetired", unit=MetricUnit.Count, value=1)
-        self._logger.warning("model is retired or not available to this account", model=model)
+    def model_retired(self, model: str, *, known: bool) -> None:
+        """Note that Bedrock said of a model that it has ended; it is counted only if the registry does not know it."""
+        # Every process learns it anew of a listed model that ended long ago. Counted, it would be a permanent alarm.
+        if not known:
+            self._metrics.add_metric(name="ModelRetired", unit=MetricUnit.Count, value=1)
+        write = self._logger.info if known else self._logger.error
+        write("model is retired or not available to this account", model=model, known=known)
 
     def model_retried(self, model: str, code: str) -> None:
         """Note an unbilled call that is repeated."""
         self._metrics.add_metric(name="ModelRetries", unit=MetricUnit.Count, value=1)
         self._logger.info("model call is tried again", model=model, code=code)
+
+    def budget_used(self, part: float) -> None:
+        """Note the part of the day's limits of the deployment that is used, in percent."""
+        self._metrics.add_metric(name="BudgetUsed", unit=MetricUnit.Percent, value=100 * part)
+
+    def problem(self, error: ImagegenError, *, route: str) -> None:
+        """Note a request that ended with a problem by its code, which the gateway's access log does not know."""
+        self._logger.info(
+            "a request ended with a problem", code=error.kind.code, status=error.kind.status, route=route
+        )
 
     def fault(self, what: str, *, id_: str, error: ImagegenError) -> None:
         """Note something that the operator or the service has to put right, though no generation failed by it."""

@@ -61,7 +61,13 @@ class Attempts:
             self.end_failed(record, exc, deadline)
             raise
         seconds = (self.clock.now() - began).total_seconds()
-        self.observer.succeeded(record.id, model=image.model, seconds=seconds, bytes_=image.bytes)
+        self.observer.succeeded(
+            record.id,
+            model=image.model,
+            seconds=seconds,
+            model_seconds=model_image.seconds,
+            bytes_=image.bytes,
+        )
         return self._end_succeeded(record, image, ignored=model_image.ignored, deadline=deadline)
 
     def refresh(self, record: Generation) -> Generation:

@@ -86,6 +86,11 @@ class Ceiling:
         """Whether it limits anything."""
         return self != Ceiling()
 
+    def used(self, counted: Charge) -> float:
+        """Return which part of the day's images or money is counted, whichever is more: 1 is all, 0 without a limit."""
+        pairs = ((counted.images, self.images), (counted.micro_usd, self.micro_usd))
+        return max((amount / limit for amount, limit in pairs if limit), default=0.0)
+
     def refusal(self, charge: Charge, *, counted: Charge, whose: str, now: datetime) -> ImagegenError | None:
         """Return why one more charge does not fit on top of what is counted, or None if it fits."""
         until_midnight = seconds_to_midnight(now)

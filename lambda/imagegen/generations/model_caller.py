@@ -54,6 +54,8 @@ class ModelImage:
     content: bytes = field(repr=False)
     seed: int
     ignored: tuple[str, ...]
+    seconds: float
+    """How long the call took that made it, without the calls before it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,20 +162,24 @@ class ModelCaller:
                 continue
             asked.append(ref)
             try:
-                answer = self._invoke(ref, translation, deadline)
+                answer, seconds = self._invoke(ref, translation, deadline)
                 artifact = _only(ref, answer, translation)
             except ModelRetired as exc:
                 # Remembered, so that it costs one unbilled call now and then, and not one for every request.
                 lasting = exc.refusal is not None and exc.refusal.lasting
-                self._retired[ref.target, ref.region] = _Retirement(at=self.clock.now(), lasting=lasting)
-                self.observer.model_retired(ref.id)
+                now = self.clock.now()
+                self._retired[ref.target, ref.region] = _Retirement(at=now, lasting=lasting)
+                known = ref.lifecycle.status(now.date()) == "end_of_life"
+                self.observer.model_retired(ref.id, known=known)
                 retired = exc
                 continue
             except ImagegenError as exc:
                 raise replace(exc, model=ref.id) from exc.__cause__
             # The model may not report its seed. Without one nobody could make the image again.
             seed = artifact.seed or translation.seed
-            return ModelImage(ref=ref, content=artifact.image, seed=seed, ignored=translation.ignored)
+            return ModelImage(
+                ref=ref, content=artifact.image, seed=seed, ignored=translation.ignored, seconds=seconds
+            )
         if refusal is not None:
             raise refusal
         raise self._all_retired(request, asked=asked) from retired
@@ -236,7 +242,8 @@ class ModelCaller:
             )
         return translation
 
-    def _invoke(self, ref: ModelRef, translation: Translation, deadline: Deadline) -> bytes:
+    def _invoke(self, ref: ModelRef, translation: Translation, deadline: Deadline) -> tuple[bytes, float]:
+        """Return the answer, and how many seconds the call took that had it."""
         body = json.dumps(translation.body, ensure_ascii=False, separators=(",", ":")).encode()
         last: ImagegenError | None = None
         for tries in range(1, _MAX_TRIES + 1):
@@ -254,13 +261,15 @@ class ModelCaller:
             self.clock.sleep(MODEL_BACKOFF.pause(tries, fraction=self.randomness.fraction()))
         raise last or ModelUnavailable("Too little time was left to call the model.", retry_after=RETRY_AFTER)
 
-    def _invoke_once(self, ref: ModelRef, body: bytes) -> bytes:
+    def _invoke_once(self, ref: ModelRef, body: bytes) -> tuple[bytes, float]:
+        began = self.clock.now()
         try:
-            return self.runtime.invoke(ref, body)
+            answer = self.runtime.invoke(ref, body)
         except ImagegenError as exc:
             if exc.refusal is not None:
                 self.observer.model_refused(ref.id, exc)
             raise
+        return answer, (self.clock.now() - began).total_seconds()
 
     def _all_retired(self, request: GenerationRequest, *, asked: Sequence[ModelRef]) -> ModelRetired:
         candidates = self._candidates(request)

@@ -238,8 +238,8 @@ class Deadline(Protocol):
 class Observer(Protocol):
     """The events that an operator wants to count or read; it is told ids and codes only."""
 
-    def succeeded(self, id_: str, *, model: str, seconds: float, bytes_: int) -> None:
-        """Note a finished image."""
+    def succeeded(self, id_: str, *, model: str, seconds: float, model_seconds: float, bytes_: int) -> None:
+        """Note a finished image: how long it took from the call until it was stored, and the model's part of that."""
         ...
 
     def failed(self, id_: str, error: ImagegenError) -> None:
@@ -257,12 +257,23 @@ class Observer(Protocol):
         """Note why the model's vendor refused a call, with the vendor's id of the request (`error.refusal`)."""
         ...
 
-    def model_retired(self, model: str) -> None:
-        """Note that Bedrock said of a model that it has ended or is not available."""
+    def model_retired(self, model: str, *, known: bool) -> None:
+        """Note that Bedrock said of a model that it has ended or is not available.
+
+        `known` says that the registry's dates say the same, so that nobody has to be told.
+        """
         ...
 
     def model_retried(self, model: str, code: str) -> None:
         """Note an unbilled call that is repeated."""
+        ...
+
+    def budget_used(self, part: float) -> None:
+        """Note which part of the deployment's limits of the day is used: from 0 to 1, and a little more at most."""
+        ...
+
+    def problem(self, error: ImagegenError, *, route: str) -> None:
+        """Note a request whose reply is a problem, by the problem's code and the name of its route."""
         ...
 
     def fault(self, what: str, *, id_: str, error: ImagegenError) -> None:

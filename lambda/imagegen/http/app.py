@@ -191,10 +191,13 @@ class _App:
         try:
             outgoing = make(request)
         except ImagegenError as exc:
+            self._observer.problem(exc, route=route.name)
             outgoing = problem(exc, request)
         except Exception as exc:  # noqa: BLE001 - the client always gets a problem; the log gets the reason
             self._observer.defect(exc)
-            outgoing = problem(errors.InternalError("A defect of the service ended this request."), request)
+            defect = errors.InternalError("A defect of the service ended this request.")
+            self._observer.problem(defect, route=route.name)
+            outgoing = problem(defect, request)
         return reply.response(outgoing, request, varies=self._varies)
 
 

@@ -91,6 +91,50 @@ def test_an_image_is_counted_for_its_caller_and_for_the_deployment() -> None:
     assert value(second, "jobs") == 0
 
 
+@pytest.mark.parametrize(
+    ("amounts", "part"),
+    [({"images": 1, "micro_usd": 1_800_000}, 0.9), ({"images": 9, "micro_usd": 40_000}, 1.0)],
+    ids=["the money", "the images"],
+)
+def test_the_used_part_of_the_deployments_day_is_told_without_a_read(
+    amounts: dict[str, int], part: float
+) -> None:
+    """The write itself returns the sums; of the images and the money, the limit that is nearer counts."""
+    observer = FakeObserver()
+    quotas, far = counters(
+        json_answer({"Attributes": item(images=2, micro_usd=80_000)}),
+        json_answer({"Attributes": item(**amounts)}),
+        observer=observer,
+    )
+    take(quotas)
+    assert observer.used == [part]
+    assert [sent["ReturnValues"] for sent in far.sent] == ["UPDATED_NEW"] * 2
+
+
+def test_a_refused_image_tells_the_used_part_as_well() -> None:
+    """Otherwise the last number of a day would be that of the last image that still fitted."""
+    observer = FakeObserver()
+    full = item(images=9, micro_usd=360_000)
+    quotas, _ = counters(
+        json_answer({}), refusal(FAILED, Item=full), json_answer({"Attributes": {}}), observer=observer
+    )
+    with pytest.raises(errors.QuotaExceeded, match="deployment's images of today are used up"):
+        take(quotas)
+    assert observer.used == [1.0]
+
+
+def test_without_limits_of_the_deployment_no_used_part_is_told() -> None:
+    """There is nothing that it would be a part of."""
+    observer = FakeObserver()
+    quotas, _ = counters(
+        json_answer({"Attributes": item(images=2, micro_usd=80_000)}),
+        limits=replace(LIMITS, daily_images=None, daily_micro_usd=None),
+        observer=observer,
+    )
+    take(quotas)
+    assert observer.used == []
+
+
 def test_a_caller_without_a_limit_is_counted_all_the_same() -> None:
     """Its usage is shown; the deployment's counter is kept only where it limits something."""
     quotas, far = counters(json_answer({}), limits=QuotaLimits())

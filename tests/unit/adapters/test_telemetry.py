@@ -17,6 +17,8 @@ from imagegen.adapters.telemetry import PowertoolsObserver, create_logger, creat
 from imagegen.errors import ImagegenError, VendorRefusal
 from tests.support.fakes import CORE
 
+LOGGED = ("level", "message", "generation", "model", "seconds", "model_seconds", "bytes")
+
 
 @pytest.fixture
 def create(
@@ -60,20 +62,22 @@ def of_aws(code: str) -> ClientError:
 def test_an_image_is_logged_and_counted(
     create: Callable[[], PowertoolsObserver], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The log line has id, model, time and size; the metrics are written when the invocation ends."""
+    """The log line has id, model, times and size; the metrics are written when the invocation ends."""
     observer = create()
     with observer.publishing():
-        observer.succeeded("gen_1", model=CORE, seconds=1.23456, bytes_=1_800_000)
+        observer.succeeded("gen_1", model=CORE, seconds=1.23456, model_seconds=1.0004, bytes_=1_800_000)
     log, metrics = lines(capsys)
-    assert {name: log[name] for name in ("level", "message", "generation", "model", "seconds", "bytes")} == {
+    assert {name: log[name] for name in LOGGED} == {
         "level": "INFO",
         "message": "image generated",
         "generation": "gen_1",
         "model": CORE,
         "seconds": 1.235,
+        "model_seconds": 1.0,
         "bytes": 1_800_000,
     }
     assert (metrics["ImagesGenerated"], metrics["GenerationTime"]) == ([1.0], [1.23456])
+    assert metrics["ModelTime"] == [1.0004]
     assert metrics["service"] == log["service"] == "test_an_image_is_logged_and_counted"
     (published,) = metrics["_aws"]["CloudWatchMetrics"]
     assert published["Namespace"] == "imagegen"
@@ -227,13 +231,80 @@ def test_what_happens_to_models_is_logged_and_counted(
     """Each log line names the model by its id."""
     observer = create()
     with observer.publishing():
-        observer.model_retired(CORE)
+        observer.model_retired(CORE, known=False)
         observer.model_retried(CORE, "model_throttled")
         observer.model_retried(CORE, "model_throttled")
     retired, retried, _, metrics = lines(capsys)
-    assert (retired["level"], retired["model"]) == ("WARNING", CORE)
+    assert (retired["level"], retired["model"], retired["known"]) == ("ERROR", CORE, False)
     assert (retried["level"], retried["model"], retried["code"]) == ("INFO", CORE, "model_throttled")
     assert (metrics["ModelRetired"], metrics["ModelRetries"]) == ([1.0], [1.0, 1.0])
+
+
+def test_a_model_whose_end_the_registry_knows_raises_no_alarm(
+    create: Callable[[], PowertoolsObserver], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Every process that starts learns it anew, for as long as the model is listed."""
+    observer = create()
+    with observer.publishing():
+        observer.model_retired(CORE, known=True)
+    (log,) = lines(capsys)
+    assert (log["level"], log["model"], log["known"]) == ("INFO", CORE, True)
+
+
+@pytest.mark.parametrize(
+    ("error", "counted"),
+    [
+        (errors.Misconfigured("No."), True),
+        (errors.ModelRetired("Gone."), False),
+        (errors.ModelThrottled("Busy."), False),
+        (errors.ContentFiltered("No."), False),
+    ],
+)
+def test_a_refusal_that_the_operator_has_to_mend_is_counted_apart(
+    create: Callable[[], PowertoolsObserver],
+    capsys: pytest.CaptureFixture[str],
+    error: ImagegenError,
+    counted: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    """One metric for all reasons together, which an alarm can watch."""
+    observer = create()
+    with observer.publishing():
+        observer.model_refused(CORE, replace(error, refusal=VendorRefusal(reason="any", request_id="")))
+    written = [line["RefusalsToMend"] for line in lines(capsys) if "RefusalsToMend" in line]
+    assert written == ([[1.0]] if counted else [])
+
+
+def test_the_used_part_of_the_budget_is_a_percentage(
+    create: Callable[[], PowertoolsObserver], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An alarm names a number from 0 to 100."""
+    observer = create()
+    with observer.publishing():
+        observer.budget_used(0.5)
+        observer.budget_used(0.805)
+    (metrics,) = lines(capsys)
+    assert metrics["BudgetUsed"] == [50.0, 80.5]
+    (unit,) = [
+        each["Unit"]
+        for each in metrics["_aws"]["CloudWatchMetrics"][0]["Metrics"]
+        if each["Name"] == "BudgetUsed"
+    ]
+    assert unit == "Percent"
+
+
+def test_a_problem_is_logged_by_code_and_route_alone(
+    create: Callable[[], PowertoolsObserver], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its sentence is for the caller."""
+    create().problem(errors.InvalidParameter("steps must be 10–150."), route="createGeneration")
+    (log,) = lines(capsys)
+    assert (log["level"], log["code"], log["status"], log["route"]) == (
+        "INFO",
+        "invalid_parameter",
+        400,
+        "createGeneration",
+    )
+    assert "steps" not in json.dumps(log)
 
 
 def test_an_invocation_without_metrics_publishes_none(
@@ -256,7 +327,7 @@ def test_metrics_are_published_once_and_also_when_the_invocation_fails(
 
     def fail() -> None:
         with observer.publishing():
-            observer.model_retired(CORE)
+            observer.model_retired(CORE, known=False)
             raise KeyError
 
     with pytest.raises(KeyError):

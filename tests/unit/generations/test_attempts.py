@@ -17,6 +17,20 @@ from tests.support.marks import GENERATED, png_chunk, png_xmp, properties
 from tests.support.use_case import DOWN, NOT_STORED, OWNER, PAID, counted, cut_off, later, store_late, submit
 from tests.support.world import world
 
+# -- how long it took -------------------------------------------------------------------------------------------------
+
+
+def test_an_images_time_is_split_into_the_models_and_our_own() -> None:
+    """The model drew for two seconds; the rest is the pause before the image could be stored."""
+    service = world()
+    service.runtime.before = lambda: service.clock.sleep(2)
+    service.images.failures += [NOT_STORED]
+    submit(service)
+    ((seconds, model_seconds),) = service.observer.times
+    assert model_seconds == 2.0
+    assert seconds == model_seconds + service.clock.slept[-1] > model_seconds
+
+
 # -- after payment ----------------------------------------------------------------------------------------------------
 
 

@@ -100,7 +100,24 @@ def test_a_retired_model_costs_one_unbilled_call_a_process() -> None:
     for _ in range(3):
         assert service.caller.call(REQUEST, service.deadline()).ref.id == CORE
     assert service.called == [SDXL, CORE, CORE, CORE]
-    assert service.observer.events.count(("model_retired", SDXL)) == 1
+    assert service.observer.events.count(("known_model_retired", SDXL)) == 1
+
+
+def test_a_retirement_that_the_registry_does_not_know_is_told_apart() -> None:
+    """Its dates say that Stable Image Core lives, so an operator has to be told."""
+    service = line(RETIRED, models=(CORE,))
+    with pytest.raises(errors.ModelRetired):
+        service.caller.call(REQUEST, service.deadline())
+    assert ("model_retired", CORE) in service.observer.events
+
+
+def test_the_time_of_a_model_is_that_of_the_call_that_made_the_image() -> None:
+    """A throttled call before it and the pause after that are time of the service's own."""
+    service = line(THROTTLED, sdxl_answer(seed=7))
+    service.runtime.before = lambda: service.clock.sleep(3)
+    drawn = service.caller.call(REQUEST, service.deadline())
+    assert drawn.seconds == 3.0
+    assert (service.clock.now() - FakeClock().now()).total_seconds() > 6
 
 
 def test_a_model_that_has_certainly_ended_is_passed_over_for_ten_minutes() -> None:

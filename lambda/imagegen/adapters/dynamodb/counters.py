@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from botocore.exceptions import ClientError
 
@@ -31,6 +31,16 @@ _COUNTER_KEPT: Final = timedelta(days=40)
 _MINUTE_KEPT: Final = timedelta(hours=1)
 _AMOUNTS: Final = ("images", "micro_usd", "jobs")
 _DEPLOYMENT: Final = ""
+
+
+class _Counter(NamedTuple):
+    """What an update left in a counter; `written` says whether it was the update's own doing.
+
+    The amounts are empty where the table does not send them.
+    """
+
+    written: bool
+    amounts: Charge
 
 
 class DynamoDbQuotas:
@@ -127,7 +137,7 @@ class DynamoDbQuotas:
         now = self._clock.now()
         key = {"id": {"S": f"minute#{owner}#{now:%Y-%m-%dT%H:%M}"}}
         ceiling = Ceiling(images=limit)
-        if limit and self._add(self._client, key, Charge(images=1), ceiling, kept=_MINUTE_KEPT) is None:
+        if limit and self._add(self._client, key, Charge(images=1), ceiling, kept=_MINUTE_KEPT).written:
             return
         raise limits.minute_refusal(limit, now=now) or _busy("minute")
 
@@ -137,10 +147,12 @@ class DynamoDbQuotas:
         refused = ceiling.refusal(charge, counted=NOTHING, whose=whose, now=now)
         if refused is not None:
             raise refused
-        counted = self._add(self._client, key, charge, ceiling, kept=_COUNTER_KEPT)
-        if counted is not None:
-            # The table need not send the item that refused.
-            counted = counted or self._counted(key)
+        counter = self._add(self._client, key, charge, ceiling, kept=_COUNTER_KEPT)
+        # The table need not send the item that refused.
+        counted = counter.amounts if counter.written else counter.amounts or self._counted(key)
+        if owner == _DEPLOYMENT and counted:
+            self._observer.budget_used(ceiling.used(counted))
+        if not counter.written:
             raise ceiling.refusal(charge, counted=counted, whose=whose, now=now) or _busy(whose)
 
     def _counted(self, key: dict[str, Any]) -> Charge:
@@ -156,16 +168,16 @@ class DynamoDbQuotas:
         ceiling: Ceiling,
         *,
         kept: timedelta,
-    ) -> Charge | None:
-        """Add an amount that fits; otherwise return what is counted, or nothing if the table does not say."""
+    ) -> _Counter:
+        """Add an amount if it fits, and return what is counted."""
         limits = {name: getattr(ceiling, name) for name in _AMOUNTS if getattr(charge, name)}
         bounds = {name: limit - getattr(charge, name) for name, limit in limits.items() if limit is not None}
         conditions = [f"(attribute_not_exists({name}) OR {name} <= :{name}_bound)" for name in bounds]
         return self._update(client, key, charge, conditions, bounds, kept=kept)
 
     def _change(self, owner: str, day: str, change: Charge) -> None:
-        counted = self._change_all(owner, day, change)
-        if counted is None:
+        counter = self._change_all(owner, day, change)
+        if counter.written:
             return
         # The refusal is proof that nothing was written, so what fits may be sent without the rest. If something was
         # given back since, this is refused as well, and too much stays counted.
@@ -173,14 +185,14 @@ class DynamoDbQuotas:
             **{
                 name: getattr(change, name)
                 for name in _AMOUNTS
-                if getattr(counted, name) + getattr(change, name) >= 0
+                if getattr(counter.amounts, name) + getattr(change, name) >= 0
             }
         )
         if fitting:
             self._change_all(owner, day, fitting)
 
-    def _change_all(self, owner: str, day: str, change: Charge) -> Charge | None:
-        """Change each amount, or none; then return what is counted, or nothing if the table does not say."""
+    def _change_all(self, owner: str, day: str, change: Charge) -> _Counter:
+        """Change each amount, or none, and return what is counted."""
         bounds = {name: -getattr(change, name) for name in _AMOUNTS if getattr(change, name) < 0}
         conditions = ["attribute_exists(stamp)", *(f"{name} >= :{name}_bound" for name in bounds)]
         # A second request for one change could give too much back, and allow an image too many: it is sent only once.
@@ -197,7 +209,7 @@ class DynamoDbQuotas:
         bounds: Mapping[str, int],
         *,
         kept: timedelta,
-    ) -> Charge | None:
+    ) -> _Counter:
         # Like a record, a counter carries the version of its last write. So a write that botocore sends again
         # recognises itself and counts once, unless another write came in between.
         version = self._randomness.token()
@@ -209,7 +221,7 @@ class DynamoDbQuotas:
         unless_ours = "(attribute_not_exists(stamp) OR stamp <> :stamp)"
         with translated():
             try:
-                client.update_item(
+                response = client.update_item(
                     TableName=self._table,
                     Key=key,
                     UpdateExpression=f"ADD {', '.join(f'{name} :{name}' for name in _AMOUNTS)} "
@@ -219,12 +231,14 @@ class DynamoDbQuotas:
                         ":stamp": {"S": version},
                         **{name: {"N": str(value)} for name, value in numbers.items()},
                     },
+                    # Without a read: how much of the day's budget is used.
+                    ReturnValues="UPDATED_NEW",
                     ReturnValuesOnConditionCheckFailure="ALL_OLD",
                 )
             except ClientError as exc:
                 item = refusing_item(exc)
-                return None if item.get("stamp", {}).get("S") == version else _charge(item)
-        return None
+                return _Counter(written=item.get("stamp", {}).get("S") == version, amounts=_charge(item))
+        return _Counter(written=True, amounts=_charge(response.get("Attributes", {})))
 
 
 def _counter(owner: str, day: str) -> dict[str, Any]:
