@@ -28,7 +28,7 @@ from tools.registries import uv_environment
 RUNTIME_PYTHON = (3, 13)
 RUNTIME_VERSION = ".".join(map(str, RUNTIME_PYTHON))
 # botocore describes some 400 services, and reading its directory costs start-up time.
-KEPT_SERVICES = frozenset({"bedrock-runtime", "dynamodb", "s3", "secretsmanager", "sqs", "sts"})
+KEPT_SERVICES = frozenset({"bedrock", "bedrock-runtime", "dynamodb", "s3", "secretsmanager", "sqs", "sts"})
 KEPT_BUILDS = 4  # a few, so that switching branches or platforms does not build again
 # What pip has to be told for uv's `aarch64-manylinux2014`: the two names of one platform.
 WHEELS = ("manylinux_2_17_aarch64", "manylinux2014_aarch64")

@@ -146,6 +146,23 @@ class AuthorizerSettings:
         return cls(**_values(cls, environment))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LifecycleSettings:
+    """What the environment tells the function that checks the models' lifecycles."""
+
+    stage: NotEmpty
+    models: Models
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> LifecycleSettings:
+        """Read the settings.
+
+        Raises:
+            Misconfigured: a variable is missing or empty.
+        """
+        return cls(**_values(cls, environment))
+
+
 class SettingType(NamedTuple):
     """The parts of a setting's type: `int | None` within bounds is `int`, its bounds, and True for `optional`."""
 

@@ -24,7 +24,7 @@ FLOORS = (
     ("generations",),
     ("adapters", "http", "worker"),
     ("wiring",),
-    ("api_handler", "authorizer_handler", "worker_handler"),
+    ("api_handler", "authorizer_handler", "lifecycle_handler", "worker_handler"),
 )
 """The rooms of `lambda/imagegen`, lowest floor first. A room is a folder, or a module of its own."""
 
@@ -43,6 +43,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "wiring": {"adapters", "generations", "models", "settings", "errors"},
     "api_handler": {"adapters", "http", "settings", "wiring"},
     "authorizer_handler": {"adapters", "keys", "settings"},
+    "lifecycle_handler": {"adapters", "models", "settings"},
     "worker_handler": {"adapters", "generations", "settings", "wiring", "worker"},
 }
 """Which other rooms each room may import."""
@@ -59,10 +60,13 @@ MODULE_RULES = (
     (r"adapters\.bedrock(\.\w+)?", r"adapters\.(?!bedrock\b).+"),
     (r"http\.compat\.(?!openai)\w+", r"http\.compat\..+"),
     (r"http\.compat\.openai(\.\w+)?", r"http\.compat\.(?!openai\b).+"),
-    ("(?!adapters|api_handler|authorizer_handler|worker_handler|wiring).*", "boto3|botocore|urllib3"),
+    (
+        "(?!adapters|api_handler|authorizer_handler|lifecycle_handler|worker_handler|wiring).*",
+        "boto3|botocore|urllib3",
+    ),
     ("(?!adapters).*", "http|random|secrets|socket|ssl|subprocess|time"),
-    ("(?!adapters|http.app|http.reply|worker|api_handler).*", "aws_lambda_powertools"),
-    ("(?!api_handler|authorizer_handler|worker_handler).*", "os"),
+    ("(?!adapters|http.app|http.reply|worker|api_handler|lifecycle_handler).*", "aws_lambda_powertools"),
+    ("(?!api_handler|authorizer_handler|lifecycle_handler|worker_handler).*", "os"),
 )
 """Imports that a module must not have, whatever its room may. Only adapters use time, chance and sockets."""
 
@@ -145,7 +149,7 @@ def test_a_room_imports_what_it_may() -> None:
 
 def test_the_house_has_these_numbers() -> None:
     """Whoever adds a room, a floor or an import between rooms changes these numbers."""
-    assert (len(MAY_IMPORT), len(FLOORS), len(arrows())) == (13, 7, 35)
+    assert (len(MAY_IMPORT), len(FLOORS), len(arrows())) == (14, 7, 38)
 
 
 @pytest.mark.parametrize(("modules", "forbidden"), MODULE_RULES)
@@ -259,7 +263,23 @@ def test_the_authorizer_starts_without_what_it_does_not_need() -> None:
     assert (done.stdout, done.stderr) == ("[]\n", "")
 
 
-@pytest.mark.parametrize("handler", [name for name in HANDLERS if name != "authorizer_handler"])
+def test_the_daily_check_starts_without_the_service() -> None:
+    """It asks Bedrock about models and does nothing else."""
+    done = run(
+        "import imagegen.lifecycle_handler\n"
+        "heavy = ('pydantic', 'imagegen.http', 'imagegen.keys', 'imagegen.wiring')\n"
+        "print(sorted(name for name in sys.modules if name.startswith(heavy)))",
+        {
+            "STAGE": "dev",
+            "MODELS": ENVIRONMENT["MODELS"],
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "POWERTOOLS_SERVICE_NAME": "imagegen",
+        },
+    )
+    assert (done.stdout, done.stderr) == ("[]\n", "")
+
+
+@pytest.mark.parametrize("handler", [name for name in HANDLERS if name in {"api_handler", "worker_handler"}])
 def test_a_handler_that_is_not_configured_says_so_when_it_is_imported(handler: str) -> None:
     """The error names every missing variable, so that one deployment repairs all of them."""
     done = run(f"import imagegen.{handler}")

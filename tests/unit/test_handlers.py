@@ -1,4 +1,4 @@
-"""The two entry points read their settings from the environment, and log nothing of a request's content."""
+"""The entry points read their settings from the environment, and log nothing of a request's content."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ import importlib
 import json
 import sys
 from collections.abc import Callable
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 
 from tests.support.environment import ENVIRONMENT
 from tests.support.events import Context, event
@@ -144,6 +145,39 @@ def test_a_message_that_cannot_be_dealt_with_is_reported_as_failed(
     answer = door.lambda_handler(message("gen_" + "a" * 26, "arn:aws:sqs:us-west-2:1:jobs"), Context())
     assert answer == {"batchItemFailures": [{"itemIdentifier": "m-1"}]}
     assert "is not acknowledged" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("says", "found"), [("ACTIVE", 0), ("LEGACY", 1)])
+def test_the_daily_check_counts_what_it_finds(
+    handler_of: Callable[[str], ModuleType],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    says: str,
+    found: int,
+) -> None:
+    """SDXL has ended, as the registry says; of Stable Image Core Bedrock says what the case says."""
+    regions: list[str] = []
+
+    def client(_: boto3.session.Session, service: str, *, region_name: str, **__: Any) -> Any:
+        assert service == "bedrock"
+        regions.append(region_name)
+        return SimpleNamespace(get_foundation_model=answer)
+
+    def answer(*, modelIdentifier: str) -> Any:  # noqa: N803 - the name of AWS's parameter
+        if modelIdentifier.startswith("stability.stable-diffusion-xl"):
+            raise ClientError({"Error": {"Code": "ResourceNotFoundException"}}, "GetFoundationModel")
+        return {"modelDetails": {"modelLifecycle": {"status": says}}}
+
+    monkeypatch.setattr(boto3.session.Session, "client", client)
+    door = handler_of("lifecycle_handler")
+    assert door.lambda_handler({"source": "aws.events"}, Context()) == {"findings": found}
+    assert regions == ["us-west-2", "us-west-2"]
+    written = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["LifecycleChanges"] for line in written if "_aws" in line] == [[float(found)]]
+    told = [line for line in written if line.get("message") == "a model's lifecycle needs attention"]
+    assert [(line["reason"], line["registry"], line["bedrock"]) for line in told] == [
+        ("changed", "active", "legacy")
+    ] * found
 
 
 def test_garbage_is_collected_again_once_a_handler_is_ready(handler_of: Callable[[str], ModuleType]) -> None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import boto3
     from botocore.awsrequest import AWSResponse
     from botocore.client import BaseClient
+    from mypy_boto3_bedrock import BedrockClient
     from mypy_boto3_bedrock_runtime import BedrockRuntimeClient
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
@@ -84,6 +85,12 @@ def bedrock_runtime(
         tcp_keepalive=True,
     )
     client: BedrockRuntimeClient = session.client("bedrock-runtime", region_name=region, config=config)
+    return client
+
+
+def bedrock(session: boto3.session.Session, *, region: str) -> BedrockClient:
+    """Return a client for Bedrock's control plane, which tells what is known of a model."""
+    client: BedrockClient = session.client("bedrock", region_name=region, config=_service_config())
     return client
 
 

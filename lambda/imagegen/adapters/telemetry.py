@@ -9,7 +9,7 @@ import json
 import logging
 import re
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,6 +21,8 @@ from imagegen.generations.charges import MICRO
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.metrics.base import SingleMetric
+
+    from imagegen.models.lifecycle_check import Finding, Reported
 
 UNKNOWN_MODEL: Final = "unknown"
 """Stands for the model where an attempt was cut off, so that nobody knows which one was called."""
@@ -138,6 +140,20 @@ class PowertoolsObserver:
         write = self._logger.info if known else self._logger.error
         write("model is retired or not available to this account", model=model, known=known)
 
+    def lifecycles_checked(self, findings: Sequence[Finding], *, models: int) -> None:
+        """Note what the daily check of the models' lifecycles has found; no finding is counted as 0."""
+        self._metrics.add_metric(name="LifecycleChanges", unit=MetricUnit.Count, value=len(findings))
+        for finding in findings:
+            self._logger.error(
+                "a model's lifecycle needs attention",
+                model=finding.model,
+                region=finding.region,
+                reason=finding.reason,
+                registry=_lifecycle(finding.registered),
+                bedrock=_lifecycle(finding.reported),
+            )
+        self._logger.info("the models' lifecycles were checked", models=models, findings=len(findings))
+
     def model_retried(self, model: str, code: str) -> None:
         """Note an unbilled call that is repeated."""
         self._metrics.add_metric(name="ModelRetries", unit=MetricUnit.Count, value=1)
@@ -188,6 +204,13 @@ class PowertoolsObserver:
             default_dimensions={**self._metrics.default_dimensions, "service": self._metrics.service},
         ) as metric:
             yield metric
+
+
+def _lifecycle(lifecycle: Reported | None) -> str:
+    if lifecycle is None:
+        return "unknown"
+    end = f", ends {lifecycle.end_of_life_at}" if lifecycle.end_of_life_at else ""
+    return f"{lifecycle.status}{end}"
 
 
 def _named(error: BaseException | None) -> str | None:
