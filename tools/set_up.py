@@ -1,7 +1,8 @@
 """Installs what the checkout needs into the checkout: `.venv/`, `.venv/emulator/` and `node_modules/`.
 
 With arguments it also installs environments of their own: `docs` the generator of the documentation site, into
-`.venv/docs/`, `supply` what lists and audits the packages, into `.venv/supply/`, and `checkov` the scanner of templates.
+`.venv/docs/`, `supply` what lists and audits the packages, into `.venv/supply/`, and `checkov` the scanner of
+templates, into `.venv/checkov/`.
 
 `set_up.sh` runs it before anything is installed, with any Python from 3.11, so it uses the standard library only.
 Each step leaves a marker file, which says what its target was made from. A second run finds the markers and does

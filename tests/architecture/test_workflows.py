@@ -176,7 +176,13 @@ def audited(*paths: Path) -> list[str]:
     """Return what zizmor finds, without asking GitHub, by the names of its audits."""
     done = subprocess.run(  # noqa: S603 - the linter of the checkout
         [
-            *(str(CHECKOUT / ".venv" / "bin" / "zizmor"), "--offline", "--no-progress", "--format", "json-v1"),
+            *(
+                str(CHECKOUT / ".venv" / "bin" / "zizmor"),
+                "--offline",
+                "--no-progress",
+                "--format",
+                "json-v1",
+            ),
             *("--persona", "auditor", "--", *map(str, paths)),
         ],
         env=ENVIRON,

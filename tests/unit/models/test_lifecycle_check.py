@@ -90,7 +90,10 @@ def test_an_end_that_the_registry_knows_is_told_again_shortly_before(
 
 def test_a_model_that_cannot_be_asked_about_is_a_finding_and_hides_no_other() -> None:
     """A check that sees nothing must not look like one that found nothing."""
-    says = {SDXL: errors.Misconfigured("No."), CORE: Reported(status="legacy")}
+    says: dict[str, Reported | errors.ImagegenError] = {
+        SDXL: errors.Misconfigured("No."),
+        CORE: Reported(status="legacy"),
+    }
     assert found(says) == [(SDXL, "unreadable"), (CORE, "changed")]
 
 
