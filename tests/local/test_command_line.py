@@ -185,14 +185,17 @@ def test_a_picture_is_shown_opened_and_deleted(command: CommandLine, word: str) 
         ("filtered", (2, "content_filtered", "yes")),
         ({"type": "account", "reason": "daily_quota"}, (3, "model_throttled", "no")),
         ({"type": "account", "reason": "payment"}, (4, "misconfigured", "no")),
+        ({"type": "error", "name": "ValidationException"}, (2, "invalid_parameter", "no")),
         ("close", (5, "outcome_unknown", "maybe")),
+        ("empty", (5, "bad_model_response", "maybe")),
+        ({"type": "error", "name": "ModelTimeoutException"}, (5, "model_timeout", "maybe")),
     ],
     ids=str,
 )
 def test_a_failure_ends_with_the_code_of_who_can_act(
     command: CommandLine, stand_in: StandIn, word: str, action: object, ended: tuple[int, str, str]
 ) -> None:
-    """Nothing is called twice."""
+    """Nothing is called twice. `test_command_line_codes.py` has the codes that cannot be caused from outside."""
     stand_in.set_rules({"prompt": word, "action": action})
     assert problem(command.run(word, "--json")) == ended
     assert stand_in.calls(prompt=word)["calls"] == 1
@@ -213,6 +216,42 @@ def test_a_request_that_no_model_can_serve_is_refused(
     """Nothing is paid; a model that is at its end may have been asked, because it could honour more."""
     assert problem(command.run(word, *arguments, "--json")) == (2, code, "no")
     assert stand_in.calls(prompt=word)["billed"] == 0
+
+
+def test_a_model_at_its_end_is_the_operators_business(
+    command: CommandLine, stand_in: StandIn, word: str
+) -> None:
+    """The caller may choose another one; nothing is paid."""
+    retired = command.run(word, "--model", "stability.stable-diffusion-xl-v1", "--json")
+    assert problem(retired) == (4, "model_retired", "no")
+    assert stand_in.calls(prompt=word)["billed"] == 0
+
+
+def test_a_model_that_is_not_ready_is_tried_for_as_long_as_allowed(
+    command: CommandLine, stand_in: StandIn, word: str
+) -> None:
+    """Each try has the same key, and none is paid."""
+    stand_in.set_rules({"prompt": word, "action": {"type": "error", "name": "ModelNotReadyException"}})
+    assert problem(command.run(word, "--timeout", "1", "--json")) == (3, "model_unavailable", "no")
+    assert stand_in.calls(prompt=word)["billed"] == 0
+
+
+def test_a_picture_that_an_earlier_command_began_is_in_progress(
+    command: CommandLine, stand_in: StandIn, word: str
+) -> None:
+    """It may be paid for, and the code is that of a wait."""
+    stand_in.set_rules({"prompt": word, "action": {"type": "latency", "seconds": 5}})
+    (id_,) = command.run(word, "--async", "--no-wait", "--idempotency-key", word).lines
+    ended = command.run(word, "--timeout", "1", "--idempotency-key", word, "--json")
+    assert problem(ended) == (3, "in_progress", "maybe")
+    assert json.loads(ended.err)["generation_id"] == id_
+    assert stand_in.calls(prompt=word)["calls"] == 1
+
+
+def test_a_prompt_that_is_too_long_for_a_request_is_refused(command: CommandLine, word: str) -> None:
+    """The service does not read it to its end."""
+    ended = command.run("-", "--json", given=word.encode() * 20_000)
+    assert problem(ended) == (2, "payload_too_large", "no")
 
 
 def test_a_strict_request_that_the_model_honours_is_served(command: CommandLine, word: str) -> None:
