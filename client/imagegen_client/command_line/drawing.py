@@ -164,7 +164,7 @@ def again(
     """Make a picture like an earlier one, with what you change. It is paid for."""
 
     async def earlier() -> Generation:
-        async with making.connected(service) as client:
+        async with making.connected(service, retries=making.LOOKING) as client:
             return await client.get(generation_id)
 
     request = asked_by(anyio.run(earlier))

@@ -46,7 +46,7 @@ def asked(service: Service, call: Callable[[AsyncClient], Awaitable[T]]) -> T:
     """Return what a call of the client returns."""
 
     async def calling() -> T:
-        async with making.connected(service) as client:
+        async with making.connected(service, retries=making.LOOKING) as client:
             return await call(client)
 
     return anyio.run(calling)

@@ -6,9 +6,9 @@ import hashlib
 import os
 import re
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import typer
 
@@ -23,6 +23,9 @@ from imagegen_client.replies import Generation
 
 PATIENT = Retries(tries=12, total_time=900.0)
 """For people, who can interrupt: a deployment may be busy for minutes."""
+
+LOOKING: Final = replace(PATIENT, tries=5)
+"""For what costs nothing and can be asked again at once; an image that is being made is waited for all the same."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
