@@ -45,7 +45,8 @@ def read(source: str) -> str:
     try:
         return stdin_text() if source == "-" else text_of(Path(source).read_bytes())
     except Unreadable as exc:
-        raise typer.BadParameter(f"{source} {exc}.", param_hint="FILE") from exc
+        name = "stdin" if source == "-" else source
+        raise typer.BadParameter(f"{name} {exc}.", param_hint="FILE") from exc
     except (OSError, ValueError) as exc:
         reason = exc.strerror if isinstance(exc, OSError) and exc.strerror else "not a path"
         raise typer.BadParameter(f"{source} cannot be read: {reason}.", param_hint="FILE") from exc

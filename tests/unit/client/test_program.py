@@ -93,7 +93,7 @@ def test_a_mistake_is_one_line(
     ("arguments", "words"),
     [
         (["-"], "stdin is closed"),
-        (["batch", "-"], "- is closed"),
+        (["batch", "-"], "stdin is closed"),
         (["config", "--api-key", "-"], "stdin is closed"),
         (["delete", ID], "there is no terminal to ask at"),
         (["mcp", "--url", "http://127.0.0.1:1/v1", "--api-key", "k"], "one of them is closed"),
