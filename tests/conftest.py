@@ -46,7 +46,7 @@ WITHOUT_STACK: Final = (
 OTHER_STACKS: Final = {
     "stack of the pages": ("test_browser", "test_playground"),
     "stack of the tools": (
-        *("test_command_line", "test_keys", "test_mcp", "test_python_client", "test_readme"),
+        *("test_command_line", "test_doctor", "test_keys", "test_mcp", "test_python_client", "test_readme"),
         *("test_storm_over_http", "test_tutorial"),
     ),
 }

@@ -19,7 +19,8 @@ from operating.doctor.finding import Finding, Severity, fine, problem
 from operating.doctor.refusals import RIGHTS
 from operating.doctor.report import AsJson, AsText
 from tests.support.doctor import CORE, MODELS_REGION, REGION, URL, WORDS, Far, Kept
-from tests.support.doctor_faults import FAULTS, NOT_DEPLOYED, Fault
+from tests.support.doctor_fault import NOT_DEPLOYED, Fault
+from tests.support.doctor_faults import FAULTS
 from tools.failures import LocalError
 
 COMMAND: Final = re.compile(
