@@ -14,6 +14,7 @@ from stacks.encryption_key import EncryptionKey
 from stacks.functions import Function, WorkerFunction, environment
 from stacks.generation_queue import GenerationQueue
 from stacks.generation_table import DUE_INDEX, OWNER_INDEX, GenerationTable
+from stacks.gradual_deployment import handler_of
 from stacks.http_api import HttpApi
 from stacks.image_bucket import ImageBucket
 from stacks.model_access import concurrency_for, invoke_models, resolve_models, warn_about_ended_models
@@ -73,8 +74,9 @@ class ImagegenStack(Stack):
             concurrency=concurrency,
         )
         callers = AUTHENTICATION[config.api_auth]
+        handler = handler_of(self, config=config, function=api.function)
         http_api = HttpApi(
-            self, "Http", config=config, authentication=callers, handler=api.function, code=code, key=key
+            self, "Http", config=config, authentication=callers, handler=handler, code=code, key=key
         )
 
         # Exact statements instead of CDK's grants: see docs/decisions/0014-rights-are-written-out.md.

@@ -15,7 +15,7 @@ from cdk_nag import AwsSolutionsChecks, ServerlessChecks
 
 from stacks.bundling import RUNTIME_VERSION
 from stacks.http_api import METHODS, OPEN_METHODS
-from stacks.stage import StageConfig
+from stacks.stage import GRADUAL, StageConfig
 
 if TYPE_CHECKING:
     from constructs import IConstruct
@@ -167,6 +167,11 @@ _WITHOUT_WAF = Accepted(
     id="AwsSolutions-APIG3",
     reason="Every paid path needs a key, has a throttle and limits; the setting waf adds a firewall for $7 a month.",
 )
+_WHEN_GRADUAL = Accepted(
+    path="ApiDeployment/Role/DefaultPolicy/Resource",
+    id="AwsSolutions-IAM5[Resource::*]",
+    reason="CodeDeploy asks for the state of the deployment's alarm, and can do nothing else with any alarm.",
+)
 _WITHOUT_THROTTLE = Accepted(
     path="Http/RestApi/DeploymentStage.v1/Resource",
     id="Serverless-APIGWDefaultThrottling",
@@ -185,6 +190,7 @@ def accepted_findings(config: StageConfig) -> tuple[Accepted, ...]:
         *((_WITHOUT_THROTTLE,) if config.throttle_rate is None else ()),
         *((_WITHOUT_ACCESS_LOGS,) if not config.bucket_access_logs else ()),
         *((_WITHOUT_WAF,) if not config.waf else ()),
+        *((_WHEN_GRADUAL,) if config.api_deployment in GRADUAL else ()),
     )
 
 

@@ -142,6 +142,9 @@ LogRetentionDays = Annotated[
     BeforeValidator(_exactly_whole),
 ]
 ApiAuth = Literal["key", "iam", "cognito"]
+ApiDeployment = Literal["all_at_once", "canary", "linear"]
+GRADUAL: Final[tuple[ApiDeployment, ...]] = ("canary", "linear")
+"""The values of `api_deployment` by which CodeDeploy shifts requests."""
 Platform = Literal["aarch64-manylinux2014", "host"]
 
 
@@ -175,6 +178,7 @@ class StageConfig(BaseModel):
     queued_jobs_per_caller: settings.QueuedJobsPerCaller | None = 1000
     max_paid_attempts: settings.MaxPaidAttempts = 1
     worker_concurrency: Annotated[int, Ge(2), Le(1000)] | None = None
+    api_deployment: ApiDeployment = "all_at_once"
     api_concurrency: Annotated[int, Ge(1), Le(1000)] | None = None
     reserve_concurrency: bool = True
     account_concurrency: Annotated[int, Ge(10), Le(100_000)] | None = None
@@ -270,6 +274,15 @@ class StageConfig(BaseModel):
         if self.api_concurrency is not None and not self.reserve_concurrency:
             raise StageError(
                 "api_concurrency is a reservation, so it must be null if reserve_concurrency is false."
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _check_the_emulator_can_deploy(self) -> Self:
+        if self.api_deployment in GRADUAL and self.name == LOCAL_STAGE:
+            raise StageError(
+                f"api_deployment must be all_at_once in the stage {LOCAL_STAGE!r}, not {self.api_deployment}, because "
+                "the emulator has no CodeDeploy."
             )
         return self
 

@@ -39,6 +39,7 @@ CASES = (
             ("dev", "cors_origins=https://app.example.com"),
             ("dev", "cors_origins=https://a.example,https://b.example"),
             ("dev", "gateway_log_role=false"),
+            ("dev", "api_deployment=canary"),
         ),
         usual=(),
     ),
