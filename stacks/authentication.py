@@ -20,6 +20,8 @@ from stacks.stage import ApiAuth, StageConfig
 if TYPE_CHECKING:
     from constructs import Construct
 
+AUTHORIZER: Final = "Authorizer"
+"""The construct of the function that checks API keys."""
 MakeAuthorizer = Callable[
     ["Construct", StageConfig, lambda_.Code, EncryptionKey | None], apigateway.IAuthorizer
 ]
@@ -54,7 +56,7 @@ def _check_keys(
     # Every request waits for it, so it is small.
     function = Function(
         scope,
-        "Authorizer",
+        AUTHORIZER,
         config=config,
         code=code,
         handler="imagegen.authorizer_handler.lambda_handler",

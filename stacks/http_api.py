@@ -11,10 +11,11 @@ from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from imagegen.http import surface
-from stacks.authentication import Authentication
+from stacks.authentication import AUTHORIZER, Authentication
 from stacks.custom_domain import CustomDomain
 from stacks.encryption_key import EncryptionKey
 from stacks.firewall import Firewall
+from stacks.functions import Function
 from stacks.gateway_responses import EXPOSED_HEADERS, add_gateway_responses
 from stacks.log_group import LogGroup
 from stacks.stage import StageConfig, stack_name
@@ -89,6 +90,12 @@ class HttpApi(Construct):
         self._domain = (
             CustomDomain(self, "Domain", config=config, api=self.api) if config.domain_name else None
         )
+
+    @property
+    def authorizer_function(self) -> Function | None:
+        """The function that checks API keys, if the callers have any."""
+        found = self.node.try_find_child(AUTHORIZER)
+        return found if isinstance(found, Function) else None
 
     @property
     def host(self) -> str:

@@ -38,7 +38,7 @@ class ImagegenStack(Stack):
             env=env,
             description="imagegen: text to image on Amazon Bedrock.",
         )
-        models = resolve_models(config.models, region=self.region)
+        self.models = models = resolve_models(config.models, region=self.region)
         warn_about_ended_models(models, stack=self, today=today)
 
         limit_roles(self, config=config)
@@ -93,6 +93,9 @@ class ImagegenStack(Stack):
             self._output("EncryptionKeyArn", key.key.key_arn)
         worker.poll(queue)
         worker.sweep_every_minute()
+        # What the stacks beside this one refer to.
+        self.api, self.worker, self.authorizer = api, worker, http_api.authorizer_function
+        self.http_api, self.queue, self.table = http_api, queue, table
         self.api_host = http_api.host
         self.images_origin = bucket.origin(config.s3_addressing_style)
         self._name_outputs(http_api=http_api, bucket=bucket, table=table, queue=queue)

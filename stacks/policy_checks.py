@@ -266,6 +266,22 @@ _OF_THE_PLAYGROUND: tuple[Accepted, ...] = (
 )
 
 
+_CHECK = "Lifecycle/Function/Resource"
+_CHECKED_AGAIN = "The check runs again the next day, and Lambda itself repeats a run that failed."
+_OF_MONITORING = (
+    Accepted(path=_CHECK, id="AwsSolutions-L1", reason=_RUNTIME),
+    Accepted(path=_CHECK, id="Serverless-LambdaLatestVersion", reason=_RUNTIME),
+    Accepted(path=_CHECK, id="Serverless-LambdaTracing", reason=_TRACING),
+    Accepted(path=_CHECK, id="Serverless-LambdaDLQ", reason=_CHECKED_AGAIN),
+    Accepted(path="Lifecycle/Daily/Resource", id="Serverless-EventBusDLQ", reason=_CHECKED_AGAIN),
+)
+_WITH_ALARM_EMAIL = Accepted(
+    path="AlarmEmail/Resource",
+    id="Serverless-SNSRedrivePolicy",
+    reason="SNS repeats an e-mail that fails; the alarm's state and its history are in CloudWatch all the same.",
+)
+
+
 def findings_of_the_playground(stack: Stack) -> tuple[Accepted, ...]:
     """Return the accepted findings of the playground's stack; one names the bucket of the CDK's assets."""
     account = "<AWS::AccountId>" if Token.is_unresolved(stack.account) else stack.account
@@ -279,6 +295,11 @@ def findings_of_the_playground(stack: Stack) -> tuple[Accepted, ...]:
             reason=_CDKS_RIGHTS,
         ),
     )
+
+
+def findings_of_monitoring(config: StageConfig) -> tuple[Accepted, ...]:
+    """Return the accepted findings of the stack that watches a stage."""
+    return (*_OF_MONITORING, *((_WITH_ALARM_EMAIL,) if config.alarm_email is not None else ()))
 
 
 def accept_findings(stack: Stack, findings: Iterable[Accepted]) -> None:

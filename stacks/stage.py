@@ -135,6 +135,21 @@ EndpointUrl = Annotated[
 OwnerSalt = Annotated[
     str, Field(pattern=r"^[A-Za-z0-9-]{8,64}$", description="8 to 64 letters, digits and hyphens")
 ]
+Email = Annotated[
+    str,
+    Field(
+        pattern=r"^[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})+$",
+        description="an e-mail address",
+    ),
+]
+AnomalyMonitorArn = Annotated[
+    str,
+    Field(
+        pattern=r"^arn:aws[a-z-]*:ce::[0-9]{12}:anomalymonitor/[A-Za-z0-9-]+$",
+        description="the ARN of a monitor of Cost Anomaly Detection",
+    ),
+]
+MonthlyUsd = Annotated[float, Ge(1), Le(10_000_000)]
 RetentionDays = Annotated[int, Ge(1), Le(3650)]
 # The retention periods that CloudWatch Logs accepts.
 LogRetentionDays = Annotated[
@@ -191,6 +206,11 @@ class StageConfig(BaseModel):
     mark_images: bool = True
     embed_prompt: bool = False
     playground: bool = False
+    monitoring: bool = False
+    alarm_email: Email | None = None
+    monthly_budget_usd: MonthlyUsd | None = None
+    cost_anomaly_usd: MonthlyUsd | None = None
+    cost_anomaly_monitor_arn: AnomalyMonitorArn | None = None
     encryption: Encryption = "aws"
     bucket_access_logs: bool = False
     waf: bool = False
@@ -312,6 +332,21 @@ class StageConfig(BaseModel):
         return self
 
     @model_validator(mode="after")
+    def _check_monitoring(self) -> Self:
+        for key in ("alarm_email", "monthly_budget_usd", "cost_anomaly_usd"):
+            if getattr(self, key) is not None and not self.monitoring:
+                raise StageError(f"{key} needs monitoring true, because the stack of the alarms uses it.")
+        if self.cost_anomaly_monitor_arn is not None and self.cost_anomaly_usd is None:
+            raise StageError(
+                "cost_anomaly_monitor_arn needs cost_anomaly_usd, the least amount to be told of."
+            )
+        if self.monitoring and self.name == LOCAL_STAGE:
+            raise StageError(
+                f"monitoring must be false in the stage {LOCAL_STAGE!r}, because the emulator has no metrics."
+            )
+        return self
+
+    @model_validator(mode="after")
     def _check_user_pool(self) -> Self:
         if (self.user_pool_arn is not None) != (self.api_auth == "cognito"):
             raise StageError("user_pool_arn must be set if api_auth is cognito, and only then.")
@@ -372,9 +407,14 @@ def playground_stack_name(stage: str) -> str:
     return f"{stack_name(stage)}-playground"
 
 
+def monitoring_stack_name(stage: str) -> str:
+    """Return the name of the stack that watches a stage."""
+    return f"{stack_name(stage)}-monitoring"
+
+
 def stack_names(stage: str) -> tuple[str, ...]:
     """Return the name of every stack that a stage may have, the service's own first."""
-    return stack_name(stage), playground_stack_name(stage)
+    return stack_name(stage), playground_stack_name(stage), monitoring_stack_name(stage)
 
 
 def check_stage_name(name: str) -> None:

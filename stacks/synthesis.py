@@ -17,8 +17,14 @@ from stacks.credentials import check_place, check_profile
 from stacks.imagegen_stack import ImagegenStack
 from stacks.playground_site import SiteError
 from stacks.playground_stack import PlaygroundStack
-from stacks.policy_checks import accept_findings, accepted_findings, add_checks, findings_of_the_playground
-from stacks.stage import LOCAL_STAGE, StageError, load_stage
+from stacks.policy_checks import (
+    accept_findings,
+    accepted_findings,
+    add_checks,
+    findings_of_monitoring,
+    findings_of_the_playground,
+)
+from stacks.stage import LOCAL_STAGE, StageConfig, StageError, load_stage
 from tools.failures import in_one_line
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -58,14 +64,28 @@ def _synthesize(environ: Mapping[str, str]) -> None:
     page = (
         PlaygroundStack(app, config=config, service=stack, env=env, root=ROOT) if config.playground else None
     )
+    watching = _monitoring(app, config=config, service=stack, env=env) if config.monitoring else None
     # The emulator gets the same stack without them: they take a third of the synthesis, and the tests apply them to
     # every stage.
     if context("policy_checks") != "off":
         accept_findings(stack, accepted_findings(config))
         if page:
             accept_findings(page, findings_of_the_playground(page))
+        if watching:
+            accept_findings(watching, findings_of_monitoring(config))
         add_checks(app)
     app.synth()
+
+
+def _monitoring(
+    app: cdk.App, *, config: StageConfig, service: ImagegenStack, env: cdk.Environment
+) -> cdk.Stack:
+    # Here, because loading it takes a second, which a stage without it need not wait for.
+    from stacks.monitoring.stack import MonitoringStack  # noqa: PLC0415
+
+    # The CDK binds code to one stack; it is the same zip.
+    code = function_code(root=ROOT, target=config.bundle_platform)
+    return MonitoringStack(app, config=config, service=service, code=code, env=env)
 
 
 def _check_stage(stage: str, environ: Mapping[str, str]) -> None:

@@ -44,6 +44,7 @@ ROOMS = {
         "imagegen.errors.",
         "imagegen.settings",
         "imagegen.settings.",
+        "imagegen.models.lifecycle_check.",
         "imagegen.models.registry.",
         "imagegen.http.surface",
         "imagegen.http.problems",

@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from aws_cdk import assertions
 
-from tests.support.synthesis import STAGES, Synthesized, build_playground
+from tests.support.synthesis import STAGES, Synthesized, build_monitoring, build_playground, stage_config
 from tests.support.template_fixtures import code, synthesized
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from stacks.monitoring.stack import MonitoringStack
     from stacks.playground_stack import PlaygroundStack
 
 __all__ = ["code", "synthesized"]
@@ -40,6 +42,23 @@ def prod(synthesized: Callable[[str], Synthesized]) -> Synthesized:
 def local(synthesized: Callable[[str], Synthesized]) -> Synthesized:
     """Return the template of the stage `local`."""
     return synthesized("local")
+
+
+WATCHED = "alarm_email=ops@example.com monthly_budget_usd=50 cost_anomaly_usd=10"
+"""The overrides of a stage that has everything that can be watched."""
+
+
+@pytest.fixture(scope="session")
+def monitoring_stack(code: Path) -> MonitoringStack:
+    """Return the stack that watches `dev`, with everything that the settings can add."""
+    return build_monitoring("dev", code=code, overrides=WATCHED)
+
+
+@pytest.fixture(scope="session")
+def monitoring(monitoring_stack: MonitoringStack) -> Synthesized:
+    """Return the template of that stack."""
+    template = assertions.Template.from_stack(monitoring_stack).to_json()
+    return Synthesized(config=stage_config("dev", f"monitoring=true {WATCHED}"), template=dict(template))
 
 
 @pytest.fixture(scope="module")

@@ -64,12 +64,16 @@ def test_every_variable_of_the_functions_is_documented(local: Synthesized) -> No
 
 
 def test_nothing_is_documented_that_does_not_exist(
-    local: Synthesized, playground: PlaygroundStack, synthesized: Callable[..., Synthesized]
+    local: Synthesized,
+    playground: PlaygroundStack,
+    monitoring: Synthesized,
+    synthesized: Callable[..., Synthesized],
 ) -> None:
     """A setting, variable or output that was removed must be removed from the page as well."""
     variables = local.one("AWS::Lambda::Function", named="ApiFunction")["Environment"]["Variables"]
     outputs = {
         **local.outputs,
+        **monitoring.outputs,
         **synthesized("dev", HARDENED).outputs,
         **synthesized("dev", NAMED).outputs,
         **assertions.Template.from_stack(playground).to_json()["Outputs"],
@@ -77,10 +81,12 @@ def test_nothing_is_documented_that_does_not_exist(
     assert set(ROWS) == {*SETTINGS, *variables, *outputs}
 
 
-def test_every_output_is_documented(local: Synthesized, synthesized: Callable[..., Synthesized]) -> None:
+def test_every_output_is_documented(
+    local: Synthesized, monitoring: Synthesized, synthesized: Callable[..., Synthesized]
+) -> None:
     """Operators read the outputs by name."""
     optional = [synthesized("dev", overrides).outputs for overrides in (HARDENED, NAMED)]
-    for output in {name for outputs in (local.outputs, *optional) for name in outputs}:
+    for output in {name for outputs in (local.outputs, monitoring.outputs, *optional) for name in outputs}:
         assert len(ROWS[output][1]) > 10
 
 

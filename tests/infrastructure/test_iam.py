@@ -43,7 +43,8 @@ def test_nothing_is_allowed_without_a_statement() -> None:
     ],
 )
 def test_a_statement_is_about_actions_resources_and_conditions(
-    changes: dict[str, Any], allowed: bool
+    changes: dict[str, Any],
+    allowed: bool,  # noqa: FBT001 - a column of the table
 ) -> None:
     """The case of an action does not matter, that of a resource does; a key that is missing fits no condition."""
     assert allows(**changes) is allowed

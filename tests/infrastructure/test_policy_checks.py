@@ -13,6 +13,7 @@ from stacks.policy_checks import (
     accept_findings,
     accepted_findings,
     add_checks,
+    findings_of_monitoring,
     findings_of_the_playground,
 )
 from tests.support.depth import at_depth
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from stacks.monitoring.stack import MonitoringStack
     from stacks.playground_stack import PlaygroundStack
     from tests.support.synthesis import Synthesized
 
@@ -64,6 +66,22 @@ def test_every_finding_in_the_playground_is_accepted_one_by_one(playground: Play
     assert all(len(each.reason) > 40 and each.reason.endswith(".") for each in accepted)
     accept_findings(playground, accepted)
     assert nag_findings(playground) == set()
+
+
+def test_every_finding_in_the_monitoring_is_accepted_one_by_one(
+    monitoring_stack: MonitoringStack, monitoring: Synthesized
+) -> None:
+    """The stack has everything that the settings can add."""
+    accepted = findings_of_monitoring(monitoring.config)
+    assert nag_findings(monitoring_stack) == {(each.path, each.id) for each in accepted}
+    assert all(len(each.reason) > 40 and each.reason.endswith(".") for each in accepted)
+    accept_findings(monitoring_stack, accepted)
+    assert nag_findings(monitoring_stack) == set()
+
+
+def test_cfn_lint_finds_nothing_in_the_monitoring(monitoring: Synthesized) -> None:
+    """With the same rules."""
+    assert lint_findings(monitoring.template) == []
 
 
 @pytest.mark.parametrize("stage", STAGES)

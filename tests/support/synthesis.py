@@ -7,7 +7,7 @@ import tempfile
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import aws_cdk as cdk
 from aws_cdk import assertions
@@ -16,6 +16,9 @@ from aws_cdk import aws_lambda as lambda_
 from stacks.imagegen_stack import ImagegenStack
 from stacks.playground_stack import PlaygroundStack
 from stacks.stage import StageConfig, load_stage
+
+if TYPE_CHECKING:
+    from stacks.monitoring.stack import MonitoringStack
 
 ROOT = Path(__file__).resolve().parents[2]
 CONTEXT: dict[str, Any] = json.loads((ROOT / "cdk.json").read_text())["context"]
@@ -62,6 +65,22 @@ def build_playground(stage: str, *, code: Path, overrides: str = "") -> Playgrou
         service=service,
         env=ENVIRONMENT,
         root=ROOT,
+    )
+
+
+def build_monitoring(stage: str, *, code: Path, overrides: str = "") -> MonitoringStack:
+    """Return the stack that watches a stage, with the stack that it watches in the same app."""
+    # Here, because loading it takes a second, which most tests need not wait for.
+    from stacks.monitoring.stack import MonitoringStack  # noqa: PLC0415
+
+    words = f"monitoring=true {overrides}".strip()
+    service = build(stage, code=code, overrides=words)
+    return MonitoringStack(
+        cast("cdk.App", service.node.root),
+        config=stage_config(stage, words),
+        service=service,
+        code=lambda_.Code.from_asset(str(code)),
+        env=ENVIRONMENT,
     )
 
 
