@@ -17,8 +17,8 @@ from stacks.stage import (
     StageConfig,
     StageError,
     load_stage,
-    playground_stack_name,
     stack_name,
+    stack_names,
 )
 from tools import cdk
 from tools.checkout import CHECKOUT
@@ -57,11 +57,6 @@ class Order:
     def stack_name(self) -> str:
         """The name of the stage's stack."""
         return stack_name(self.stage)
-
-    @property
-    def page_stack_name(self) -> str:
-        """The name of the stack of the stage's playground."""
-        return playground_stack_name(self.stage)
 
     def cdk(self, *words: str) -> int:
         """Run the CDK on this stage, and return its exit status."""
@@ -115,9 +110,11 @@ def destroy(order: Order, *, account: Callable[[], Stacks]) -> int:
     """
     config = check(order)
     stacks = account()
-    # The playground's may be there although the setting is false by now, and then the CDK does not know of it.
-    page, service = stacks.find(order.page_stack_name), stacks.find(order.stack_name)
-    if page is None and service is None:
+    own, *others = stack_names(order.stage)
+    # The others may be there although their settings are false by now, and then the CDK does not know of them.
+    beside = [found for name in others if (found := stacks.find(name))]
+    service = stacks.find(own)
+    if not beside and service is None:
         order.say(
             f"There is no stack {order.stack_name} in this account and region, so there is nothing to destroy."
         )
@@ -127,11 +124,11 @@ def destroy(order: Order, *, account: Callable[[], Stacks]) -> int:
             f"The stage {order.stage} keeps its data (retain_data), but its deployed stack would delete "
             f"{_names(service.data_deleted)}: run `make deploy STAGE={order.stage}` first."
         )
-    _confirm(order, [each for each in (page, service) if each])
-    if page:  # first, because it refers to the service's
-        _empty_buckets(order, page, stacks)
-        stacks.delete(page)
-        order.say(f"The stack {page.name} is deleted.")
+    _confirm(order, [*beside, *((service,) if service else ())])
+    for each in beside:  # first, because they refer to the service's
+        _empty_buckets(order, each, stacks)
+        stacks.delete(each)
+        order.say(f"The stack {each.name} is deleted.")
     status = _delete(order, service, stacks) if service else 0
     if service and status == 0:
         order.say(_farewell(order, service))

@@ -43,7 +43,7 @@ class ImagegenStack(Stack):
 
         limit_roles(self, config=config)
         key = EncryptionKey(self, "Encryption", config=config) if config.encryption == "kms" else None
-        kms_key = key.key if key else None
+        self.encryption_key = kms_key = key.key if key else None
         bucket = ImageBucket(self, "Images", config=config, key=kms_key)
         table = GenerationTable(self, "Generations", config=config, key=kms_key)
         queue = GenerationQueue(self, "Jobs", config=config, key=kms_key)

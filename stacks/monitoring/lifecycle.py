@@ -15,6 +15,7 @@ from imagegen.models.registry import ModelRef
 from stacks.functions import SERVICE, Function
 
 if TYPE_CHECKING:
+    from aws_cdk import aws_kms as kms
     from aws_cdk import aws_lambda as lambda_
     from constructs import Construct
 
@@ -32,6 +33,7 @@ class LifecycleCheck(Function):
         config: StageConfig,
         code: lambda_.Code,
         models: Sequence[ModelRef],
+        key: kms.Key | None,
     ) -> None:
         super().__init__(
             scope,
@@ -47,6 +49,7 @@ class LifecycleCheck(Function):
                 "POWERTOOLS_METRICS_NAMESPACE": SERVICE,
                 "POWERTOOLS_LOG_LEVEL": config.log_level,
             },
+            key=key,
             # It asks about a few models, each within seconds, and Bedrock may be slow.
             timeout=60,
             memory_mb=256,

@@ -17,6 +17,7 @@ from stacks.monitoring.gateway_errors import count_gateway_errors
 from stacks.monitoring.lifecycle import LifecycleCheck
 from stacks.monitoring.queries import save_queries
 from stacks.monitoring.spending import limit_the_month, look_for_anomalies
+from stacks.permissions_boundary import limit_roles
 from stacks.stage import StageConfig, monitoring_stack_name
 
 if TYPE_CHECKING:
@@ -44,11 +45,19 @@ class MonitoringStack(Stack):
             env=env,
             description="imagegen: alarms, dashboard and log queries.",
         )
+        limit_roles(self, config=config)
         topic = self._topic(config)
         self.subjects = watches(config, service=service)
         count_gateway_errors(self, config=config, access_logs=service.http_api.access_logs)
         watch(self, config=config, service=service, topic=topic, subjects=self.subjects)
-        check = LifecycleCheck(self, "Lifecycle", config=config, code=code, models=service.models)
+        check = LifecycleCheck(
+            self,
+            "Lifecycle",
+            config=config,
+            code=code,
+            models=service.models,
+            key=service.encryption_key,
+        )
         save_queries(self, config=config, service=service)
         limit_the_month(self, config=config, topic=topic)
         look_for_anomalies(self, config=config, topic=topic)

@@ -12,7 +12,14 @@ from stacks.encryption_key import PENDING_DAYS
 from stacks.firewall import ONLY_COUNTED
 from stacks.stage import StageError
 from tests.support.hardened import BOUNDARY, CERTIFICATE, DOMAIN, HARDENED, KMS, NAMED, WAF
-from tests.support.synthesis import as_list, build, build_playground, stage_config, synthesize
+from tests.support.synthesis import (
+    as_list,
+    build,
+    build_monitoring,
+    build_playground,
+    stage_config,
+    synthesize,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -285,6 +292,19 @@ def test_every_role_of_the_playground_has_the_boundary(code: Path) -> None:
     roles = template.find_resources("AWS::IAM::Role")
     assert roles
     assert {role["Properties"]["PermissionsBoundary"] for role in roles.values()} == {BOUNDARY}
+
+
+def test_the_monitoring_has_the_boundary_and_the_key_as_well(code: Path) -> None:
+    """Its function writes a log of its own."""
+    from aws_cdk import assertions  # noqa: PLC0415 - as above
+
+    stack = build_monitoring("dev", code=code, overrides=f"encryption=kms permissions_boundary={BOUNDARY}")
+    template = assertions.Template.from_stack(stack)
+    roles = template.find_resources("AWS::IAM::Role")
+    assert {role["Properties"].get("PermissionsBoundary") for role in roles.values()} == {BOUNDARY}
+    groups = template.find_resources("AWS::Logs::LogGroup")
+    assert groups
+    assert all("KmsKeyId" in group["Properties"] for group in groups.values())
 
 
 @pytest.mark.parametrize(

@@ -349,12 +349,13 @@ def test_the_playground_goes_with_its_stage_whatever_the_setting_says_by_now(con
     ]
 
 
-def test_a_playground_that_is_left_alone_is_deleted_as_well() -> None:
+@pytest.mark.parametrize("name", [f"{NAME}-playground", f"{NAME}-monitoring"])
+def test_a_stack_that_is_left_alone_is_deleted_as_well(name: str) -> None:
     """The stack of the service may be gone since; then the name of what is left is typed."""
-    desk = Desk(FakeAccount(None, page=PAGE), typed=PAGE.name)
+    desk = Desk(FakeAccount(None, page=replace(PAGE, name=name)), typed=name)
     assert desk.destroy() == 0
     assert (desk.account.page, desk.ran) == (None, [])
-    assert desk.said[-1] == "The stack imagegen-dev-playground is deleted."
+    assert desk.said[-1] == f"The stack {name} is deleted."
 
 
 def test_nothing_of_the_playground_is_deleted_without_a_confirmation() -> None:
