@@ -80,9 +80,10 @@ def run(examined: Examined, *, report: Report, prove: bool = False) -> int:
     if examined.deployed is not None:
         for row in AFTER:
             take(_row(row, examined))
-        if prove:
+    if prove:
+        if examined.deployed is not None and examined.caller is not None:
             report.announce(announcement(examined))
-            take(look(PROOF, proof, examined))
+        take(look(PROOF, proof, examined))
     report.end(examined, findings)
     return int(any(finding.severity == "problem" for finding in findings))
 

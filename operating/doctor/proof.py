@@ -18,7 +18,7 @@ from imagegen.generations.marks import says_generated
 from imagegen.http import surface
 from operating.doctor.examined import Examined
 from operating.doctor.finding import Finding, fine, problem, skipped, warning
-from operating.doctor.service import fetch, logs, opened, send, told
+from operating.doctor.service import fetch, logs, nobody, opened, send, told
 
 PROMPT: Final = "a lighthouse at dusk"
 TRIES: Final = 12
@@ -46,8 +46,12 @@ def proof(
     random_hex: Callable[[int], str] = secrets.token_hex,
 ) -> Iterator[Finding]:
     """Make one image, which is paid, open its URL, and look for its mark."""
+    # It was asked for, so it must not look as if it had been given.
+    if examined.deployed is None:
+        yield problem("No image was made, because no deployed service was found.", examined.deploy())
+        return
     if examined.caller is None:
-        yield skipped("No image is made, because no caller was given.")
+        yield problem("No image was made, because no caller was given.", nobody(examined).remedy)
         return
     reply = _made(examined, key=f"doctor-{random_hex(12)}", pause=pause)
     if reply.status_code != httpx.codes.OK:

@@ -50,7 +50,7 @@ def health(examined: Examined) -> Iterator[Finding]:
 def key(examined: Examined) -> Iterator[Finding]:
     """See whether a caller is let in."""
     if examined.caller is None:
-        yield _nobody(examined)
+        yield nobody(examined)
         return
     reply = send(examined, "GET", surface.path_of("listModels"))
     if reply.is_success:
@@ -136,7 +136,8 @@ def told(reply: httpx.Response) -> str:
     return " ".join(filter(None, [str(reply.status_code), *map(str, words)])).rstrip(".")
 
 
-def _nobody(examined: Examined) -> Finding:
+def nobody(examined: Examined) -> Finding:
+    """Return that no caller was given, with the command that leads to one."""
     if examined.config.api_auth == "cognito":
         pool = str(examined.config.user_pool_arn).rpartition("/")[2]
         return warning(

@@ -13,6 +13,7 @@ from tests.support.doctor_fault import (
     DEPLOY,
     DEV,
     LOGS,
+    NOT_DEPLOYED,
     Fault,
     made,
     missing_variables,
@@ -236,6 +237,24 @@ SERVICES: Final = (
     ),
 )
 PROOFS: Final = (
+    Fault(
+        name="a proof without a key",
+        caller=False,
+        check="proof",
+        severity="problem",
+        sentence="No image was made, because no caller was given.",
+        remedy="make key STAGE=dev NAME=doctor",
+        prove=True,
+    ),
+    Fault(
+        name="a proof of nothing",
+        aws=NOT_DEPLOYED,
+        check="proof",
+        severity="problem",
+        sentence="No image was made, because no deployed service was found.",
+        remedy=DEPLOY,
+        prove=True,
+    ),
     Fault(
         name="the account has no agreement",
         web={"POST /v1/text-to-image": problem_reply(500, "misconfigured", "The model is not set up.")},

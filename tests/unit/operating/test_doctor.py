@@ -225,7 +225,7 @@ def test_nothing_is_asked_that_changes_anything() -> None:
 def test_before_the_first_deployment_the_rest_waits() -> None:
     """That is said once, with the command that deploys the stage."""
     far = Far(aws=NOT_DEPLOYED)
-    status, findings = examined(far, prove=True)
+    status, findings = examined(far)
     assert (status, names(findings), far.sent) == (0, ["credentials", *BEFORE, "stack"], [])
     assert findings[-1] == Finding(
         check="stack",
