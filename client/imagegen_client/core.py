@@ -307,10 +307,11 @@ def _content(request: ImageRequest) -> bytes:
         InvalidParameter: A value cannot be written as JSON, so nothing is sent.
     """
     try:
-        return json.dumps(request.body(), allow_nan=False).encode()
+        return json.dumps(request.body(), allow_nan=False, ensure_ascii=False).encode()
     except (TypeError, ValueError, RecursionError) as exc:
         raise InvalidParameter(
-            "The request has a value that JSON cannot express, such as a number that is not finite."
+            "The request has a value that JSON cannot express: a number that is not finite, bytes that are not text, "
+            "or something that is no data."
         ) from exc
 
 

@@ -35,6 +35,7 @@ from imagegen_client.errors import (
     OperatorError,
     QuotaExceeded,
     Unauthorized,
+    UnexpectedReply,
     Unreachable,
 )
 from imagegen_client.files import write_atomically
@@ -175,7 +176,7 @@ class Run:
 
     async def _fail(self, planned: Planned, error: ImagegenError) -> None:
         self._failed += 1
-        self._stopped = self._stopped or isinstance(error, ENDS_ALL)
+        self._stopped = self._stopped or _ends_all(error)
         self.exit_code = self.exit_code or who_of(error)[1]
         if self._as_json:
             say_json({"line": planned.item.line, **problem(error)})
@@ -197,6 +198,12 @@ class Run:
     def _showing(self) -> AbstractContextManager[Progress]:
         self._progress.add_task("pictures", total=len(self._planned), completed=self._there)
         return self._progress
+
+
+def _ends_all(error: ImagegenError) -> bool:
+    """Whether the next line would fail in the same way; so it is with a server that is not imagegen."""
+    is_stranger = isinstance(error, UnexpectedReply) and not error.retryable
+    return is_stranger or isinstance(error, ENDS_ALL)
 
 
 def _is_lost(error: ImagegenError) -> bool:

@@ -215,6 +215,32 @@ def test_a_failure_that_all_lines_share_stops_the_batch(
     assert ran(server, tmp_path, "tea", "mist", "rain").totals()["done"] == 3
 
 
+@pytest.mark.parametrize(("status", "asked"), [(200, 1), (302, 1), (404, 1), (502, 6)])
+def test_a_server_that_is_not_imagegen_stops_the_batch(tmp_path: Path, status: int, asked: int) -> None:
+    """Its pages are no pictures; but a proxy in between may only be busy, so its 502 is a failure of one line."""
+    seen: list[httpx.Request] = []
+
+    def page(request: httpx.Request) -> httpx.Response:
+        seen.append(request)
+        return httpx.Response(status, content=b"<html>Welcome</html>")
+
+    state = State.open(tmp_path, url=URL)
+    prompts = ("tea", "mist", "rain")
+    items = [Item(line=number, request=ImageRequest(prompt=each)) for number, each in enumerate(prompts)]
+    retries = Retries(tries=2, first_pause=0.0)
+    run = Run(
+        client=AsyncClient(URL, API_KEY, retries=retries, transport=httpx.MockTransport(page)),
+        state=state,
+        folder=tmp_path,
+        planned=state.plan(items),
+        as_json=False,
+        asynchronous=False,
+        pay_again=False,
+    )
+    anyio.run(run.all, 1)
+    assert (len(seen), run.exit_code) == (asked, 5)
+
+
 def test_what_was_lost_is_paid_again_only_if_asked_for(tmp_path: Path) -> None:
     """The new key is kept for later runs."""
     server = Service(failures={"tea": service.ContentFiltered})

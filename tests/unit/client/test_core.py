@@ -303,11 +303,12 @@ def test_a_success_without_its_image_is_waited_for() -> None:
         ImageRequest(prompt="tea", cfg_scale=float("nan")),
         ImageRequest(prompt="tea", cfg_scale=float("inf")),
         ImageRequest(prompt="tea", extras={"a": {1, 2}}),
+        ImageRequest(prompt="caf\udce9"),
     ],
-    ids=["not a number", "infinite", "no JSON"],
+    ids=["not a number", "infinite", "no JSON", "not text"],
 )
 def test_what_json_cannot_express_is_not_sent(request_: ImageRequest) -> None:
-    """Python would write words that no JSON reader takes."""
+    """Python would write words that no JSON reader takes, and half characters from a command line in Latin-1."""
     ran = run(core().generate(request_, idempotency_key=KEY), [DONE])
     assert isinstance(ran.error, errors.InvalidParameter)
     assert (ran.sent, ran.error.charged) == ([], "no")
