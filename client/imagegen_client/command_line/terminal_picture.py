@@ -13,6 +13,8 @@ from typing import Final
 CHUNK: Final = 4096
 """The most base64 characters in one of kitty's escape codes."""
 
+PNG: Final = b"\x89PNG\r\n\x1a\n"
+
 KITTY_PROGRAMS: Final = ("ghostty", "kitty")
 ITERM_PROGRAMS: Final = ("iTerm.app", "WezTerm", "vscode")
 
@@ -23,11 +25,13 @@ def drawn(content: bytes, *, environ: Mapping[str, str], columns: int, rows: int
     # tmux and screen swallow both protocols.
     multiplexed = "TMUX" in environ or terminal.startswith(("screen", "tmux"))
     if not multiplexed:
-        if (
+        speaks_kitty = (
             "KITTY_WINDOW_ID" in environ
             or terminal in {"xterm-kitty", "xterm-ghostty"}
             or program in KITTY_PROGRAMS
-        ):
+        )
+        # The protocol has no other compressed format.
+        if speaks_kitty and content.startswith(PNG):
             return kitty(content, columns=columns)
         if program in ITERM_PROGRAMS:
             return iterm(content)
@@ -55,17 +59,23 @@ def iterm(content: bytes) -> bytes:
 
 
 def half_blocks(content: bytes, *, columns: int, rows: int) -> bytes | None:
-    """Return a picture of `▀`, each of which shows two pixels; None without Pillow, or if there is no room."""
+    """Return a picture of `▀`, each of which shows two pixels.
+
+    None without Pillow, if there is no room, or if Pillow cannot read the picture.
+    """
     try:
         from PIL import Image  # noqa: PLC0415 - the extra `picture`, which need not be installed
     except ImportError:
         return None
-    with Image.open(io.BytesIO(content)) as opened:
-        scale = min(columns / opened.width, max(2, (rows - 4) * 2) / opened.height)
-        width, height = int(opened.width * scale), int(opened.height * scale) // 2 * 2
-        if width < 1 or height < 2:  # noqa: PLR2004 - a line of half blocks shows two
-            return None
-        small = opened.convert("RGB").resize((width, height))
+    try:
+        with Image.open(io.BytesIO(content)) as opened:
+            scale = min(columns / opened.width, max(2, (rows - 4) * 2) / opened.height)
+            width, height = int(opened.width * scale), int(opened.height * scale) // 2 * 2
+            if width < 1 or height < 2:  # noqa: PLR2004 - a line of half blocks shows two
+                return None
+            small = opened.convert("RGB").resize((width, height))
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return None
     pixels = small.tobytes()
     lines = []
     for y in range(0, height, 2):

@@ -12,12 +12,12 @@ from PIL import Image
 from imagegen_client.command_line.terminal_picture import CHUNK, drawn
 
 
-def png(width: int = 64, height: int = 32) -> bytes:
+def png(width: int = 64, height: int = 32, *, kind: str = "PNG") -> bytes:
     """Return a picture whose left half is red."""
     picture = Image.new("RGB", (width, height), (0, 0, 255))
     picture.paste((255, 0, 0), (0, 0, width // 2, height))
     written = io.BytesIO()
-    picture.save(written, "PNG")
+    picture.save(written, kind)
     return written.getvalue()
 
 
@@ -58,6 +58,20 @@ def test_other_terminals_get_half_blocks() -> None:
     assert len(lines) == 10
     assert {line.count("▀") for line in lines} == {40}
     assert all(line.startswith("\x1b[38;2;255;0;0;48;2;255;0;0m▀") for line in lines)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "WEBP"])
+def test_kitty_gets_half_blocks_of_what_it_cannot_read(kind: str) -> None:
+    """Its protocol takes PNG alone, and would show an error instead of another format."""
+    written = shown(png(kind=kind), TERM="xterm-kitty") or b""
+    assert b"\x1b_G" not in written
+    assert "▀" in written.decode()
+
+
+@pytest.mark.parametrize("content", [b"", b"\x89PNG\r\n\x1a\n", png()[:100], b"<html>"])
+def test_a_picture_that_cannot_be_read_is_not_shown(content: bytes) -> None:
+    """The command says how to open it, as where there is no Pillow."""
+    assert shown(content, TERM="xterm-256color") is None
 
 
 def test_within_tmux_there_are_half_blocks() -> None:
