@@ -171,7 +171,10 @@ class Core:
         query = {"limit": limit, "cursor": cursor}
         given = urlencode({name: value for name, value in query.items() if value is not None})
         reply = yield from self._exchange("GET", f"/generations?{given}" if given else "/generations")
-        return replies.history_page(reply.json(), error=problem_error)
+        page = replies.history_page(reply.json(), error=problem_error)
+        if cursor is not None and page.next_cursor == cursor:  # whoever follows the cursors would never end
+            raise UnexpectedReply("The next page of the history is the same page.", status=reply.status)
+        return page
 
     def delete(self, id_: str) -> Steps[None]:
         """Remove a generation. If a lost attempt had removed it already, that is no error."""

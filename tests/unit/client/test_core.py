@@ -331,10 +331,16 @@ def test_a_lost_deletion_is_not_an_error() -> None:
 def test_the_history_is_asked_for_page_by_page() -> None:
     """The cursor goes back as it came."""
     page = {"generations": [generation()], "totals": {"images": 1, "cost_usd": 0.04}, "next_cursor": "a/b="}
-    ran = run(core().history_page(limit=5, cursor="a/b="), [reply(200, page)])
-    assert ran.sent[0].url == f"{URL}/generations?limit=5&cursor=a%2Fb%3D"
+    ran = run(core().history_page(limit=5, cursor="a/a="), [reply(200, page)])
+    assert ran.sent[0].url == f"{URL}/generations?limit=5&cursor=a%2Fa%3D"
     assert ran.result is not None
     assert (ran.result.images, ran.result.next_cursor) == (1, "a/b=")
+
+
+def test_a_history_that_goes_round_ends() -> None:
+    """A program that follows the cursors would ask for ever."""
+    page = {"generations": [], "totals": {"images": 0, "cost_usd": 0}, "next_cursor": "a"}
+    assert isinstance(run(core().history_page(cursor="a"), [reply(200, page)]).error, errors.UnexpectedReply)
 
 
 @pytest.mark.parametrize(
