@@ -10,7 +10,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 STAGE ?= dev
 # The commands read these from their environment as they were given: neither make nor a shell reads in them.
-WORDS := STAGE CONFIG APPROVE NAME DAYS KEY GRACE DAILY_IMAGES DAILY_USD IMAGES_PER_MINUTE API_KEY PAID JSON PROVE
+WORDS := STAGE CONFIG APPROVE NAME DAYS KEY GRACE DAILY_IMAGES DAILY_USD IMAGES_PER_MINUTE API_KEY JSON PROVE
 # Whatever else is given to make is exported as well, such as BEDROCK_URL or AWS_PROFILE, and make would read in it.
 GIVEN := $(foreach name,$(.VARIABLES),$(if $(findstring command line,$(origin $(name))),$(name)))
 $(foreach word,$(sort $(WORDS) $(GIVEN)),$(eval override export $(word) := $$(value $(word))))
@@ -87,7 +87,7 @@ doctor: set-up ## look whether STAGE can be deployed, and whether it works; API_
 deploy: set-up ## deploy STAGE (dev) into the AWS account of your credentials; CONFIG=, and APPROVE=never in a pipeline
 	@$(PYTHON) -m operating deploy
 
-smoke: set-up ## try the deployed STAGE (dev) for nothing; API_KEY= to try a key, and PAID=1 to make one image
+smoke: set-up ## try the deployed STAGE (dev) for nothing; API_KEY= to try a key, and PROVE=1 to pay for one image
 	@$(PYTHON) -m operating smoke
 
 drift: set-up ## fail if somebody has changed the deployed stacks of STAGE (dev) by hand

@@ -49,7 +49,7 @@ def main() -> int:
     commands.add_parser("drift", help="fail if somebody has changed the deployed stacks by hand")
     # The key is read from its variable alone: other users of the machine can read the arguments of a process.
     tried = commands.add_parser("smoke", help="try the deployed service (variable API_KEY)")
-    _add(tried, "--paid", words="1 to pay for an image as well")
+    _add(tried, "--prove", words="1 to make one image as well, which is paid")
     examine = commands.add_parser(
         "doctor",
         help="look whether the stage can be deployed and works (variables CONFIG, API_KEY, JSON, PROVE)",
@@ -136,7 +136,7 @@ ON_A_STAGE: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "diff": lambda arguments: deploying.diff(_order(arguments)),
     "doctor": _examine,
     "deploy": lambda arguments: deploying.deploy(_order(arguments), account=lambda: _account(arguments)),
-    "smoke": lambda arguments: smoke.check(arguments.stage, paid=arguments.paid, environ=ENVIRON),
+    "smoke": lambda arguments: smoke.check(arguments.stage, prove=arguments.prove, environ=ENVIRON),
     "drift": lambda arguments: drift.check(arguments.stage, environ=ENVIRON),
     "destroy": lambda arguments: deploying.destroy(_order(arguments), account=lambda: _account(arguments)),
 }

@@ -28,23 +28,25 @@ REQUEST: Final[Mapping[str, Any]] = {"text_prompts": [{"text": "A lighthouse at 
 _REFUSED: Final = (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN)
 
 
-def check(name: str, *, paid: str, environ: Mapping[str, str]) -> int:
-    """Try the deployed stage, say what holds, and return 0; `paid` is the text of the variable PAID.
+def check(name: str, *, prove: str, environ: Mapping[str, str]) -> int:
+    """Try the deployed stage, say what holds, and return 0; `prove` is the text of the variable PROVE.
 
     Raises:
         LocalError: the stage is not deployed, a variable is wrong, or the service does not serve as it should.
     """
-    if paid not in {"", "1"}:
-        raise LocalError(f"PAID must be 1, to pay for an image, or be left out, not {paid!r}.")
+    if prove not in {"", "1"}:
+        raise LocalError(f"PROVE must be 1, to pay for an image, or be left out, not {prove!r}.")
     key = environ.get("API_KEY", "").strip()
-    if paid and not key:
-        raise LocalError("PAID=1 makes an image, and that needs an API key: set API_KEY to one of the stage.")
+    if prove and not key:
+        raise LocalError(
+            "PROVE=1 makes an image, and that needs an API key: set API_KEY to one of the stage."
+        )
     url, authority = _address(name, environ)
     with httpx.Client(
         base_url=url, verify=trust(authority), trust_env=name != stage.LOCAL, timeout=SECONDS
     ) as client:
         try:
-            try_service(client, key=key, paid=bool(paid), say=print)
+            try_service(client, key=key, prove=bool(prove), say=print)
         except httpx.TransportError as error:
             raise LocalError(f"{url} cannot be reached: {type(error).__name__}: {error}.") from error
         except (httpx.InvalidURL, UnicodeError) as error:
@@ -52,7 +54,7 @@ def check(name: str, *, paid: str, environ: Mapping[str, str]) -> int:
     return 0
 
 
-def try_service(client: httpx.Client, *, key: str, paid: bool, say: Callable[[str], None]) -> None:
+def try_service(client: httpx.Client, *, key: str, prove: bool, say: Callable[[str], None]) -> None:
     """Try the service at the client's base URL, and say each thing that holds.
 
     Raises:
@@ -78,7 +80,7 @@ def try_service(client: httpx.Client, *, key: str, paid: bool, say: Callable[[st
     if not models.get("models"):
         raise LocalError("The stage has no model that serves.")
     say(f"It accepts the API key, and has {len(models['models'])} models.")
-    if paid:
+    if prove:
         say(_make_image(client, headers=headers))
 
 

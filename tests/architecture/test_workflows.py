@@ -153,6 +153,7 @@ def test_a_deployment_is_shown_made_tried_and_compared() -> None:
         "make diff",
         "make deploy",
         "${{ vars.AWS_READ_ROLE_ARN }}",
+        "make doctor",
         "make smoke",
         "make drift",
     ]

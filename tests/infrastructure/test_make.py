@@ -37,7 +37,6 @@ WORDS = (
     "DAILY_USD",
     "IMAGES_PER_MINUTE",
     "API_KEY",
-    "PAID",
     "JSON",
     "PROVE",
 )

@@ -18,9 +18,9 @@ def test_the_deployed_service_passes_and_one_image_is_made(
 ) -> None:
     """A key that is not of the stage is refused."""
     environ = {"IMAGEGEN_LOCAL_DIR": str(stack.folder)}
-    assert smoke.check("local", paid="1", environ={**environ, "API_KEY": stack.state.api_key}) == 0
+    assert smoke.check("local", prove="1", environ={**environ, "API_KEY": stack.state.api_key}) == 0
     said = capsys.readouterr().out.splitlines()
     assert said[0] == "The service answers."
     assert "made an image for $" in said[-1]
     with pytest.raises(LocalError, match=r"^The list of models got 401: The API key is missing, unknown"):
-        smoke.check("local", paid="", environ={**environ, "API_KEY": stack.state.api_key[:-1]})
+        smoke.check("local", prove="", environ={**environ, "API_KEY": stack.state.api_key[:-1]})

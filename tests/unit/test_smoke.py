@@ -53,10 +53,10 @@ class Service:
         }
         return replies[name]
 
-    def tried(self, *, key: str = KEY, paid: bool = False) -> list[str]:
+    def tried(self, *, key: str = KEY, prove: bool = False) -> list[str]:
         """Try the service, and return what was said."""
         with httpx.Client(base_url=URL, transport=httpx.MockTransport(self)) as client:
-            try_service(client, key=key, paid=paid, say=self.said.append)
+            try_service(client, key=key, prove=prove, say=self.said.append)
         return self.said
 
 
@@ -84,7 +84,7 @@ def test_without_a_key_nothing_is_tried_that_needs_one() -> None:
 def test_one_image_is_paid_for_on_request() -> None:
     """Its URL is opened without the key, which is none of the bucket's business."""
     service = Service()
-    said = service.tried(paid=True)[-1]
+    said = service.tried(prove=True)[-1]
     assert said == "stability.stable-image-core-v1:1 made an image for $0.04, and its URL opens: gen_1."
     *_, made, opened = service.requests
     assert json.loads(made.content) == REQUEST
@@ -145,19 +145,19 @@ def test_one_image_is_paid_for_on_request() -> None:
 def test_whatever_does_not_hold_is_one_sentence(path: str, reply: httpx.Response, sentence: str) -> None:
     """Nothing after it is tried."""
     with pytest.raises(LocalError) as caught:
-        Service({path: reply}).tried(paid=True)
+        Service({path: reply}).tried(prove=True)
     assert str(caught.value) == sentence
 
 
 @pytest.mark.parametrize(
-    ("paid", "environ", "sentence"),
+    ("prove", "environ", "sentence"),
     [
-        ("yes", {}, "PAID must be 1, to pay for an image, or be left out, not 'yes'."),
-        ("1", {}, "PAID=1 makes an image, and that needs an API key: set API_KEY to one of the stage."),
+        ("yes", {}, "PROVE must be 1, to pay for an image, or be left out, not 'yes'."),
+        ("1", {}, "PROVE=1 makes an image, and that needs an API key: set API_KEY to one of the stage."),
     ],
 )
-def test_a_wrong_variable_is_one_sentence(paid: str, environ: dict[str, Any], sentence: str) -> None:
+def test_a_wrong_variable_is_one_sentence(prove: str, environ: dict[str, Any], sentence: str) -> None:
     """Nothing is looked for in the account before."""
     with pytest.raises(LocalError) as caught:
-        smoke.check("dev", paid=paid, environ=environ)
+        smoke.check("dev", prove=prove, environ=environ)
     assert str(caught.value) == sentence
