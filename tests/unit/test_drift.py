@@ -29,7 +29,8 @@ QUEUE = {
     "PhysicalResourceId": "queue-1",
     "ResourceType": "AWS::SQS::Queue",
 }
-MISSING = "imagegen-dev-playground"
+OTHERS = stack_names("dev")[1:]
+"""The stacks that a stage may have beside the one of the service."""
 
 
 class CloudFormation:
@@ -48,14 +49,15 @@ class CloudFormation:
         stack = {"StackName": name, "CreationTime": CREATED, "StackStatus": "UPDATE_COMPLETE"}
         self.stubber.add_response("describe_stacks", {"Stacks": [stack]}, {"StackName": name})
 
-    def lacks(self, name: str) -> None:
-        """Answer that there is no such stack."""
-        self.stubber.add_client_error(
-            "describe_stacks",
-            "ValidationError",
-            f"Stack with id {name} does not exist",
-            expected_params={"StackName": name},
-        )
+    def lacks(self, *names: str) -> None:
+        """Answer that there are no such stacks, one after the other."""
+        for name in names:
+            self.stubber.add_client_error(
+                "describe_stacks",
+                "ValidationError",
+                f"Stack with id {name} does not exist",
+                expected_params={"StackName": name},
+            )
 
     def compares(self, name: str, *statuses: str, **ended: str) -> None:
         """Answer with these statuses of a detection, one after the other."""
@@ -94,7 +96,7 @@ def cloud() -> Iterator[CloudFormation]:
 def test_a_stage_as_it_was_deployed_has_no_drift(cloud: CloudFormation) -> None:
     """Every page is read, and the detection is waited for."""
     cloud.has("imagegen-dev")
-    cloud.lacks(MISSING)
+    cloud.lacks(*OTHERS)
     cloud.compares("imagegen-dev", "DETECTION_IN_PROGRESS", "DETECTION_COMPLETE", StackDriftStatus="IN_SYNC")
     cloud.found("imagegen-dev", FUNCTION, following="more")
     cloud.found("imagegen-dev", QUEUE, {**QUEUE, "StackResourceDriftStatus": "NOT_CHECKED"}, token="more")
@@ -122,7 +124,7 @@ def test_each_resource_that_differs_is_a_sentence(cloud: CloudFormation) -> None
     unexplained = {**QUEUE, "StackResourceDriftStatus": "MODIFIED"}
     deleted = {**QUEUE, "StackResourceDriftStatus": "DELETED"}
     cloud.has("imagegen-dev")
-    cloud.lacks(MISSING)
+    cloud.lacks(*OTHERS)
     cloud.compares("imagegen-dev", "DETECTION_COMPLETE", StackDriftStatus="DRIFTED")
     cloud.found("imagegen-dev", changed, unexplained, deleted, QUEUE)
     (finding,) = cloud.find()
@@ -139,15 +141,17 @@ def test_each_resource_that_differs_is_a_sentence(cloud: CloudFormation) -> None
 
 def test_every_stack_of_the_stage_is_compared(cloud: CloudFormation) -> None:
     """Also if the first one has drifted."""
+    first_other, *rest = OTHERS
     cloud.has("imagegen-dev")
-    cloud.has(MISSING)
+    cloud.has(first_other)
+    cloud.lacks(*rest)
     cloud.compares("imagegen-dev", "DETECTION_COMPLETE", StackDriftStatus="DRIFTED")
     cloud.found("imagegen-dev", QUEUE)
-    cloud.compares(MISSING, "DETECTION_COMPLETE", StackDriftStatus="IN_SYNC")
-    cloud.found(MISSING, FUNCTION)
+    cloud.compares(first_other, "DETECTION_COMPLETE", StackDriftStatus="IN_SYNC")
+    cloud.found(first_other, FUNCTION)
     first, second = cloud.find()
     assert first.drifted == ["CloudFormation says that the stack has drifted, but not in which resource."]
-    assert second == Finding(stack=MISSING, compared=1, drifted=[])
+    assert second == Finding(stack=first_other, compared=1, drifted=[])
 
 
 @pytest.mark.parametrize(
@@ -175,7 +179,7 @@ def test_what_could_not_be_compared_is_no_agreement(
 ) -> None:
     """The sentence has CloudFormation's reason."""
     cloud.has("imagegen-dev")
-    cloud.lacks(MISSING)
+    cloud.lacks(*OTHERS)
     cloud.compares("imagegen-dev", "DETECTION_COMPLETE", **ended)
     with pytest.raises(LocalError, match=f"imagegen-dev could not be compared with its template: {reason}"):
         cloud.find()
@@ -184,7 +188,7 @@ def test_what_could_not_be_compared_is_no_agreement(
 def test_a_stack_of_which_nothing_was_compared_is_no_agreement(cloud: CloudFormation) -> None:
     """CloudFormation says that such a stack is in sync."""
     cloud.has("imagegen-dev")
-    cloud.lacks(MISSING)
+    cloud.lacks(*OTHERS)
     cloud.compares("imagegen-dev", "DETECTION_COMPLETE", StackDriftStatus="IN_SYNC")
     cloud.found("imagegen-dev", {**QUEUE, "StackResourceDriftStatus": "NOT_CHECKED"})
     with pytest.raises(LocalError, match="compared no resource of the stack imagegen-dev"):
@@ -194,7 +198,7 @@ def test_a_stack_of_which_nothing_was_compared_is_no_agreement(cloud: CloudForma
 def test_a_detection_that_does_not_end_is_not_waited_for_for_ever(cloud: CloudFormation) -> None:
     """The operator may try again."""
     cloud.has("imagegen-dev")
-    cloud.lacks(MISSING)
+    cloud.lacks(*OTHERS)
     cloud.compares("imagegen-dev", *["DETECTION_IN_PROGRESS"] * (LONGEST // PAUSE))
     with pytest.raises(LocalError, match=f"in {LONGEST} seconds: try again"):
         cloud.find()
@@ -203,8 +207,7 @@ def test_a_detection_that_does_not_end_is_not_waited_for_for_ever(cloud: CloudFo
 
 def test_a_stage_that_is_not_deployed_is_one_sentence(cloud: CloudFormation) -> None:
     """It names the command that deploys it."""
-    cloud.lacks("imagegen-dev")
-    cloud.lacks(MISSING)
+    cloud.lacks("imagegen-dev", *OTHERS)
     with pytest.raises(LocalError, match="`make deploy STAGE=dev` deploys it"):
         cloud.find()
 
