@@ -19,6 +19,7 @@ from stacks import bundling
 from stacks.bundling import KEPT_BUILDS, KEPT_SERVICES, RUNTIME_VERSION, Bundle, BundlingError, find_compiler
 from stacks.stage import Platform
 from tests.support.synthesis import ROOT
+from tools.pins import normalized, pins_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -193,6 +194,17 @@ def test_the_tests_run_what_the_zip_holds() -> None:
     assert functions <= pins(ROOT / "requirements.txt")
     for lock in (ROOT / "requirements.lock", ROOT / "lambda" / "requirements.txt"):
         assert functions <= {line.removesuffix(" \\") for line in pins(lock)}
+
+
+def test_the_zip_holds_what_the_bill_of_materials_lists(built: Path) -> None:
+    """The bill is made of the list of packages, so nothing else may be in the zip, in no other version."""
+    held = {
+        (normalized(name), version)
+        for name, _, version in (path.stem.rpartition("-") for path in built.glob("*.dist-info"))
+    }
+    listed = pins_of((ROOT / "lambda" / "requirements.txt").read_text(encoding="utf-8"))
+    assert held == {(pin.name, pin.version) for pin in listed}
+    assert len(held) > 10
 
 
 def bundle(root: Path, *, platform: Platform = "aarch64-manylinux2014") -> Bundle:
