@@ -48,11 +48,15 @@ def check(name: str, *, environ: Mapping[str, str]) -> int:
         LocalError: the stage is not deployed, or a stack could not be compared.
     """
     client: CloudFormationClient = clients.client("cloudformation", stage.aws_options(name, environ))
-    findings = find(name, client=client)
+    return report(find(name, client=client), say=print)
+
+
+def report(findings: Sequence[Finding], *, say: Callable[[str], None]) -> int:
+    """Say what was found of each stack, each drifted resource in one line, and return 1 if there is any."""
     for finding in findings:
-        print(f"{finding.stack}: {finding.compared} resources compared, {len(finding.drifted)} drifted.")
+        say(f"{finding.stack}: {finding.compared} resources compared, {len(finding.drifted)} drifted.")
         for sentence in finding.drifted:
-            print(f"  {in_one_line(sentence)}")
+            say(f"  {in_one_line(sentence)}")
     return 1 if any(finding.drifted for finding in findings) else 0
 
 

@@ -9,7 +9,7 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from operating.drift import LONGEST, PAUSE, Finding, find
+from operating.drift import LONGEST, PAUSE, Finding, find, report
 from stacks import stage
 from stacks.stage import stack_names
 from tools.failures import LocalError
@@ -210,6 +210,21 @@ def test_a_stage_that_is_not_deployed_is_one_sentence(cloud: CloudFormation) -> 
     cloud.lacks("imagegen-dev", *OTHERS)
     with pytest.raises(LocalError, match="`make deploy STAGE=dev` deploys it"):
         cloud.find()
+
+
+def test_drift_in_any_stack_ends_with_status_1() -> None:
+    """Each drifted resource has one line, whatever its value holds."""
+    said: list[str] = []
+    good = Finding(stack="imagegen-dev", compared=2, drifted=[])
+    bad = Finding(stack="imagegen-dev-playground", compared=1, drifted=["Page differs: /P is a\nb, not c."])
+    assert report([good], say=said.append) == 0
+    assert report([bad, good], say=said.append) == 1
+    assert said == [
+        "imagegen-dev: 2 resources compared, 0 drifted.",
+        "imagegen-dev-playground: 1 resources compared, 1 drifted.",
+        "  Page differs: /P is a\\nb, not c.",
+        "imagegen-dev: 2 resources compared, 0 drifted.",
+    ]
 
 
 def test_no_stack_of_a_stage_is_forgotten() -> None:
