@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
     from tests.support.deployed_stack import Stack, StandIn
-    from tests.support.playground import Playground
+    from tests.support.playground import Clock, Playground
 
 HERE = Path(__file__).parent
 
@@ -37,20 +39,50 @@ def emulator(create_instance: Callable[[str], Instance]) -> Iterator[Emulator]:
         yield started
 
 
-@pytest.fixture(scope="module")
-def browser(stack: Stack) -> Iterator[Browser]:
-    """Start the browser for the tests of one module; two at a time cannot be driven by one process."""
-    from tests.support.playground import resolved_by  # noqa: PLC0415 - most tests here need no browser
+@pytest.fixture
+def browser(stack: Stack) -> Browser:
+    """Start the browser, if it does not run since an earlier test."""
+    from tests.support import playground  # noqa: PLC0415 - most tests here need no browser
 
-    with running_browser(resolve=resolved_by(stack)) as started:
-        yield started
+    if not SHARED.browser:
+        SHARED.browser = SHARED.ending.enter_context(running_browser(resolve=playground.resolved_by(stack)))
+        SHARED.ending.enter_context(playground.shared_profile(SHARED.browser, stack))
+    return SHARED.browser
+
+
+@dataclass
+class SharedBrowser:
+    """The browser of the tests that follow each other and use it, and what ends it."""
+
+    browser: Browser | None = None
+    ending: ExitStack = field(default_factory=ExitStack)
+
+
+SHARED = SharedBrowser()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(nextitem: pytest.Item | None) -> Iterator[None]:
+    """End the shared browser before a test that does not use it: one process cannot drive two, nor run asyncio."""
+    yield
+    if SHARED.browser and "browser" not in getattr(nextitem, "fixturenames", ()):
+        SHARED.browser = None
+        SHARED.ending.close()
 
 
 @pytest.fixture
-def playground(browser: Browser, stack: Stack, stand_in: StandIn) -> Iterator[Playground]:
-    """Open the playground in a profile of its own, with the key of a new caller; at the end, look what it did."""
+def playground(
+    browser: Browser, stack: Stack, stand_in: StandIn, request: pytest.FixtureRequest
+) -> Iterator[Playground]:
+    """Open the playground in a tab of its own, with the key of a new caller; at the end, look what it did."""
     from tests.support.playground import opened_playground  # noqa: PLC0415 - most tests here need no browser
 
     stand_in.paint_once()
-    with opened_playground(browser, stack) as opened:
+    with opened_playground(browser, stack, clock="clock" in request.fixturenames) as opened:
         yield opened
+
+
+@pytest.fixture
+def clock(playground: Playground) -> Clock:
+    """The clock of the page, which the test can move; it goes on by itself as well."""
+    return playground.page.clock

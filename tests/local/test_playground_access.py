@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.playground import PHONE, opened_playground
+from tests.support.playground import PHONE, kept_drawing, opened_playground
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -24,7 +24,7 @@ def test_axe_finds_nothing_in_any_state(
 ) -> None:
     """Empty, with a problem, with everything open, with a picture, with the models side by side, and the question."""
     stand_in.paint_once()
-    with opened_playground(browser, stack, color_scheme=scheme, reduced_motion="reduce") as playground:
+    with opened_playground(browser, stack, color_scheme=scheme) as playground:
         assert playground.violations(*rules) == []
         playground.generate("A mill")
         playground.alert.wait_for()
@@ -46,9 +46,10 @@ def test_axe_finds_nothing_in_any_state(
 
 
 def test_nobody_scrolls_sideways_on_a_phone(browser: Browser, stack: Stack, stand_in: StandIn) -> None:
-    """From 320 pixels on: empty, with a long word, with a picture, a problem, the models, and the question."""
+    """Nor with large type. Empty, with a long word, with a picture, a problem, the models, and the question."""
     stand_in.paint_once()
-    sizes = [{"width": width, "height": 700} for width in (320, 360, 400)]
+    # The last one is a desktop's at twice its size.
+    sizes = [{"width": width, "height": 700} for width in (320, 400, 680)]
 
     def fits() -> list[int]:
         wider = []
@@ -74,6 +75,9 @@ def test_nobody_scrolls_sideways_on_a_phone(browser: Browser, stack: Stack, stan
         assert fits() == []
         playground.gallery.get_by_role("button", name="Delete").first.click()
         assert fits() == []
+        playground.button("Keep it").click()
+        playground.page.evaluate("document.documentElement.style.fontSize = '200%'")
+        assert sizes[-1]["width"] not in fits()
 
 
 def focused(playground: Playground) -> str:
@@ -179,8 +183,8 @@ def test_a_screen_reader_hears_what_happens(playground: Playground) -> None:
 
 def test_who_wants_no_motion_sees_none(browser: Browser, stack: Stack, stand_in: StandIn) -> None:
     """The shimmer of a picture that is being made stands still."""
-    stand_in.set_rules({"prompt": "A still lake", "action": {"type": "latency", "seconds": 1}})
-    with opened_playground(browser, stack, reduced_motion="reduce") as playground:
+    stand_in.paint_once()
+    with opened_playground(browser, stack) as playground, kept_drawing(playground.page):
         playground.enter_key()
         playground.generate("A still lake")
         playground.page.locator(".canvas.is-drawing").wait_for()

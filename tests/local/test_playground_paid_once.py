@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.support.playground import kept_drawing
+
 if TYPE_CHECKING:
     from playwright.sync_api import Route
 
     from tests.support.deployed_stack import StandIn
-    from tests.support.playground import Playground
+    from tests.support.playground import Clock, Playground
 
 DOOR = "**/v1/text-to-image"
 KEPT = "sessionStorage.getItem('imagegen.run')"
@@ -59,16 +61,17 @@ def keys_of_requests(playground: Playground) -> list[str]:
     return keys
 
 
-def test_who_stops_between_two_tries_buys_nothing_more(playground: Playground, stand_in: StandIn) -> None:
+def test_who_stops_between_two_tries_buys_nothing_more(
+    playground: Playground, clock: Clock, stand_in: StandIn
+) -> None:
     """The pause between the tries ends, and nothing is sent: nobody wants the picture any more."""
-    playground.page.clock.install()
     playground.enter_key()
     door = LosingDoor(playground, delivers=False)
     playground.generate("A cancelled trip")
     playground.page.get_by_text("No connection.").wait_for()
     playground.button("Stop waiting").click()
     playground.page.get_by_role("status").get_by_text("may be paid").wait_for()
-    playground.page.clock.fast_forward("01:00")
+    clock.fast_forward("01:00")
     playground.page.evaluate("fetch('config.json')")  # a request that was sent before this one has been seen
     door.repair()
     assert len(door.keys) == len(playground.watch.bodies) == 1
@@ -104,16 +107,13 @@ def test_the_same_request_after_a_stop_is_not_paid_again(
 
 def test_a_stopped_drawing_is_waited_for_again(playground: Playground, stand_in: StandIn) -> None:
     """Also the models side by side, whose seed the page has chosen."""
-    stand_in.set_rules({"prompt": "A late bus", "action": {"type": "latency", "seconds": 1.5}})
     playground.enter_key()
     for press in ("Generate", "Compare models"):
         playground.prompt.fill(f"A late bus {press}")
-        playground.button(press).click()
-        drawing = playground.page.get_by_text("Drawing…").or_(
-            playground.page.get_by_text("Waiting for its turn…")
-        )
-        drawing.first.wait_for()
-        playground.button("Stop waiting").click()
+        with kept_drawing(playground.page):
+            playground.button(press).click()
+            playground.page.get_by_text("Drawing…").first.wait_for()
+            playground.button("Stop waiting").click()
         playground.page.get_by_text("Your picture will be here").wait_for()
         playground.button(press).click()
         playground.button("Stop waiting").wait_for(state="detached")
@@ -122,17 +122,14 @@ def test_a_stopped_drawing_is_waited_for_again(playground: Playground, stand_in:
 
 
 @pytest.mark.parametrize("how", ["Try again", "Generate", "a reload"])
-def test_four_lost_replies_are_paid_once(playground: Playground, stand_in: StandIn, how: str) -> None:
+def test_four_lost_replies_are_paid_once(
+    playground: Playground, clock: Clock, stand_in: StandIn, how: str
+) -> None:
     """Whatever the person does next about the same request has the same idempotency key."""
-    playground.page.clock.install()
     playground.enter_key()
     door = LosingDoor(playground, delivers=True)
     playground.generate(f"A lost parcel {how}")
-    for number in range(1, 4):
-        wait_for(playground, lambda: len(door.keys) == number)  # noqa: B023 - called at once
-        playground.page.get_by_text("No connection.").wait_for()
-        playground.page.clock.fast_forward(8000)
-    playground.alert.wait_for()
+    hurry(clock, playground.alert.is_visible)
     assert "Nobody can know whether this was charged" in playground.alert.inner_text()
     door.repair()
     keys = keys_of_requests(playground)
@@ -145,21 +142,18 @@ def test_four_lost_replies_are_paid_once(playground: Playground, stand_in: Stand
     assert len(door.keys) == 4
     assert {*keys, *door.keys} == {door.keys[0]}
     assert billed(stand_in, f"A lost parcel {how}") == 1
-    assert playground.page.evaluate("sessionStorage.length") == 0
+    assert playground.kept() == []
 
 
-def test_a_model_of_a_comparison_has_its_own_try_again(playground: Playground, stand_in: StandIn) -> None:
+def test_a_model_of_a_comparison_has_its_own_try_again(
+    playground: Playground, clock: Clock, stand_in: StandIn
+) -> None:
     """The one whose replies were lost is asked again; the others are left alone."""
-    playground.page.clock.install()
     playground.enter_key()
     playground.prompt.fill("Two lost parcels")
     door = LosingDoor(playground, delivers=True)
     playground.button("Compare models").click()
-    for number in range(1, 4):
-        wait_for(playground, lambda: len(door.keys) == 2 * number)  # noqa: B023 - called at once
-        playground.page.get_by_text("No connection.").nth(1).wait_for()
-        playground.page.clock.fast_forward(8000)
-    playground.page.get_by_role("button", name="Try again").nth(1).wait_for()
+    hurry(clock, lambda: playground.button("Try again").nth(1).is_visible())
     door.repair()
     keys = keys_of_requests(playground)
     playground.page.get_by_role("button", name="Try again").nth(1).click()
@@ -168,10 +162,10 @@ def test_a_model_of_a_comparison_has_its_own_try_again(playground: Playground, s
     assert billed(stand_in, "Two lost parcels") == 1
 
 
-def wait_for(playground: Playground, is_so: Callable[[], bool]) -> None:
-    """Let the browser go on until this is so."""
+def hurry(clock: Clock, is_so: Callable[[], bool]) -> None:
+    """Let the page's time fly until this is so."""
     while not is_so():
-        playground.page.evaluate("0")
+        clock.fast_forward(1000)
 
 
 def test_the_field_of_the_key_can_be_changed_while_it_draws(
@@ -182,31 +176,30 @@ def test_the_field_of_the_key_can_be_changed_while_it_draws(
     make = {"text_prompts": [{"text": "An earlier sign"}]}
     with playground.stack.client(api_key=playground.api_key) as client:
         client.post("/text-to-image", json=make).raise_for_status()
-    stand_in.set_rules({"prompt": "A changed sign", "action": {"type": "latency", "seconds": 1.5}})
     playground.enter_key()
     playground.gallery.wait_for()
-    playground.generate("A changed sign")
-    playground.page.get_by_text("Drawing…").or_(
-        playground.page.get_by_text("Waiting for its turn…")
-    ).wait_for()
-    playground.key.fill(playground.api_key[:-9])
-    playground.key.press("Enter")
-    playground.page.locator(".key-state.refused").wait_for()
-    assert playground.gallery.count() == 0
+    with kept_drawing(playground.page):
+        playground.generate("A changed sign")
+        playground.page.get_by_text("Drawing…").wait_for()
+        playground.key.fill(playground.api_key[:-9])
+        playground.key.press("Enter")
+        playground.page.locator(".key-state.refused").wait_for()
+        assert playground.gallery.count() == 0
     playground.wait_for_picture()
     assert billed(stand_in, "A changed sign") == 1
-    assert playground.page.evaluate("sessionStorage.length") == 0
+    assert playground.kept() == []
 
 
-def test_a_repeat_goes_to_the_caller_who_asked_first(playground: Playground, stand_in: StandIn) -> None:
+def test_a_repeat_goes_to_the_caller_who_asked_first(
+    playground: Playground, clock: Clock, stand_in: StandIn
+) -> None:
     """Another caller's key in the field, when the reply was lost, would buy the picture once more."""
-    playground.page.clock.install()
     playground.enter_key()
     door = LosingDoor(playground, delivers=True)
     playground.generate("A lost umbrella")
     playground.page.get_by_text("No connection.").wait_for()
     playground.enter_key(playground.stack.state.other_api_key)
     door.repair()
-    playground.page.clock.fast_forward(8000)
+    clock.fast_forward(8000)
     playground.wait_for_picture()
     assert billed(stand_in, "A lost umbrella") == 1

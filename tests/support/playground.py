@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import urlsplit
 
 from operating.keys import Keys
@@ -17,7 +17,7 @@ from tests.support.stack_callers import keys_of
 from tools.checkout import CHECKOUT
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, BrowserContext, Locator, Page
+    from playwright.sync_api import Browser, BrowserContext, Locator, Page, Route
 
     from tests.support.deployed_stack import Stack
 
@@ -27,9 +27,11 @@ MOMENT_MS: Final = 20
 DESKTOP: Final = {"width": 1360, "height": 900}
 PHONE: Final = {"width": 360, "height": 740}
 AXE: Final = CHECKOUT / "node_modules" / "axe-core" / "axe.min.js"
+ANY_ORIGIN: Final = {"access-control-allow-origin": "*"}
+"""What a reply needs that a test gives the page instead of the service."""
 _UNTIL_SHOWN: Final = """
-patience => new Promise((done, fail) => {
-    const image = () => document.querySelector("img.picture");
+([selector, patience]) => new Promise((done, fail) => {
+    const image = () => document.querySelector(selector);
     const look = () => image()?.complete && image().naturalWidth ? done() : setTimeout(look, 20);
     setTimeout(() => fail(new Error("The picture is not shown.")), patience);
     look();
@@ -78,6 +80,13 @@ class Watch:
             self.hosts.add(urlsplit(url).netloc)
         if method == "POST" and sent:
             self.bodies.append(json.loads(sent))
+
+
+class Clock(Protocol):
+    """The clock of a page, which goes on by itself as well."""
+
+    def fast_forward(self, ticks: int | str) -> None:
+        """Move it by milliseconds, or by minutes and seconds such as `00:30`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,7 +146,11 @@ class Playground:
     def wait_for_picture(self) -> None:
         """Wait until the picture is shown, and its pixels are there."""
         self.picture.wait_for()
-        self.page.evaluate(_UNTIL_SHOWN, PATIENCE_MS)
+        self.wait_for_pixels("img.picture")
+
+    def wait_for_pixels(self, selector: str) -> None:
+        """Wait until the first image of this selector is loaded."""
+        self.page.evaluate(_UNTIL_SHOWN, [selector, PATIENCE_MS])
 
     def wait_for_focus(self, id_: str) -> None:
         """Wait until the element with this id has the focus."""
@@ -163,10 +176,30 @@ class Playground:
             for node in each["nodes"]
         ]
 
+    def kept(self) -> list[str]:
+        """Return the names of what the tab keeps of requests and keys, which is more than what is filled in."""
+        names: list[str] = self.page.evaluate("Object.keys(sessionStorage)")
+        return sorted(set(names) - {"imagegen.form"})
+
     def is_wider_than_the_screen(self) -> bool:
         """Say whether a person would have to scroll sideways."""
         wider: bool = self.page.evaluate("document.documentElement.scrollWidth > innerWidth")
         return wider
+
+
+@contextmanager
+def kept_drawing(page: Page) -> Iterator[None]:
+    """Tell the page that its pictures are still being made, for as long as the test wants."""
+    # However fast the service and the machine are.
+    looks = "**/v1/generations/gen_*"
+
+    def delay(route: Route) -> None:
+        id_ = route.request.url.rpartition("/")[2]
+        route.fulfill(json={"id": id_, "status": "running"}, headers=ANY_ORIGIN)
+
+    page.route(looks, delay)
+    yield
+    page.unroute(looks, delay)
 
 
 def address_of(stack: Stack) -> str:
@@ -181,15 +214,47 @@ def resolved_by(stack: Stack) -> dict[str, str]:
 
 
 @contextmanager
+def shared_profile(browser: Browser, stack: Stack) -> Iterator[None]:
+    """Keep a profile that the tests use one after the other, each in a tab of its own, which shares no session."""
+    with new_profile(browser) as context:
+        # While a tab is open, the next one needs no new process, which takes half of what a page costs.
+        context.new_page().goto(address_of(stack))
+        yield
+
+
+def new_profile(browser: Browser, **options: Any) -> BrowserContext:
+    """Make a profile with these options; without motion, which costs more than everything else that is drawn."""
+    usual = {"viewport": DESKTOP, "ignore_https_errors": True, "reduced_motion": "reduce"}
+    return browser.new_context(**{**usual, **options})
+
+
+@contextmanager
+def profile(browser: Browser, *, clock: bool, options: Mapping[str, Any]) -> Iterator[BrowserContext]:
+    """Give the shared profile, or one with these options; `clock` gives one whose clock the test can move."""
+    if browser.contexts and not clock and not options:
+        yield browser.contexts[0]
+        browser.contexts[0].set_offline(False)
+    else:
+        with new_profile(browser, **options) as context:
+            if clock:
+                context.clock.install()
+            yield context
+
+
+@contextmanager
 def opened_playground(
-    browser: Browser, stack: Stack, *, limits: Mapping[str, float | None] | None = None, **options: Any
+    browser: Browser,
+    stack: Stack,
+    *,
+    limits: Mapping[str, float | None] | None = None,
+    clock: bool = False,
+    **options: Any,
 ) -> Iterator[Playground]:
-    """Open the page in a profile of its own, with a new API key; at the end, check what it must never do."""
+    """Open the page in a tab of its own, with a new API key; at the end, check what it must never do."""
     allowed = {urlsplit(url).netloc for url in (address_of(stack), stack.state.aws_endpoint_url)}
     watch = Watch()
-    with browser.new_context(**{"viewport": DESKTOP, "ignore_https_errors": True, **options}) as context:
-        context.set_default_timeout(PATIENCE_MS)
-        page = context.new_page()
+    with profile(browser, clock=clock, options=options) as context, context.new_page() as page:
+        page.set_default_timeout(PATIENCE_MS)
         watch.listen(page)
         playground = Playground(
             page=page, stack=stack, api_key=key_with(_keys_of(stack), limits), watch=watch
