@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from imagegen.contracts.text_to_image.parameters import SAMPLERS, SIZES, STYLE_PRESETS
+from tests.support.playground import kept_drawing
 from tests.support.stand_in_calls import CORE, SDXL
 
 if TYPE_CHECKING:
+    from playwright.sync_api import Route
+
     from tests.support.deployed_stack import StandIn
     from tests.support.playground import Playground
 
@@ -47,10 +50,10 @@ def test_a_second_press_while_it_draws_makes_no_second_picture(
 ) -> None:
     """Neither does Ctrl and Enter in the prompt."""
     playground.enter_key()
-    stand_in.set_rules({"prompt": "A quiet pond", "action": {"type": "latency", "seconds": 1}})
-    playground.generate("A quiet pond")
-    playground.button("Generate").click(force=True)  # Playwright would wait until it can be pressed again
-    playground.prompt.press("Control+Enter")
+    with kept_drawing(playground.page):
+        playground.generate("A quiet pond")
+        playground.button("Generate").click(force=True)  # Playwright would wait until it can be pressed again
+        playground.prompt.press("Control+Enter")
     playground.wait_for_picture()
     assert billed(stand_in, "A quiet pond") == 1
 
@@ -132,22 +135,23 @@ def test_the_controls_offer_what_the_api_takes_and_show_what_the_model_ignores(
     ignored.first.wait_for(state="detached")
 
 
+def with_ultra(route: Route) -> None:
+    """List one model more, which is dearer and which this service does not know."""
+    reply = route.fetch()
+    listed = reply.json()
+    ultra = {
+        **listed["models"][-1],
+        "id": "ultra",
+        "name": "Ultra",
+        "default": False,
+        "price_per_image": 0.14,
+        "prices": [{"max_steps": 150, "usd": 0.14}],
+    }
+    route.fulfill(response=reply, json={**listed, "models": [*listed["models"], ultra]})
+
+
 def test_the_price_says_what_a_dearer_model_costs(playground: Playground) -> None:
     """Without a chosen model, another one of the list may draw; a chosen one has one price."""
-
-    def with_ultra(route: Any) -> None:
-        reply = route.fetch()
-        listed = reply.json()
-        ultra = {
-            **listed["models"][-1],
-            "id": "ultra",
-            "name": "Ultra",
-            "default": False,
-            "price_per_image": 0.14,
-            "prices": [{"max_steps": 150, "usd": 0.14}],
-        }
-        route.fulfill(response=reply, json={**listed, "models": [*listed["models"], ultra]})
-
     playground.page.route("**/v1/models", with_ultra)
     playground.enter_key()
     price = playground.page.locator("#price")
@@ -175,6 +179,32 @@ def test_the_models_are_compared_by_one_click(playground: Playground, stand_in: 
     playground.wait_for_picture()
     assert drawn.locator("img.picture").count() == 1
     assert billed(stand_in, "Two boats on a lake") == 1
+
+
+def test_every_model_that_draws_is_paid_once_and_one_that_fails_harms_no_other(
+    playground: Playground, stand_in: StandIn
+) -> None:
+    """Three side by side from one click: two draw, and the service refuses the third."""
+    playground.watch.expected = {400}
+    stand_in.client.post("/_control/rules", json={"alive": [SDXL]}).raise_for_status()
+    playground.page.route("**/v1/models", with_ultra)
+    playground.enter_key()
+    assert "Compare: 3 images, one by each model" in playground.page.locator("#price").inner_text()
+    playground.prompt.fill("Three boats on a lake")
+    playground.button("Compare models").click()
+    playground.page.get_by_text("Together they cost $0.08.").wait_for()
+    assert [body["model"] for body in playground.watch.bodies] == [SDXL, CORE, "ultra"]
+    assert len({body["seed"] for body in playground.watch.bodies}) == 1
+    *drawn, refused = playground.page.locator(".job").all()
+    for job, name in zip(drawn, ("SDXL 1.0", "Stable Image Core 1.1"), strict=True):
+        assert job.get_by_role("heading").inner_text() == name
+        assert job.locator("dd").first.inner_text() == "$0.04"
+        job.locator("img.picture").wait_for()
+    assert "unknown_model" in refused.inner_text()
+    assert "Nothing was charged." in refused.inner_text()
+    playground.page.get_by_text("used $0.08, 2 images").wait_for()
+    by_model = [call["model"] for call in stand_in.calls(prompt="Three boats on a lake")["last"]]
+    assert sorted(by_model) == sorted([SDXL, CORE])
 
 
 def test_a_picture_is_varied_reused_and_its_seed_edited(playground: Playground, stand_in: StandIn) -> None:
@@ -263,14 +293,24 @@ def test_a_reload_in_the_middle_pays_once_and_shows_the_picture(
 ) -> None:
     """The tab keeps the request and its key; an API key that was not to be remembered is asked for again."""
     prompt = f"A ferry {remembers}"
-    stand_in.set_rules({"prompt": prompt, "action": {"type": "latency", "seconds": 1.5}})
     playground.page.get_by_label("Remember for this session").set_checked(remembers)
     playground.enter_key()
-    playground.generate(prompt)
-    playground.page.get_by_text("Drawing…").or_(
-        playground.page.get_by_text("Waiting for its turn…")
-    ).wait_for()
-    playground.page.reload()
+    with kept_drawing(playground.page):
+        playground.generate(prompt)
+        playground.page.get_by_text("Drawing…").wait_for()
+        if remembers:
+            with (
+                playground.page.expect_popup() as opened
+            ):  # gets a copy of what the tab keeps, as a duplicate does
+                playground.page.evaluate("void open(location.href)")
+            opened.value.locator("img.picture").wait_for()
+            opened.value.close()
+            playground.page.reload()
+        else:  # as another page and the button "Back" do
+            playground.page.goto("about:blank")
+            playground.page.go_back()
+    playground.page.get_by_role("heading", name="Your picture").wait_for()
+    assert playground.prompt.input_value() == prompt
     if not remembers:
         playground.page.get_by_text("Enter your API key to see it").wait_for()
         assert playground.key.input_value() == ""
@@ -307,16 +347,14 @@ def test_who_stops_waiting_finds_the_picture_in_the_history(
     playground: Playground, stand_in: StandIn
 ) -> None:
     """Only the waiting ends; nothing is cancelled, and a reload does not begin to wait again."""
-    stand_in.set_rules({"prompt": "A slow train", "action": {"type": "latency", "seconds": 1}})
     playground.enter_key()
-    playground.generate("A slow train")
-    playground.page.get_by_text("Drawing…").or_(
-        playground.page.get_by_text("Waiting for its turn…")
-    ).wait_for()
-    playground.button("Stop waiting").click()
+    with kept_drawing(playground.page):
+        playground.generate("A slow train")
+        playground.page.get_by_text("Drawing…").wait_for()
+        playground.button("Stop waiting").click()
     playground.page.get_by_text("Your picture will be here").wait_for()
-    assert playground.page.evaluate("sessionStorage.getItem('imagegen.run')") is None
+    assert "imagegen.run" not in playground.kept()
     playground.gallery.get_by_role("button", name="Show A slow train").click()
     playground.wait_for_picture()
     assert billed(stand_in, "A slow train") == 1
-    assert playground.page.evaluate("sessionStorage.length") == 0
+    assert playground.kept() == []

@@ -121,7 +121,7 @@ def run_imagegen(command: str, *, playground: Playground, folder: Path, url: str
     return done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("prompt", ["history", "-x", "-"])
+@pytest.mark.parametrize("prompt", ["history", '-x\n<b>🌊</b> "$HOME"', "-"])
 def test_every_field_reaches_the_service_by_the_command(
     playground: Playground, tmp_path: Path, prompt: str
 ) -> None:

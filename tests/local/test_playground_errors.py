@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Any
 
-from tests.support.playground import opened_playground
+from tests.support.playground import ANY_ORIGIN, address_of, kept_drawing, opened_playground
 from tests.support.stand_in_calls import CORE
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Route
 
     from tests.support.deployed_stack import Stack, StandIn
-    from tests.support.playground import Playground
+    from tests.support.playground import Clock, Playground
 
 
 def test_a_wrong_key_is_refused_beside_its_field(playground: Playground) -> None:
@@ -64,15 +65,16 @@ def test_a_filtered_prompt_says_that_it_was_charged(playground: Playground, stan
     assert playground.alert.count() == 0
 
 
-def test_a_busy_model_is_waited_for_and_the_person_is_told(playground: Playground, stand_in: StandIn) -> None:
+def test_a_busy_model_is_waited_for_and_the_person_is_told(
+    playground: Playground, clock: Clock, stand_in: StandIn
+) -> None:
     """The service itself asks again; as soon as the model is free, the picture is there, and was paid once."""
     busy = {"prompt": "A crowded inn", "action": {"type": "error", "name": "ThrottlingException"}}
     stand_in.set_rules(busy)
-    playground.page.clock.install()
     playground.enter_key()
     playground.generate("A crowded inn")
     playground.page.locator(".canvas").wait_for()
-    playground.page.clock.fast_forward("00:30")
+    clock.fast_forward("00:30")
     playground.page.get_by_text("the model may be busy").wait_for()
     stand_in.client.delete("/_control/rules").raise_for_status()
     playground.wait_for_picture()
@@ -111,6 +113,125 @@ def test_over_budget_is_said_with_what_is_left(browser: Browser, stack: Stack, s
         assert playground.button("Try again").count() == 1
 
 
+def test_too_many_a_minute_is_said_with_the_wait(browser: Browser, stack: Stack, stand_in: StandIn) -> None:
+    """A key for one image a minute: the next is refused, nothing is charged for it, and the form stays usable."""
+    stand_in.paint_once()
+    prompt, drawn = "One at a time", 0
+    with opened_playground(browser, stack, limits={"images_per_minute_per_caller": 1}) as playground:
+        playground.watch.expected = {429}
+        playground.enter_key()
+        while not playground.alert.is_visible():  # a new minute may begin between two of them
+            playground.generate(prompt)
+            playground.picture.or_(playground.alert).wait_for()
+            drawn += playground.picture.count()
+        said = playground.alert.inner_text()
+        assert "rate_limited" in said
+        assert "limit of 1 images a minute is used up" in said
+        assert re.search(r"Wait [1-5]?\d s, then try again\.", said) or "Wait 1 min 0 s, then" in said
+        assert "Nothing was charged." in said
+        assert stand_in.calls(prompt=prompt)["billed"] == drawn >= 1
+        playground.page.get_by_text(f"used ${0.04 * drawn:.2f}, ").wait_for()
+        assert playground.button("Try again").count() == 1
+        assert playground.prompt.input_value() == prompt
+        for name in ("Generate", "Compare models"):
+            assert playground.button(name).get_attribute("aria-disabled") == "false"
+
+
+HTML: dict[str, Any] = {
+    "body": "<!doctype html><title>Sign in</title>",
+    "content_type": "text/html",
+    "headers": ANY_ORIGIN,
+}
+"""What a hotel's network replies to everything, with status 200."""
+
+
+def test_what_is_no_reply_of_the_service_is_said_and_nothing_is_paid_twice(
+    playground: Playground, stand_in: StandIn
+) -> None:
+    """The key counts as not checked, and can be checked again; a request keeps its idempotency key."""
+    page, door = playground.page, "**/v1/text-to-image"
+    for elsewhere in ("**/v1/models", "**/v1/usage*"):
+        page.route(elsewhere, lambda route: route.fulfill(**HTML))
+        playground.key.fill(playground.api_key)
+        playground.key.press("Enter")
+        playground.alert.get_by_text("is not one of the service’s").wait_for()
+        assert "Nothing was charged." in playground.alert.inner_text()
+        assert page.locator(".key-state").inner_text() == "not checked"
+        page.unroute(elsewhere)
+    playground.button("Try again").click()
+    page.locator(".key-state.known").wait_for()
+
+    def deliver(route: Route) -> None:
+        route.fetch()
+        route.fulfill(**HTML)
+
+    page.route(door, deliver)
+    playground.generate("A hotel by the sea")
+    playground.alert.get_by_text("Nobody can know whether this was charged").wait_for()
+    page.unroute(door)
+    playground.button("Try again").click()
+    playground.wait_for_picture()
+    assert stand_in.calls(prompt="A hotel by the sea")["billed"] == 1
+
+
+def test_a_page_that_is_not_set_up_or_at_fault_says_so(playground: Playground) -> None:
+    """A wrong `config.json` is the operator's to mend; a fault of the page's own is said once, with what helps."""
+    page = playground.page
+    for config in ("<!doctype html>", "{}", '{"api_url": 5}', '{"api_url": "javascript:alert(1)"}'):
+        page.route("**/config.json", lambda route: route.fulfill(body=config))  # noqa: B023 - used at once
+        page.goto(address_of(playground.stack))
+        playground.alert.get_by_text("The page is not set up").wait_for()
+        assert "config.json" in playground.alert.inner_text()
+        page.unroute("**/config.json")
+    playground.button("Reload the page").click()
+    playground.prompt.wait_for()
+    page.route(
+        "**/v1/models", lambda route: route.fulfill(json={"models": [{"default": True}]}, headers=ANY_ORIGIN)
+    )
+    playground.key.fill(playground.api_key)
+    playground.key.press("Enter")
+    playground.alert.get_by_text("The page has a fault").wait_for()
+    assert playground.watch.complaints
+    playground.watch.complaints.clear()
+
+
+def test_a_browser_that_keeps_nothing_for_the_page_still_draws(
+    playground: Playground, stand_in: StandIn
+) -> None:
+    """As where site data is switched off; the page's memory takes the tab's place."""
+    playground.page.add_init_script(
+        "Object.defineProperty(window, 'sessionStorage', { get() { throw new DOMException('no', 'SecurityError'); } })"
+    )
+    playground.open()
+    playground.page.get_by_label("Remember for this session").check()
+    playground.enter_key()
+    playground.generate("A sieve")
+    playground.wait_for_picture()
+    assert stand_in.calls(prompt="A sieve")["billed"] == 1
+
+
+def test_a_strange_text_is_shown_as_a_text(playground: Playground, stand_in: StandIn) -> None:
+    """Markup, a new line, signs beyond 16 bits, and a script from right to left, in every place that shows it."""
+    strange = "שלום <img src=x onerror=alert(1)>\n🌊 हिन्दी &amp; ${1} </textarea>"
+    playground.enter_key()
+    assert playground.prompt.evaluate("it => getComputedStyle(it).direction") == "ltr"
+    playground.generate(strange)
+    playground.wait_for_picture()
+    assert playground.prompt.evaluate("it => it.matches(':dir(rtl)')")
+    assert playground.prompt.input_value() == strange
+    assert playground.picture.get_attribute("alt") == strange
+    playground.gallery.wait_for()
+    assert playground.gallery.locator(".item-text").text_content() == strange
+    assert playground.page.locator("[onerror]").count() == 0
+    assert stand_in.calls(prompt=strange)["billed"] == 1
+    with playground.page.expect_download() as started:
+        playground.button("Download").click()
+    seed = playground.fact("Seed")
+    assert (
+        started.value.suggested_filename == f"שלום-img-src-x-onerror-alert-1-हिन्दी-amp-1-text-seed-{seed}.png"
+    )
+
+
 def test_a_mistake_is_shown_beside_its_control(playground: Playground) -> None:
     """In the service's words; it goes away as soon as the control is changed."""
     playground.watch.expected = {400}
@@ -124,9 +245,11 @@ def test_a_mistake_is_shown_beside_its_control(playground: Playground) -> None:
     playground.page.get_by_label("Samples").fill("3")
     playground.page.get_by_label("Extras").fill("[]")
     playground.page.locator("#line-2").fill("a\u202ehill")
-    playground.generate("A mill")
+    playground.generate("🌊" * 10_000)
     playground.alert.wait_for()
+    assert playground.page.get_by_text("10000 of 2000").count() == 1
     for control, name in (
+        ("#line-0", "line-0-text"),
         ("#seed", "seed"),
         ("#samples", "samples"),
         ("#extras", "extras"),
@@ -141,13 +264,11 @@ def test_a_mistake_is_shown_beside_its_control(playground: Playground) -> None:
 
 def test_a_lost_connection_is_no_failure(playground: Playground, stand_in: StandIn) -> None:
     """The page goes on asking, and the picture appears."""
-    stand_in.set_rules({"prompt": "A far island", "action": {"type": "latency", "seconds": 1}})
     playground.enter_key()
-    playground.generate("A far island")
-    playground.page.get_by_text("Drawing…").or_(
-        playground.page.get_by_text("Waiting for its turn…")
-    ).wait_for()
-    playground.page.context.set_offline(True)
+    with kept_drawing(playground.page):
+        playground.generate("A far island")
+        playground.page.get_by_text("Drawing…").wait_for()
+        playground.page.context.set_offline(True)
     playground.page.get_by_text("No connection. Trying again").wait_for()
     playground.page.context.set_offline(False)
     playground.wait_for_picture()

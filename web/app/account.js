@@ -3,28 +3,29 @@ import { call, canBeSent, Failure } from "./api.js";
 import { clearHistory, loadHistory } from "./history.js";
 import { resume } from "./runs.js";
 import { say, state, update } from "./store.js";
+import { forget, keep, kept } from "./tab.js";
 
 const KEPT = "imagegen.key";
 let newest = 0;
 
 export function typeKey(text) {
   update({ apiKey: text.trim(), account: "none", fieldErrors: { ...state.fieldErrors, api_key: undefined } });
-  keep();
+  keepKey();
 }
 
 export function rememberKey(remember) {
   update({ remember });
-  keep();
+  keepKey();
 }
 
 // Only in the tab's own storage, and only if the person asked for it.
-function keep() {
-  if (state.remember && state.apiKey) sessionStorage.setItem(KEPT, state.apiKey);
-  else sessionStorage.removeItem(KEPT);
+function keepKey() {
+  if (state.remember && state.apiKey) keep(KEPT, state.apiKey);
+  else forget(KEPT);
 }
 
 export function recallKey() {
-  const apiKey = sessionStorage.getItem(KEPT) ?? "";
+  const apiKey = kept(KEPT) ?? "";
   update({ apiKey, remember: Boolean(apiKey) });
   return connect();
 }
@@ -39,9 +40,9 @@ export async function connect() {
   const mine = ++newest;
   update({ account: "checking", problem: null });
   try {
-    const [models, usage] = await Promise.all([call("GET", "/models"), call("GET", "/usage?days=1")]);
+    const [models, usage] = await Promise.all([call("GET", "/models", { has: "models" }), usageOfToday()]);
     if (mine !== newest) return;
-    update({ account: "known", models: models.content.models, usage: usage.content });
+    update({ account: "known", models: models.content.models, usage });
     say("The key is accepted.");
     clearHistory();
     resume();
@@ -52,21 +53,24 @@ export async function connect() {
   }
 }
 
+// A service that cannot reply just now has said nothing about the key.
 function refuse(problem) {
   clearHistory();
   const isTheKey = problem.code === "unauthorized";
   update({
-    account: "refused",
-    problem,
+    account: problem.retryable ? "unchecked" : "refused",
+    problem: { ...problem, again: problem.retryable ? connect : null },
     models: null,
     usage: null,
     fieldErrors: isTheKey ? { ...state.fieldErrors, api_key: "is not accepted" } : state.fieldErrors,
   });
 }
 
+const usageOfToday = async () => (await call("GET", "/usage?days=1", { has: "days" })).content;
+
 export async function refreshUsage() {
   try {
-    update({ usage: (await call("GET", "/usage?days=1")).content });
+    update({ usage: await usageOfToday() });
   } catch (error) {
     if (!(error instanceof Failure)) throw error; // the figures stay as they were
   }

@@ -1,4 +1,5 @@
-// Requests to the API. A failure is a `Failure` with the members of a problem (docs/errors.md).
+// Requests to the API. A failure is a `Failure` with the members of a problem (docs/errors.md), and with what its
+// headers say: `location`, and `retry_after` in seconds.
 import { state } from "./store.js";
 
 export class Failure extends Error {
@@ -16,7 +17,13 @@ const UNREACHABLE = {
   charged: "no",
 };
 
-export async function call(method, path, { body, headers = {}, signal, apiKey = state.apiKey } = {}) {
+let ahead = 0; // milliseconds that this machine's clock is ahead of the service's, as far as the browser tells
+
+// A time of the service on this machine's clock, which may be wrong by hours.
+export const onThisClock = (time) => Date.parse(time) + ahead;
+
+// `has` names what a reply of the service has; one without it is of something between here and the service.
+export async function call(method, path, { body, headers = {}, signal, apiKey = state.apiKey, has } = {}) {
   const request = { method, signal, headers: { ...headers }, cache: "no-store", credentials: "omit" };
   if (apiKey) request.headers["x-api-key"] = apiKey;
   if (body !== undefined) {
@@ -31,8 +38,14 @@ export async function call(method, path, { body, headers = {}, signal, apiKey = 
     throw new Failure({ ...UNREACHABLE, charged: method === "POST" ? "maybe" : "no" });
   }
   const content = await readJson(reply);
-  if (reply.ok) return { status: reply.status, headers: reply.headers, content };
-  throw new Failure({ ...problemOf(reply, content), location: reply.headers.get("location") });
+  const sentAt = Date.parse(reply.headers.get("date"));
+  if (sentAt) ahead = Date.now() - sentAt;
+  if (reply.ok && (!has || content?.[has])) return { status: reply.status, headers: reply.headers, content };
+  throw new Failure({
+    ...problemOf(method, reply, content),
+    location: reply.headers.get("location"),
+    retry_after: Number(reply.headers.get("retry-after")) || undefined,
+  });
 }
 
 async function readJson(reply) {
@@ -43,14 +56,15 @@ async function readJson(reply) {
   }
 }
 
-function problemOf(reply, content) {
+function problemOf(method, { ok, status }, content) {
   if (content?.code && content?.detail) return content;
+  const isUnclear = ok || status >= 500;
   return {
-    code: `http_${reply.status}`,
+    code: `http_${status}`,
     title: "Something between here and the service replied",
-    detail: `The reply has the status ${reply.status} and is not one of the service's.`,
-    retryable: reply.status >= 500,
-    charged: reply.status < 500 ? "no" : "maybe",
+    detail: `The reply has the status ${status} and is not one of the service’s.`,
+    retryable: isUnclear,
+    charged: method === "POST" && isUnclear ? "maybe" : "no",
   };
 }
 

@@ -21,6 +21,15 @@ export function emptyForm() {
   };
 }
 
+// What the tab has kept of a form, if it has the form's shape.
+export function formFrom(kept) {
+  const form = emptyForm();
+  const isLine = (line) => Number.isInteger(line?.id) && typeof line.text === "string" && typeof line.weight === "string";
+  if (!kept?.lines?.length || !kept.lines.every(isLine)) return form;
+  for (const [name, value] of Object.entries(form)) if (typeof kept[name] === typeof value) form[name] = kept[name];
+  return form;
+}
+
 const NUMBERS = ["steps", "cfg_scale", "samples"];
 const TEXTS = ["style_preset", "sampler", "clip_guidance_preset", "output_format", "webhook_url"];
 
@@ -53,7 +62,7 @@ function promptOf({ text, weight }) {
 
 function numberOf(text) {
   const number = Number(text);
-  return text.trim() === "" || Number.isNaN(number) ? text : number;
+  return text.trim() === "" || !Number.isFinite(number) ? text : number;
 }
 
 function jsonOf(text) {

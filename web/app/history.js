@@ -1,5 +1,5 @@
 // The caller's generations, newest first, page by page.
-import { call, Failure } from "./api.js";
+import { call, Failure, onThisClock } from "./api.js";
 import { forgetRun, settle } from "./kept.js";
 import { focusOn, say, state, update } from "./store.js";
 
@@ -7,7 +7,7 @@ const PAGE = 12;
 const SPARE = 60_000; // milliseconds before its end from which a URL is not used any more
 const known = new Map(); // the artifacts by the id of the generation
 
-export const isFresh = (artifact) => Date.parse(artifact.expires_at) - Date.now() > SPARE;
+export const isFresh = (artifact) => onThisClock(artifact.expires_at) - Date.now() > SPARE;
 
 // Each reply has a new URL, with which a browser would download the image again: keep the known one until it ends.
 function withKnownUrl(generation) {
@@ -27,8 +27,13 @@ export function clearHistory() {
   update({ history: { items: [], cursor: null, status: "none" }, confirming: null });
 }
 
+// The newest ones. The older ones that are shown stay, if there is no gap between them.
 export async function loadHistory() {
-  await read(`/generations?limit=${PAGE}`, (page) => page.generations);
+  await read(`/generations?limit=${PAGE}`, ({ generations, next_cursor: cursor }) => {
+    const { items, cursor: further } = state.history;
+    const last = items.findIndex((item) => item.id === generations.at(-1)?.id);
+    return last < 0 ? { items: generations, cursor } : { items: [...generations, ...items.slice(last + 1)], cursor: further };
+  });
 }
 
 export async function loadMore() {
@@ -37,7 +42,7 @@ export async function loadMore() {
     const shown = new Set(state.history.items.map((item) => item.id));
     const fresh = page.generations.filter((item) => !shown.has(item.id));
     say(`${fresh.length} more.`);
-    return [...state.history.items, ...fresh];
+    return { items: [...state.history.items, ...fresh], cursor: page.next_cursor };
   });
 }
 
@@ -45,11 +50,11 @@ async function read(path, merge) {
   const asked = state.apiKey;
   update({ history: { ...state.history, status: "loading" } });
   try {
-    const { content } = await call("GET", path);
+    const { content } = await call("GET", path, { has: "generations" });
     if (asked !== state.apiKey) return;
     content.generations = content.generations.map(withKnownUrl);
     settle(...content.generations.filter(({ status }) => ["succeeded", "failed"].includes(status)).map(({ id }) => id));
-    update({ history: { items: merge(content), cursor: content.next_cursor, status: "read" } });
+    update({ history: { ...merge(content), status: "read" } });
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
     update({ history: { ...state.history, status: "read" }, problem: error.problem });
@@ -87,9 +92,29 @@ export async function deleteIt() {
 
 // A fresh look, for a URL that has expired.
 export async function lookAgain(id, apiKey) {
-  const { content } = await call("GET", `/generations/${encodeURIComponent(id)}`, { apiKey });
-  rememberUrl(content);
+  const { content } = await call("GET", `/generations/${encodeURIComponent(id)}`, { apiKey, has: "id" });
+  rememberUrl(Object.assign(content, { seenAt: Date.now() })); // so that an image is asked for again, also by the same URL
   const items = state.history.items.map((item) => (item.id === id ? content : item));
   update({ history: { ...state.history, items } });
   return content;
+}
+
+const RENEWAL = 60_000; // milliseconds between two fresh URLs of an image that cannot be loaded
+const renewed = new Map(); // when, by what is shown
+
+// Whether it is time for a fresh URL of an image that cannot be loaded: the old one may have ended.
+export function mayRenew(shown) {
+  if (Date.now() - (renewed.get(shown) ?? 0) < RENEWAL) return false;
+  renewed.set(shown, Date.now());
+  return true;
+}
+
+// An image of the gallery stays broken if there is no fresh URL for it: nobody has asked to see it.
+export async function renewItem({ id }) {
+  if (!mayRenew(`${id} in the gallery`)) return;
+  try {
+    await lookAgain(id);
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+  }
 }

@@ -1,5 +1,6 @@
 // What the tab keeps so that nothing is paid twice: the run to go on with after a reload, and every request that was
 // sent and whose end the page does not know. The API key is in neither.
+import { forget, keep, keptJson } from "./tab.js";
 
 const RUN = "imagegen.run";
 const OPEN = "imagegen.open";
@@ -7,36 +8,28 @@ const CALLER = 12; // characters of a key that name the caller: its prefix and i
 
 export const callerOf = (apiKey) => apiKey.slice(0, CALLER);
 
-function read(name) {
-  try {
-    return JSON.parse(sessionStorage.getItem(name));
-  } catch {
-    return null;
-  }
-}
-
 export function keepRun(run) {
   const jobs = run.jobs.map(({ body, asked, key, startedAt, id, isSent }) => ({ body, asked, key, startedAt, id, isSent }));
-  sessionStorage.setItem(RUN, JSON.stringify({ kind: run.kind, caller: run.caller, jobs }));
+  keep(RUN, JSON.stringify({ kind: run.kind, caller: run.caller, jobs }));
 }
 
 export function forgetRun() {
-  sessionStorage.removeItem(RUN);
+  forget(RUN);
 }
 
 export function keptRun() {
-  const run = read(RUN);
+  const run = keptJson(RUN);
   return run?.jobs?.length ? run : null;
 }
 
 function openRequests() {
-  const open = read(OPEN);
+  const open = keptJson(OPEN);
   return Array.isArray(open) ? open : [];
 }
 
 function setOpen(open) {
-  if (open.length) sessionStorage.setItem(OPEN, JSON.stringify(open));
-  else sessionStorage.removeItem(OPEN);
+  if (open.length) keep(OPEN, JSON.stringify(open));
+  else forget(OPEN);
 }
 
 // `asked` is what the person asked for, without a seed that the page chose.

@@ -1,13 +1,13 @@
 // Makes pictures through the asynchronous door. A job is one paid request with an idempotency key of its own; the tab
 // keeps what it needs to ask for the same job again, until the page knows how it ended.
-import { refreshUsage } from "./account.js";
-import { call, canBeSent, Failure } from "./api.js";
+import { connect, refreshUsage } from "./account.js";
+import { call, canBeSent, Failure, onThisClock } from "./api.js";
 import { bodyOf, drawsFormat, linesThatCount, randomSeed, servingModel, shortRequest } from "./form.js";
-import { isFresh, loadHistory, lookAgain, rememberUrl } from "./history.js";
+import { isFresh, loadHistory, lookAgain, mayRenew, rememberUrl } from "./history.js";
 import { callerOf, forgetRun, keepOpen, keepRun, keptRun, openRequest, settle } from "./kept.js";
 import { focusOn, say, state, update, updateForm } from "./store.js";
 
-const PAUSES = [600, 1000, 1500, 2000]; // milliseconds between two looks at a job; the last one stays
+const PAUSES = [150, 300, 600, 1000, 1500, 2000]; // milliseconds between two looks at a job; the last one stays
 const TRIES = 4; // how often a request without a reply is repeated, with the same idempotency key
 export const ENDED = ["succeeded", "failed"];
 
@@ -156,6 +156,7 @@ async function submitted(run, job) {
         apiKey: run.apiKey,
         body: job.body,
         headers: { prefer: "respond-async", "idempotency-key": job.key },
+        has: "id",
       });
       job.isOffline = false;
       return content.id;
@@ -193,13 +194,13 @@ async function watch(run, job) {
 
 async function seen(run, job) {
   try {
-    const { content } = await call("GET", `/generations/${encodeURIComponent(job.id)}`, { apiKey: run.apiKey });
+    const { content } = await call("GET", `/generations/${encodeURIComponent(job.id)}`, { apiKey: run.apiKey, has: "status" });
     job.isOffline = false;
     return content;
   } catch (error) {
     // Looking costs nothing, so it is repeated for as long as the person waits.
     if (!(error instanceof Failure) || !error.problem.retryable) throw error;
-    job.isOffline = true;
+    job.isOffline = error.problem.code === "unreachable";
     return null;
   }
 }
@@ -212,6 +213,7 @@ function ended(run, job) {
   else forgetRun();
   if (run.kind === "compare") say(`${run.jobs.filter((each) => each.generation?.artifacts).length} of ${run.jobs.length} models drew.`);
   if (!state.form.keepsSeed) updateForm({ seed: "" });
+  if (state.account === "unchecked" && !state.problem) connect();
   if (state.account !== "known") return;
   refreshUsage();
   loadHistory();
@@ -243,7 +245,7 @@ function fail(run, job) {
 export async function show(generation) {
   if (isBusy()) return;
   const job = { id: generation.id, generation, status: generation.status, body: generation.request };
-  if (!ENDED.includes(generation.status)) Object.assign(job, { status: "waiting", startedAt: Date.parse(generation.created_at) });
+  if (!ENDED.includes(generation.status)) Object.assign(job, { status: "waiting", startedAt: onThisClock(generation.created_at) });
   const run = { kind: "one", jobs: [{ ...job, problem: generation.error ?? null }], caller: callerOf(state.apiKey), apiKey: state.apiKey };
   update({ run, problem: null });
   if (generation.error) update({ problem: generation.error });
@@ -251,12 +253,9 @@ export async function show(generation) {
   resume();
 }
 
-const RENEWAL = 60_000; // milliseconds between two fresh URLs of an image that cannot be loaded
-
 // An image that cannot be loaded gets a fresh URL: the old one may have ended.
 export async function renew(job) {
-  if (Date.now() - (job.renewedAt ?? 0) < RENEWAL) return;
-  job.renewedAt = Date.now();
+  if (!mayRenew(job.id)) return;
   try {
     await freshArtifact(job, { isBroken: true });
   } catch (error) {

@@ -36,6 +36,12 @@ export function labelOf(field) {
   return words[0].toUpperCase() + words.slice(1);
 }
 
+// The beginning of a text, for names that are read aloud.
+export function shortened(text, most = 80) {
+  const signs = [...text];
+  return signs.length > most ? `${signs.slice(0, most - 1).join("").trimEnd()}…` : text;
+}
+
 export function ratioOf(width, height) {
   const [a, b] = width >= height ? [width, height] : [height, width];
   const near = [[1, 1], [5, 4], [3, 2], [16, 9], [21, 9]].reduce((best, pair) =>
@@ -48,7 +54,7 @@ const SUFFIXES = { "image/png": ".png", "image/jpeg": ".jpg", "image/webp": ".we
 
 // A file name that says what is in the picture: `lighthouse-at-dusk-seed-7.png`.
 export function fileName(text, seed, type) {
-  const words = text.normalize("NFC").replace(/[^\p{L}\p{N}]+/gu, "-").replace(/^-+|-+$/g, "").toLowerCase();
+  const words = text.normalize("NFC").replace(/[^\p{L}\p{M}\p{N}]+/gu, "-").replace(/^-+|-+$/g, "").toLowerCase();
   return `${[...words].slice(0, 48).join("").replace(/-+$/, "") || "imagegen"}-seed-${seed}${SUFFIXES[type] ?? ".png"}`;
 }
 
@@ -90,5 +96,6 @@ export const REMEDIES = {
 };
 
 export function remedyOf(problem) {
+  if (problem.code === "rate_limited" && problem.retry_after) return `Wait ${seconds(problem.retry_after * 1000)}, then try again.`;
   return REMEDIES[problem.code] ?? (problem.retryable ? "Try again in a minute." : "Change the request.");
 }

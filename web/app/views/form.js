@@ -30,7 +30,7 @@ export function Form({ state }) {
 }
 
 function Key({ state }) {
-  const states = { checking: "checking…", known: "accepted", refused: "not accepted" };
+  const states = { checking: "checking…", known: "accepted", refused: "not accepted", unchecked: "not checked" };
   return html`
     <div class="field key">
       <div class="field-head">
@@ -87,7 +87,7 @@ function Line({ line, index, form, contract }) {
         ${line.text.length > contract.text.longest * 0.8 && html`<span class="count">${[...line.text].length} of ${contract.text.longest}</span>`}
       </div>
       <div class="line">
-        <textarea id=${`line-${line.id}`} rows=${index === 0 ? 4 : 2} value=${line.text}
+        <textarea id=${`line-${line.id}`} dir="auto" rows=${index === 0 ? 4 : 2} value=${line.text}
           placeholder=${index === 0 ? "A lighthouse at dusk, waves against the rocks" : ""}
           ...${about(`line-${line.id}-text`, null, { field: `${field}.text`, hint: false })}
           onInput=${(event) => change({ text: event.currentTarget.value })} onKeyDown=${sent}></textarea>

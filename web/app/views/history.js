@@ -1,8 +1,8 @@
 // What the caller has made before: a gallery, page by page.
 import { html } from "../html.js";
-import { askToDelete, deleteIt, keepIt, loadMore } from "../history.js";
+import { askToDelete, deleteIt, keepIt, loadMore, renewItem } from "../history.js";
 import { isBusy, show } from "../runs.js";
-import { dollars, moment } from "../words.js";
+import { dollars, moment, shortened } from "../words.js";
 
 export function History({ state }) {
   const { items, cursor, status } = state.history;
@@ -24,16 +24,16 @@ function textOf(item) {
 
 function Item({ item }) {
   const [artifact] = item.artifacts ?? [];
-  const about = `${textOf(item)}, ${moment(item.created_at)}`;
+  const about = `${shortened(textOf(item))}, ${moment(item.created_at)}`;
   return html`
     <li class="item">
       <button type="button" class="plain open" aria-disabled=${String(isBusy())} onClick=${() => show(item)}>
         <span class="unseen">Show ${about}</span>
         ${artifact
-          ? html`<img src=${artifact.url} alt="" width=${artifact.width} height=${artifact.height} loading="lazy" decoding="async" />`
+          ? html`<img key=${`${artifact.url} ${item.seenAt}`} src=${artifact.url} alt="" width=${artifact.width} height=${artifact.height} loading="lazy" decoding="async" onError=${() => renewItem(item)} />`
           : html`<span class="no-image">${item.error ? item.error.title : item.status}</span>`}
       </button>
-      <p class="item-text">${textOf(item)}</p>
+      <p class="item-text" dir="auto">${textOf(item)}</p>
       <p class="item-facts">
         <span>${moment(item.created_at)}</span><span>${dollars(item.cost_usd)}</span>
         <button type="button" class="plain" onClick=${() => askToDelete(item)}>Delete<span class="unseen"> ${about}</span></button>
@@ -48,7 +48,7 @@ function Confirm({ item }) {
     <dialog ref=${open} onClose=${keepIt} aria-labelledby="confirm-title">
       <h2 id="confirm-title">Delete this generation?</h2>
       <p>Its image and its parameters are removed for good. What it cost stays counted.</p>
-      <p class="item-text">${textOf(item)}</p>
+      <p class="item-text" dir="auto">${textOf(item)}</p>
       <div class="row">
         <button type="button" onClick=${keepIt}>Keep it</button>
         <button type="button" class="danger" onClick=${deleteIt}>Delete</button>

@@ -28,7 +28,7 @@ function Header({ state }) {
         <img src="favicon.svg" alt="" width="28" height="28" />
         <h1>imagegen</h1>
       </a>
-      ${state.config && html`<span class="stage">${state.config.stage}</span>`}
+      ${state.config?.stage && html`<span class="stage">${state.config.stage}</span>`}
       <${Left} usage=${state.usage} />
     </header>
   `;

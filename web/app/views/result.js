@@ -1,4 +1,5 @@
 // What is being made or was made: one picture, or one of each model side by side.
+import { onThisClock } from "../api.js";
 import { html } from "../html.js";
 import { formOf } from "../form.js";
 import { canTryAgain, ENDED, freshArtifact, isBusy, renew, stopWaiting, tryAgain, vary } from "../runs.js";
@@ -107,7 +108,7 @@ function Picture({ job, isMany }) {
   const ignored = generation.ignored_parameters ?? [];
   return html`
     <figure>
-      <img class="picture" key=${`${artifact.url} ${job.renewedAt}`} src=${artifact.url} alt=${textOf(generation) || "A picture without a prompt"} width=${artifact.width} height=${artifact.height}
+      <img class="picture" key=${`${artifact.url} ${generation.seenAt}`} src=${artifact.url} alt=${textOf(generation) || "A picture without a prompt"} width=${artifact.width} height=${artifact.height}
         onError=${() => renew(job)} />
       <figcaption>
         <${Tools} job=${job} artifact=${artifact} />
@@ -131,7 +132,7 @@ function Parameters({ request }) {
   const avoided = request.text_prompts.filter(({ weight = 1 }) => weight < 0);
   return html`
     ${shown.map(([name, value]) => html`<div><dt>${labelOf(name)}</dt><dd>${value}</dd></div>`)}
-    ${avoided.length > 0 && html`<div><dt>Avoided</dt><dd>${avoided.map(({ text }) => text).join(", ")}</dd></div>`}
+    ${avoided.length > 0 && html`<div><dt>Avoided</dt><dd dir="auto">${avoided.map(({ text }) => text).join(", ")}</dd></div>`}
   `;
 }
 
@@ -148,7 +149,7 @@ function Tools({ job, artifact }) {
   return html`
     <div class="row tools">
       <button type="button" onClick=${() => download(job)}>Download</button>
-      <button type="button" title=${`Works until ${clock(artifact.expires_at)}`} onClick=${() => copyLink(job)}>Copy link</button>
+      <button type="button" title=${`Works until ${clock(onThisClock(artifact.expires_at))}`} onClick=${() => copyLink(job)}>Copy link</button>
       <button type="button" aria-disabled=${String(isBusy())} onClick=${() => vary(job)}>Vary</button>
       <button type="button" onClick=${reuse}>Reuse</button>
       <button type="button" onClick=${editSeed}>Edit seed</button>
