@@ -43,9 +43,11 @@ class Block:
     is_before: bool
 
 
-def blocks(name: str) -> list[Block]:
-    """Return the blocks of a page of `docs/`."""
+def blocks(name: str, *, section: str = "") -> list[Block]:
+    """Return the blocks of a page of `docs/`, or those of one section of it, by its heading."""
     page = (CHECKOUT / "docs" / name).read_text(encoding="utf-8")
+    if section:
+        page = page.partition(f"\n## {section}\n")[2].partition("\n## ")[0]
     return [_block(page, match) for match in BLOCK.finditer(page)]
 
 
