@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 
-from local import certificates
+from local import certificates, emulator, page_server, stand_in
 from local.__main__ import main
 from local.deployment import BOOTSTRAP_PARAMETERS, BOOTSTRAP_TEMPLATE
 from local.state import State
-from local.variables import from_environment
+from local.variables import Variables, from_environment
 from tools.checkout import CHECKOUT, digest_of
 from tools.failures import LocalError
 
@@ -186,3 +186,16 @@ def test_the_emulator_is_bootstrapped_from_the_template_of_the_cdk() -> None:
     )
     assert BOOTSTRAP_PARAMETERS.keys() <= set(parameters)
     assert len(template.encode()) <= 51_200
+
+
+def test_everything_listens_on_this_machine_alone(tmp_path: Path) -> None:
+    """The emulator is told so; the stand-in and the server of the page do so unless they are told otherwise."""
+    variables = Variables(folder=tmp_path)
+    wanted = emulator.service(variables, None)
+    assert wanted.command[wanted.command.index("--bind") + 1].startswith("127.0.0.1:")
+    assert wanted.environment["BIND_HOST"] == "127.0.0.1"
+    assert "--host" not in stand_in.service(variables).command
+    own = (CHECKOUT / "local" / "bedrock" / "__main__.py").read_text(encoding="utf-8")
+    assert re.findall(r'"--host", default="([^"]+)"', own) == ["127.0.0.1"]
+    with page_server.server(port=0, api_url="", aws="", root=CHECKOUT, tls=False) as server:
+        assert server.server_address[0] == "127.0.0.1"
