@@ -41,12 +41,15 @@ def main() -> int:
 
 def _cost() -> None:
     config = _stage()
-    templates = [_template(path) for path in sorted(OUTPUT.glob(f"{stack_name(config.name)}*.template.json"))]
+    stack = stack_name(config.name)
+    templates = [_template(path) for path in sorted(OUTPUT.glob(f"{stack}*.template.json"))]
+    if not templates:
+        raise LocalError(f"There is no template of {stack} in cdk.out: `make synth` writes it.")
     lines = idle(templates, memory_mb=config.memory_mb)
     model = bill.serving(config, today=costs_page.TODAY)
     print(f"Stage {config.name}, whose images {model.name} draws: list prices, without any free tier.\n")
     print(f"A month in which nobody uses it:\n\n{costs_page.idle(lines)}\n")
-    print(f"One image:\n\n{costs_page.images(config)}\n")
+    print(f"Images:\n\n{costs_page.images(config)}\n")
     print(f"A month with images, one request for each:\n\n{costs_page.months(config, lines)}")
 
 
