@@ -142,9 +142,12 @@ def test_a_job_is_made_without_a_connection(command: CommandLine, word: str) -> 
 
 def test_a_picture_goes_through_pipes(command: CommandLine, word: str) -> None:
     """The prompt comes from stdin, and the bytes go to stdout."""
-    made = command.run("-", "-o", "-", given=f"{word}\n".encode())
+    prompt = f"{word} \N{TEACUP WITHOUT HANDLE} thé"
+    made = command.run("-", "-o", "-", given=f"{prompt}\n".encode())
     assert made.code == 0
     assert made.content.startswith(PNG)
+    (listed,) = command.run("history", "--json").lines
+    assert json.loads(listed)["request"]["text_prompts"][0]["text"] == prompt
 
 
 @pytest.mark.thorough

@@ -59,7 +59,7 @@ class StdoutClosed(Exception):
 
 def stderr() -> Console:
     """Return the console for everything but results."""
-    return Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
+    return Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
 
 
 def say(text: str) -> None:
@@ -113,7 +113,9 @@ def stdout_is_terminal() -> bool:
 
 def write_table(table: RenderableType) -> None:
     """Write a table to stdout, as wide as it needs to be where there is no terminal."""
-    console = Console(highlight=False, markup=False, width=None if stdout_is_terminal() else WIDE)
+    console = Console(
+        highlight=False, markup=False, emoji=False, width=None if stdout_is_terminal() else WIDE
+    )
     with console.capture() as captured:
         console.print(table)
     write("\n".join(line.rstrip() for line in captured.get().rstrip("\n").splitlines()))

@@ -12,6 +12,7 @@ from imagegen_client.command_line.reporting import (
     StdoutClosed,
     dollars,
     problem,
+    say,
     sentence,
     shown,
     who_of,
@@ -117,6 +118,17 @@ def test_a_table_for_a_closed_stdout_ends_the_command(monkeypatch: pytest.Monkey
     monkeypatch.setattr(sys, "stdout", None)
     with pytest.raises(StdoutClosed):
         write_table(Table())
+
+
+def test_words_are_shown_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
+    """Rich would make pictures of some, and colours of others: also in the name of a file."""
+    table = Table("id")
+    table.add_row(":cat:")
+    say(":cat: [red]x[/]")
+    write_table(table)
+    written = capsys.readouterr()
+    assert written.err == ":cat: [red]x[/]\n"
+    assert ":cat:" in written.out
 
 
 def test_amounts_are_in_cents_where_that_is_exact() -> None:
