@@ -364,6 +364,7 @@ def _made(reply: Reply, idempotency_key: str) -> Generation:
     try:
         return _generation(reply, idempotency_key)
     except UnexpectedReply as error:
+        # See docs/decisions/0093-an-unreadable-success-may-be-paid.md.
         raise error.about(
             status=reply.status,
             request_id=reply.headers.get("x-request-id"),
