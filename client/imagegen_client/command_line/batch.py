@@ -113,7 +113,9 @@ def _folder(output: str | None, file: str) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as exc:
-        raise typer.BadParameter(f"{folder} cannot be made: {exc.strerror}.", param_hint="-o") from exc
+        raise typer.BadParameter(
+            f"the folder {folder} cannot be made: {exc.strerror}. Name another one.", param_hint="-o"
+        ) from exc
     if not os.access(folder, os.W_OK | os.X_OK):
         raise typer.BadParameter(f"the folder {folder} cannot be written to.", param_hint="-o")
     return folder

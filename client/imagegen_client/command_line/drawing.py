@@ -17,7 +17,7 @@ from imagegen_client.command_line.app import command
 from imagegen_client.command_line.interrupting import every_end_as_interrupt
 from imagegen_client.command_line.making import Order
 from imagegen_client.command_line.options import Picture, Service
-from imagegen_client.command_line.reading import Unreadable, stdin_text
+from imagegen_client.command_line.reading import Unreadable, stdin_text, word_of
 from imagegen_client.command_line.reporting import (
     INTERRUPTED,
     STDOUT_CLOSED,
@@ -192,9 +192,10 @@ def asked_by(made: Generation) -> ImageRequest:
 
 def _text(prompt: str) -> str:
     try:
-        text = stdin_text().rstrip("\r\n") if prompt == "-" else prompt
+        text = stdin_text().rstrip("\r\n") if prompt == "-" else word_of(prompt)
     except Unreadable as exc:
-        raise typer.BadParameter(f"stdin {exc}.", param_hint="PROMPT") from exc
+        name = "stdin" if prompt == "-" else "it"
+        raise typer.BadParameter(f"{name} {exc}.", param_hint="PROMPT") from exc
     # The service would draw something, and it would be paid for: most likely a variable was not set.
     if not text.strip():
         raise typer.BadParameter("it is empty.", param_hint="PROMPT")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import sys
 from collections.abc import Iterable, Mapping
 from typing import Any, BinaryIO, Final, NoReturn
@@ -35,6 +36,16 @@ def stdin_text(*, one_line: bool = False) -> str:
         return text_of(stream.readline() if one_line else stream.read())
     except OSError as exc:
         raise Unreadable(f"cannot be read: {exc.strerror}") from exc
+
+
+def word_of(argument: str) -> str:
+    """Return an argument as its bytes say in UTF-8, also where the locale knows ASCII alone.
+
+    Raises:
+        Unreadable: They are not UTF-8.
+    """
+    # Python keeps a byte that its locale cannot read as half a character, which nobody could draw.
+    return argument if argument.isascii() else text_of(os.fsencode(argument))
 
 
 def text_of(content: bytes) -> str:

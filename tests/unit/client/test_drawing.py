@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -172,3 +173,19 @@ def test_a_file_that_comes_meanwhile_is_not_replaced(
     assert main(["tea", "-f", "-o", "tea.png"]) == 0
     assert [each.read_bytes() for each in tmp_path.iterdir()] == [PNG]
     assert main(["tea"]) == main(["tea"]) == 0  # named by its id
+
+
+def test_a_prompt_is_read_in_any_locale(serve: Serve) -> None:
+    """In the locale C, Python reads each byte of a letter as half a character."""
+    asked: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.host == "bucket.example.com":
+            return httpx.Response(200, content=PNG)
+        asked.append(json.loads(request.content)["text_prompts"][0]["text"])
+        return httpx.Response(200, json=generation())
+
+    serve(answer)
+    assert main([os.fsdecode("th\u00e9".encode())]) == 0
+    assert main(["th\udcc3\udca9"]) == 0
+    assert asked == ["th\u00e9"] * 2

@@ -66,6 +66,11 @@ def nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (["batch", "latin.txt"], "latin.txt is not UTF-8 text"),
         (["batch", "bad.jsonl"], "line 1 is not JSON"),
         (["batch", "there.png"], "No base URL is set"),
+        (
+            ["batch", "plain", "--url", "http://127.0.0.1:1/v1", "--api-key", "k"],
+            "the folder plain cannot be made: File exists. Name another one",
+        ),
+        (["caf\udce9"], "it is not UTF-8 text"),
         (["delete", ID], "there is no terminal to ask at: add --yes"),
         (["usage", "--days", "32"], "should be less than or equal to 31"),
         (["config", "--url", "ftp://a"], "The base URL must be like"),
@@ -76,7 +81,7 @@ def test_a_mistake_is_one_line(
     nobody: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], words: str
 ) -> None:
     """Nothing is on stdout, and the exit code is the caller's."""
-    for name in ("there.png", "there-1.png"):
+    for name in ("there.png", "there-1.png", "plain"):
         (nobody / name).write_bytes(b"")
     (nobody / "folder-1.png").mkdir()
     (nobody / "latin.txt").write_bytes(b"caf\xe9")
