@@ -70,7 +70,11 @@ def test_settings_are_read_as_make_gives_them(
             ["cost"],
             "There is no template of imagegen-dev in cdk.out: `make synth` writes it.",
         ),
-        ({"STAGE": "nowhere"}, ["scale"], "stage is 'nowhere', but cdk.json has only dev, local, prod, staging."),
+        (
+            {"STAGE": "nowhere"},
+            ["scale"],
+            "stage is 'nowhere', but cdk.json has only dev, local, prod, staging.",
+        ),
         (
             {"CONFIG": "memory_mb=1"},
             ["scale"],
