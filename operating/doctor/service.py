@@ -109,8 +109,8 @@ def opened(examined: Examined, artifact: Mapping[str, Any], reply: httpx.Respons
             f"A presigned URL replies with {reply.status_code}: the bucket refuses what the function has signed.",
             examined.deploy(),
         )
-    kind = reply.headers.get("content-type", "")
-    if kind != artifact["content_type"] or not reply.content:
+    kind = reply.headers.get("content-type", "") if reply.content else ""
+    if kind != artifact["content_type"]:
         return problem(
             f"A presigned URL brings {kind or 'nothing'} instead of {artifact['content_type']}.",
             examined.deploy(),
