@@ -79,8 +79,9 @@ def _made(examined: Examined, *, key: str, pause: Callable[[float], None]) -> ht
         last = tries_left == 0
         try:
             reply = send(examined, "POST", surface.path_of("createGeneration"), body=body, headers=headers)
-        except httpx.TransportError:
-            if last:
+        except httpx.TransportError as error:
+            # Without a connection nothing was sent, and nobody is at work.
+            if last or isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout)):
                 raise
         else:
             # A recorded failure is replayed for ever.

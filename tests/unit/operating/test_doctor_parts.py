@@ -133,6 +133,15 @@ def test_the_proof_does_not_wait_for_ever() -> None:
     assert (finding.severity, len(script.replies)) == ("problem", 1)
 
 
+@pytest.mark.parametrize("error", [httpx.ConnectError("refused"), httpx.ConnectTimeout("slow")])
+def test_a_service_that_cannot_be_reached_is_not_waited_for(error: Exception) -> None:
+    """Nothing was sent, so nothing is under way."""
+    script = Script([error, MADE])
+    with pytest.raises(type(error)):
+        script.prove()
+    assert (script.replies, script.pauses) == ([MADE], [])
+
+
 def test_a_connection_that_is_lost_every_time_is_the_callers_to_explain() -> None:
     """Whoever runs the check makes a finding of it."""
     script = Script([CUT_OFF] * TRIES)
