@@ -42,7 +42,7 @@ def make(playground: Playground, prompt: str) -> str:
 
 
 def test_a_long_history_is_shown_page_by_page(playground: Playground, stand_in: StandIn) -> None:
-    """The newest first, and no image is loaded before it is looked at."""
+    """The newest first, and no image is loaded before it is looked at. What is shown stays when one more is made."""
     stand_in.set_rules({"prompt": "Failure", "action": "prompt_filter"})
     make(playground, "The oldest")
     for number in range(PAGE + 1):
@@ -56,6 +56,11 @@ def test_a_long_history_is_shown_page_by_page(playground: Playground, stand_in: 
     assert "The oldest" in playground.gallery.last.inner_text()
     assert playground.gallery.last.locator("img").get_attribute("loading") == "lazy"
     assert playground.button("Show more").count() == 0
+    playground.generate("Failure 13")
+    playground.alert.wait_for()
+    playground.gallery.nth(PAGE + 3 - 1).wait_for()
+    assert "Failure 13" in playground.gallery.first.inner_text()
+    assert "The oldest" in playground.gallery.last.inner_text()
 
 
 def test_a_picture_of_the_history_is_opened_with_its_parameters(playground: Playground) -> None:

@@ -31,6 +31,9 @@ LIMITS: Final[Mapping[str, float | None]] = {"daily_usd_per_caller": 14, "daily_
 def empty(playground: Playground) -> None:
     """Show the page as a newcomer sees it."""
     playground.page.locator(".empty").wait_for()
+    playground.page.locator(".style-grid img").last.scroll_into_view_if_needed()
+    playground.page.wait_for_load_state("networkidle")
+    playground.page.evaluate("scrollTo(0, 0)")
 
 
 def result(playground: Playground) -> None:
@@ -74,6 +77,8 @@ def problem(playground: Playground) -> None:
     playground.page.locator(f"input[value='{CORE}']").check(force=True)
     playground.generate("Something that a filter stops")
     playground.alert.wait_for()
+    playground.gallery.wait_for()
+    playground.page.get_by_text("used $0.04").wait_for()
 
 
 def commands(playground: Playground) -> None:
@@ -114,7 +119,8 @@ def main() -> int:
     FOLDER.mkdir(parents=True, exist_ok=True)
     instance = local_instances.create("screenshots")
     try:
-        stack = Stack(state=instance.up(CONFIG=CONFIG), folder=instance.folder)
+        state = instance.up(CONFIG=CONFIG)
+        stack = Stack(state=state, folder=instance.folder, page_url=state.web_url)
         with (
             httpx.Client(base_url=stack.state.bedrock_url, trust_env=False) as client,
             running_browser(resolve={}) as browser,

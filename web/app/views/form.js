@@ -140,7 +140,7 @@ function Seed({ form, contract, model }) {
   return html`
     <${Field} name="seed" model=${model} hint=${`${rules.means} Up to ${rules.most}.`}>
       <div class="joined">
-        <input id="seed" inputmode="numeric" value=${form.seed} placeholder="a new one each time" ...${about("seed", model)}
+        <input id="seed" inputmode="numeric" value=${form.seed} placeholder="new each time" ...${about("seed", model)}
           onInput=${(event) => updateForm({ seed: event.currentTarget.value, keepsSeed: event.currentTarget.value !== "" })} />
         <button type="button" onClick=${() => updateForm({ seed: String(randomSeed()) })}>Roll</button>
         <button type="button" aria-pressed=${String(form.keepsSeed)} onClick=${() => updateForm({ keepsSeed: !form.keepsSeed, seed: form.seed || (form.keepsSeed ? "" : String(randomSeed())) })}>Lock</button>
