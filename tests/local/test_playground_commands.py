@@ -9,8 +9,6 @@ from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-import pytest
-
 from tests.support.local_instances import ENVIRON
 from tests.support.pages import serving
 from tests.support.playground import allow_the_clipboard
@@ -121,15 +119,15 @@ def run_imagegen(command: str, *, playground: Playground, folder: Path, url: str
     return done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("prompt", ["history", '-x\n<b>🌊</b> "$HOME"', "-"])
-def test_every_field_reaches_the_service_by_the_command(
-    playground: Playground, tmp_path: Path, prompt: str
-) -> None:
+PROMPTS: Final = ("history", '-x\n<b>🌊</b> "$HOME"', "-")
+"""A command, an option with what a shell could take apart, and the name of stdin."""
+
+
+def test_every_field_reaches_the_service_by_the_command(playground: Playground, tmp_path: Path) -> None:
     """Also a prompt that could be a command or an option; the request is the page's own, field by field."""
     page = playground.page
     playground.watch.expected = {400}
     playground.enter_key()
-    playground.prompt.fill(prompt)
     for text in ("roses", "-1:it's odd", "people", "rain"):
         playground.button("Add a text").click()
         page.get_by_label("Another text").last.fill(text)
@@ -148,20 +146,24 @@ def test_every_field_reaches_the_service_by_the_command(
     page.get_by_label("Webhook URL").fill("https://example.com/hook?a=1&b=2")
     page.get_by_label("Strict").check()
     page.locator(f"input[value='{CORE}']").check(force=True)
-    playground.button("Generate").click()
-    playground.alert.wait_for()
-    (asked,) = playground.watch.bodies
-    assert asked.keys() == DOCUMENT["properties"].keys() - {"samples"}
-    page.get_by_text("The same request elsewhere").click()
-    Recorder.bodies.clear()
-    with serving(Recorder) as port:
-        said = run_imagegen(
-            shown_command(playground),
-            playground=playground,
-            folder=tmp_path,
-            url=f"http://127.0.0.1:{port}/v1",
-        )
-    assert Recorder.bodies == [("respond-async", asked)], said
+    for prompt in PROMPTS:
+        playground.prompt.fill(prompt)
+        playground.button("Generate").click()
+        playground.alert.wait_for()
+        asked = playground.watch.bodies[-1]
+        assert asked["text_prompts"][0]["text"] == prompt
+        assert asked.keys() == DOCUMENT["properties"].keys() - {"samples"}
+        if prompt == PROMPTS[0]:
+            page.get_by_text("The same request elsewhere").click()
+        Recorder.bodies.clear()
+        with serving(Recorder) as port:
+            said = run_imagegen(
+                shown_command(playground),
+                playground=playground,
+                folder=tmp_path,
+                url=f"http://127.0.0.1:{port}/v1",
+            )
+        assert Recorder.bodies == [("respond-async", asked)], said
 
 
 def test_the_command_makes_the_picture_of_the_page(playground: Playground, tmp_path: Path) -> None:
