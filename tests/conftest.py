@@ -20,6 +20,7 @@ DEPLOYED_STACK: Final = "deployed stack"
 CLONES: Final = "clones"
 WITHOUT_STACK: Final = (
     "test_adapters.py",
+    "test_audit.py",
     "test_budget_kills.py",
     "test_budget_storm.py",
     "test_canaries.py",
