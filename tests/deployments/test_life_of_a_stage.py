@@ -116,7 +116,12 @@ def test_dev_is_deployed_updated_and_destroyed_and_nothing_is_left(
     with operator.caller(key) as client:
         id_, image = make_image(client)
     assert account.memory("dev") == {512}
+    assert ", 0 drifted.\n" in worked(operator.make("drift"))
 
+    shown = operator.make("diff", config="memory_mb=640")
+    worked(shown)
+    assert "MemorySize" in shown.text
+    assert account.memory("dev") == {512}
     worked(operator.make("deploy", config="memory_mb=640"))
     assert account.memory("dev") == {640}
     with operator.caller(key) as client:
