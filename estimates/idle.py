@@ -6,11 +6,12 @@ is in `FREE`. Any other type is an error, so a new resource cannot be forgotten.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from estimates.prices import GIGABYTE, MINUTES, each
+from estimates.prices import DAYS, MINUTES, each
 from imagegen.adapters.dynamodb import DUE_SHARDS
 from tools.failures import LocalError
 
@@ -19,9 +20,9 @@ POLLERS: Final = 5
 scaling behavior for SQS event source mappings"."""
 POLLS_A_MINUTE: Final = 3
 """Of one poller of an empty queue: a long poll lasts 20 seconds at most (Amazon SQS developer guide, "quotas")."""
-SWEEP_SECONDS: Final = 0.1
+RUN_SECONDS: Final = 0.1
 """An assumption: how long a sweep runs that finds nothing due, with its eight queries one after the other."""
-SWEEP_LOG_BYTES: Final = 500
+RUN_LOG_BYTES: Final = 500
 """An assumption: what Lambda itself writes about one invocation, the lines START, END and REPORT."""
 EMPTY_QUERY: Final = 0.5
 """Read units of an eventually consistent query that finds nothing."""
@@ -49,18 +50,33 @@ def _polling(_: Properties, __: int) -> Iterator[Line]:
     yield Line(service="SQS", what="polling of a queue", usd=usd)
 
 
-def _sweep(properties: Properties, memory_mb: int) -> Iterator[Line]:
-    if properties.get("ScheduleExpression") != "rate(1 minute)":
-        raise UnpricedResource(
-            f"A schedule is {properties.get('ScheduleExpression')}, and only rate(1 minute) is known."
-        )
-    gb_seconds = SWEEP_SECONDS * memory_mb / 1024
-    run = MINUTES * (each("invocation") + gb_seconds * each("gb_second"))
-    yield Line(service="Lambda", what="the sweep, once a minute", usd=run)
-    queries = MINUTES * DUE_SHARDS * EMPTY_QUERY * each("read")
-    yield Line(service="DynamoDB", what="the queries of the sweep", usd=queries)
-    logs = MINUTES * SWEEP_LOG_BYTES * each("log_byte")
-    yield Line(service="CloudWatch", what="the log of the sweep", usd=logs)
+def _schedule(properties: Properties, memory_mb: int) -> Iterator[Line]:
+    schedule = properties.get("ScheduleExpression")
+    if schedule is None:
+        return  # a rule for events is paid by the event
+    runs = _runs(schedule)
+    sweeps = runs == MINUTES
+    gb_seconds = RUN_SECONDS * memory_mb / 1024
+    run = runs * (each("invocation") + gb_seconds * each("gb_second"))
+    name = "the sweep, once a minute" if sweeps else f"a function, by {schedule}"
+    yield Line(service="Lambda", what=name, usd=run)
+    if sweeps:
+        queries = runs * DUE_SHARDS * EMPTY_QUERY * each("read")
+        yield Line(service="DynamoDB", what="the queries of the sweep", usd=queries)
+    logs = runs * RUN_LOG_BYTES * each("log_byte")
+    yield Line(
+        service="CloudWatch", what="the log of the sweep" if sweeps else f"its log, by {schedule}", usd=logs
+    )
+
+
+def _runs(schedule: str) -> float:
+    """Return how often a schedule runs in a month."""
+    rate = re.fullmatch(r"rate\((\d+) (minute|hour|day)s?\)", schedule)
+    if rate:
+        return MINUTES / (int(rate[1]) * {"minute": 1, "hour": 60, "day": 1440}[rate[2]])
+    if re.fullmatch(r"cron\(\d+ \d+ .*\)", schedule):
+        return DAYS  # once a day at most
+    raise UnpricedResource(f"The schedule {schedule} is none of those that can be counted here.")
 
 
 def _secret(_: Properties, __: int) -> Iterator[Line]:
@@ -86,7 +102,7 @@ def _month(service: str, what: str, name: str) -> Callable[[Properties, int], It
 
 _RULES: Final[Mapping[str, Callable[[Properties, int], Iterator[Line]]]] = {
     "AWS::Lambda::EventSourceMapping": _polling,
-    "AWS::Events::Rule": _sweep,
+    "AWS::Events::Rule": _schedule,
     "AWS::SecretsManager::Secret": _secret,
     "AWS::CloudWatch::Alarm": _alarm,
     "AWS::CloudWatch::CompositeAlarm": _month("CloudWatch", "a composite alarm", "composite_alarm"),
@@ -116,6 +132,7 @@ FREE: Final = (
     "AWS::Logs::",
     "AWS::Route53::RecordSet",
     "AWS::S3::Bucket",
+    "AWS::Scheduler::",
     "AWS::SNS::",
     "AWS::SQS::Queue",
     "AWS::WAFv2::WebACLAssociation",
@@ -146,8 +163,3 @@ def _lines(template: Mapping[str, Any], memory_mb: int) -> Iterator[Line]:
                 f"{name} is a resource of type {type_}, of which nobody knows here what it costs: add it to "
                 "_RULES or FREE in estimates/idle.py."
             )
-
-
-def gigabytes(bytes_: float) -> float:
-    """Return bytes as AWS's price lists count them."""
-    return bytes_ / GIGABYTE

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from aws_cdk import assertions
@@ -59,6 +59,12 @@ def monitoring(monitoring_stack: MonitoringStack) -> Synthesized:
     """Return the template of that stack."""
     template = assertions.Template.from_stack(monitoring_stack).to_json()
     return Synthesized(config=stage_config("dev", f"monitoring=true {WATCHED}"), template=dict(template))
+
+
+@pytest.fixture(scope="session")
+def playground_template(code: Path) -> dict[str, Any]:
+    """Return the template of the playground of `dev`, for those that only read it."""
+    return dict(assertions.Template.from_stack(build_playground("dev", code=code)).to_json())
 
 
 @pytest.fixture(scope="module")

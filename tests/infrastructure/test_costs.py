@@ -6,7 +6,6 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
-from aws_cdk import assertions
 
 from estimates import bill, costs_page, shares
 from estimates.idle import UnpricedResource, idle
@@ -17,20 +16,15 @@ from tests.support.synthesis import ROOT, stage_config
 from tools.failures import LocalError
 
 if TYPE_CHECKING:
-    from stacks.playground_stack import PlaygroundStack
     from tests.support.synthesis import Synthesized
 
 PAGE: Final = (ROOT / "docs" / "cost.md").read_text(encoding="utf-8")
 
 
 @pytest.fixture
-def made(dev: Synthesized, playground: PlaygroundStack) -> dict[str, str]:
+def made(dev: Synthesized, playground_template: dict[str, Any]) -> dict[str, str]:
     """Return the tables of the page, made now."""
-    return costs_page.tables(
-        dev.config,
-        template=dev.template,
-        playground=assertions.Template.from_stack(playground).to_json(),
-    )
+    return costs_page.tables(dev.config, template=dev.template, playground=playground_template)
 
 
 def test_the_tables_of_the_page_are_those_of_the_arithmetic(made: dict[str, str]) -> None:
@@ -65,11 +59,29 @@ def test_a_resource_that_nobody_has_priced_is_an_error() -> None:
         idle(template, memory_mb=512)
 
 
-def test_a_schedule_of_another_rate_is_an_error() -> None:
-    """The sweep is counted once a minute."""
-    rule = {"Type": "AWS::Events::Rule", "Properties": {"ScheduleExpression": "rate(1 hour)"}}
-    with pytest.raises(UnpricedResource, match=r"rate\(1 hour\)"):
-        idle({"Resources": {"Sweep": rule}}, memory_mb=512)
+@pytest.mark.parametrize(
+    ("schedule", "runs"),
+    [
+        ("rate(1 day)", 730 / 24),
+        ("rate(5 minutes)", 8_760),
+        ("rate(12 hours)", 730 / 12),
+        ("cron(0 6 * * ? *)", 730 / 24),
+    ],
+)
+def test_a_schedule_is_counted_by_its_runs(schedule: str, runs: float) -> None:
+    """A function that runs now and then costs next to nothing; only the sweep also queries the table."""
+    rule = {"Type": "AWS::Events::Rule", "Properties": {"ScheduleExpression": schedule}}
+    lines = idle({"Resources": {"Tick": rule}}, memory_mb=512)
+    a_run = 0.2e-6 + 0.1 * 0.5 * 0.0000133334 + 500 * 0.5e-9
+    assert bill.total(lines) == pytest.approx(runs * a_run)
+    assert {line.service for line in lines} == {"Lambda", "CloudWatch"}
+
+
+def test_a_schedule_that_cannot_be_counted_is_an_error() -> None:
+    """Such as several times a day."""
+    rule = {"Type": "AWS::Events::Rule", "Properties": {"ScheduleExpression": "cron(0/5 * * * ? *)"}}
+    with pytest.raises(UnpricedResource, match="0/5"):
+        idle({"Resources": {"Tick": rule}}, memory_mb=512)
 
 
 @pytest.mark.parametrize(
@@ -87,6 +99,7 @@ def test_a_schedule_of_another_rate_is_an_error() -> None:
         ({"Type": "AWS::KMS::Key"}, 1),
         ({"Type": "AWS::WAFv2::WebACL", "Properties": {"Rules": [{}, {}]}}, 7),
         ({"Type": "AWS::SNS::Topic"}, 0),
+        ({"Type": "AWS::Events::Rule", "Properties": {"EventPattern": {}}}, 0),
     ],
 )
 def test_what_an_operator_adds_is_counted(resource: dict[str, Any], usd: float) -> None:
