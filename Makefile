@@ -1,6 +1,6 @@
 # Every target first installs what it needs into the checkout, so a fresh clone can start with `make demo`.
 .DEFAULT_GOAL := help
-.PHONY: help set-up set-up-with-docs set-up-for-tests set-up-for-supply demo quick test check deployments clients up down status synth diff deploy smoke drift destroy key keys limit revoke rotate bench cost scale pages screenshots sbom audit-packages openapi diagram docs lock clean doctor audit
+.PHONY: help set-up set-up-with-docs set-up-for-tests set-up-for-supply demo quick test check deployments clients up down status synth stop start diff deploy smoke drift destroy key keys limit revoke rotate bench cost scale pages screenshots sbom audit-packages openapi diagram docs lock clean doctor audit
 
 # What runs on Node.js here is pinned and tested with 20; its banner would stand in the output of every test process.
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
@@ -95,6 +95,12 @@ drift: set-up ## fail if somebody has changed the deployed stacks of STAGE (dev)
 
 destroy: set-up ## delete STAGE (dev) from that account, with its data unless retain_data; CONFIG=, APPROVE=never
 	@$(PYTHON) -m operating destroy
+
+stop: set-up ## stop all spending of STAGE at once, without a deployment: nothing calls a model until `make start`
+	@$(PYTHON) -m operating stop
+
+start: set-up ## start again what `make stop` has stopped in STAGE
+	@$(PYTHON) -m operating start
 
 key: set-up ## make an API key of STAGE for NAME; DAYS= until it expires, DAILY_IMAGES=, DAILY_USD=, IMAGES_PER_MINUTE= for limits of its own
 	@$(PYTHON) -m operating key

@@ -15,9 +15,11 @@ from imagegen.adapters.key_table import DynamoDbKeys
 from imagegen.keys.api_key import ApiKey
 from imagegen.keys.authorizer import CACHE_FOR
 from imagegen.keys.stored_key import StoredKey
-from operating import deploying, drift, limits, smoke, stage
+from operating import clients, deploying, drift, limits, smoke, stage
 from operating.keys import Keys
 from operating.stack import Account
+from operating.switch import Switch
+from stacks.stage import stack_name
 from tools import output
 from tools.failures import LocalError, in_one_line
 
@@ -56,6 +58,8 @@ def main() -> int:
     )
     examine.add_argument("--json", action="store_true", help="write one JSON object instead of lines")
     examine.add_argument("--prove", action="store_true", help="also make one image, which is paid")
+    commands.add_parser("stop", help="stop all spending at once, without a deployment")
+    commands.add_parser("start", help="start again what was stopped")
     create = commands.add_parser("key", help="make a key and print it, once")
     _add(create, "--name", words="whose key it is")
     _add(create, "--days", words="after how many days it expires; without, it never does")
@@ -131,6 +135,21 @@ def _examine(arguments: argparse.Namespace) -> int:
     return doctor(wish)
 
 
+def _stop(arguments: argparse.Namespace) -> int:
+    _switch(arguments).stop()
+    print(
+        f"No function of {stack_name(arguments.stage)} calls a model any more, and callers get a 502. "
+        f"What runs ends by itself. `make start STAGE={arguments.stage}` starts them again."
+    )
+    return 0
+
+
+def _start(arguments: argparse.Namespace) -> int:
+    _switch(arguments).start()
+    print(f"The functions of {stack_name(arguments.stage)} run again.")
+    return 0
+
+
 ON_A_STAGE: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "synth": lambda arguments: deploying.synth(_order(arguments)),
     "diff": lambda arguments: deploying.diff(_order(arguments)),
@@ -138,6 +157,8 @@ ON_A_STAGE: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "deploy": lambda arguments: deploying.deploy(_order(arguments), account=lambda: _account(arguments)),
     "smoke": lambda arguments: smoke.check(arguments.stage, prove=arguments.prove, environ=ENVIRON),
     "drift": lambda arguments: drift.check(arguments.stage, environ=ENVIRON),
+    "stop": _stop,
+    "start": _start,
     "destroy": lambda arguments: deploying.destroy(_order(arguments), account=lambda: _account(arguments)),
 }
 """The commands on the stage as a whole; each returns its exit status. The other ones are about its keys."""
@@ -189,6 +210,15 @@ def _end_of_the_old(*, hours: int) -> str:
 
 def _account(arguments: argparse.Namespace) -> Account:
     return Account(options=stage.aws_options(arguments.stage, ENVIRON))
+
+
+def _switch(arguments: argparse.Namespace) -> Switch:
+    options = stage.aws_options(arguments.stage, ENVIRON)
+    return Switch(
+        stack=stack_name(arguments.stage),
+        cloudformation=clients.client("cloudformation", options),
+        functions=clients.client("lambda", options),
+    )
 
 
 def _order(arguments: argparse.Namespace) -> deploying.Order:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 import subprocess
+from datetime import date
 from pathlib import Path
 from typing import Final
 
 import pytest
 
+from imagegen.models.registry import resolve
 from stacks.http_api import ACCESS_LOG_FIELDS
 from tests.architecture.test_aws_documented import OUTPUTS
 from tests.support import documented
@@ -134,6 +136,7 @@ def test_the_figures_of_the_page_are_those_of_the_code() -> None:
     """Deliveries, visibility, retention and the worker's own concurrency."""
     from stacks.concurrency import beside_the_queue  # noqa: PLC0415 - they load the CDK
     from stacks.generation_queue import MAX_DELIVERIES  # noqa: PLC0415 - likewise
+    from stacks.model_access import concurrency_for  # noqa: PLC0415 - likewise
     from stacks.stage import StageConfig  # noqa: PLC0415 - likewise
 
     dev = StageConfig(name="dev")
@@ -141,5 +144,9 @@ def test_the_figures_of_the_page_are_those_of_the_code() -> None:
     assert f"six time-outs ({dev.queue_visibility // 60} minutes)" in PAGE
     assert MAX_DELIVERIES * dev.queue_visibility > 6 * 3600
     assert f"the function's time-out ({dev.function_timeout} s by default)" in PAGE
+    core = resolve("stability.stable-image-core-v1:1", region="us-west-2")
+    reserved = concurrency_for([core], today=date(2026, 11, 28)) + beside_the_queue(dev)
+    assert f"({reserved} in `dev`)" in PAGE.replace("\n", " ")
+    assert f"--reserved-concurrent-executions {reserved} > started" in PAGE
     without = dev.model_copy(update={"webhooks": False})
     assert f"plus {beside_the_queue(dev)}, or plus {beside_the_queue(without)} without `webhooks`" in PAGE

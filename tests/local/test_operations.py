@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import subprocess
 import sys
 from typing import TYPE_CHECKING, Final
 
@@ -10,12 +11,14 @@ import boto3
 import pytest
 
 from tests.support import aws_command, documented
+from tests.support.local_instances import ENVIRON
 from tests.support.quoting import asking
+from tests.support.real_parts import function_name
 from tests.support.stack_callers import awaited, id_of, outputs_of, polled
 from tools.checkout import CHECKOUT
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     import httpx
@@ -78,50 +81,75 @@ def run(
 STOP: Final = "Stop all spending"
 
 
+def by_make(stack: Stack, command: str) -> None:
+    """Run `make stop` or `make start` for the stack of these tests."""
+    subprocess.run(  # noqa: S603 - the checkout's own Python
+        [sys.executable, "-m", "operating", "--stage", "local", command],
+        cwd=CHECKOUT,
+        env={**ENVIRON, "IMAGEGEN_LOCAL_DIR": str(stack.folder)},
+        check=True,
+        capture_output=True,
+    )
+
+
+@pytest.fixture
+def unreserved(stack: Stack) -> Iterator[None]:
+    """Leave the functions as the emulator's CloudFormation makes them, which reserves nothing."""
+    yield
+    functions = boto3.client("lambda", **stack.aws())
+    for function in functions.list_functions()["Functions"]:
+        functions.delete_function_concurrency(FunctionName=function["FunctionName"])
+
+
+@pytest.mark.usefixtures("unreserved")
+@pytest.mark.parametrize("way", ["make", "by hand"])
 def test_the_kill_switch_stops_every_call_of_a_model_and_is_undone(
-    api: httpx.Client, stack: Stack, stand_in: StandIn, folder: Path, environ: dict[str, str]
+    api: httpx.Client, stack: Stack, stand_in: StandIn, folder: Path, environ: dict[str, str], way: str
 ) -> None:
     """Callers see what the page says, a wrong key is still refused, and afterwards all works as before."""
     prompt = f"stopped{secrets.token_hex(8)}"
-    functions = boto3.client("lambda", **stack.aws())
-    names = [one["FunctionName"] for one in functions.list_functions()["Functions"]]
-    worker = next(name for name in names if "-Worker" in name)
-    # The emulator's CloudFormation reserves nothing.
-    before = functions.get_function_concurrency(FunctionName=worker).get("ReservedConcurrentExecutions")
+    stop: Mapping[str, Callable[[], object]] = {
+        "make": lambda: by_make(stack, "stop"),
+        "by hand": lambda: run(folder, environ, (STOP, [1])),
+    }
+    start: Mapping[str, Callable[[], object]] = {
+        "make": lambda: by_make(stack, "start"),
+        "by hand": lambda: run(folder, environ, (STOP, [3])),
+    }
     try:
-        run(folder, environ, (STOP, [0]))
+        stop[way]()
         refused = api.post("/text-to-image", json=asking(prompt))
         looked = api.get("/models")
         with stack.client(api_key="ig_wrong") as stranger:
             unknown = stranger.get("/models")
     finally:
-        run(folder, environ, (STOP, [1]), replaced={"$RESERVED": str(before or 18)})
+        start[way]()
     # The emulator passes Lambda's own 429 on; API Gateway makes an INTEGRATION_FAILURE of it, which is our 502.
     assert {refused.status_code, looked.status_code} <= {429, 502}
     assert unknown.status_code == 401
     assert stand_in.calls(prompt=prompt)["calls"] == 0
     assert api.post("/text-to-image", json=asking(prompt)).status_code == 200
-    after = functions.get_function_concurrency(FunctionName=worker)
-    assert after["ReservedConcurrentExecutions"] == (before or 18)
-    if before is None:
-        functions.delete_function_concurrency(FunctionName=worker)
+    functions = boto3.client("lambda", **stack.aws())
+    worker = functions.get_function_concurrency(FunctionName=function_name(stack, "Worker"))
+    # What the template reserves, or what the page says.
+    assert worker["ReservedConcurrentExecutions"] == {"make": 18, "by hand": 23}[way]
 
 
 def test_jobs_are_kept_while_their_queue_is_paused(
     api: httpx.Client, folder: Path, environ: dict[str, str]
 ) -> None:
     """They wait, and are worked on when it goes on."""
-    pausing = documented.blocks(PAGE, section=STOP)[2].text
+    pausing = documented.blocks(PAGE, section=STOP)[4].text
     resume = next(
-        line for line in documented.commands(documented.blocks(PAGE, section=STOP)[2]) if " --enabled" in line
+        line for line in documented.commands(documented.blocks(PAGE, section=STOP)[4]) if " --enabled" in line
     )
-    run(folder, environ, (STOP, [2]), replaced={f"$ {resume}\n": ""})
+    run(folder, environ, (STOP, [4]), replaced={f"$ {resume}\n": ""})
     assert f"$ {resume}" in pausing
     prompt = f"paused{secrets.token_hex(8)}"
     accepted = api.post("/text-to-image", json=asking(prompt), headers={"Prefer": "respond-async"})
     id_ = accepted.json()["id"]
     assert api.get(f"/generations/{id_}").json()["status"] == "queued"
-    run(folder, environ, (STOP, [2]))
+    run(folder, environ, (STOP, [4]))
     assert polled(api, id_)["status"] == "succeeded"
 
 
