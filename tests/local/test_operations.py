@@ -207,3 +207,31 @@ def test_dead_letters_are_counted_and_a_record_is_looked_at(
     assert awaited(empty, "the end of the message")
     again = api.get(f"/generations/{made['id']}").json()
     assert (again["status"], again["cost_usd"]) == ("succeeded", made["cost_usd"])
+
+
+def test_what_a_restored_table_has_and_the_stages_has_not_is_put_back(
+    stack: Stack, folder: Path, environ: dict[str, str]
+) -> None:
+    """An item that exists is left as it is, and the restored table is removed. The emulator restores none itself."""
+    dynamodb = boto3.client("dynamodb", **stack.aws())
+    table = outputs_of(stack)["TableName"]
+    restored = f"{table}-restored"
+    dynamodb.create_table(
+        TableName=restored,
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    lost, there = (f"restored#{name}#{secrets.token_hex(8)}" for name in ("lost", "there"))
+    for id_ in (lost, there):
+        dynamodb.put_item(TableName=restored, Item={"id": {"S": id_}, "stamp": {"S": "of before"}})
+    dynamodb.put_item(TableName=table, Item={"id": {"S": there}, "stamp": {"S": "of now"}})
+    run(folder, environ, ("Restore a table", [1]), replaced={"$TABLE": table})
+    stamps = [
+        dynamodb.get_item(TableName=table, Key={"id": {"S": id_}})["Item"]["stamp"]["S"]
+        for id_ in (lost, there)
+    ]
+    for id_ in (lost, there):
+        dynamodb.delete_item(TableName=table, Key={"id": {"S": id_}})
+    assert stamps == ["of before", "of now"]
+    assert restored not in dynamodb.list_tables()["TableNames"]
