@@ -1,6 +1,6 @@
 # Every target first installs what it needs into the checkout, so a fresh clone can start with `make demo`.
 .DEFAULT_GOAL := help
-.PHONY: help set-up set-up-with-docs set-up-for-tests set-up-for-supply demo quick test check deployments clients up down status synth stop start diff deploy smoke drift destroy key keys limit revoke rotate bench cost scale pages screenshots sbom audit-packages openapi diagram docs lock clean doctor audit
+.PHONY: help set-up set-up-with-docs set-up-for-tests set-up-for-supply demo quick test check deployments clients up down status synth stop start diff deploy smoke drift destroy key keys limit revoke rotate bench cost scale pages screenshots sbom audit-packages openapi diagram docs lock clean doctor audit drill
 
 # What runs on Node.js here is pinned and tested with 20; its banner would stand in the output of every test process.
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
@@ -10,7 +10,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 STAGE ?= dev
 # The commands read these from their environment as they were given: neither make nor a shell reads in them.
-WORDS := STAGE CONFIG APPROVE NAME DAYS KEY GRACE DAILY_IMAGES DAILY_USD IMAGES_PER_MINUTE API_KEY JSON PROVE
+WORDS := STAGE CONFIG APPROVE NAME DAYS KEY GRACE DAILY_IMAGES DAILY_USD IMAGES_PER_MINUTE API_KEY JSON PROVE MODEL MINUTES
 # Whatever else is given to make is exported as well, such as BEDROCK_URL or AWS_PROFILE, and make would read in it.
 GIVEN := $(foreach name,$(.VARIABLES),$(if $(findstring command line,$(origin $(name))),$(name)))
 $(foreach word,$(sort $(WORDS) $(GIVEN)),$(eval override export $(word) := $$(value $(word))))
@@ -116,6 +116,9 @@ revoke: set-up ## refuse the API key with the id KEY from now on
 
 rotate: set-up ## give the API key with the id KEY a new secret; the old one is accepted for GRACE (24) hours more
 	@$(PYTHON) -m operating rotate
+
+drill: set-up ## treat MODEL as retired in STAGE for at most MINUTES (10), and show what callers get; APPROVE=never
+	@$(PYTHON) -m operating drill
 
 bench: set-up ## measure the local service and print the table
 	@PYTHONPATH=lambda $(PYTHON) -m benchmarks

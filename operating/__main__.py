@@ -16,6 +16,7 @@ from imagegen.keys.api_key import ApiKey
 from imagegen.keys.authorizer import CACHE_FOR
 from imagegen.keys.stored_key import StoredKey
 from operating import clients, deploying, drift, limits, smoke, stage
+from operating.drill import Rehearsal
 from operating.keys import Keys
 from operating.stack import Account
 from operating.switch import Switch
@@ -26,6 +27,7 @@ from tools.failures import LocalError, in_one_line
 ENVIRON: Mapping[str, str] = os.environ  # noqa: TID251 - where the operator's variables are
 MAX_DAYS = 3_650
 MAX_GRACE_HOURS = 24 * 30
+MAX_DRILL_MINUTES = 60
 
 
 def main() -> int:
@@ -35,7 +37,7 @@ def main() -> int:
         prog="python -m operating",
         description="A stage in your account: its stack and its API keys.",
         epilog="What is not given is taken from the variables STAGE, NAME, DAYS, KEY, GRACE, DAILY_IMAGES, "
-        "DAILY_USD, IMAGES_PER_MINUTE, JSON and PROVE, in which `make` passes on what it was given.",
+        "DAILY_USD, IMAGES_PER_MINUTE, MODEL, MINUTES, JSON and PROVE, in which `make` passes on what it was given.",
     )
     # Not `_add`: a stage that was left empty by mistake must not count as dev.
     parser.add_argument(
@@ -73,6 +75,17 @@ def main() -> int:
     rotate = commands.add_parser("rotate", help="give a key a new secret and print it, once")
     _add(rotate, "--key", words="its id, from the list")
     _add(rotate, "--grace", words="for how many hours the old one is accepted (24)", default="24")
+    rehearse = commands.add_parser(
+        "drill",
+        help="treat a model as retired for some minutes, and show what callers get (variable APPROVE)",
+    )
+    _add(rehearse, "--model", words="the id of a model that the stage lists")
+    _add(
+        rehearse,
+        "--minutes",
+        words="after how many minutes it ends by itself at the latest (10)",
+        default="10",
+    )
     arguments = parser.parse_args()
     try:
         status = _run(arguments)
@@ -150,6 +163,27 @@ def _start(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _drill(arguments: argparse.Namespace) -> int:
+    if not arguments.model:
+        raise LocalError(
+            "MODEL is missing: give the id of a model that the stage lists, such as "
+            "MODEL=stability.stable-image-core-v1:1."
+        )
+    minutes = _number("MINUTES", arguments.minutes, low=1, high=MAX_DRILL_MINUTES) or 0
+    has_terminal = all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout))
+    with stage.caller(arguments.stage, environ=ENVIRON) as send:
+        Rehearsal(
+            stage=arguments.stage,
+            model=arguments.model,
+            minutes=minutes,
+            functions=stage.functions(arguments.stage, environ=ENVIRON),
+            send=send,
+            ask=input if has_terminal else None,
+            approved=ENVIRON.get("APPROVE", "").strip() == "never",
+        ).run()
+    return 0
+
+
 ON_A_STAGE: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "synth": lambda arguments: deploying.synth(_order(arguments)),
     "diff": lambda arguments: deploying.diff(_order(arguments)),
@@ -157,6 +191,7 @@ ON_A_STAGE: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "deploy": lambda arguments: deploying.deploy(_order(arguments), account=lambda: _account(arguments)),
     "smoke": lambda arguments: smoke.check(arguments.stage, prove=arguments.prove, environ=ENVIRON),
     "drift": lambda arguments: drift.check(arguments.stage, environ=ENVIRON),
+    "drill": _drill,
     "stop": _stop,
     "start": _start,
     "destroy": lambda arguments: deploying.destroy(_order(arguments), account=lambda: _account(arguments)),

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import secrets
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import boto3
+import httpx
 
+from imagegen.adapters.key_table import DynamoDbKeys
+from imagegen.http import surface
 from local.aws import client_options, described_stack
+from local.certificates import trust
 from local.state import State
 from local.variables import from_environment
 from operating import clients
+from operating.drill import Reply
+from operating.functions import WITH_MODELS, Functions
+from operating.keys import Keys
+from operating.stack import Account
 from stacks.credentials import check_place, check_profile, check_region
 from stacks.stage import StageError, check_stage_name, stack_name
 from tools.failures import LocalError
@@ -19,6 +30,9 @@ from tools.failures import LocalError
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
+FUNCTION: Final = "AWS::Lambda::Function"
+LONGEST_REPLY: Final = 310.0
+"""Seconds that a reply may take: as long as a gateway may wait, and a little more."""
 LOCAL = "local"
 DEFAULT_REGION = "us-east-1"
 
@@ -48,6 +62,75 @@ def output(stage: str, name: str, *, environ: Mapping[str, str]) -> str:
     if name not in outputs:
         raise LocalError(f"The stack {stack_name(stage)} has no output {name}: deploy it again.")
     return outputs[name]
+
+
+def functions(stage: str, *, environ: Mapping[str, str]) -> Functions:
+    """Return the functions of a stage that call models.
+
+    Raises:
+        LocalError: the stage is not deployed here.
+    """
+    options = aws_options(stage, environ)
+    stack = Account(options=options).find(stack_name(stage))
+    if stack is None:
+        raise _not_deployed(stage)
+    names = [
+        each.name
+        for each in stack.resources
+        if each.type == FUNCTION and each.logical_id.startswith(WITH_MODELS)
+    ]
+    return Functions(client=clients.client("lambda", options), names=names)
+
+
+@contextmanager
+def caller(
+    stage: str, *, environ: Mapping[str, str]
+) -> Iterator[Callable[[Mapping[str, Any]], Reply] | None]:
+    """Yield a function that asks the stage for an image with a key of its own, which is revoked afterwards.
+
+    Where callers have no keys, None is yielded.
+
+    Raises:
+        LocalError: the stage is not deployed here.
+    """
+    options = aws_options(stage, environ)
+    outputs = _outputs(stage, options)
+    if "KeyTableName" not in outputs:
+        yield None
+        return
+    table = DynamoDbKeys(client=clients.client("dynamodb", options), table=outputs["KeyTableName"])
+    state = State.read(from_environment(environ).folder) if stage == LOCAL else None
+    keys = Keys(table=table)
+    key = keys.create(name=f"drill {secrets.token_hex(4)}", expires_in=timedelta(hours=1))
+    # No proxy is meant for an address of this machine.
+    client = httpx.Client(
+        headers={"x-api-key": key.text},
+        verify=trust(Path(state.ca_bundle)) if state and state.ca_bundle else True,
+        trust_env=state is None,
+        timeout=LONGEST_REPLY,
+    )
+    url = f"{state.api_url if state else outputs['ApiUrl']}{surface.route_named('createGeneration').path}"
+
+    def send(body: Mapping[str, Any]) -> Reply:
+        try:
+            response = client.post(url, json=body)
+            return Reply(status=response.status_code, body=response.json())
+        except httpx.TransportError as error:
+            raise LocalError(f"The service cannot be reached: {type(error).__name__}: {error}.") from error
+        except ValueError as error:
+            raise LocalError("The service replied with something that is no JSON.") from error
+
+    try:
+        with client:
+            yield send
+    finally:
+        keys.revoke(key.id)
+
+
+def _not_deployed(stage: str) -> LocalError:
+    return LocalError(
+        f"There is no stack {stack_name(stage)} in this account and region: `make deploy STAGE={stage}` deploys it."
+    )
 
 
 def aws_options(stage: str, environ: Mapping[str, str]) -> dict[str, Any]:
@@ -82,7 +165,5 @@ def _outputs(stage: str, options: Mapping[str, Any]) -> dict[str, str]:
     name = stack_name(stage)
     found = described_stack(name, clients.client("cloudformation", options))
     if found is None:
-        raise LocalError(
-            f"There is no stack {name} in this account and region: `make deploy STAGE={stage}` deploys it."
-        )
+        raise _not_deployed(stage)
     return {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])}

@@ -182,6 +182,8 @@ def environment(
         "WEBHOOK_LOOPBACK": _loopback(scope) if config.webhook_loopback else "false",
         # The random part of the stack's id. Owners are hashed with it, so nobody can guess one from a name.
         "OWNER_SALT": config.owner_salt or Fn.select(2, Fn.split("/", Aws.STACK_ID)),
+        # Only `make drill` sets it, and each deployment that changes the environment clears it.
+        "DRILL": "",
         "OPENAI_MODEL_ALIASES": ",".join(config.openai_model_aliases),
         "POWERTOOLS_SERVICE_NAME": SERVICE,
         "POWERTOOLS_METRICS_NAMESPACE": SERVICE,

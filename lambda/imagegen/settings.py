@@ -84,6 +84,7 @@ class Settings:
     Without webhooks, `call_back_queue_arn` and `webhook_secret_arn` are empty.
     `webhook_loopback` lets call-backs go to 127.0.0.1 over plain http; only the stage of one machine may set it.
     `mark_images` writes into each image that it is generated, and `embed_prompt` the prompt beside that mark.
+    `drill` is empty, or says which model counts as retired until when, as `make drill` writes it.
     `stage` is a dimension of every metric. `owner_salt` makes the owners of this deployment unlike those of any other.
     """
 
@@ -113,6 +114,7 @@ class Settings:
     webhook_loopback: bool
     mark_images: bool
     embed_prompt: bool
+    drill: str
     owner_salt: NotEmpty
 
     @property

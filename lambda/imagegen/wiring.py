@@ -17,6 +17,7 @@ from imagegen.adapters.webhook import SignedCallbacks
 from imagegen.errors import Misconfigured
 from imagegen.generations.attempts import Attempts
 from imagegen.generations.charges import QuotaLimits, micro_usd
+from imagegen.generations.drill import drilled
 from imagegen.generations.history import History
 from imagegen.generations.jobs import Jobs
 from imagegen.generations.ledger import Ledger, Limits
@@ -138,7 +139,11 @@ def aws_ports(
         for region in {ref.region for ref in models}
     }
     return Ports(
-        runtime=BedrockRuntime(runtimes, model_timeout=settings.model_timeout, clock=clock),
+        runtime=drilled(
+            BedrockRuntime(runtimes, model_timeout=settings.model_timeout, clock=clock),
+            settings.drill,
+            clock=clock,
+        ),
         images=S3Images(
             client=clients.s3(session, addressing_style=settings.s3_addressing_style),
             bucket=settings.bucket_name,

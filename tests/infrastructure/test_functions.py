@@ -108,6 +108,9 @@ def test_the_settings_can_be_read_from_the_environment(any_stage: Synthesized, n
     assert settings.s3_addressing_style == config.s3_addressing_style
 
 
+LONGEST_DRILL = "x" * 100
+
+
 def bytes_beside_the_lists(stage: Synthesized) -> int:
     """Return the size of the environment as JSON; a value that CloudFormation fills in counts with 160 bytes."""
     # In the stage `local` a parameter says `true` or `false`.
@@ -117,6 +120,8 @@ def bytes_beside_the_lists(stage: Synthesized) -> int:
         name: "" if name in lists else value if isinstance(value, str) else "x" * 160
         for name, value in {"AWS_ENDPOINT_URL_BEDROCK_RUNTIME": "", **variables}.items()
     }
+    # A drill is written beside all of them.
+    filled["DRILL"] = LONGEST_DRILL
     return len(json.dumps(filled, separators=(",", ":"), ensure_ascii=False).encode())
 
 

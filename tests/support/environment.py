@@ -26,6 +26,7 @@ ENVIRONMENT = {
     "QUEUED_JOBS_PER_CALLER": "",
     "WEBHOOK_SECRET_ARN": "",
     "WEBHOOK_LOOPBACK": "false",
+    "DRILL": "",
     "OWNER_SALT": "salt-of-this-deployment",
     "MARK_IMAGES": "true",
     "EMBED_PROMPT": "false",

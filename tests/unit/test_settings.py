@@ -68,6 +68,7 @@ def test_an_environment_is_read_whole() -> None:
         webhook_loopback=False,
         mark_images=True,
         embed_prompt=False,
+        drill="",
         owner_salt="salt-of-this-deployment",
         openai_model_aliases=("gpt-image-*=auto", "dall-e-*=auto"),
     )
@@ -175,5 +176,5 @@ def test_everything_that_is_wrong_is_named_at_once() -> None:
         "DAILY_USD is missing; IMAGES_PER_MINUTE_PER_CALLER is missing; QUEUED_JOBS_PER_CALLER is missing; "
         "OPENAI_MODEL_ALIASES is missing; "
         "WEBHOOK_SECRET_ARN is missing; WEBHOOK_LOOPBACK is missing; MARK_IMAGES is missing; "
-        "EMBED_PROMPT is missing; OWNER_SALT is missing."
+        "EMBED_PROMPT is missing; DRILL is missing; OWNER_SALT is missing."
     )
