@@ -68,6 +68,8 @@ class Function(Construct):
             reserved_concurrent_executions=reserved_concurrency,
             role=self.role,
             log_group=self.log_group,
+            # With the right to send traces, which knows no narrower resource than all.
+            tracing=lambda_.Tracing.ACTIVE if config.tracing else None,
         )
 
     def allow(self, *statements: iam.PolicyStatement) -> None:

@@ -136,6 +136,8 @@ class HttpApi(Construct):
                 logging_level=apigateway.MethodLoggingLevel.OFF,
                 # CloudWatch charges for each method's metrics. Those of the whole stage are free, and always there.
                 metrics_enabled=self._config.method_metrics,
+                # See docs/decisions/0102-tracing-by-the-platform-alone.md.
+                tracing_enabled=self._config.tracing,
                 throttling_rate_limit=self._config.throttle_rate,
                 throttling_burst_limit=self._config.throttle_burst,
                 method_options=self._document_options(),

@@ -40,6 +40,7 @@ _OPEN = "Health and the OpenAPI document hold no caller's data and are open by c
 _TRACING = (
     "The access log and the structured logs share a request id; traces would add cost and show no more."
 )
+_SENDING_TRACES = "X-Ray knows no resources: its right to send traces can only be given for all of them."
 _IMAGES = "An image's key is made of owner and id at run time; the right covers the images/ prefix only."
 _REDELIVERED = (
     "The queue itself redelivers and moves to the dead-letter queue; an SQS source takes no destination."
@@ -62,7 +63,6 @@ _ALWAYS: tuple[Accepted, ...] = (
     ),
     *_of_functions("Function/Resource", id="AwsSolutions-L1", reason=_RUNTIME),
     *_of_functions("Function/Resource", id="Serverless-LambdaLatestVersion", reason=_RUNTIME),
-    *_of_functions("Function/Resource", id="Serverless-LambdaTracing", reason=_TRACING),
     Accepted(
         path="Api/Function/Resource",
         id="Serverless-LambdaDLQ",
@@ -103,9 +103,6 @@ _ALWAYS: tuple[Accepted, ...] = (
         id="AwsSolutions-APIG6",
         reason="Execution logs can hold bodies and presigned URLs; the access log has every request without them.",
     ),
-    Accepted(
-        path="Http/RestApi/DeploymentStage.v1/Resource", id="Serverless-APIGWXrayEnabled", reason=_TRACING
-    ),
     *_everywhere(
         tuple(f"Http/RestApi/Default/{method}/Resource" for method in OPEN),
         id="AwsSolutions-APIG4",
@@ -139,7 +136,6 @@ _WITH_WEBHOOKS = (
 _WITH_KEYS = (
     Accepted(path="Http/Authorizer/Function/Resource", id="AwsSolutions-L1", reason=_RUNTIME),
     Accepted(path="Http/Authorizer/Function/Resource", id="Serverless-LambdaLatestVersion", reason=_RUNTIME),
-    Accepted(path="Http/Authorizer/Function/Resource", id="Serverless-LambdaTracing", reason=_TRACING),
     Accepted(
         path="Http/Authorizer/Function/Resource",
         id="Serverless-LambdaDLQ",
@@ -172,11 +168,29 @@ _WHEN_GRADUAL = Accepted(
     id="AwsSolutions-IAM5[Resource::*]",
     reason="CodeDeploy asks for the state of the deployment's alarm, and can do nothing else with any alarm.",
 )
+_WITHOUT_TRACES = Accepted(
+    path="Http/RestApi/DeploymentStage.v1/Resource", id="Serverless-APIGWXrayEnabled", reason=_TRACING
+)
 _WITHOUT_THROTTLE = Accepted(
     path="Http/RestApi/DeploymentStage.v1/Resource",
     id="Serverless-APIGWDefaultThrottling",
     reason="The operator configured no throttle for the stage; the account's throttle still holds.",
 )
+
+
+def _of_traces(config: StageConfig, functions: tuple[str, ...]) -> tuple[Accepted, ...]:
+    """Return what the packs find in functions with traces, or in functions without."""
+    if config.tracing:
+        return _everywhere(
+            tuple(f"{function}/Role/DefaultPolicy/Resource" for function in functions),
+            id="AwsSolutions-IAM5[Resource::*]",
+            reason=_SENDING_TRACES,
+        )
+    return _everywhere(
+        tuple(f"{function}/Function/Resource" for function in functions),
+        id="Serverless-LambdaTracing",
+        reason=_TRACING,
+    )
 
 
 def accepted_findings(config: StageConfig) -> tuple[Accepted, ...]:
@@ -191,6 +205,8 @@ def accepted_findings(config: StageConfig) -> tuple[Accepted, ...]:
         *((_WITHOUT_ACCESS_LOGS,) if not config.bucket_access_logs else ()),
         *((_WITHOUT_WAF,) if not config.waf else ()),
         *((_WHEN_GRADUAL,) if config.api_deployment in GRADUAL else ()),
+        *_of_traces(config, FUNCTIONS + (("Http/Authorizer",) if config.api_auth == "key" else ())),
+        *((_WITHOUT_TRACES,) if not config.tracing else ()),
     )
 
 
@@ -271,7 +287,6 @@ _CHECKED_AGAIN = "The check runs again the next day, and Lambda itself repeats a
 _OF_MONITORING = (
     Accepted(path=_CHECK, id="AwsSolutions-L1", reason=_RUNTIME),
     Accepted(path=_CHECK, id="Serverless-LambdaLatestVersion", reason=_RUNTIME),
-    Accepted(path=_CHECK, id="Serverless-LambdaTracing", reason=_TRACING),
     Accepted(path=_CHECK, id="Serverless-LambdaDLQ", reason=_CHECKED_AGAIN),
     Accepted(path="Lifecycle/Daily/Resource", id="Serverless-EventBusDLQ", reason=_CHECKED_AGAIN),
 )
@@ -299,7 +314,11 @@ def findings_of_the_playground(stack: Stack) -> tuple[Accepted, ...]:
 
 def findings_of_monitoring(config: StageConfig) -> tuple[Accepted, ...]:
     """Return the accepted findings of the stack that watches a stage."""
-    return (*_OF_MONITORING, *((_WITH_ALARM_EMAIL,) if config.alarm_email is not None else ()))
+    return (
+        *_OF_MONITORING,
+        *_of_traces(config, ("Lifecycle",)),
+        *((_WITH_ALARM_EMAIL,) if config.alarm_email is not None else ()),
+    )
 
 
 def accept_findings(stack: Stack, findings: Iterable[Accepted]) -> None:

@@ -206,6 +206,7 @@ class StageConfig(BaseModel):
     mark_images: bool = True
     embed_prompt: bool = False
     playground: bool = False
+    tracing: bool = False
     monitoring: bool = False
     alarm_email: Email | None = None
     monthly_budget_usd: MonthlyUsd | None = None

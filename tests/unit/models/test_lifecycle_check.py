@@ -90,7 +90,7 @@ def test_an_end_that_the_registry_knows_is_told_again_shortly_before(
 
 def test_a_model_that_cannot_be_asked_about_is_a_finding_and_hides_no_other() -> None:
     """A check that sees nothing must not look like one that found nothing."""
-    says: dict[str, Reported | errors.ImagegenError] = {
+    says: dict[str, Reported | ImagegenError] = {
         SDXL: errors.Misconfigured("No."),
         CORE: Reported(status="legacy"),
     }
