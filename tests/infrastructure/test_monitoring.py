@@ -8,6 +8,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
+from aws_cdk import aws_ce as ce
+from aws_cdk import aws_cloudwatch as cloudwatch
 
 from imagegen import errors
 from imagegen.adapters.telemetry import PowertoolsObserver, create_logger, create_metrics
@@ -17,10 +19,11 @@ from stacks.monitoring.queries import QUERIES, SavedQuery
 from stacks.stage import StageError
 from tests.support.emitted import OCCASIONS, emitted, observer_of
 from tests.support.fakes import CORE
-from tests.support.synthesis import ROOT, STAGES, stage_config
+from tests.support.synthesis import ROOT, STAGES, build_monitoring, stage_config
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from tests.support.synthesis import Synthesized
 
@@ -323,3 +326,24 @@ def test_the_local_stage_cannot_be_watched() -> None:
     """The emulator would refuse the whole deployment."""
     with pytest.raises(StageError, match=r"^monitoring must be false in the stage 'local', because .+\.$"):
         stage_config("local", "monitoring=true")
+
+
+def test_a_stage_has_no_alarm_on_what_it_does_not_have(code: Path) -> None:
+    """Neither call-backs nor limits of the day nor an authorizer; and a monitor that exists is not made again."""
+    monitor = "arn:aws:ce::111122223333:anomalymonitor/4f1c22-aa"
+    stack = build_monitoring(
+        "dev",
+        code=code,
+        overrides="webhooks=false api_auth=iam daily_images=null daily_usd=null cost_anomaly_usd=10 "
+        f"cost_anomaly_monitor_arn={monitor}",
+    )
+    watches = {watch.name: watch for subject in stack.subjects.values() for watch in subject}
+    assert not {"dead-call-backs", "budget-nearly-used"} & set(watches)
+    throttled = watches["throttled-functions"].metric
+    assert isinstance(throttled, cloudwatch.MathExpression)
+    assert throttled.expression == "FILL(api, 0)"
+    assert stack.node.try_find_child("Anomalies") is None
+    subscription = stack.node.find_child("AnomalySubscription")
+    assert isinstance(subscription, ce.CfnAnomalySubscription)
+    assert subscription.monitor_arn_list == [monitor]
+    assert stack.node.try_find_child("Budget") is None
