@@ -1,6 +1,6 @@
 # Every target first installs what it needs into the checkout, so a fresh clone can start with `make demo`.
 .DEFAULT_GOAL := help
-.PHONY: help set-up set-up-with-docs set-up-for-tests set-up-for-supply demo quick test check deployments clients up down status synth stop start diff deploy smoke drift destroy key keys limit revoke rotate bench cost scale pages screenshots sbom audit-packages openapi diagram docs lock clean doctor audit drill
+.PHONY: help set-up set-up-with-docs set-up-for-tests set-up-for-supply demo quick test check deployments clients up down status synth bootstrap-policy stop start diff deploy smoke drift destroy key keys limit revoke rotate bench cost scale pages screenshots sbom audit-packages openapi diagram docs lock clean doctor audit drill
 
 # What runs on Node.js here is pinned and tested with 20; its banner would stand in the output of every test process.
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
@@ -23,7 +23,7 @@ TESTS := $(PYTHON) -m pytest --numprocesses $(WORKERS) --dist loadscope
 IN_RUNS_OF_THEIR_OWN := tests/clients tests/deployments/test_synthesizing.py tests/deployments/test_life_of_a_stage.py tests/deployments/test_audit.py
 
 help: ## this list
-	@grep -hE '^[a-z-]+:.*## ' Makefile | awk -F ':.*## ' '{ printf "make %-11s %s\n", $$1, $$2 }'
+	@grep -hE '^[a-z-]+:.*## ' Makefile | awk -F ':.*## ' '{ printf "make %-16s %s\n", $$1, $$2 }'
 
 set-up: ## install what is missing into .venv/ and node_modules/ (every other target does it by itself)
 	@sh tools/set_up.sh
@@ -83,6 +83,9 @@ diff: set-up ## what `make deploy` would change in STAGE (dev); CONFIG=
 
 doctor: set-up ## look whether STAGE can be deployed, and whether it works; API_KEY=, CONFIG=, JSON=1, PROVE=1 for one paid image
 	@$(PYTHON) -m operating doctor
+
+bootstrap-policy: synth ## write what CloudFormation may do to deploy STAGE (dev), for `cdk bootstrap`; CONFIG= as for `make synth`
+	@$(PYTHON) -m operating bootstrap-policy
 
 deploy: set-up ## deploy STAGE (dev) into the AWS account of your credentials; CONFIG=, and APPROVE=never in a pipeline
 	@$(PYTHON) -m operating deploy

@@ -8,6 +8,7 @@ import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
@@ -15,13 +16,14 @@ from imagegen.adapters.key_table import DynamoDbKeys
 from imagegen.keys.api_key import ApiKey
 from imagegen.keys.authorizer import CACHE_FOR
 from imagegen.keys.stored_key import StoredKey
-from operating import clients, deploying, drift, limits, smoke, stage
+from operating import clients, deploying, deployment_policy, drift, limits, smoke, stage
 from operating.drill import Rehearsal
 from operating.keys import Keys
 from operating.stack import Account
 from operating.switch import Switch
 from stacks.stage import stack_name
 from tools import output
+from tools.checkout import CHECKOUT
 from tools.failures import LocalError, in_one_line
 
 ENVIRON: Mapping[str, str] = os.environ  # noqa: TID251 - where the operator's variables are
@@ -46,6 +48,9 @@ def main() -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("synth", help="write the templates (variable CONFIG)")
     commands.add_parser("diff", help="show what a deployment would change (variable CONFIG)")
+    commands.add_parser(
+        "bootstrap-policy", help="write what CloudFormation may do to deploy what `synth` has written"
+    )
     commands.add_parser("deploy", help="deploy the stack (variables CONFIG, APPROVE)")
     commands.add_parser(
         "destroy", help="delete the stack, and its data unless retain_data (variables CONFIG, APPROVE)"
@@ -117,6 +122,8 @@ def _run(arguments: argparse.Namespace) -> int:
     if arguments.command in ON_A_STAGE:
         return ON_A_STAGE[arguments.command](arguments)
     match arguments.command:
+        case "bootstrap-policy":
+            deployment_policy.write(assembly=CHECKOUT / "cdk.out", folder=Path("out") / "bootstrap-policy")
         case "key":
             _create_key(arguments)
         case "keys":

@@ -26,7 +26,7 @@ def test_nothing_is_allowed_without_a_statement() -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "allowed"),
+    "case",
     [
         ({}, True),
         ({"Action": "S3:getobject"}, True),
@@ -42,11 +42,9 @@ def test_nothing_is_allowed_without_a_statement() -> None:
         ({"Condition": {"NumericGreaterThan": {"s3:signatureAge": "1"}}}, False),
     ],
 )
-def test_a_statement_is_about_actions_resources_and_conditions(
-    changes: dict[str, Any],
-    allowed: bool,  # noqa: FBT001 - a column of the table
-) -> None:
+def test_a_statement_is_about_actions_resources_and_conditions(case: tuple[dict[str, Any], bool]) -> None:
     """The case of an action does not matter, that of a resource does; a key that is missing fits no condition."""
+    changes, allowed = case
     assert allows(**changes) is allowed
 
 

@@ -85,6 +85,8 @@ def _compiled(pattern: str, *, case: bool) -> re.Pattern[str]:
 
 
 OPERATORS: Final[Mapping[str, Callable[[str, str], bool]]] = {
+    # IAM documents the two as the same.
+    "ArnEquals": like,
     "ArnLike": like,
     "Bool": lambda wanted, value: wanted.lower() == value.lower(),
     "NumericGreaterThan": lambda wanted, value: float(value) > float(wanted),
