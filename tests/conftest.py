@@ -53,8 +53,9 @@ OTHER_STACKS: Final = {
 }
 """How the names begin of modules that share a stack of their own, so that the whole run waits less for one stack."""
 STACKS: Final = (DEPLOYED_STACK, *OTHER_STACKS)
-WITHOUT_TEMPLATES: Final = ("test_app.py", "test_bundling.py")
+WITHOUT_TEMPLATES: Final = ("test_app.py", "test_bundling.py", "test_iam.py")
 LIFE: Final = "tests/deployments/test_life_of_a_stage.py"
+AUDIT: Final = "tests/deployments/test_audit.py"
 SPREAD: Final = ("test_dialect_properties.py", "test_fault_schedules.py", "test_hostile_bodies.py")
 """Modules whose tests share nothing and take so long that each is worth a turn of its own."""
 LONGEST: Final = (
@@ -117,7 +118,7 @@ def group_of(nodeid: str) -> str:
         return next(others, DEPLOYED_STACK)
     if folder == "tests/infrastructure" and name not in WITHOUT_TEMPLATES:
         return "templates"
-    if folder == "tests/deployments" and path != LIFE:
+    if folder == "tests/deployments" and path not in {LIFE, AUDIT}:
         return CLONES
     return nodeid if name in SPREAD else path
 

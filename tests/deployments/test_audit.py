@@ -7,12 +7,17 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from aws_cdk import assertions
 
+from stacks.bootstrap_policy import Place, policies
 from stacks.checkov_findings import accepted_by_checkov
 from stacks.policy_checks import accepted_findings
+from tests.support.call_ledger import ACCOUNT, REGION
+from tests.support.deployment_calls import calls_to_deploy
 from tests.support.hardened import MATRIX
+from tests.support.iam import decide
 from tests.support.nag import nag_findings
 from tests.support.scanners import checkov_findings, lint_findings
 from tests.support.synthesis import build, stage_config
+from tests.support.template_values import Deployment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -78,3 +83,15 @@ def test_checkov_finds_what_is_accepted(
 def test_cfn_lint_finds_nothing(audited: Mapping[Case, Audited], case: Case) -> None:
     """Its experimental rules find nothing either."""
     assert lint_findings(audited[case].template) == []
+
+
+@pytest.mark.parametrize("case", MATRIX)
+def test_the_policy_for_deployments_is_enough(audited: Mapping[Case, Audited], case: Case) -> None:
+    """Made from the template alone, it lets CloudFormation make, change and delete each of its resources."""
+    one = audited[case]
+    documents = policies([one.template], place=Place(region=REGION, account=ACCOUNT))
+    allowed = [statement for document in documents for statement in document["Statement"]]
+    deployment = Deployment(template=one.template, stack=f"imagegen-{one.config.name}", account=ACCOUNT)
+    calls = list(calls_to_deploy(deployment))
+    assert calls
+    assert [str(call) for call in calls if not decide(call, role=allowed).allowed] == []

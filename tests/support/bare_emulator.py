@@ -64,13 +64,13 @@ class Emulator:
 
 
 @contextmanager
-def running(instance: Instance) -> Iterator[Emulator]:
+def running(instance: Instance, *, strict: bool = STRICT) -> Iterator[Emulator]:
     """Start the emulator of an instance that has nothing else, and stop it at the end."""
-    variables = Variables(folder=instance.folder, port_offset=instance.port_offset, strict=STRICT)
+    variables = Variables(folder=instance.folder, port_offset=instance.port_offset, strict=strict)
     instance.folder.mkdir(parents=True)
     # So that a run after one that was killed stops it: `local_instances.remove_abandoned`.
     (instance.folder / life_cycle.MARK).write_text("Made by a test.\n", encoding="utf-8")
-    files = certificates.ensure(instance.folder / "tls", now=dt.datetime.now(tz=dt.UTC)) if STRICT else None
+    files = certificates.ensure(instance.folder / "tls", now=dt.datetime.now(tz=dt.UTC)) if strict else None
     process = emulator.start(emulator.service(variables, files), variables, files)
     try:
         yield Emulator(endpoint_url=variables.aws_endpoint_url, ca_bundle=files.authority if files else None)
