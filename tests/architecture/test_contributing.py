@@ -46,7 +46,7 @@ def test_a_name_behind_a_path_stands_in_that_file(row: list[str]) -> None:
 
 def test_the_table_answers_the_ordinary_changes() -> None:
     """The table has one row for each ordinary change."""
-    assert len(changes()) == 21
+    assert len(changes()) == 23
 
 
 def test_the_index_of_decisions_names_places_that_exist() -> None:

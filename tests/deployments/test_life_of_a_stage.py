@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import httpx
 
 from local.certificates import trust
+from tests.support.hardened import KMS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -163,14 +164,17 @@ def test_a_first_deployment_that_fails_leaves_no_data(made: FreshCheckout, accou
 def test_prod_keeps_its_data_and_is_deployed_onto_it_again(
     made: FreshCheckout, account: EmulatedAccount
 ) -> None:
-    """The two commands that `make destroy` prints are run as they are; the caller's key and image are still good."""
+    """The two commands that `make destroy` prints are run as they are; the caller's key and image are still good.
+
+    The stage has a key of its own, which is kept and imported with the data.
+    """
     operator = Operator(stage="prod", checkout=made, account=account)
-    worked(operator.make("deploy"))
+    worked(operator.make("deploy", config=KMS))
     key = worked(operator.make("key", "NAME=alice")).split()[-1]
     with operator.caller(key) as client:
         id_, image = make_image(client)
 
-    worked(operator.make("deploy", config="memory_mb=640"))
+    worked(operator.make("deploy", config=f"memory_mb=640 {KMS}"))
     assert account.memory("prod") == {640}
     with operator.caller(key) as client:
         assert image_of(client, id_) == image
@@ -180,7 +184,7 @@ def test_prod_keeps_its_data_and_is_deployed_onto_it_again(
         "buckets": [before["BucketName"]],
         "tables": sorted([before["TableName"], before["KeyTableName"]]),
     }
-    said = worked(operator.make("destroy", config="memory_mb=640"))
+    said = worked(operator.make("destroy", config=f"memory_mb=640 {KMS}"))
     assert account.left_of("prod") == kept
     *_, onto_data, everything_else = said.splitlines()
 
@@ -188,11 +192,11 @@ def test_prod_keeps_its_data_and_is_deployed_onto_it_again(
     worked(operator.type(everything_else))
     assert account.memory("prod") == {640}
     after = account.outputs("prod")
-    data = ("BucketName", "TableName", "KeyTableName")
+    data = ("BucketName", "TableName", "KeyTableName", "EncryptionKeyArn")
     assert {name: after[name] for name in data} == {name: before[name] for name in data}
     with operator.caller(key) as client:
         assert image_of(client, id_) == image
 
-    again = worked(operator.make("destroy", config="memory_mb=640"))
+    again = worked(operator.make("destroy", config=f"memory_mb=640 {KMS}"))
     assert again.splitlines()[-2:] == [onto_data, everything_else]
     assert account.left_of("prod") == kept

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from aws_cdk import assertions
 
 from imagegen.http import surface
 from stacks.encryption_key import PENDING_DAYS
@@ -283,13 +284,23 @@ def test_every_role_has_the_boundary(hardened: Synthesized, dev: Synthesized) ->
     assert all("PermissionsBoundary" not in role["Properties"] for role in dev.resources("AWS::IAM::Role"))
 
 
-def test_every_role_of_the_playground_has_the_boundary(code: Path) -> None:
-    """CDK makes a function there that uploads the page."""
-    from aws_cdk import assertions  # noqa: PLC0415 - one test of this module needs it
+@pytest.fixture(scope="module")
+def page(code: Path) -> assertions.Template:
+    """Return the template of the playground of a stage with a domain and a boundary."""
+    overrides = f"{NAMED} permissions_boundary={BOUNDARY}"
+    return assertions.Template.from_stack(build_playground("dev", code=code, overrides=overrides))
 
-    stack = build_playground("dev", code=code, overrides=f"permissions_boundary={BOUNDARY}")
-    template = assertions.Template.from_stack(stack)
-    roles = template.find_resources("AWS::IAM::Role")
+
+def test_the_playground_calls_the_api_at_its_domain(page: assertions.Template) -> None:
+    """The API's other host is switched off."""
+    (distribution,) = page.find_resources("AWS::CloudFront::Distribution").values()
+    origins = distribution["Properties"]["DistributionConfig"]["Origins"]
+    assert DOMAIN in [origin["DomainName"] for origin in origins]
+
+
+def test_every_role_of_the_playground_has_the_boundary(page: assertions.Template) -> None:
+    """CDK makes a function there that uploads the page."""
+    roles = page.find_resources("AWS::IAM::Role")
     assert roles
     assert {role["Properties"]["PermissionsBoundary"] for role in roles.values()} == {BOUNDARY}
 
