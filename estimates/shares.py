@@ -71,6 +71,7 @@ IN_WORDS: Final[Mapping[str, str]] = {
     "max_paid_attempts": "with 2, an attempt whose outcome is unknown may be paid a second time",
     "retain_data": "nothing while the stage lives; what is kept of a deleted one is paid as storage",
     "daily_usd": "see `daily_images`: the deployment's counter is written if either is set",
+    "api_deployment": "with canary or linear, ${alarm:.2f} a month for the alarm; CodeDeploy is free for Lambda",
 }
 """Settings of which the change is no single figure."""
 
@@ -136,6 +137,7 @@ def shares(
         "per_method": METRICS_OF_A_METHOD,
         "count": count,
         "request": 1_000 * each("api_request"),
+        "alarm": each("alarm"),
     }
     found += [Share(setting=name, value="", words=words.format(**facts)) for name, words in IN_WORDS.items()]
     return found
