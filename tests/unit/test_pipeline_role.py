@@ -21,7 +21,7 @@ ISSUER = "token.actions.githubusercontent.com"
 
 
 def test_the_role_trusts_one_environment_of_one_repository() -> None:
-    """The comparison is exact: no branch, no other environment and no pull request has that subject."""
+    """The comparison is exact: a job without that environment, or of another repository, has another subject."""
     (statement,) = ROLE["AssumeRolePolicyDocument"]["Statement"]
     assert statement["Effect"] == "Allow"
     assert statement["Action"] == "sts:AssumeRoleWithWebIdentity"
