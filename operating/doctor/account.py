@@ -12,8 +12,9 @@ from botocore.exceptions import ClientError
 
 from operating.doctor.examined import Examined
 from operating.doctor.finding import Finding, fine, problem, skipped, warning
-from operating.doctor.identity import ENDED, MISSING, SIGNED_OUT, UNKNOWN
+from operating.doctor.identity import ENDED, LOGGED_OUT, MISSING, SIGNED_OUT, UNKNOWN
 from operating.doctor.refusals import finding_of
+from stacks.credentials import SECRETS
 
 MOST_SKEW: Final = 300
 """In seconds: AWS refuses a signature that is older, or from further in the future (IAM user guide, "Signature")."""
@@ -33,12 +34,17 @@ def credentials(examined: Examined) -> Iterator[Finding]:
         yield fine(f"AWS knows you as {identity.arn}.")
     elif isinstance(error, SIGNED_OUT):
         yield problem("Your session has ended, or was never begun.", f"aws sso login{profile}")
+    elif isinstance(error, LOGGED_OUT):
+        yield problem("Your session has ended, or was never begun.", f"aws login{profile}")
     elif isinstance(error, MISSING):
         yield problem(f"There are no AWS credentials to use: {error}", f"aws configure{profile}")
     elif not isinstance(error, ClientError):
         yield _no_reply(error, examined)
     elif (code := error.response["Error"]["Code"]) in ENDED:
-        yield problem(f"Your credentials have ended ({code}).", f"aws sso login{profile}")
+        # Variables of the shell count more than a session, so a new session alone would not help.
+        unset = f"unset {' '.join(SECRETS)} && " if examined.from_variables else ""
+        where = ", and stand in variables of your shell" if examined.from_variables else ""
+        yield problem(f"Your credentials have ended ({code}){where}.", f"{unset}aws sso login{profile}")
     elif code in UNKNOWN:
         yield problem(
             f"AWS does not accept your access key ({code}): the key or its secret is wrong, or this machine's clock.",

@@ -56,9 +56,10 @@ class Deployed:
 class Examined:
     """One stage, as the checks are given it.
 
-    `words` are the overrides that the operator gave as CONFIG. `web` sends requests to the service, and fetches
-    presigned URLs. `address` is the base URL of the service if it is another one than the stack says. `deployed` is
-    None before the first deployment, and `caller` if the operator gave no key.
+    `words` are the overrides that the operator gave as CONFIG. `profile` names the operator's AWS profile, and
+    `from_variables` says that the credentials stand in variables of the shell instead. `web` sends requests to the
+    service, and fetches presigned URLs. `address` is the base URL of the service if it is another one than the stack
+    says. `deployed` is None before the first deployment, and `caller` if the operator gave no key.
     """
 
     stage: str
@@ -69,6 +70,7 @@ class Examined:
     web: httpx.Client
     words: str = ""
     profile: str = ""
+    from_variables: bool = False
     address: str = ""
     identity: Identity = field(default_factory=Identity)
     deployed: Deployed | None = None

@@ -29,8 +29,10 @@ UNKNOWN: Final = frozenset(
     }
 )
 """The codes with which AWS's front end refuses an access key, or its signature."""
-SIGNED_OUT: Final = (SSOError, LoginError, TokenRetrievalError, NoAuthTokenError)
-"""The errors of a session of IAM Identity Center, or of `aws login`, that has ended or was never begun."""
+SIGNED_OUT: Final = (SSOError, TokenRetrievalError, NoAuthTokenError)
+"""The errors of a session of IAM Identity Center that has ended or was never begun."""
+LOGGED_OUT: Final = (LoginError,)
+"""The errors of a session of `aws login`, likewise."""
 MISSING: Final = (NoCredentialsError, PartialCredentialsError, CredentialRetrievalError, ProfileNotFound)
 """The other errors with which botocore finds no credentials that it could sign with."""
 
@@ -63,7 +65,7 @@ class Identity:
         """Whether it is worth while to ask AWS anything else: not if these credentials are the reason."""
         if isinstance(self.error, ClientError):
             return self.error.response["Error"]["Code"] not in ENDED | UNKNOWN
-        return not isinstance(self.error, (*SIGNED_OUT, *MISSING))
+        return not isinstance(self.error, (*SIGNED_OUT, *LOGGED_OUT, *MISSING))
 
     @property
     def kind(self) -> str:

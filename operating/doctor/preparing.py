@@ -54,6 +54,7 @@ def prepare(stage: str, environ: Mapping[str, str], *, web: httpx.Client) -> Exa
         config=config,
         words=" ".join(environ.get("CONFIG", "").split()),
         profile=environ.get("AWS_PROFILE", ""),
+        from_variables=bool(environ.get("AWS_ACCESS_KEY_ID")),
         region=region,
         plan=plan_of(config, region=region, today=datetime.now(tz=UTC).date()),
         clients=client,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any, Final
 
 from imagegen.models.registry import ModelRef
@@ -14,6 +15,8 @@ MILLISECONDS: Final = 1000
 """In a second."""
 SECONDS: Final = 60
 """In a minute."""
+PAGE: Final = 100
+"""The most quotas that Service Quotas lists at once."""
 # Service Quotas: "On-demand model inference requests per minute for Stability.ai Stable Image Core"; the Bedrock user
 # guide also has "InvokeModel" in place of "model inference", and "Cross-Region" for profiles.
 _REQUESTS: Final = re.compile(
@@ -29,10 +32,12 @@ def requests(examined: Examined) -> Iterator[Finding]:
         yield skipped("Another Bedrock than AWS's serves the models (bedrock_endpoint_url).")
         return
     today = examined.now().date()
+    # Bedrock has more than a thousand quotas in a region.
+    listed = cache(lambda region: all_quotas(examined, "bedrock", region=region))
     for ref in examined.plan.models:
         if ref.host not in {"on_demand", "profile"} or ref.lifecycle.status(today) == "end_of_life":
             continue
-        yield _finding(examined, ref, quota_of(ref, all_quotas(examined, "bedrock", region=ref.region)))
+        yield _finding(examined, ref, quota_of(ref, listed(ref.region)))
 
 
 def _finding(examined: Examined, ref: ModelRef, quota: Mapping[str, Any] | None) -> Finding:
@@ -77,7 +82,9 @@ def quota_of(ref: ModelRef, quotas: list[dict[str, Any]]) -> dict[str, Any] | No
 def all_quotas(examined: Examined, service: str, *, region: str = "") -> list[dict[str, Any]]:
     """Return every quota of a service, as it holds in this account."""
     pages = examined.client("service-quotas", region).get_paginator("list_service_quotas")
-    return [quota for page in pages.paginate(ServiceCode=service) for quota in page.get("Quotas", [])]
+    most = {"PageSize": PAGE}
+    found = pages.paginate(ServiceCode=service, PaginationConfig=most)
+    return [quota for page in found for quota in page.get("Quotas", [])]
 
 
 def raise_command(examined: Examined, quota: Mapping[str, Any], *, to: int, region: str = "") -> str:

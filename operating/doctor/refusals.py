@@ -60,7 +60,7 @@ def finding_of(error: Exception, examined: Examined) -> Finding:
         case LocalError():  # a value of the operator's own configuration of AWS
             return problem(str(error), "aws configure list")
     return warning(
-        f"The reply has another form than this command knows ({type(error).__name__}), so it is not checked.",
+        f"What came back has another form than this command knows ({type(error).__name__}), so it is not checked.",
         examined.again(),
     )
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 
 import httpx
 import pytest
 
 from operating.doctor.account import BOOTSTRAP_PARAMETER, LEAST_BOOTSTRAP
-from operating.doctor.callers import WithHeader
+from operating.doctor.callers import WithHeader, WithSignature
 from operating.doctor.command import Wish
 from operating.doctor.deployment import API_FUNCTION
 from operating.doctor.examined import Examined, Plan
@@ -125,6 +126,23 @@ def test_a_token_goes_where_the_gateway_looks_for_it(monkeypatch: pytest.MonkeyP
     pool = f"arn:aws:cognito-idp:us-east-1:{doctor.ACCOUNT}:userpool/p_1"
     examined = prepared(monkeypatch, CONFIG=f"api_auth=cognito user_pool_arn={pool}", API_KEY="eyJ.x.y")
     assert examined.caller == WithHeader(name="authorization", secret="eyJ.x.y")
+
+
+def test_with_aws_signatures_the_operator_is_the_caller(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever has no credentials is no caller."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    caller = prepared(monkeypatch, CONFIG="api_auth=iam", AWS_ACCESS_KEY_ID="AKIDEXAMPLE").caller
+    assert isinstance(caller, WithSignature)
+    assert (caller.credentials.access_key, caller.region) == ("AKIDEXAMPLE", "eu-west-1")
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
+    examined = prepared(monkeypatch, CONFIG="api_auth=iam")
+    assert (examined.caller, examined.from_variables) == (None, False)
+    assert prepared(monkeypatch, AWS_ACCESS_KEY_ID="AKIDEXAMPLE").from_variables
 
 
 def test_a_client_of_aws_goes_to_the_region_that_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -246,6 +246,7 @@ class Far:
     stage: str = "dev"
     caller: WithHeader | None = KEY
     profile: str = ""
+    from_variables: bool = False
     address: str = ""
     sent: list[httpx.Request] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
@@ -263,6 +264,7 @@ class Far:
                 config=config,
                 words=self.words,
                 profile=self.profile,
+                from_variables=self.from_variables,
                 region=REGION,
                 plan=plan(config),
                 clients=clients,
@@ -336,7 +338,12 @@ class _Stubbed:
 
     def get_paginator(self, operation: str) -> Any:
         """Return the pages of an operation; there is one."""
-        return _Pages(lambda **parameters: [self._call(operation, parameters)])
+
+        def paginate(**parameters: Any) -> list[Any]:
+            size = parameters.pop("PaginationConfig", {}).get("PageSize")
+            return [self._call(operation, {**parameters, **({"MaxResults": size} if size else {})})]
+
+        return _Pages(paginate)
 
     def _call(self, operation: str, parameters: Mapping[str, Any]) -> Any:
         name = f"{self._service}.{operation}"

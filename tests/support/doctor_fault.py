@@ -60,6 +60,7 @@ class Fault:
     words: str = WORDS
     caller: bool = True
     profile: str = ""
+    from_variables: bool = False
     prove: bool = False
 
     @property
@@ -70,6 +71,7 @@ class Fault:
     def far(self) -> Far:
         """Return the account and the service with this fault."""
         far = Far(aws=self.aws, web=self.web, words=self.words, profile=self.profile)
+        far.from_variables = self.from_variables
         if not self.caller:
             far.caller = None
         return far

@@ -9,6 +9,7 @@ from botocore.exceptions import (
     ConnectTimeoutError,
     EndpointConnectionError,
     HTTPClientError,
+    LoginRefreshRequired,
     NoCredentialsError,
     SSOTokenLoadError,
 )
@@ -54,6 +55,24 @@ IDENTITY: Final = (
         sentence="Your session has ended, or was never begun.",
         remedy="aws sso login --profile team",
         profile="team",
+    ),
+    Fault(
+        name="session of aws login ended",
+        aws={"sts.get_caller_identity": LoginRefreshRequired()},
+        check="credentials",
+        severity="problem",
+        sentence="Your session has ended, or was never begun.",
+        remedy="aws login --profile team",
+        profile="team",
+    ),
+    Fault(
+        name="credentials in variables ended",
+        aws={"sts.get_caller_identity": ("ExpiredToken", "The security token is expired")},
+        check="credentials",
+        severity="problem",
+        sentence="Your credentials have ended (ExpiredToken), and stand in variables of your shell.",
+        remedy="unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN && aws sso login",
+        from_variables=True,
     ),
     Fault(
         name="credentials ended",

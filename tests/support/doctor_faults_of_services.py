@@ -179,7 +179,7 @@ SERVICES: Final = (
         web={"GET /v1/generations": httpx.Response(200, json={"items": []})},
         check="image URL",
         severity="warning",
-        sentence="The reply has another form than this command knows (KeyError), so it is not checked.",
+        sentence="What came back has another form than this command knows (KeyError), so it is not checked.",
         remedy=AGAIN,
     ),
     Fault(

@@ -24,7 +24,7 @@ from tests.support.doctor_faults import FAULTS
 from tools.failures import LocalError
 
 COMMAND: Final = re.compile(
-    r"(?:make [a-z]+|aws [a-z-]+|curl -|sudo timedatectl |\.venv/bin/python -m tools\.cdk )"
+    r"(?:make [a-z]+|aws [a-z-]+|curl -|sudo timedatectl |unset AWS_|\.venv/bin/python -m tools\.cdk )"
 )
 BEFORE: Final = [row.name for row in checks.BEFORE]
 AFTER: Final = [row.name for row in checks.AFTER]
@@ -235,7 +235,13 @@ def test_before_the_first_deployment_the_rest_waits() -> None:
     )
 
 
-@pytest.mark.parametrize("name", ["no credentials", "credentials ended", "unknown access key"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("no credentials", "credentials ended", "unknown access key"),
+        *("session of Identity Center ended", "session of aws login ended"),
+    ],
+)
 def test_without_credentials_aws_is_asked_nothing_more(name: str) -> None:
     """One problem is enough; every check says that it was skipped."""
     (fault,) = (fault for fault in FAULTS if fault.name == name)
