@@ -135,6 +135,7 @@ FREE: Final = (
     "AWS::Scheduler::",
     "AWS::SNS::",
     "AWS::SQS::Queue",
+    "AWS::WAFv2::LoggingConfiguration",
     "AWS::WAFv2::WebACLAssociation",
     "Custom::",
 )
