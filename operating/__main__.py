@@ -17,6 +17,7 @@ from imagegen.keys.api_key import ApiKey
 from imagegen.keys.authorizer import CACHE_FOR
 from imagegen.keys.stored_key import StoredKey
 from operating import clients, deploying, deployment_policy, drift, limits, smoke, stage
+from operating.arguments import parser
 from operating.drill import Rehearsal
 from operating.keys import Keys
 from operating.stack import Account
@@ -35,63 +36,7 @@ MAX_DRILL_MINUTES = 60
 def main() -> int:
     """Run one command; print one sentence and return 1 for a failure that the operator can put right."""
     output.accept_every_character()
-    parser = argparse.ArgumentParser(
-        prog="python -m operating",
-        description="A stage in your account: its stack and its API keys.",
-        epilog="What is not given is taken from the variables STAGE, NAME, DAYS, KEY, GRACE, DAILY_IMAGES, "
-        "DAILY_USD, IMAGES_PER_MINUTE, MODEL, MINUTES, JSON and PROVE, in which `make` passes on what it was given.",
-    )
-    # Not `_add`: a stage that was left empty by mistake must not count as dev.
-    parser.add_argument(
-        "--stage", default=ENVIRON.get("STAGE", "dev"), help="the deployed stage, or local (dev)"
-    )
-    commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("synth", help="write the templates (variable CONFIG)")
-    commands.add_parser("diff", help="show what a deployment would change (variable CONFIG)")
-    commands.add_parser(
-        "bootstrap-policy", help="write what CloudFormation may do to deploy what `synth` has written"
-    )
-    commands.add_parser("deploy", help="deploy the stack (variables CONFIG, APPROVE)")
-    commands.add_parser(
-        "destroy", help="delete the stack, and its data unless retain_data (variables CONFIG, APPROVE)"
-    )
-    commands.add_parser("drift", help="fail if somebody has changed the deployed stacks by hand")
-    # The key is read from its variable alone: other users of the machine can read the arguments of a process.
-    tried = commands.add_parser("smoke", help="try the deployed service (variable API_KEY)")
-    _add(tried, "--prove", words="1 to make one image as well, which is paid")
-    examine = commands.add_parser(
-        "doctor",
-        help="look whether the stage can be deployed and works (variables CONFIG, API_KEY, JSON, PROVE)",
-    )
-    examine.add_argument("--json", action="store_true", help="write one JSON object instead of lines")
-    examine.add_argument("--prove", action="store_true", help="also make one image, which is paid")
-    commands.add_parser("stop", help="stop all spending at once, without a deployment")
-    commands.add_parser("start", help="start again what was stopped")
-    create = commands.add_parser("key", help="make a key and print it, once")
-    _add(create, "--name", words="whose key it is")
-    _add(create, "--days", words="after how many days it expires; without, it never does")
-    _add_limits(create, words=limits.NO_LIMIT)
-    commands.add_parser("keys", help="list the keys")
-    limit = commands.add_parser("limit", help="change limits of a key")
-    _add(limit, "--key", words="its id, from the list")
-    _add_limits(limit, words=f"{limits.NO_LIMIT} or {limits.OF_THE_STAGE}")
-    revoke = commands.add_parser("revoke", help="refuse a key from now on")
-    _add(revoke, "--key", words="its id, from the list")
-    rotate = commands.add_parser("rotate", help="give a key a new secret and print it, once")
-    _add(rotate, "--key", words="its id, from the list")
-    _add(rotate, "--grace", words="for how many hours the old one is accepted (24)", default="24")
-    rehearse = commands.add_parser(
-        "drill",
-        help="treat a model as retired for some minutes, and show what callers get (variable APPROVE)",
-    )
-    _add(rehearse, "--model", words="the id of a model that the stage lists")
-    _add(
-        rehearse,
-        "--minutes",
-        words="after how many minutes it ends by itself at the latest (10)",
-        default="10",
-    )
-    arguments = parser.parse_args()
+    arguments = parser(ENVIRON).parse_args()
     try:
         status = _run(arguments)
         output.flush()
@@ -274,22 +219,8 @@ def _order(arguments: argparse.Namespace) -> deploying.Order:
     )
 
 
-def _add(parser: argparse.ArgumentParser, option: str, *, words: str, default: str = "") -> None:
-    variable = option.removeprefix("--").replace("-", "_").upper()
-    parser.add_argument(option, default=ENVIRON.get(variable) or default, help=words)
-
-
-def _add_limits(parser: argparse.ArgumentParser, *, words: str) -> None:
-    for name, variable in limits.VARIABLES.items():
-        _add(parser, _option(name), words=f"{variable.setting} of this key: a number, or {words}")
-
-
 def _limits(arguments: argparse.Namespace) -> Mapping[str, str]:
     return {name: getattr(arguments, name.lower()) for name in limits.VARIABLES}
-
-
-def _option(variable: str) -> str:
-    return f"--{variable.lower().replace('_', '-')}"
 
 
 def _keys(arguments: argparse.Namespace) -> Keys:
