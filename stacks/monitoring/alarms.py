@@ -40,7 +40,10 @@ MISSING_IS_AS_BEFORE: Final = cloudwatch.TreatMissingData.IGNORE
 
 @dataclass(frozen=True, kw_only=True)
 class Watch:
-    """One alarm. It goes off if `periods` values of the metric in a row compare so to the threshold."""
+    """One alarm. It goes off if `periods` of the last `of` values of the metric compare so to the threshold.
+
+    Without `of`, all of the last `periods` values have to.
+    """
 
     name: str
     means: str
@@ -48,6 +51,7 @@ class Watch:
     threshold: float
     comparison: cloudwatch.ComparisonOperator = AT_LEAST
     periods: int = 1
+    of: int | None = None
     missing: cloudwatch.TreatMissingData = MISSING_IS_GOOD
 
     @property
@@ -135,7 +139,7 @@ def _requests(config: StageConfig, service: ImagegenStack) -> Sequence[Watch]:
         ),
         Watch(
             name="throttled-functions",
-            means="Lambda had no free execution for requests, so their callers were refused.",
+            means="Lambda had no free execution for requests, again and again, so their callers were refused.",
             metric=cloudwatch.MathExpression(
                 expression=" + ".join(f"FILL({name}, 0)" for name in throttles),
                 using_metrics=dict(throttles),
@@ -144,6 +148,8 @@ def _requests(config: StageConfig, service: ImagegenStack) -> Sequence[Watch]:
             ),
             threshold=1,
             periods=2,
+            # A value that comes late is filled with 0 at first: Amazon CloudWatch user guide, "Using metric math".
+            of=3,
         ),
         Watch(
             name="slow-models",

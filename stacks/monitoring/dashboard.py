@@ -104,7 +104,7 @@ def _threshold(watch: Watch, config: StageConfig) -> monitoring.CustomThreshold:
     return monitoring.CustomThreshold(
         threshold=watch.threshold,
         comparison_operator=watch.comparison,
-        evaluation_periods=watch.periods,
+        evaluation_periods=watch.of or watch.periods,
         datapoints_to_alarm=watch.periods,
         treat_missing_data_override=watch.missing,
         alarm_name_override=f"{stack_name(config.name)}-{watch.name}",

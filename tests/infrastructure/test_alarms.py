@@ -31,7 +31,7 @@ CASES: Final[Mapping[str, tuple[Sequence[Samples], Sequence[Samples]]]] = {
     "faults": COUNTED,
     "server-errors": ([FAILING] * 3, [FAILING, FAILING, {"m1": [0.0] * 95 + [1.0] * 5}]),
     "gateway-errors": ([{"m1": [1.0] * 3}], [{"m1": [1.0] * 2}]),
-    "throttled-functions": ([REFUSING, {"authorizer": [2.0]}], [REFUSING, {"api": [0.0]}]),
+    "throttled-functions": ([REFUSING, {"authorizer": [2.0]}, GOOD], [REFUSING, {"api": [0.0]}, GOOD]),
     "slow-models": ([SLOW] * 3, [SLOW, SLOW, {"m1": [2.0] * 9 + [24.0]}]),
     "old-jobs": ([{"m1": [10.0, 900.0]}], [{"m1": [899.0]}]),
     "dead-letters": COUNTED,

@@ -1,6 +1,7 @@
 """Alarms of a template as CloudWatch evaluates them: metrics, statistics, expressions, thresholds, missing data.
 
-See the Amazon CloudWatch user guide, "Using Amazon CloudWatch alarms" and "Using metric math".
+See the Amazon CloudWatch user guide, "Using Amazon CloudWatch alarms" and "Using metric math". One thing is left out:
+where the last periods have no data, CloudWatch looks further back, so an alarm may end later than here.
 """
 
 from __future__ import annotations
