@@ -14,6 +14,7 @@ import httpx
 
 from imagegen.adapters.key_table import DynamoDbKeys
 from imagegen.http import surface
+from imagegen.keys.api_key import ApiKey
 from local.aws import client_options, described_stack
 from local.certificates import trust
 from local.state import State
@@ -86,9 +87,9 @@ def functions(stage: str, *, environ: Mapping[str, str]) -> Functions:
 def caller(
     stage: str, *, environ: Mapping[str, str]
 ) -> Iterator[Callable[[Mapping[str, Any]], Reply] | None]:
-    """Yield a function that asks the stage for an image with a key of its own, which is revoked afterwards.
+    """Yield a function that asks the stage for an image with an API key of its own.
 
-    Where callers have no keys, None is yielded.
+    The key is made for the first request, and revoked afterwards. Where callers have no keys, None is yielded.
 
     Raises:
         LocalError: the stage is not deployed here.
@@ -101,10 +102,9 @@ def caller(
     table = DynamoDbKeys(client=clients.client("dynamodb", options), table=outputs["KeyTableName"])
     state = State.read(from_environment(environ).folder) if stage == LOCAL else None
     keys = Keys(table=table)
-    key = keys.create(name=f"drill {secrets.token_hex(4)}", expires_in=timedelta(hours=1))
+    made: list[ApiKey] = []
     # No proxy is meant for an address of this machine.
     client = httpx.Client(
-        headers={"x-api-key": key.text},
         verify=trust(Path(state.ca_bundle)) if state and state.ca_bundle else True,
         trust_env=state is None,
         timeout=LONGEST_REPLY,
@@ -112,8 +112,10 @@ def caller(
     url = f"{state.api_url if state else outputs['ApiUrl']}{surface.route_named('createGeneration').path}"
 
     def send(body: Mapping[str, Any]) -> Reply:
+        if not made:
+            made.append(keys.create(name=f"drill {secrets.token_hex(4)}", expires_in=timedelta(hours=1)))
         try:
-            response = client.post(url, json=body)
+            response = client.post(url, json=body, headers={"x-api-key": made[0].text})
             return Reply(status=response.status_code, body=response.json())
         except httpx.TransportError as error:
             raise LocalError(f"The service cannot be reached: {type(error).__name__}: {error}.") from error
@@ -124,7 +126,8 @@ def caller(
         with client:
             yield send
     finally:
-        keys.revoke(key.id)
+        for key in made:
+            keys.revoke(key.id)
 
 
 def _not_deployed(stage: str) -> LocalError:

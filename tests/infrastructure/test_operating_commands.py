@@ -62,6 +62,21 @@ def test_no_key_is_made_that_nobody_could_see(command: str) -> None:
     assert (status, said) == (1, "A key is shown only once, on the standard output, and that is closed.\n")
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ((), "MODEL is missing: give the id of a model that the stage lists, such as "),
+        (("--model", "x", "--minutes", "0"), "MINUTES must be a whole number from 1 to 60, not '0'.\n"),
+        (("--model", "x", "--minutes", "61"), "MINUTES must be a whole number from 1 to 60, not '61'.\n"),
+    ],
+)
+def test_a_drill_that_is_not_described_is_one_sentence(arguments: tuple[str, ...], said: str) -> None:
+    """Before anything is asked of AWS."""
+    status, sentence = operate("", "--stage", "dev", "drill", *arguments)
+    assert (status, sentence.count("\n")) == (1, 1)
+    assert sentence.startswith(said)
+
+
 @pytest.mark.parametrize("left", [EOFError, KeyboardInterrupt])
 def test_whoever_leaves_the_question_deletes_nothing(left: type[BaseException]) -> None:
     """By Ctrl-D or Ctrl-C."""
