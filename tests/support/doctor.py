@@ -71,7 +71,11 @@ def quota(name: str, value: float, *, service: str = "bedrock", code: str = "L-1
 
 def aws_replies(config: StageConfig) -> dict[str, Reply | None]:
     """Return what each operation replies in an account in which all is well and the stage is deployed."""
-    outputs = {"ApiUrl": URL, "ApiLogGroup": "api-logs", "WebhookSecretArn": SECRET_ARN}
+    return {**account_replies(), **deployment_replies(config)}
+
+
+def account_replies() -> dict[str, Reply | None]:
+    """Return what AWS says of an account."""
     date_header = NOW.strftime("%a, %d %b %Y %H:%M:%S GMT")
     return {
         "sts.get_caller_identity": {
@@ -109,6 +113,13 @@ def aws_replies(config: StageConfig) -> dict[str, Reply | None]:
             "entitlementAvailability": "AVAILABLE",
             "regionAvailability": "AVAILABLE",
         },
+    }
+
+
+def deployment_replies(config: StageConfig) -> dict[str, Reply | None]:
+    """Return what AWS says of the deployed stage."""
+    outputs = {"ApiUrl": URL, "ApiLogGroup": "api-logs", "WebhookSecretArn": SECRET_ARN}
+    return {
         "cloudformation.describe_stacks": {
             "Stacks": [
                 {

@@ -1,4 +1,4 @@
-"""The faults of an account: of credentials, clock, limits and models, and of AWS's replies."""
+"""The faults of an account: of credentials, clock, limits and models."""
 
 from __future__ import annotations
 
@@ -6,9 +6,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from botocore.exceptions import (
-    ConnectTimeoutError,
     EndpointConnectionError,
-    HTTPClientError,
     LoginRefreshRequired,
     NoCredentialsError,
     SSOTokenLoadError,
@@ -365,55 +363,5 @@ MODELS: Final = (
         "only 6 in us-west-2: the others wait and are tried again.",
         remedy="aws service-quotas request-service-quota-increase --service-code bedrock --quota-code L-1 "
         "--desired-value 90 --region us-west-2",
-    ),
-)
-REACHES: Final = (
-    Fault(
-        name="a right is missing",
-        aws={"ssm.get_parameter": ("AccessDeniedException", "User: … is not authorized to perform")},
-        check="bootstrap",
-        severity="warning",
-        sentence="This could not be looked at: you lack the right ssm:GetParameter.",
-        remedy="aws iam put-user-policy --user-name alice --policy-name imagegen-doctor-GetParameter "
-        '--policy-document \'{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", '
-        '"Action": "ssm:GetParameter", "Resource": "*"}]}\'',
-    ),
-    Fault(
-        name="a right is denied by the organization",
-        aws={
-            "ssm.get_parameter": (
-                "AccessDeniedException",
-                "with an explicit deny in a service control policy",
-            )
-        },
-        check="bootstrap",
-        severity="warning",
-        sentence="This could not be looked at: a policy explicitly denies ssm:GetParameter to you. "
-        "Ask whoever manages the organization or the permissions boundary.",
-        remedy=f"aws iam simulate-principal-policy --policy-source-arn {USER} --action-names ssm:GetParameter",
-    ),
-    Fault(
-        name="a service is out of order",
-        aws={"apigateway.get_account": ("InternalFailure", "Try again.")},
-        check="gateway log role",
-        severity="warning",
-        sentence="This could not be looked at: GetAccount ended with InternalFailure: Try again.",
-        remedy=AGAIN,
-    ),
-    Fault(
-        name="an address with a password",
-        aws={"ssm.get_parameter": ConnectTimeoutError(endpoint_url="https://me:pass@proxy.example:8443/x")},
-        check="bootstrap",
-        severity="warning",
-        sentence="This could not be looked at: https://proxy.example:8443 could not be reached",
-        remedy="curl -sSI https://proxy.example:8443",
-    ),
-    Fault(
-        name="a header that cannot be sent",
-        aws={"ssm.get_parameter": HTTPClientError(error="Invalid header value b'AWS4 secret'")},
-        check="bootstrap",
-        severity="warning",
-        sentence="This could not be looked at: the request could not be sent",
-        remedy=f"curl -sSI https://sts.{REGION}.amazonaws.com",
     ),
 )

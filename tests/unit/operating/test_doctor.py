@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import json
 import re
 import subprocess
 import sys
@@ -17,8 +16,7 @@ from botocore.exceptions import EndpointConnectionError
 from operating.doctor import checks, refusals
 from operating.doctor.finding import Finding, Severity, fine, problem
 from operating.doctor.refusals import RIGHTS
-from operating.doctor.report import AsJson, AsText
-from tests.support.doctor import CORE, MODELS_REGION, REGION, URL, WORDS, Far, Kept
+from tests.support.doctor import CORE, MODELS_REGION, REGION, URL, WORDS, Far, Kept, web_replies
 from tests.support.doctor_fault import NOT_DEPLOYED, Fault
 from tests.support.doctor_faults import FAULTS
 from tools.failures import LocalError
@@ -199,6 +197,26 @@ def test_a_reply_of_another_form_is_no_traceback(operation: str) -> None:
     assert set(names(findings)) >= {check, *BEFORE}
 
 
+@pytest.mark.parametrize("route", web_replies())
+@pytest.mark.parametrize(
+    "reply",
+    [
+        httpx.Response(200, html="<html>"),
+        httpx.Response(200, json=[]),
+        httpx.Response(503),
+        httpx.ConnectError("refused"),
+    ],
+    ids=["a page", "a list", "nothing", "no connection"],
+)
+def test_whatever_the_service_replies_is_no_traceback(route: str, reply: httpx.Response | Exception) -> None:
+    """Every check is in the report, and something is found."""
+    status, findings = examined(Far(web={route: reply}), prove=True)
+    assert names(findings) == ["credentials", *BEFORE, *AFTER, "proof"]
+    is_read = route != "GET /v1/health" or not isinstance(reply, httpx.Response) or reply.is_error
+    assert (worst(findings) - {"ok"} != set()) == is_read
+    assert status == int("problem" in worst(findings))
+
+
 def test_every_call_of_aws_has_its_right_and_its_region() -> None:
     """The models are asked for in their own region, everything else in the stage's."""
     far = Far(words=f"{WORDS} gateway_timeout=85")
@@ -270,74 +288,6 @@ def test_the_service_on_this_machine_says_which_checks_mean_nothing_there() -> N
     assert len(skipped) > 5
     assert all(finding.sentence for finding in skipped)
     assert (status, worst(findings)) == (0, {"ok", "skipped"})
-
-
-def test_the_text_is_aligned_and_shows_each_remedy_below_its_finding() -> None:
-    """A remedy stands on a line of its own, after a `$`."""
-    said: list[str] = []
-    far = Far(aws={"ssm.get_parameter": ("ParameterNotFound", "")})
-    assert far.examine(report=AsText(said.append)) == 1
-    assert said[0] == f"The stage dev in the account 111122223333, {REGION}:"
-    sentence = f"The CDK is not bootstrapped in 111122223333, {REGION}, so nothing can be deployed there."
-    remedy = f".venv/bin/python -m tools.cdk bootstrap aws://111122223333/{REGION}"
-    assert said[3:5] == [f"problem  bootstrap          {sentence}", f"{' ' * 28}$ {remedy}"]
-    assert {line.index("  ") for line in said if line.startswith("problem")} == {7}
-    assert said[-1] == "Found 1 problem."
-
-
-@pytest.mark.parametrize(
-    ("far", "sentence"),
-    [
-        (Far(), "Found no problem."),
-        (Far(caller=None), "Found 1 warning."),
-        (
-            Far(
-                aws={"ssm.get_parameter": ("ParameterNotFound", ""), "apigateway.get_account": ("X", "y")},
-                caller=None,
-            ),
-            "Found 1 problem and 2 warnings.",
-        ),
-    ],
-)
-def test_the_last_line_counts(far: Far, sentence: str) -> None:
-    """Problems first."""
-    said: list[str] = []
-    far.examine(report=AsText(said.append))
-    assert said[-1] == sentence
-
-
-def test_json_is_one_object_with_every_finding() -> None:
-    """A finding without a remedy has null."""
-    said: list[str] = []
-    far = Far(aws={"ssm.get_parameter": ("ParameterNotFound", "")})
-    assert far.examine(report=AsJson(said.append)) == 1
-    (text,) = said
-    report = json.loads(text)
-    assert {name: report[name] for name in ("stage", "account", "region", "deployed", "ok")} == {
-        "stage": "dev",
-        "account": "111122223333",
-        "region": REGION,
-        "deployed": True,
-        "ok": False,
-    }
-    assert report["findings"][1] == {
-        "check": "clock",
-        "severity": "ok",
-        "sentence": "This machine's clock agrees with AWS's.",
-        "remedy": None,
-    }
-    assert {finding["severity"] for finding in report["findings"]} == {"ok", "problem"}
-
-
-def test_no_secret_is_in_any_report() -> None:
-    """Neither the caller's key nor that of the call-backs."""
-    said: list[str] = []
-    far = Far(aws={"secretsmanager.get_secret_value": {"SecretString": "not base64, but secret"}})
-    far.examine(report=AsJson(said.append))
-    far.examine(report=AsText(said.append))
-    assert far.caller is not None
-    assert far.caller.secret not in "".join([*said, repr(far.caller)])
-    assert "not base64, but secret" not in "".join(said)
 
 
 def test_the_presigned_url_is_opened_without_the_key() -> None:
