@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import httpx
 
-from imagegen.http import surface
+from imagegen.http import serialize, surface
 from operating.doctor.examined import Examined
 from operating.doctor.finding import Finding, fine, problem, skipped, warning
 
@@ -41,10 +41,12 @@ def health(examined: Examined) -> Iterator[Finding]:
     """See whether the gateway and the api function reply at all."""
     url = url_of(examined, surface.path_of("showHealth"))
     reply = examined.web.get(url)
-    if reply.is_success:
+    if not reply.is_success:
+        yield problem(f"{url} replies with {told(reply)}.", logs(examined, "ApiLogGroup"))
+    elif _json(reply) != serialize.health():
+        yield problem(f"Something else than this service replies at {url}.", f"curl -sSi {shlex.quote(url)}")
+    else:
         yield fine(f"{examined.service.api_url} replies.")
-        return
-    yield problem(f"{url} replies with {told(reply)}.", logs(examined, "ApiLogGroup"))
 
 
 def key(examined: Examined) -> Iterator[Finding]:
@@ -128,12 +130,17 @@ def logs(examined: Examined, output: str) -> str:
 
 def told(reply: httpx.Response) -> str:
     """Return a reply's status, with the code and the sentence of its problem."""
-    try:
-        body = reply.json()
-    except ValueError:
-        body = None
+    body = _json(reply)
     words = [body.get(name, "") for name in ("code", "detail")] if isinstance(body, dict) else []
     return " ".join(filter(None, [str(reply.status_code), *map(str, words)])).rstrip(".")
+
+
+def _json(reply: httpx.Response) -> Any:
+    """Return a body, or None if it is not JSON."""
+    try:
+        return reply.json()
+    except ValueError:
+        return None
 
 
 def nobody(examined: Examined) -> Finding:

@@ -18,7 +18,7 @@ import httpx
 from botocore.stub import Stubber
 
 from imagegen.generations.png import png_marked
-from imagegen.http import surface
+from imagegen.http import serialize, surface
 from imagegen.models.registry import resolve
 from imagegen.settings import Settings
 from operating.doctor.callers import WithHeader
@@ -208,7 +208,7 @@ def web_replies() -> dict[str, httpx.Response | Exception]:
         "access-control-allow-headers": ",".join(surface.SENT_HEADERS),
     }
     return {
-        "GET /v1/health": httpx.Response(200, json={"status": "ok"}),
+        "GET /v1/health": httpx.Response(200, json=serialize.health()),
         "GET /v1/models": httpx.Response(200, json={"models": [{"id": CORE}]}),
         "GET /v1/generations": httpx.Response(
             200, json={"generations": [{"id": "gen_none", "status": "failed"}, generation()]}

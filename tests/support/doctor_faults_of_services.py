@@ -92,6 +92,14 @@ SERVICES: Final = (
         remedy=LOGS,
     ),
     Fault(
+        name="a page replies in place of the service",
+        web={"GET /v1/health": httpx.Response(200, html="<html>")},
+        check="health",
+        severity="problem",
+        sentence=f"Something else than this service replies at {URL}/health.",
+        remedy=f"curl -sSi {URL}/health",
+    ),
+    Fault(
         name="the service cannot be reached",
         web={"GET /v1/health": httpx.ConnectError("Name or service not known")},
         check="health",

@@ -212,8 +212,7 @@ def test_whatever_the_service_replies_is_no_traceback(route: str, reply: httpx.R
     """Every check is in the report, and something is found."""
     status, findings = examined(Far(web={route: reply}), prove=True)
     assert names(findings) == ["credentials", *BEFORE, *AFTER, "proof"]
-    is_read = route != "GET /v1/health" or not isinstance(reply, httpx.Response) or reply.is_error
-    assert (worst(findings) - {"ok"} != set()) == is_read
+    assert worst(findings) > {"ok"}
     assert status == int("problem" in worst(findings))
 
 
