@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from stacks.deployment_rights import BASE, MANAGED, OUTPUTS_OF_STACKS, RIGHTS, WITH_BOUNDARY, Grant
+from stacks.deployment_rights import BASE, MANAGED, OUTPUTS_OF_STACKS, RIGHTS, WITH_BOUNDARY
+from stacks.grants import Grant
 
 MAX_POLICY: Final = 6144
 """The most characters of a managed policy, without white space: IAM user guide, "IAM and AWS STS quotas"."""

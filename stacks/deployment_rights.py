@@ -8,34 +8,10 @@ project's names wherever the service knows them by name: Service Authorization R
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Final
 
-PREFIX: Final = "imagegen-*"
-"""The names that CloudFormation makes for resources of this project's stacks: they begin with the stack's name."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Grant:
-    """Actions on resources.
-
-    Resources have the fields `{partition}`, `{region}` and `{account}`. `condition` is an IAM condition with the same
-    fields.
-    """
-
-    sid: str
-    actions: tuple[str, ...]
-    resources: tuple[str, ...]
-    condition: Mapping[str, Mapping[str, str | tuple[str, ...]]] = field(default_factory=dict)
-
-
-def _of(service: str, actions: str) -> tuple[str, ...]:
-    return tuple(f"{service}:{action}" for action in actions.split())
-
-
-def _named(service: str, *resources: str) -> tuple[str, ...]:
-    return tuple(f"arn:{{partition}}:{service}:{{region}}:{{account}}:{resource}" for resource in resources)
-
+from stacks.grants import PREFIX, Grant, actions_of, named
+from stacks.watching_rights import WATCHING_RIGHTS
 
 _PASS_ROLES: Final = Grant(
     sid="PassRoles",
@@ -45,7 +21,7 @@ _PASS_ROLES: Final = Grant(
 )
 _GATEWAY: Final = Grant(
     sid="Gateway",
-    actions=_of("apigateway", "DELETE GET PATCH POST PUT"),
+    actions=actions_of("apigateway", "DELETE GET PATCH POST PUT"),
     # The service knows APIs and domains by ids of its own.
     resources=tuple(
         f"arn:{{partition}}:apigateway:{{region}}::/{path}"
@@ -54,7 +30,7 @@ _GATEWAY: Final = Grant(
 )
 _DOMAINS: Final = Grant(
     sid="GatewayDomains",
-    actions=_of("apigateway", "DELETE GET PATCH POST PUT"),
+    actions=actions_of("apigateway", "DELETE GET PATCH POST PUT"),
     resources=tuple(
         f"arn:{{partition}}:apigateway:{{region}}::/{path}" for path in ("domainnames", "domainnames/*")
     ),
@@ -64,7 +40,7 @@ _ASSETS: Final = Grant(
     actions=("s3:GetObject",),
     resources=("arn:{partition}:s3:::cdk-*-assets-{account}-{region}/*",),
 )
-_OF_ROLES: Final = _of(
+_OF_ROLES: Final = actions_of(
     "iam",
     "CreateRole DeleteRole DeleteRolePolicy GetRole GetRolePolicy ListAttachedRolePolicies ListRolePolicies "
     "PutRolePolicy TagRole UntagRole UpdateAssumeRolePolicy UpdateRole UpdateRoleDescription",
@@ -73,69 +49,69 @@ ROLES: Final = Grant(
     sid="Roles", actions=_OF_ROLES, resources=(f"arn:{{partition}}:iam::{{account}}:role/{PREFIX}",)
 )
 """A stage with a permissions boundary may make and change roles with that boundary only."""
-WITH_BOUNDARY: Final = _of(
+WITH_BOUNDARY: Final = actions_of(
     "iam", "AttachRolePolicy CreateRole DeleteRolePolicy DetachRolePolicy PutRolePolicy"
 )
 """The actions for which IAM knows the boundary of the role."""
 MANAGED: Final = Grant(
     sid="ManagedPoliciesOfRoles",
-    actions=_of("iam", "AttachRolePolicy DetachRolePolicy"),
+    actions=actions_of("iam", "AttachRolePolicy DetachRolePolicy"),
     resources=(f"arn:{{partition}}:iam::{{account}}:role/{PREFIX}",),
 )
 """Only the managed policies of the templates may be attached."""
 _INLINE: Final = Grant(
     sid="InlinePoliciesOfRoles",
-    actions=_of("iam", "DeleteRolePolicy GetRolePolicy PutRolePolicy"),
+    actions=actions_of("iam", "DeleteRolePolicy GetRolePolicy PutRolePolicy"),
     resources=(f"arn:{{partition}}:iam::{{account}}:role/{PREFIX}",),
 )
 _SECRETS: Final = Grant(
     sid="Secrets",
-    actions=_of(
+    actions=actions_of(
         "secretsmanager", "CreateSecret DeleteSecret DescribeSecret TagResource UntagResource UpdateSecret"
     ),
     # A secret's name begins with its logical id, and not with the name of the stack.
-    resources=_named("secretsmanager", f"secret:{PREFIX}", "secret:WebhooksSecret*"),
+    resources=named("secretsmanager", f"secret:{PREFIX}", "secret:WebhooksSecret*"),
 )
 _KEYS: Final = (
     Grant(sid="CreateKeys", actions=("kms:CreateKey",), resources=("*",)),
     Grant(
         sid="Keys",
-        actions=_of(
+        actions=actions_of(
             "kms",
             "DescribeKey DisableKey DisableKeyRotation EnableKey EnableKeyRotation GetKeyPolicy "
             "GetKeyRotationStatus ListResourceTags PutKeyPolicy ScheduleKeyDeletion TagResource UntagResource "
             "UpdateKeyDescription",
         ),
         # The service knows keys by ids of its own.
-        resources=_named("kms", "key/*"),
+        resources=named("kms", "key/*"),
     ),
     Grant(
         sid="UseKeysForTablesAndSecrets",
-        actions=_of(
+        actions=actions_of(
             "kms",
             "CreateGrant Decrypt DescribeKey Encrypt GenerateDataKey GenerateDataKeyWithoutPlaintext ReEncryptFrom "
             "ReEncryptTo",
         ),
-        resources=_named("kms", "key/*"),
+        resources=named("kms", "key/*"),
         condition={"StringLike": {"kms:ViaService": ("dynamodb.{region}.*", "secretsmanager.{region}.*")}},
     ),
 )
 _FIREWALL: Final = Grant(
     sid="Firewall",
-    actions=_of(
+    actions=actions_of(
         "wafv2",
         "CreateWebACL DeleteWebACL GetWebACL ListTagsForResource TagResource UntagResource UpdateWebACL",
     ),
-    resources=_named("wafv2", f"regional/webacl/{PREFIX}/*", "regional/managedruleset/*/*"),
+    resources=named("wafv2", f"regional/webacl/{PREFIX}/*", "regional/managedruleset/*/*"),
 )
 _ASSOCIATION: Final = Grant(
     sid="FirewallOfTheGateway",
     actions=(
         "apigateway:SetWebACL",
-        *_of("wafv2", "AssociateWebACL DisassociateWebACL GetWebACL GetWebACLForResource"),
+        *actions_of("wafv2", "AssociateWebACL DisassociateWebACL GetWebACL GetWebACLForResource"),
     ),
     resources=(
-        *_named("wafv2", f"regional/webacl/{PREFIX}/*"),
+        *named("wafv2", f"regional/webacl/{PREFIX}/*"),
         "arn:{partition}:apigateway:{region}::/restapis/*/stages/*",
     ),
 )
@@ -144,7 +120,7 @@ BASE: Final = (
     Grant(
         sid="BootstrapVersion",
         actions=("ssm:GetParameters",),
-        resources=_named("ssm", "parameter/cdk-bootstrap/*"),
+        resources=named("ssm", "parameter/cdk-bootstrap/*"),
     ),
 )
 """What every template needs, whatever it has: its parameter names the version of the bootstrap."""
@@ -152,11 +128,11 @@ BASE: Final = (
 OUTPUTS_OF_STACKS: Final = Grant(
     sid="OutputsOfStacks",
     actions=("cloudformation:DescribeStacks",),
-    resources=_named("cloudformation", f"stack/{PREFIX}/*"),
+    resources=named("cloudformation", f"stack/{PREFIX}/*"),
 )
 """What a template needs that names the output of another stack."""
 
-RIGHTS: Final[Mapping[str, tuple[Grant, ...]]] = {
+_SERVICE_RIGHTS: Final[Mapping[str, tuple[Grant, ...]]] = {
     "AWS::ApiGateway::Account": (_GATEWAY, _PASS_ROLES),
     "AWS::ApiGateway::Authorizer": (_GATEWAY,),
     "AWS::ApiGateway::BasePathMapping": (_DOMAINS,),
@@ -171,7 +147,7 @@ RIGHTS: Final[Mapping[str, tuple[Grant, ...]]] = {
     "AWS::CloudFront::Distribution": (
         Grant(
             sid="Distributions",
-            actions=_of(
+            actions=actions_of(
                 "cloudfront",
                 "CreateDistribution CreateDistributionWithTags DeleteDistribution GetDistribution "
                 "GetDistributionConfig ListTagsForResource TagResource UntagResource UpdateDistribution",
@@ -182,7 +158,7 @@ RIGHTS: Final[Mapping[str, tuple[Grant, ...]]] = {
     "AWS::CloudFront::OriginAccessControl": (
         Grant(
             sid="OriginAccessControls",
-            actions=_of(
+            actions=actions_of(
                 "cloudfront",
                 "CreateOriginAccessControl DeleteOriginAccessControl GetOriginAccessControl "
                 "UpdateOriginAccessControl",
@@ -193,7 +169,7 @@ RIGHTS: Final[Mapping[str, tuple[Grant, ...]]] = {
     "AWS::CloudFront::ResponseHeadersPolicy": (
         Grant(
             sid="ResponseHeaders",
-            actions=_of(
+            actions=actions_of(
                 "cloudfront",
                 "CreateResponseHeadersPolicy DeleteResponseHeadersPolicy GetResponseHeadersPolicy "
                 "UpdateResponseHeadersPolicy",
@@ -204,24 +180,24 @@ RIGHTS: Final[Mapping[str, tuple[Grant, ...]]] = {
     "AWS::DynamoDB::Table": (
         Grant(
             sid="Tables",
-            actions=_of(
+            actions=actions_of(
                 "dynamodb",
                 "CreateTable DeleteTable DescribeContinuousBackups DescribeContributorInsights "
                 "DescribeKinesisStreamingDestination DescribeTable DescribeTimeToLive GetResourcePolicy "
                 "ListTagsOfResource TagResource UntagResource UpdateContinuousBackups UpdateTable UpdateTimeToLive",
             ),
-            resources=_named("dynamodb", f"table/{PREFIX}"),
+            resources=named("dynamodb", f"table/{PREFIX}"),
         ),
     ),
     "AWS::Events::Rule": (
         Grant(
             sid="Rules",
-            actions=_of(
+            actions=actions_of(
                 "events",
                 "DeleteRule DescribeRule ListTagsForResource ListTargetsByRule PutRule PutTargets RemoveTargets "
                 "TagResource UntagResource",
             ),
-            resources=_named("events", f"rule/{PREFIX}"),
+            resources=named("events", f"rule/{PREFIX}"),
         ),
     ),
     "AWS::IAM::Policy": (_INLINE,),
@@ -230,43 +206,43 @@ RIGHTS: Final[Mapping[str, tuple[Grant, ...]]] = {
     "AWS::Lambda::EventInvokeConfig": (
         Grant(
             sid="EventInvokeConfigs",
-            actions=_of(
+            actions=actions_of(
                 "lambda",
                 "DeleteFunctionEventInvokeConfig GetFunctionEventInvokeConfig PutFunctionEventInvokeConfig "
                 "UpdateFunctionEventInvokeConfig",
             ),
-            resources=_named("lambda", f"function:{PREFIX}"),
+            resources=named("lambda", f"function:{PREFIX}"),
         ),
     ),
     "AWS::Lambda::EventSourceMapping": (
         Grant(
             sid="EventSources",
-            actions=_of(
+            actions=actions_of(
                 "lambda",
                 "CreateEventSourceMapping DeleteEventSourceMapping GetEventSourceMapping "
                 "UpdateEventSourceMapping",
             ),
             resources=("*",),
             # The service knows sources by ids of its own, but also which function they invoke.
-            condition={"ArnLike": {"lambda:FunctionArn": _named("lambda", f"function:{PREFIX}")[0]}},
+            condition={"ArnLike": {"lambda:FunctionArn": named("lambda", f"function:{PREFIX}")[0]}},
         ),
         Grant(
             sid="TagsOfEventSources",
-            actions=_of("lambda", "ListTags TagResource UntagResource"),
-            resources=_named("lambda", "event-source-mapping:*"),
+            actions=actions_of("lambda", "ListTags TagResource UntagResource"),
+            resources=named("lambda", "event-source-mapping:*"),
         ),
     ),
     "AWS::Lambda::Function": (
         Grant(
             sid="Functions",
-            actions=_of(
+            actions=actions_of(
                 "lambda",
                 "CreateFunction DeleteFunction DeleteFunctionConcurrency GetFunction "
                 "GetFunctionCodeSigningConfig GetFunctionRecursionConfig GetFunctionScalingConfig "
                 "GetRuntimeManagementConfig ListTags PutFunctionConcurrency TagResource UntagResource "
                 "UpdateFunctionCode UpdateFunctionConfiguration",
             ),
-            resources=_named("lambda", f"function:{PREFIX}"),
+            resources=named("lambda", f"function:{PREFIX}"),
         ),
         _PASS_ROLES,
         _ASSETS,
@@ -274,29 +250,29 @@ RIGHTS: Final[Mapping[str, tuple[Grant, ...]]] = {
     "AWS::Lambda::LayerVersion": (
         Grant(
             sid="Layers",
-            actions=_of("lambda", "DeleteLayerVersion GetLayerVersion PublishLayerVersion"),
+            actions=actions_of("lambda", "DeleteLayerVersion GetLayerVersion PublishLayerVersion"),
             # The layer of the CDK's upload, whose name is its logical id.
-            resources=_named("lambda", "layer:UploadAwsCliLayer*"),
+            resources=named("lambda", "layer:UploadAwsCliLayer*"),
         ),
         _ASSETS,
     ),
     "AWS::Lambda::Permission": (
         Grant(
             sid="InvocationRights",
-            actions=_of("lambda", "AddPermission GetPolicy RemovePermission"),
-            resources=_named("lambda", f"function:{PREFIX}"),
+            actions=actions_of("lambda", "AddPermission GetPolicy RemovePermission"),
+            resources=named("lambda", f"function:{PREFIX}"),
         ),
     ),
     "AWS::Logs::LogGroup": (
         Grant(
             sid="LogGroups",
-            actions=_of(
+            actions=actions_of(
                 "logs",
                 "AssociateKmsKey CreateLogGroup DeleteLogGroup DeleteRetentionPolicy DescribeIndexPolicies "
                 "DisassociateKmsKey GetDataProtectionPolicy ListTagsForResource PutRetentionPolicy TagResource "
                 "UntagResource",
             ),
-            resources=_named("logs", f"log-group:{PREFIX}"),
+            resources=named("logs", f"log-group:{PREFIX}"),
         ),
         # The service lists groups without a resource.
         Grant(sid="ListLogGroups", actions=("logs:DescribeLogGroups",), resources=("*",)),
@@ -304,7 +280,7 @@ RIGHTS: Final[Mapping[str, tuple[Grant, ...]]] = {
     "AWS::Route53::RecordSet": (
         Grant(
             sid="Records",
-            actions=_of("route53", "ChangeResourceRecordSets GetHostedZone ListResourceRecordSets"),
+            actions=actions_of("route53", "ChangeResourceRecordSets GetHostedZone ListResourceRecordSets"),
             resources=("arn:{partition}:route53:::hostedzone/{zone}",),
         ),
         Grant(
@@ -316,7 +292,7 @@ RIGHTS: Final[Mapping[str, tuple[Grant, ...]]] = {
     "AWS::S3::Bucket": (
         Grant(
             sid="Buckets",
-            actions=_of(
+            actions=actions_of(
                 "s3",
                 "CreateBucket DeleteBucket GetAccelerateConfiguration GetAnalyticsConfiguration GetBucketAbac "
                 "GetBucketAcl GetBucketCORS GetBucketLogging GetBucketMetadataTableConfiguration "
@@ -334,23 +310,23 @@ RIGHTS: Final[Mapping[str, tuple[Grant, ...]]] = {
     "AWS::S3::BucketPolicy": (
         Grant(
             sid="PoliciesOfBuckets",
-            actions=_of("s3", "DeleteBucketPolicy GetBucketPolicy PutBucketPolicy"),
+            actions=actions_of("s3", "DeleteBucketPolicy GetBucketPolicy PutBucketPolicy"),
             resources=(f"arn:{{partition}}:s3:::{PREFIX}",),
         ),
     ),
     "AWS::SQS::Queue": (
         Grant(
             sid="Queues",
-            actions=_of(
+            actions=actions_of(
                 "sqs",
                 "CreateQueue DeleteQueue GetQueueAttributes GetQueueUrl ListQueueTags SetQueueAttributes TagQueue "
                 "UntagQueue",
             ),
-            resources=_named("sqs", PREFIX),
+            resources=named("sqs", PREFIX),
         ),
     ),
     "AWS::SQS::QueuePolicy": (
-        Grant(sid="PoliciesOfQueues", actions=("sqs:SetQueueAttributes",), resources=_named("sqs", PREFIX)),
+        Grant(sid="PoliciesOfQueues", actions=("sqs:SetQueueAttributes",), resources=named("sqs", PREFIX)),
     ),
     "AWS::SecretsManager::Secret": (
         _SECRETS,
@@ -364,8 +340,9 @@ RIGHTS: Final[Mapping[str, tuple[Grant, ...]]] = {
             sid="UploadOfThePage",
             actions=("lambda:InvokeFunction",),
             # The function that the CDK brings along, and no function of the service.
-            resources=_named("lambda", f"function:{PREFIX}-CustomCDK*"),
+            resources=named("lambda", f"function:{PREFIX}-CustomCDK*"),
         ),
     ),
 }
+RIGHTS: Final[Mapping[str, tuple[Grant, ...]]] = {**_SERVICE_RIGHTS, **WATCHING_RIGHTS}
 """The rights by type. A template with a type that is not here cannot be given a policy."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,6 +23,16 @@ HANDLERS: Final = ("create", "read", "update", "delete")
 REGION: Final = "us-east-1"
 GATEWAY: Final = f"arn:aws:apigateway:{REGION}::/"
 EXAMPLES: Final[Mapping[str, str]] = {
+    "Alarms": f"arn:aws:cloudwatch:{REGION}:ACCOUNT:alarm:imagegen-dev-faults",
+    "Anomalies": "*",
+    "Budgets": "arn:aws:budgets::ACCOUNT:budget/imagegen-dev-month",
+    "Dashboards": "arn:aws:cloudwatch::ACCOUNT:dashboard/imagegen-dev",
+    "KindsOfShifting": f"arn:aws:codedeploy:{REGION}:ACCOUNT:deploymentconfig:CodeDeployDefault.LambdaAllAtOnce",
+    "ListAlarms": f"arn:aws:cloudwatch:{REGION}:ACCOUNT:alarm:*",
+    "MetricFilters": f"arn:aws:logs:{REGION}:ACCOUNT:log-group:imagegen-dev-HttpAccessLogs",
+    "Queries": "*",
+    "Shifting": f"arn:aws:codedeploy:{REGION}:ACCOUNT:deploymentgroup:imagegen-dev-ApiDeployment/imagegen-dev-Group",
+    "Topics": f"arn:aws:sns:{REGION}:ACCOUNT:imagegen-dev-monitoring-Alarms",
     "ChangesOfRecords": "arn:aws:route53:::change/C0123456789",
     "CreateKeys": "*",
     "Distributions": "arn:aws:cloudfront::ACCOUNT:distribution/E0123456789",
@@ -42,8 +53,10 @@ EXAMPLES: Final[Mapping[str, str]] = {
 """The resource of a grant whose service does not know it by this project's names."""
 OWNERS: Final[Mapping[str, str]] = {
     "AWS::IAM::Policy": "Roles",
+    "AWS::Lambda::Alias": "FunctionName",
     "AWS::Lambda::EventInvokeConfig": "FunctionName",
     "AWS::Lambda::Permission": "FunctionName",
+    "AWS::Lambda::Version": "FunctionName",
     "AWS::S3::BucketPolicy": "Bucket",
     "AWS::SQS::QueuePolicy": "Queues",
 }
@@ -56,12 +69,14 @@ CONTEXTS: Final[Mapping[str, Mapping[str, str]]] = {
 }
 
 
-def permissions_of_handlers(type_: str) -> set[str]:
+@cache
+def permissions_of_handlers(type_: str) -> frozenset[str]:
     """Return the actions that the registry's handlers of a type name."""
     files = json.loads((SCHEMAS / "providers" / f"{REGION}.json").read_text(encoding="utf-8"))
     schema = json.loads((SCHEMAS / "resources" / f"{files[type_]}.json").read_text(encoding="utf-8"))
     handlers: Mapping[str, Any] = schema["handlers"]
-    return {action for name in HANDLERS if name in handlers for action in handlers[name]["permissions"]}
+    named = (handlers[name]["permissions"] for name in HANDLERS if name in handlers)
+    return frozenset(action for actions in named for action in actions)
 
 
 def calls_to_deploy(deployment: Deployment) -> Iterator[Call]:
@@ -79,7 +94,7 @@ def _arn(sid: str, logical_id: str, *, deployment: Deployment) -> str:
     type_ = deployment.type_of(logical_id)
     if sid in EXAMPLES:
         return EXAMPLES[sid].replace("ACCOUNT", deployment.account)
-    if sid == "PassRoles":
+    if sid.startswith("PassRoles"):
         return f"arn:aws:iam::{deployment.account}:role/imagegen-dev-ApiRole-1"
     if type_ == "AWS::SecretsManager::Secret":
         return deployment.name(logical_id)
@@ -106,8 +121,8 @@ def _contexts(sid: str, logical_id: str, *, deployment: Deployment) -> Iterator[
         role = deployment.template["Resources"][_owner(logical_id, "AWS::IAM::Policy", deployment=deployment)]
         if "PermissionsBoundary" in role["Properties"]:
             context["iam:PermissionsBoundary"] = str(role["Properties"]["PermissionsBoundary"])
-    if sid == "PassRoles":
-        service = "lambda" if deployment.type_of(logical_id).startswith("AWS::Lambda") else "apigateway"
+    if sid.startswith("PassRoles"):
+        service = deployment.type_of(logical_id).split("::")[1].lower()
         yield {**context, "iam:PassedToService": f"{service}.amazonaws.com"}
     elif sid == "ManagedPoliciesOfRoles":
         for arn in properties.get("ManagedPolicyArns", []):

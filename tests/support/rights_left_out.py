@@ -9,6 +9,23 @@ from collections.abc import Mapping
 from typing import Final
 
 LEFT_OUT: Final[Mapping[str, Mapping[str, str]]] = {
+    "AWS::Budgets::Budget": {"billing:GetBillingViewData": "the budget is about the account's own bill"},
+    "AWS::CodeDeploy::DeploymentGroup": {
+        "codedeploy:RegisterOnPremisesInstance": "only a function is deployed",
+    },
+    "AWS::Lambda::Alias": {
+        "lambda:*ProvisionedConcurrencyConfig": "no concurrency is provisioned",
+    },
+    "AWS::Lambda::Version": {
+        "lambda:PutFunctionScalingConfig": "the default is kept",
+        "lambda:PutProvisionedConcurrencyConfig": "no concurrency is provisioned",
+        "lambda:PutRuntimeManagementConfig": "no function pins its runtime",
+    },
+    "AWS::SNS::Subscription": {"iam:*Role": "nothing is delivered to Firehose, which needs a role"},
+    "AWS::SNS::Topic": {
+        "iam:*Role": "no delivery is logged, which needs a role",
+        "sns:PutDataProtectionPolicy": "no message holds personal data",
+    },
     "AWS::ApiGateway::Account": {"iam:GetRole": "it is among the rights of roles"},
     "AWS::ApiGateway::Authorizer": {"iam:PassRole": "no integration has a role"},
     "AWS::ApiGateway::Method": {"iam:PassRole": "no integration has a role"},

@@ -92,6 +92,7 @@ class Deployment:
             "AWS::Events::Rule": lambda: f"{self._arn('events')}:rule/{name}",
             "AWS::IAM::Role": lambda: f"arn:aws:iam::{self.account}:role/{name}",
             "AWS::KMS::Key": lambda: f"{self._arn('kms')}:key/{name}",
+            "AWS::Lambda::Alias": lambda: f"{self.arn(self._function(logical_id))}:live",
             "AWS::Lambda::Function": lambda: f"{self._arn('lambda')}:function:{name}",
             # With the streams of the group.
             "AWS::Logs::LogGroup": lambda: f"{self._arn('logs')}:log-group:{name}:*",
@@ -102,6 +103,9 @@ class Deployment:
         if type_ not in makers:
             raise ValueError(f"The ARN of {type_} is not known here.")
         return makers[type_]()
+
+    def _function(self, alias: str) -> str:
+        return str(self.template["Resources"][alias]["Properties"]["FunctionName"]["Ref"])
 
     def _arn(self, service: str) -> str:
         return f"arn:aws:{service}:{self.region}:{self.account}"
