@@ -154,7 +154,7 @@ def test_every_option_of_the_stand_in_is_documented(option: str) -> None:
     assert re.search(rf"^\| `[^|]*{option}[ `]", PAGES["docs/local.md"], re.MULTILINE)
 
 
-@pytest.mark.parametrize("option", options("operating/__main__.py"))
+@pytest.mark.parametrize("option", options("operating/arguments.py"))
 def test_every_option_of_the_operators_commands_is_a_word_of_make(option: str) -> None:
     """So the documented variables are all that there is."""
     assert option.removeprefix("--").replace("-", "_").upper() in words_of_make()
