@@ -133,7 +133,7 @@ scale: set-up ## how far STAGE (dev) goes on the way to a million images a day, 
 	@PYTHONPATH=lambda $(PYTHON) -m estimates scale
 
 pages: override STAGE := dev
-pages: override CONFIG := playground=true
+pages: override CONFIG := playground=true monitoring=true
 pages: synth ## make the tables of docs/cost.md and docs/scale.md anew
 	@PYTHONPATH=lambda $(PYTHON) -m estimates pages
 

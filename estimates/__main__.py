@@ -14,7 +14,14 @@ from estimates.idle import idle
 from estimates.limits import GOAL
 from estimates.page_tables import renewed
 from stacks.cdk_json import stages_of
-from stacks.stage import StageConfig, StageError, load_stage, playground_stack_name, stack_name
+from stacks.stage import (
+    StageConfig,
+    StageError,
+    load_stage,
+    monitoring_stack_name,
+    playground_stack_name,
+    stack_name,
+)
 from tools.checkout import CHECKOUT
 from tools.failures import LocalError, in_one_line
 
@@ -65,6 +72,7 @@ def _pages() -> None:
         config,
         template=_template(OUTPUT / f"{stack_name(config.name)}.template.json"),
         playground=_template(OUTPUT / f"{playground_stack_name(config.name)}.template.json"),
+        monitoring=_template(OUTPUT / f"{monitoring_stack_name(config.name)}.template.json"),
     )
     COST.write_text(renewed(COST.read_text(encoding="utf-8"), tables), encoding="utf-8")
     # The page about scale is about production.

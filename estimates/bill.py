@@ -13,7 +13,14 @@ from imagegen.generations.charges import MICRO
 from imagegen.models.registry import Model, resolve
 from stacks.stage import StageConfig
 
-SERIES: Final = ("ImagesGenerated", "GenerationTime", "Spend by model", "Spend by key")
+SERIES: Final = (
+    "BudgetUsed",
+    "GenerationTime",
+    "ImagesGenerated",
+    "ModelTime",
+    "Spend by key",
+    "Spend by model",
+)
 """The metrics of a month in which one model and one key make images, and nothing fails."""
 _ANY_REGION: Final = "us-east-1"
 

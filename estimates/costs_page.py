@@ -95,11 +95,17 @@ def months(config: StageConfig, lines: Sequence[Line]) -> str:
 
 
 def settings(
-    config: StageConfig, *, idle_of: Callable[[StageConfig], Sequence[Line]], playground: Sequence[Line]
+    config: StageConfig,
+    *,
+    idle_of: Callable[[StageConfig], Sequence[Line]],
+    playground: Sequence[Line],
+    monitoring: Sequence[Line],
 ) -> str:
     """Return the table of what each setting changes."""
     rows = []
-    for share in shares.shares(config, idle=idle_of, playground=playground, today=TODAY):
+    for share in shares.shares(
+        config, idle=idle_of, playground=playground, monitoring=monitoring, today=TODAY
+    ):
         name = f"`{share.setting}={share.value}`" if share.value else f"`{share.setting}`"
         name = name.replace(", ", "`, `") if share.value else name
         rows.append([name, share.words or usd(share.idle), "" if share.words else usd(share.thousand_images)])
@@ -131,20 +137,25 @@ def prices() -> str:
 
 
 def tables(
-    config: StageConfig, *, template: Mapping[str, object], playground: Mapping[str, object]
+    config: StageConfig,
+    *,
+    template: Mapping[str, object],
+    playground: Mapping[str, object],
+    monitoring: Mapping[str, object],
 ) -> dict[str, str]:
-    """Return every table of the page by its name, for a stage and its templates."""
+    """Return every table of the page by its name, for a stage and the templates of its stacks."""
 
     def idle_of(stage: StageConfig) -> Sequence[Line]:
         return idle_lines(template, memory_mb=stage.memory_mb)
 
     lines = idle_of(config)
     page = idle_lines(playground, memory_mb=config.memory_mb)
+    watching = idle_lines(monitoring, memory_mb=config.memory_mb)
     return {
         "idle": idle(lines),
         "images": images(config),
         "months": months(config, lines),
-        "settings": settings(config, idle_of=idle_of, playground=page),
+        "settings": settings(config, idle_of=idle_of, playground=page, monitoring=watching),
         "additions": additions(),
         "prices": prices(),
     }

@@ -23,6 +23,19 @@ IDLE: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """How the names begin of the resources that a setting adds, and that cost something by being there."""
 
+FIREWALL_RULES: Final = 2
+"""The rules of the web ACL that `waf` makes (`stacks/firewall.py`)."""
+
+ADDED: Final[Mapping[str, tuple[str, float]]] = {
+    "waf": ("true", each("web_acl") + FIREWALL_RULES * each("waf_rule")),
+    "encryption": ("kms", each("kms_key")),
+    "api_deployment": ("canary", each("alarm")),
+}
+"""Settings that add resources to the stack of the service: a value that does, and what these cost in an idle month."""
+
+BY_THE_IMAGE: Final[Mapping[str, float]] = {"waf": each("waf_request"), "tracing": each("trace")}
+"""What some settings cost for each image on top, if it takes one request, and if each request is traced."""
+
 VARIANTS: Final[Mapping[str, tuple[str, Way]]] = {
     "models": ("stability.stable-image-ultra-v1:1", "synchronous"),
     "memory_mb": ("1024", "synchronous"),
@@ -59,6 +72,15 @@ FREE: Final = (
     "s3_addressing_style",
     "bedrock_endpoint_url",
     "openai_model_aliases",
+    "alarm_email",
+    "monthly_budget_usd",
+    "cost_anomaly_usd",
+    "cost_anomaly_monitor_arn",
+    "waf_requests",
+    "domain_name",
+    "certificate_arn",
+    "hosted_zone_id",
+    "permissions_boundary",
 )
 """Settings that cost nothing by themselves. Some bound what others may spend."""
 
@@ -68,10 +90,10 @@ IN_WORDS: Final[Mapping[str, str]] = {
     ),
     "method_metrics": "up to ${methods:.2f} a month: {per_method} metrics for each of {count} methods that is called",
     "cors_origins": "${request:.4f} a thousand preflights; a browser asks once an hour for each path and method",
+    "bucket_access_logs": "a line for each request to the bucket, stored for `log_retention_days`: next to nothing",
     "max_paid_attempts": "with 2, an attempt whose outcome is unknown may be paid a second time",
     "retain_data": "nothing while the stage lives; what is kept of a deleted one is paid as storage",
     "daily_usd": "see `daily_images`: the deployment's counter is written if either is set",
-    "api_deployment": "with canary or linear, ${alarm:.2f} a month for the alarm; CodeDeploy is free for Lambda",
 }
 """Settings of which the change is no single figure."""
 
@@ -109,14 +131,24 @@ def shares(
     *,
     idle: Callable[[StageConfig], Sequence[Line]],
     playground: Sequence[Line],
+    monitoring: Sequence[Line],
     today: date,
 ) -> list[Share]:
-    """Return the share of each setting that costs something, of a stage as it is; `idle` prices its templates."""
+    """Return the share of each setting that costs something, of a stage as it is; `idle` prices its template.
+
+    `playground` and `monitoring` are the lines of the stacks that these settings add.
+    """
     found = []
     lines = idle(config)
     for setting, names in IDLE.items():
         usd = total(line for line in lines if line.resource.startswith(names))
         found.append(Share(setting=setting, value="false", idle=-usd))
+    found.append(Share(setting="monitoring", value="true", idle=total(monitoring)))
+    for setting, (value, usd) in ADDED.items():
+        by_image = 1_000 * BY_THE_IMAGE.get(setting, 0)
+        found.append(Share(setting=setting, value=value, idle=usd, thousand_images=by_image))
+    traced = 1_000 * BY_THE_IMAGE["tracing"]
+    found.append(Share(setting="tracing", value="true", thousand_images=traced))
     for setting, (value, way) in VARIANTS.items():
         other = variant(config, setting)
         change = total(image(other, way, today=today)) - total(image(config, way, today=today))

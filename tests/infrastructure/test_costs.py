@@ -12,19 +12,25 @@ from estimates.idle import UnpricedResource, idle
 from estimates.page_tables import renewed, shown
 from estimates.prices import PRICES
 from stacks.stage import SETTINGS
+from tests.support.hardened import HARDENED
 from tests.support.synthesis import ROOT, stage_config
 from tools.failures import LocalError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.support.synthesis import Synthesized
 
+GRADUAL: Final = "api_deployment=canary api_concurrency=20"
 PAGE: Final = (ROOT / "docs" / "cost.md").read_text(encoding="utf-8")
 
 
 @pytest.fixture
-def made(dev: Synthesized, playground_template: dict[str, Any]) -> dict[str, str]:
+def made(dev: Synthesized, playground_template: dict[str, Any], monitoring: Synthesized) -> dict[str, str]:
     """Return the tables of the page, made now."""
-    return costs_page.tables(dev.config, template=dev.template, playground=playground_template)
+    return costs_page.tables(
+        dev.config, template=dev.template, playground=playground_template, monitoring=monitoring.template
+    )
 
 
 def test_the_tables_of_the_page_are_those_of_the_arithmetic(made: dict[str, str]) -> None:
@@ -110,9 +116,32 @@ def test_what_an_operator_adds_is_counted(resource: dict[str, Any], usd: float) 
 
 def test_every_setting_has_its_share_or_is_known_to_cost_nothing() -> None:
     """Whoever adds a setting says which."""
-    priced = {*shares.IDLE, *shares.VARIANTS, *shares.IN_WORDS}
+    added = {"monitoring", "tracing", *shares.ADDED}
+    priced = {*shares.IDLE, *shares.VARIANTS, *shares.IN_WORDS, *added}
     assert priced | set(shares.FREE) == set(SETTINGS)
     assert priced & set(shares.FREE) == set()
+
+
+def test_the_monitoring_costs_what_its_page_says(monitoring: Synthesized) -> None:
+    """Alarms and dashboard; README.md says it of `prod`, which has it."""
+    usd = bill.total(idle(monitoring.template, memory_mb=monitoring.config.memory_mb))
+    page = (ROOT / "docs" / "monitoring.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (?:\d+ alarms|one dashboard)[^|]*\| \$([\d.]+) \|", page, re.MULTILINE)
+    assert sum(map(float, rows)) == pytest.approx(usd, abs=0.01)
+    assert f"adds ${usd:.2f} a month" in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_what_a_setting_adds_to_the_stack_is_what_its_template_adds(
+    dev: Synthesized, synthesized: Callable[[str, str], Synthesized]
+) -> None:
+    """Firewall and key together, which one template has, and the alarm of a gradual deployment."""
+    plain = bill.total(idle(dev.template, memory_mb=512))
+    added = {name: usd for name, (_, usd) in shares.ADDED.items()}
+    hardened = bill.total(idle(synthesized("dev", HARDENED).template, memory_mb=512))
+    assert hardened - plain == pytest.approx(added.pop("waf") + added.pop("encryption"))
+    gradual = bill.total(idle(synthesized("dev", GRADUAL).template, memory_mb=512))
+    assert gradual - plain == pytest.approx(added.pop("api_deployment"))
+    assert added == {}
 
 
 def test_a_free_setting_changes_neither_image_nor_idle_month(dev: Synthesized) -> None:

@@ -92,9 +92,12 @@ class Meter:
     def _UpdateItem(self, sent: Item) -> Item:  # noqa: N802 - likewise
         # A counter has less than a kilobyte.
         key = sent["Key"]["id"]["S"]
-        self.items.setdefault(key, {"id": {"S": key}})
+        item = self.items.setdefault(key, {"id": {"S": key}})
+        for name in ("images", "micro_usd", "jobs"):
+            added = int(sent["ExpressionAttributeValues"].get(f":{name}", {"N": "0"})["N"])
+            item[name] = {"N": str(int(item.get(name, {"N": "0"})["N"]) + added)}
         self.writes[kind_of(key)] += 1
-        return {}
+        return {"Attributes": item} if "ReturnValues" in sent else {}
 
     def _GetItem(self, sent: Item) -> Item:  # noqa: N802 - likewise
         found = self.items.get(sent["Key"]["id"]["S"])

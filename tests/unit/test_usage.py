@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import count
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from estimates import usage
+from estimates.bill import SERIES
 from imagegen.contracts.generation_request import GenerationRequest
 from imagegen.contracts.text_to_image.parameters import Prompt, TextToImage
 from imagegen.generations.generation import Generation
@@ -117,6 +119,20 @@ def test_a_record_is_as_long_as_assumed(whole: Metered) -> None:
     ended = made(whole, "with a call-back")
     size = size_of(whole.meter.items[ended.id])
     assert 0.8 * usage.RECORD_BYTES < size <= usage.RECORD_BYTES
+
+
+def test_the_metrics_of_an_image_are_those_of_the_bill(
+    whole: Metered, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One model and one key make it, and nothing fails; each set of dimensions is a metric that is paid for."""
+    made(whole, "synchronous")
+    series = set()
+    for line in capsys.readouterr().out.splitlines():
+        for directive in json.loads(line)["_aws"]["CloudWatchMetrics"]:
+            (dimensions,) = directive["Dimensions"]
+            third = "".join(f" by {name}" for name in dimensions if name not in {"stage", "service"})
+            series |= {f"{metric['Name']}{third}" for metric in directive["Metrics"]}
+    assert sorted(series) == sorted(SERIES)
 
 
 @pytest.mark.parametrize("way", WAYS)
