@@ -83,7 +83,12 @@ def record(owner: str, number: int = 0) -> Generation:
 
 
 def quotas(
-    table_name: str, session: boto3.session.Session, *, per_caller: int | None, overall: int | None
+    table_name: str,
+    session: boto3.session.Session,
+    *,
+    per_caller: int | None,
+    overall: int | None,
+    observer: FakeObserver | None = None,
 ) -> DynamoDbQuotas:
     """Return counters in the table."""
     return DynamoDbQuotas(
@@ -93,7 +98,7 @@ def quotas(
         limits=QuotaLimits(daily_images_per_caller=per_caller, daily_images=overall),
         clock=SystemClock(),
         randomness=SystemRandomness(),
-        observer=FakeObserver(),
+        observer=observer or FakeObserver(),
     )
 
 
@@ -198,6 +203,19 @@ def test_a_deployments_limit_leaves_the_callers_counter_alone(
     with pytest.raises(errors.QuotaExceeded, match="deployment"):
         quotas(table_name, session, per_caller=2, overall=1).take(owner, day, IMAGE_UNIT, own={})
     quotas(table_name, session, per_caller=2, overall=None).take(owner, day, IMAGE_UNIT, own={})
+
+
+def test_a_write_tells_how_much_of_the_deployments_day_is_used(
+    table_name: str, session: boto3.session.Session, owner: str
+) -> None:
+    """Also the one that is refused; nothing is read for it."""
+    observer, day = FakeObserver(), f"2026-11-27 {owner}"
+    counter = quotas(table_name, session, per_caller=None, overall=4, observer=observer)
+    for _ in range(4):
+        counter.take(owner, day, IMAGE_UNIT, own={})
+    with pytest.raises(errors.QuotaExceeded, match="deployment"):
+        counter.take(owner, day, IMAGE_UNIT, own={})
+    assert observer.used == [0.25, 0.5, 0.75, 1.0, 1.0]
 
 
 def test_a_counters_life_ends_by_itself(table_name: str, session: boto3.session.Session, owner: str) -> None:
