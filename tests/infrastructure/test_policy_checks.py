@@ -20,7 +20,7 @@ from tests.support.depth import at_depth
 from tests.support.hardened import HARDENED
 from tests.support.nag import nag_findings
 from tests.support.scanners import lint_findings
-from tests.support.synthesis import COGNITO, STAGES, build, stage_config
+from tests.support.synthesis import COGNITO, STAGES, build, build_monitoring, stage_config
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -78,6 +78,14 @@ def test_every_finding_in_the_monitoring_is_accepted_one_by_one(
     assert all(len(each.reason) > 40 and each.reason.endswith(".") for each in accepted)
     accept_findings(monitoring_stack, accepted)
     assert nag_findings(monitoring_stack) == set()
+
+
+@pytest.mark.parametrize("overrides", ["tracing=true webhooks=false", "api_auth=iam"])
+def test_every_finding_in_other_monitorings_is_accepted_one_by_one(code: Path, overrides: str) -> None:
+    """Without the address, and with traces."""
+    stack = build_monitoring("dev", code=code, overrides=overrides)
+    accepted = findings_of_monitoring(stage_config("dev", f"monitoring=true {overrides}"))
+    assert nag_findings(stack) == {(each.path, each.id) for each in accepted}
 
 
 def test_cfn_lint_finds_nothing_in_the_monitoring(monitoring: Synthesized) -> None:
