@@ -12,7 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from imagegen.generations.charges import dollars
 from imagegen.generations.drill import Drill
-from imagegen.models.registry import REGISTRY, resolve
+from imagegen.models.registry import ModelRef, resolve
 from stacks.stage import LOCAL_STAGE
 from tools.failures import LocalError
 
@@ -83,26 +83,27 @@ class Rehearsal:
             # Whatever happened, an interruption too: callers of the stage get other images, or none.
             self._end(until)
 
-    def _others(self) -> Sequence[str]:
+    def _others(self) -> Sequence[ModelRef]:
         """Return the other models of the stage."""
         environment = self.functions.environment()
         if VARIABLE not in environment:
             raise LocalError(
                 f"The functions of the stage {self.stage} know no drills: deploy this release first."
             )
-        listed = [resolve(entry, region=_ANY_REGION).id for entry in environment["MODELS"].split(",")]
-        if self.model not in listed:
+        refs = [resolve(entry, region=_ANY_REGION) for entry in environment["MODELS"].split(",")]
+        if self.model not in {ref.id for ref in refs}:
+            listed = ", ".join(ref.id for ref in refs)
             raise LocalError(
-                f"MODEL must be one of the models of the stage {self.stage}: {', '.join(listed)}, not {self.model!r}."
+                f"MODEL must be one of the models of the stage {self.stage}: {listed}, not {self.model!r}."
             )
         running = Drill.read(environment[VARIABLE])
         if running is not None and running.until > self.now():
             raise LocalError(
                 f"A drill of {running.model} runs until {running.until:%H:%M:%S}Z: wait until it is over."
             )
-        return [model for model in listed if model != self.model]
+        return [ref for ref in refs if ref.id != self.model]
 
-    def _confirm(self, others: Sequence[str]) -> None:
+    def _confirm(self, others: Sequence[ModelRef]) -> None:
         if self.send is None and self.ask is None:
             raise LocalError(
                 "This stage has no API keys to send a request with, and there is no terminal to wait at: "
@@ -110,9 +111,11 @@ class Rehearsal:
             )
         if self.stage == LOCAL_STAGE or self.approved:
             return
-        prices = [REGISTRY[each].price.highest_micro_usd for each in others if each in REGISTRY]
+        prices = [ref.model.price.highest_micro_usd for ref in others]
         cost = f"makes one image of at most {dollars(max(prices))}" if prices else "costs nothing"
-        serving = f"served by {', '.join(others)}" if others else "refused with model_retired"
+        serving = (
+            f"served by {', '.join(ref.id for ref in others)}" if others else "refused with model_retired"
+        )
         if self.ask is None:
             raise LocalError(
                 "There is no terminal to confirm at: set APPROVE=never to run the drill without a question."

@@ -146,6 +146,23 @@ def test_a_person_confirms_what_it_means_for_callers_and_what_it_costs() -> None
     assert desk.functions.was == [RUNNING, ""]
 
 
+@pytest.mark.parametrize(
+    ("models", "words"),
+    [
+        (
+            f"{CORE},us.{ULTRA}",
+            f"will be served by us.{ULTRA}. The drill itself makes one image of at most $0.14.",
+        ),
+        (CORE, "will be refused with model_retired. The drill itself costs nothing."),
+    ],
+)
+def test_a_profile_has_its_models_price_and_nothing_costs_nothing(models: str, words: str) -> None:
+    """Whoever lists one model only sees that all requests will fail."""
+    desk = Desk(FakeFunctions(models=models), answers=["dev"])
+    desk.run(terminal=True)
+    assert desk.said[0] == f"Requests of every caller of the stage dev {words}"
+
+
 @pytest.mark.parametrize("typed", ["", "yes", "prod"])
 def test_nothing_is_changed_without_the_name_of_the_stage(typed: str) -> None:
     """Not even asked for."""
