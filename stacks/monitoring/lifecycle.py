@@ -1,4 +1,4 @@
-"""The function that asks Bedrock once a day about the listed models, with no right but that."""
+"""The function that asks Bedrock once a day about the listed models, and may do little else."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from aws_cdk import Duration, Stack
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda_destinations as destinations
 
 from imagegen.models.lifecycle_check import asked_in
 from imagegen.models.registry import ModelRef
@@ -17,6 +18,7 @@ from stacks.functions import SERVICE, Function
 if TYPE_CHECKING:
     from aws_cdk import aws_kms as kms
     from aws_cdk import aws_lambda as lambda_
+    from aws_cdk import aws_sns as sns
     from constructs import Construct
 
     from stacks.stage import StageConfig
@@ -34,6 +36,7 @@ class LifecycleCheck(Function):
         code: lambda_.Code,
         models: Sequence[ModelRef],
         key: kms.Key | None,
+        topic: sns.ITopic,
     ) -> None:
         super().__init__(
             scope,
@@ -72,6 +75,8 @@ class LifecycleCheck(Function):
             "Daily",
             description="Checks the lifecycles of the models of imagegen.",
             schedule=events.Schedule.rate(Duration.days(1)),
-            # Lambda itself repeats a run that failed, twice.
             targets=[targets.LambdaFunction(self.function)],
         )
+        # A run that failed three times writes no metric, so no alarm would tell of it. An alarm on errors would be one
+        # more that is paid for.
+        self.function.configure_async_invoke(retry_attempts=2, on_failure=destinations.SnsDestination(topic))

@@ -57,6 +57,7 @@ class MonitoringStack(Stack):
             code=code,
             models=service.models,
             key=service.encryption_key,
+            topic=topic,
         )
         save_queries(self, config=config, service=service)
         limit_the_month(self, config=config, topic=topic)

@@ -254,11 +254,18 @@ def test_unusual_costs_are_told_at_once_from_an_amount_on(monitoring: Synthesize
     assert monitoring.one("AWS::CE::AnomalyMonitor")["MonitorDimension"] == "SERVICE"
 
 
-def test_the_daily_check_may_ask_about_the_listed_models_and_do_nothing_else(monitoring: Synthesized) -> None:
-    """Each in a region that offers it."""
-    statements = {each["Sid"]: each for each in monitoring.statements("Lifecycle")}
-    assert set(statements) == {"WriteLogs", "ReadListedModels"}
-    asked = statements["ReadListedModels"]
+def test_the_daily_check_may_ask_about_the_listed_models_and_tell_the_operator(
+    monitoring: Synthesized,
+) -> None:
+    """Each in a region that offers it; it may do nothing else but write its log."""
+    statements = {str(each["Action"]): each for each in monitoring.statements("Lifecycle")}
+    assert set(statements) == {
+        "['logs:CreateLogStream', 'logs:PutLogEvents']",
+        "bedrock:GetFoundationModel",
+        "sns:Publish",
+    }
+    assert statements["sns:Publish"]["Resource"] == {"Ref": monitoring.logical_id("AWS::SNS::Topic")}
+    asked = statements["bedrock:GetFoundationModel"]
     assert asked["Action"] == "bedrock:GetFoundationModel"
     arns = [json.dumps(each) for each in asked["Resource"]]
     assert [re.sub(r".*(:bedrock:[^\"]+)\".*", r"\1", arn) for arn in arns] == [
@@ -268,12 +275,17 @@ def test_the_daily_check_may_ask_about_the_listed_models_and_do_nothing_else(mon
 
 
 def test_the_check_runs_once_a_day(monitoring: Synthesized) -> None:
-    """Its schedule invokes the function of that name."""
+    """Its schedule invokes the function of that name; a run that fails three times is told on the topic."""
     rule = monitoring.one("AWS::Events::Rule")
     (target,) = rule["Targets"]
     assert rule["ScheduleExpression"] == "rate(1 day)"
     assert target["Arn"]["Fn::GetAtt"][0] == monitoring.logical_id("AWS::Lambda::Function")
     function = monitoring.one("AWS::Lambda::Function")
+    invocation = monitoring.one("AWS::Lambda::EventInvokeConfig")
+    assert invocation["MaximumRetryAttempts"] == 2
+    assert invocation["DestinationConfig"]["OnFailure"]["Destination"] == {
+        "Ref": monitoring.logical_id("AWS::SNS::Topic")
+    }
     assert function["Handler"] == "imagegen.lifecycle_handler.lambda_handler"
     assert set(function["Environment"]["Variables"]) == {
         "STAGE",
