@@ -39,6 +39,7 @@ BEFORE: Final = (
 AFTER: Final = (
     Row(name="stack", look=deployment.stack),
     Row(name="settings", look=deployment.settings),
+    Row(name="switches", look=deployment.switches),
     Row(name="health", look=service.health),
     Row(name="caller", look=service.key),
     Row(name="image URL", look=service.image_url),

@@ -8,14 +8,16 @@ from dataclasses import fields, replace
 from typing import Any, Final
 
 from imagegen.errors import Misconfigured
+from imagegen.generations.drill import Drill
 from imagegen.settings import Settings
 from local.aws import described_stack
 from operating.doctor.examined import Deployed, Examined
 from operating.doctor.finding import Finding, fine, problem, warning
+from operating.switch import SPENDING
 from stacks.stage import SETTINGS
 
 FUNCTION: Final = "AWS::Lambda::Function"
-API_FUNCTION: Final = "ApiFunction"
+API_FUNCTION: Final = SPENDING[0]
 """How the logical id of the api function begins."""
 OF_THE_DEPLOYMENT: Final = frozenset({"owner_salt"})
 """Settings of which null means something else in each deployment."""
@@ -37,16 +39,22 @@ def find(examined: Examined) -> Deployed | None:
 
 def with_settings(examined: Examined) -> Deployed:
     """Return what is deployed, with what its functions were told."""
-    pages = examined.client("cloudformation").get_paginator("list_stack_resources")
-    (function,) = [
-        each["PhysicalResourceId"]
-        for page in pages.paginate(StackName=examined.stack)
-        for each in page["StackResourceSummaries"]
-        if each["ResourceType"] == FUNCTION and each["LogicalResourceId"].startswith(API_FUNCTION)
-    ]
-    reply = examined.client("lambda").get_function_configuration(FunctionName=function)
+    functions = functions_of(examined)
+    (name,) = [name for id_, name in functions.items() if id_.startswith(API_FUNCTION)]
+    reply = examined.client("lambda").get_function_configuration(FunctionName=name)
     variables = reply.get("Environment", {}).get("Variables", {})
     return replace(examined.service, settings=Settings.from_environment(variables))
+
+
+def functions_of(examined: Examined) -> Mapping[str, str]:
+    """Return the names of the functions that call models, by their logical ids."""
+    pages = examined.client("cloudformation").get_paginator("list_stack_resources")
+    return {
+        each["LogicalResourceId"]: each["PhysicalResourceId"]
+        for page in pages.paginate(StackName=examined.stack)
+        for each in page["StackResourceSummaries"]
+        if each["ResourceType"] == FUNCTION and each["LogicalResourceId"].startswith(SPENDING)
+    }
 
 
 def stack(examined: Examined) -> Iterator[Finding]:
@@ -99,6 +107,31 @@ def settings(examined: Examined) -> Iterator[Finding]:
         )
         return
     yield fine("The functions have their settings.")
+
+
+def switches(examined: Examined) -> Iterator[Finding]:
+    """See whether somebody has stopped the stage, or rehearses the end of a model."""
+    client = examined.client("lambda")
+    reserved = [
+        client.get_function_concurrency(FunctionName=name).get("ReservedConcurrentExecutions")
+        for name in functions_of(examined).values()
+    ]
+    if 0 in reserved:
+        yield problem(
+            f"The stage is stopped (`make stop`): {reserved.count(0)} of its {len(reserved)} functions that call "
+            "models may not run.",
+            examined.make("start"),
+        )
+        return
+    told = examined.service.settings
+    drill = Drill.read(told.drill) if told else None
+    if drill is not None and examined.now() < drill.until:
+        yield warning(
+            f"A drill is under way: {drill.model} counts as retired until {drill.until:%H:%M:%S}Z at the latest.",
+            examined.again(),
+        )
+        return
+    yield fine("Nobody has stopped the stage, and no drill is under way.")
 
 
 def reserved_now(examined: Examined) -> int:

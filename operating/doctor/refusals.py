@@ -25,6 +25,7 @@ RIGHTS: Final[Mapping[str, str]] = MappingProxyType(
         "GetAccountSettings": "lambda:GetAccountSettings",
         "GetFoundationModel": "bedrock:GetFoundationModel",
         "GetFoundationModelAvailability": "bedrock:GetFoundationModelAvailability",
+        "GetFunctionConcurrency": "lambda:GetFunctionConcurrency",
         "GetFunctionConfiguration": "lambda:GetFunctionConfiguration",
         "GetParameter": "ssm:GetParameter",
         "GetSecretValue": "secretsmanager:GetSecretValue",

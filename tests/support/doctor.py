@@ -44,7 +44,8 @@ SECRET_ARN: Final = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:Secret-1"
 WORDS: Final = "cors_origins=https://app.example,https://two.example"
 CORE: Final = "stability.stable-image-core-v1:1"
 KEY: Final = WithHeader(name="x-api-key", secret="ig_key")
-ALL: Final = "*"
+SUBJECTS: Final = ("ServiceCode", "modelId", "FunctionName")
+"""The parameters that say what an operation is asked about; a reply may be for one of their values alone."""
 
 Reply = Mapping[str, Any] | Exception | tuple[str, str]
 """What an AWS operation replies: members, an error that botocore raises, or the code and the message of a refusal."""
@@ -146,14 +147,16 @@ def deployment_replies(config: StageConfig) -> dict[str, Reply | None]:
         "cloudformation.list_stack_resources": {
             "StackResourceSummaries": [
                 {
-                    "LogicalResourceId": "ApiFunction1",
-                    "PhysicalResourceId": "api-1",
+                    "LogicalResourceId": f"{name}Function1",
+                    "PhysicalResourceId": f"{name}-1",
                     "ResourceType": "AWS::Lambda::Function",
                     "LastUpdatedTimestamp": NOW,
                     "ResourceStatus": "UPDATE_COMPLETE",
                 }
+                for name in ("Api", "Worker", "Authorizer")
             ]
         },
+        "lambda.get_function_concurrency": {"ReservedConcurrentExecutions": 23},
         "lambda.get_function_configuration": {"Environment": {"Variables": variables(config)}},
         "secretsmanager.get_secret_value": {"SecretString": b64encode(bytes(32)).decode()},
     }
@@ -358,9 +361,8 @@ class _Stubbed:
 
     def _call(self, operation: str, parameters: Mapping[str, Any]) -> Any:
         name = f"{self._service}.{operation}"
-        reply = self._replies.get(
-            f"{name}:{parameters.get('ServiceCode', parameters.get('modelId'))}", self._replies.get(name)
-        )
+        about = next((parameters[each] for each in SUBJECTS if each in parameters), "")
+        reply = self._replies.get(f"{name}:{about}", self._replies.get(name))
         self._asked.append(f"{name}@{self._region}")
         if reply is None:
             raise AssertionError(f"{name} must not be asked.")

@@ -26,6 +26,7 @@ from tests.support.doctor import (
     Reply,
     generation,
     quota,
+    variables,
 )
 from tools.checkout import CHECKOUT
 
@@ -117,6 +118,12 @@ def requests(value: float, name: str = "Stability.ai Stable Image Core") -> dict
     """Return the quotas of Bedrock."""
     found = [quota(f"On-demand model inference requests per minute for {name}", value)]
     return {"service-quotas.list_service_quotas:bedrock": {"Quotas": found}}
+
+
+def drill(until: str) -> dict[str, Reply | None]:
+    """Return the environment of the functions with a drill of Core."""
+    told = {**variables(DEV), "DRILL": f"{CORE}={until}"}
+    return {"lambda.get_function_configuration": {"Environment": {"Variables": told}}}
 
 
 def lambda_limit(limit: int, *, free: int) -> dict[str, Any]:

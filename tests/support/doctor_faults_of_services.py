@@ -6,7 +6,7 @@ from typing import Final
 
 import httpx
 
-from tests.support.doctor import ACCOUNT, REGION, SECRET_ARN, URL, WORDS, picture, variables
+from tests.support.doctor import ACCOUNT, CORE, REGION, SECRET_ARN, URL, WORDS, picture, variables
 from tests.support.doctor_fault import (
     AGAIN,
     APP,
@@ -15,6 +15,7 @@ from tests.support.doctor_fault import (
     LOGS,
     NOT_DEPLOYED,
     Fault,
+    drill,
     made,
     missing_variables,
     preflight,
@@ -64,6 +65,22 @@ DEPLOYMENTS: Final = (
         severity="warning",
         sentence="The deployed stage was given other values than the checkout has: daily_images, url_ttl.",
         remedy=f"make deploy STAGE=dev CONFIG='{WORDS} url_ttl=60 daily_images=7'",
+    ),
+    Fault(
+        name="the stage is stopped",
+        aws={"lambda.get_function_concurrency": {"ReservedConcurrentExecutions": 0}},
+        check="switches",
+        severity="problem",
+        sentence="The stage is stopped (`make stop`): 2 of its 2 functions that call models may not run.",
+        remedy="make start STAGE=dev",
+    ),
+    Fault(
+        name="a drill is under way",
+        aws=drill("2026-11-28T12:00:01Z"),
+        check="switches",
+        severity="warning",
+        sentence=f"A drill is under way: {CORE} counts as retired until 12:00:01Z at the latest.",
+        remedy=AGAIN,
     ),
     Fault(
         name="a variable was removed by hand",

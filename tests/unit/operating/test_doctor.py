@@ -27,23 +27,24 @@ COMMAND: Final = re.compile(
 BEFORE: Final = [row.name for row in checks.BEFORE]
 AFTER: Final = [row.name for row in checks.AFTER]
 OPERATIONS: Final = {
-    "DescribeStacks": ("cloudformation.describe_stacks", "stack", "problem"),
-    "GetAccount": ("apigateway.get_account", "gateway log role", "warning"),
-    "GetAccountSettings": ("lambda.get_account_settings", "concurrency", "warning"),
-    "GetFoundationModel": ("bedrock.get_foundation_model", "model lifecycle", "warning"),
+    "DescribeStacks": ("cloudformation.describe_stacks", ("stack",), "problem"),
+    "GetAccount": ("apigateway.get_account", ("gateway log role",), "warning"),
+    "GetAccountSettings": ("lambda.get_account_settings", ("concurrency",), "warning"),
+    "GetFoundationModel": ("bedrock.get_foundation_model", ("model lifecycle",), "warning"),
     "GetFoundationModelAvailability": (
         "bedrock.get_foundation_model_availability",
-        "model access",
+        ("model access",),
         "warning",
     ),
-    "GetFunctionConfiguration": ("lambda.get_function_configuration", "settings", "warning"),
-    "GetParameter": ("ssm.get_parameter", "bootstrap", "warning"),
-    "GetSecretValue": ("secretsmanager.get_secret_value", "webhook signature", "warning"),
-    "GetTemplate": ("cloudformation.get_template", "concurrency", "warning"),
-    "ListServiceQuotas": ("service-quotas.list_service_quotas:bedrock", "model quota", "warning"),
-    "ListStackResources": ("cloudformation.list_stack_resources", "settings", "warning"),
+    "GetFunctionConcurrency": ("lambda.get_function_concurrency", ("switches",), "warning"),
+    "GetFunctionConfiguration": ("lambda.get_function_configuration", ("settings",), "warning"),
+    "GetParameter": ("ssm.get_parameter", ("bootstrap",), "warning"),
+    "GetSecretValue": ("secretsmanager.get_secret_value", ("webhook signature",), "warning"),
+    "GetTemplate": ("cloudformation.get_template", ("concurrency",), "warning"),
+    "ListServiceQuotas": ("service-quotas.list_service_quotas:bedrock", ("model quota",), "warning"),
+    "ListStackResources": ("cloudformation.list_stack_resources", ("settings", "switches"), "warning"),
 }
-"""Each operation of AWS, the check that it belongs to, and how bad it is if that cannot be looked at."""
+"""Each operation of AWS, the checks that it belongs to, and how bad it is if that cannot be looked at."""
 
 
 def examined(far: Far, *, prove: bool = False) -> tuple[int, list[Finding]]:
@@ -160,11 +161,13 @@ def test_a_finding_that_needs_a_remedy_cannot_be_made_without_one() -> None:
 @pytest.mark.parametrize("operation", RIGHTS)
 def test_a_missing_right_is_named(operation: str) -> None:
     """A command gives the right; all other checks are done."""
-    asked, check, severity = OPERATIONS[operation]
+    asked, which, severity = OPERATIONS[operation]
     far = Far(aws={asked: ("AccessDeniedException", "is not authorized to perform")})
     status, findings = examined(far)
-    (found,) = [finding for finding in findings if finding.severity != "ok"]
-    assert (found.check, found.severity, status) == (check, severity, int(severity == "problem"))
+    found, *same = [finding for finding in findings if finding.severity != "ok"]
+    assert tuple(each.check for each in (found, *same)) == which
+    assert {each.severity for each in (found, *same)} == {severity}
+    assert status == int(severity == "problem")
     assert found.sentence == f"This could not be looked at: you lack the right {RIGHTS[operation]}."
     assert f'"Action": "{RIGHTS[operation]}"' in found.remedy
 
@@ -182,19 +185,19 @@ def test_what_does_not_reply_ends_only_its_own_check(
     operation: str, failure: tuple[str, str] | Exception
 ) -> None:
     """It is a warning, because nothing is known to be wrong; unless the whole service stays unexamined."""
-    asked, check, severity = OPERATIONS[operation]
+    asked, which, severity = OPERATIONS[operation]
     status, findings = examined(Far(aws={asked: failure}))
     found = [finding for finding in findings if finding.severity != "ok"]
-    assert {(finding.check, finding.severity) for finding in found} == {(check, severity)}
+    assert {(finding.check, finding.severity) for finding in found} == {(check, severity) for check in which}
     assert status == int(severity == "problem")
 
 
 @pytest.mark.parametrize("operation", RIGHTS)
 def test_a_reply_of_another_form_is_no_traceback(operation: str) -> None:
     """AWS, or what pretends to be AWS, may leave members out that are always there."""
-    asked, check, _ = OPERATIONS[operation]
+    asked, which, _ = OPERATIONS[operation]
     _, findings = examined(Far(aws={asked: {}}))
-    assert set(names(findings)) >= {check, *BEFORE}
+    assert set(names(findings)) >= {*which, *BEFORE}
 
 
 @pytest.mark.parametrize("route", web_replies())

@@ -20,6 +20,7 @@ from tests.support.doctor_fault import (
     OTHERS_ROLE,
     SLOW,
     UNRESERVED,
+    drill,
     lambda_limit,
     requests,
     stack,
@@ -51,6 +52,9 @@ def findings(far: Far, check: str) -> list[Finding]:
         ("gateway time-out", {"service-quotas.list_service_quotas:apigateway": None}, "gateway_timeout=29"),
         ("gateway time-out", timeout(85_000), SLOW),
         ("model quota", requests(12), "worker_concurrency=2"),
+        ("switches", drill("2026-11-28T12:00:00Z"), WORDS),
+        ("switches", {"lambda.get_function_concurrency": {"ReservedConcurrentExecutions": 1}}, WORDS),
+        ("switches", {"lambda.get_function_concurrency": {}}, WORDS),
         ("stack", stack("CREATE_COMPLETE"), WORDS),
         ("stack", stack("IMPORT_COMPLETE"), WORDS),
     ],
@@ -58,6 +62,16 @@ def findings(far: Far, check: str) -> list[Finding]:
 def test_what_is_just_enough_is_well(check: str, aws: Mapping[str, Reply | None], words: str) -> None:
     """One less would be a finding."""
     assert [finding.severity for finding in findings(Far(aws=aws, words=words), check)][-1] == "ok"
+
+
+def test_a_stage_of_which_a_part_is_stopped_is_stopped() -> None:
+    """Somebody has stopped one function by hand, or could not stop the other one."""
+    stopped: dict[str, Reply | None] = {
+        "lambda.get_function_concurrency:Worker-1": {"ReservedConcurrentExecutions": 0}
+    }
+    (found,) = findings(Far(aws=stopped), "switches")
+    assert (found.severity, found.remedy) == ("problem", "make start STAGE=dev")
+    assert found.sentence.endswith("1 of its 2 functions that call models may not run.")
 
 
 def test_a_stack_that_was_never_made_is_no_deployment_under_way() -> None:
