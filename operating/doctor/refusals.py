@@ -35,6 +35,8 @@ RIGHTS: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 """The right that each call of the examination needs. `sts:GetCallerIdentity` needs none."""
+KMS_RIGHT: Final = "kms:Decrypt"
+"""What reading a secret needs as well where the stage has a key of its own."""
 DENIED: Final = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
 THROTTLED: Final = frozenset(
     {
@@ -71,7 +73,8 @@ def _refused(error: ClientError, examined: Examined) -> Finding:
     message: str = error.response["Error"].get("Message", "")
     operation = error.operation_name
     if code in DENIED:
-        right = RIGHTS.get(operation, operation)
+        # Secrets Manager refuses so whoever may read a secret and may not use the key that encrypts it.
+        right = KMS_RIGHT if "KMS" in message else RIGHTS.get(operation, operation)
         if "explicit deny" in message:
             return warning(
                 f"This could not be looked at: a policy explicitly denies {right} to you. "

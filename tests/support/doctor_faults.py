@@ -23,6 +23,16 @@ REACHES: Final = (
         '"Action": "ssm:GetParameter", "Resource": "*"}]}\'',
     ),
     Fault(
+        name="the right to use the key of a secret is missing",
+        aws={"secretsmanager.get_secret_value": ("AccessDeniedException", "Access to KMS is not allowed")},
+        check="webhook signature",
+        severity="warning",
+        sentence="This could not be looked at: you lack the right kms:Decrypt.",
+        remedy="aws iam put-user-policy --user-name alice --policy-name imagegen-doctor-Decrypt "
+        '--policy-document \'{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", '
+        '"Action": "kms:Decrypt", "Resource": "*"}]}\'',
+    ),
+    Fault(
         name="a right is denied by the organization",
         aws={
             "ssm.get_parameter": (
