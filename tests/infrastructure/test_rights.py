@@ -7,14 +7,16 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+import botocore.session
 import pytest
+from botocore import xform_name
 
 from imagegen.models.registry import ModelRef, resolve
 from tests.support.call_ledger import REGION, Ledger, one_of
 from tests.support.denied_calls import DENIED, Denied
 from tests.support.hardened import KMS
 from tests.support.iam import Call, Decision, decide, like, matches
-from tests.support.ledger_scenario import exercise
+from tests.support.ledger_scenario import exercise, exercise_the_daily_check
 from tests.support.synthesis import ROOT, as_list
 
 if TYPE_CHECKING:
@@ -25,8 +27,6 @@ if TYPE_CHECKING:
 
 FUNCTIONS: Final = ("Api", "Worker", "HttpAuthorizer")
 ADAPTERS: Final = ROOT / "lambda" / "imagegen" / "adapters"
-NOT_CALLS: Final = {"close", "get_paginator"}
-"""The paginator is that of `make keys`, which lists the keys with the operator's rights."""
 STREAMING: Final = "invoke_model_with_response_stream"
 """No registered model streams, so no role has the right and no function makes the call."""
 
@@ -59,6 +59,30 @@ class Account:
         """Decide about a call of a function."""
         return decide(call, role=self.statements(function), resource=self.policy_of(call.resource))
 
+    def refused(self, function: str) -> list[str]:
+        """Return the calls of a function that it may not make."""
+        calls = self.ledger.of(function, deployment=self.deployment)
+        assert calls
+        return [str(call) for call in calls if not self.decide(function, call).allowed]
+
+    def unused(self, function: str) -> list[str]:
+        """Return the rights of a function that none of its calls uses."""
+        calls = self.ledger.of(function, deployment=self.deployment)
+        return [
+            f"{action} on {resource} through {service}"
+            for statement in self.statements(function)
+            for action in as_list(statement["Action"])
+            for resource in as_list(statement["Resource"])
+            for service in as_list(
+                statement.get("Condition", {}).get("StringEquals", {}).get("kms:ViaService", "none")
+            )
+            if not any(
+                matches(call, {**statement, "Action": action, "Resource": resource})
+                and call.context.get("kms:ViaService", "none") == service
+                for call in calls
+            )
+        ]
+
 
 @pytest.fixture(scope="module", params=[None, KMS, "webhooks=false"], ids=["dev", "kms", "no-webhooks"])
 def account(synthesized: Callable[..., Synthesized], request: pytest.FixtureRequest) -> Account:
@@ -68,55 +92,60 @@ def account(synthesized: Callable[..., Synthesized], request: pytest.FixtureRequ
     return Account(stage=stage, ledger=ledger, deployment=deployment)
 
 
+@pytest.fixture(scope="module")
+def daily_check(monitoring: Synthesized) -> Account:
+    """Let the function of the monitoring do what it does."""
+    ledger, deployment = exercise_the_daily_check(monitoring)
+    return Account(stage=monitoring, ledger=ledger, deployment=deployment)
+
+
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_every_call_that_a_function_makes_is_allowed(account: Account, function: str) -> None:
     """By exactly one statement, so that no right is given twice."""
+    assert account.refused(function) == []
     calls = account.ledger.of(function, deployment=account.deployment)
-    assert calls
-    refused = [str(call) for call in calls if not account.decide(function, call).allowed]
-    assert refused == []
     assert {len(account.decide(function, call).by) for call in calls} == {1}
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_every_right_is_used(account: Account, function: str) -> None:
     """Each action of each statement, on each of its resources, through each service that a condition names."""
-    calls = account.ledger.of(function, deployment=account.deployment)
-    unused = [
-        f"{action} on {resource} through {service}"
-        for statement in account.statements(function)
-        for action in as_list(statement["Action"])
-        for resource in as_list(statement["Resource"])
-        for service in as_list(
-            statement.get("Condition", {}).get("StringEquals", {}).get("kms:ViaService", "none")
-        )
-        if not any(
-            matches(call, {**statement, "Action": action, "Resource": resource})
-            and call.context.get("kms:ViaService", "none") == service
-            for call in calls
-        )
-    ]
-    assert unused == []
+    assert account.unused(function) == []
 
 
-def test_every_call_in_the_source_is_in_the_ledger(account: Account) -> None:
+def test_the_daily_check_may_do_what_it_does_and_nothing_else(daily_check: Account) -> None:
+    """It asks Bedrock about the listed models, and writes its log."""
+    assert daily_check.refused("Lifecycle") == []
+    assert daily_check.unused("Lifecycle") == []
+
+
+def test_every_call_in_the_source_is_in_the_ledger(account: Account, daily_check: Account) -> None:
     """A new call of an adapter needs a step in the scenario, and a row in the table of actions."""
-    names = {
+    # The URL is opened with the right of its signer, so signing counts as the call that it is for.
+    expected = {"get_object" if name == "generate_presigned_url" else name for name in _called_in_adapters()}
+    if not account.stage.config.webhooks:
+        expected.remove("get_secret_value")
+    operations = account.ledger.operations | daily_check.ledger.operations
+    assert {xform_name(name) for _, name in operations} == expected - {STREAMING}
+    assert not any(ref.model.streams for ref in map(_resolved, account.stage.config.models))
+
+
+def _called_in_adapters() -> set[str]:
+    """Return the methods of AWS's clients that are called in the adapters, whatever the client is called there."""
+    made = re.findall(
+        r'session\.client\("([a-z0-9-]+)"', (ADAPTERS / "clients.py").read_text(encoding="utf-8")
+    )
+    loader = botocore.session.get_session()
+    known = {
+        xform_name(name) for service in made for name in loader.get_service_model(service).operation_names
+    }
+    called = {
         node.func.attr
         for path in ADAPTERS.rglob("*.py")
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if isinstance(node, ast.Call)
-        and isinstance(node.func, ast.Attribute)
-        and re.fullmatch(r"(?:self\._)?client", ast.unparse(node.func.value))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
     }
-    # The URL is opened with the right of its signer, so signing counts as the call that it is for.
-    expected = {"get_object" if name == "generate_presigned_url" else name for name in names}
-    expected -= {*NOT_CALLS, STREAMING}
-    if not account.stage.config.webhooks:
-        expected.remove("get_secret_value")
-    made = {re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower() for _, name in account.ledger.operations}
-    assert made == expected
-    assert not any(ref.model.streams for ref in map(_resolved, account.stage.config.models))
+    return called & {*known, "generate_presigned_url"}
 
 
 def _resolved(entry: str) -> ModelRef:

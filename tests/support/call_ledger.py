@@ -41,10 +41,12 @@ def _queue(parameters: Parameters, region: str) -> str:
 
 
 def _model(parameters: Parameters, region: str) -> str:
-    return f"arn:aws:bedrock:{region}::foundation-model/{parameters['modelId']}"
+    model = parameters.get("modelId") or parameters["modelIdentifier"]
+    return f"arn:aws:bedrock:{region}::foundation-model/{model}"
 
 
 ACTIONS: Final[Mapping[Operation, tuple[str, Callable[[Parameters, str], str]]]] = {
+    ("bedrock", "GetFoundationModel"): ("bedrock:GetFoundationModel", _model),
     ("bedrock-runtime", "InvokeModel"): ("bedrock:InvokeModel", _model),
     ("dynamodb", "GetItem"): ("dynamodb:GetItem", _table),
     ("dynamodb", "PutItem"): ("dynamodb:PutItem", _table),

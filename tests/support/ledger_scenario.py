@@ -11,15 +11,20 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 from imagegen.adapters import clients
 from imagegen.adapters.key_table import DynamoDbKeys
+from imagegen.adapters.model_catalogue import BedrockCatalogue
 from imagegen.adapters.system import SystemClock
 from imagegen.http.app import create_app
 from imagegen.keys.api_key import ApiKey
 from imagegen.keys.authorizer import Authorizer
+from imagegen.models.lifecycle_check import check
+from imagegen.models.registry import resolve
 from imagegen.worker import NotAcknowledged
 from tests.support.call_ledger import ACCOUNT, REGION, Ledger, account, drawn_or_retired, one_of
 from tests.support.events import Answer, event, send
 from tests.support.fakes import FakeClock, FakeDeadline, FakeObserver
+from tests.support.far_side import json_answer
 from tests.support.real_parts import Wired, entered, rewired, shifted, wired
+from tests.support.synthesis import TODAY
 from tests.support.template_values import Deployment
 
 if TYPE_CHECKING:
@@ -62,6 +67,22 @@ def exercise(stage: Synthesized) -> tuple[Ledger, Deployment]:
         )
         Functions(ledger=ledger, deployment=deployment, stage=stage).do_everything()
     return ledger, deployment
+
+
+def exercise_the_daily_check(monitoring: Synthesized) -> tuple[Ledger, Deployment]:
+    """Run the function that the monitoring invokes every day; return its calls and what was deployed."""
+    ledger = Ledger()
+    name = f"imagegen-{monitoring.config.name}-monitoring"
+    with entered(ENVIRONMENT):
+        session = ledger.session("Lifecycle")
+        details = {
+            "modelDetails": {"modelArn": "arn", "modelId": "id", "modelLifecycle": {"status": "ACTIVE"}}
+        }
+        session.events.register("before-send.bedrock.GetFoundationModel", lambda **_: json_answer(details))
+        refs = tuple(resolve(entry, region=REGION) for entry in monitoring.config.models)
+        catalogue = BedrockCatalogue(lambda region: clients.bedrock(session, region=region))
+        list(check(refs, catalogue=catalogue, today=TODAY))
+    return ledger, Deployment(template=monitoring.template, stack=name, account=ACCOUNT)
 
 
 class Functions:
