@@ -178,3 +178,20 @@ ACCEPTED_IN_THE_PLAYGROUND: Final = (
     ),
 )
 """The accepted findings of the playground's stack."""
+
+
+def accepted_in_the_monitoring(config: StageConfig) -> tuple[AcceptedByCheckov, ...]:
+    """Return the accepted findings of the stack that watches a stage."""
+    return (
+        *_every(
+            ["Alarms"],
+            "CKV_AWS_26",
+            "An alarm names a metric and a stage, and nobody's data; each service that publishes would need the key.",
+        ),
+        *_of_a_function(
+            "LifecycleFunction",
+            concurrency="It runs once a day for some seconds, so it takes no part of the account's concurrency.",
+            dead_letters="Lambda repeats a run that failed, and the check runs again the next day.",
+        ),
+        *(_every(["LifecycleLogs"], "CKV_AWS_158", _AWS_KEYS) if config.encryption == "aws" else ()),
+    )

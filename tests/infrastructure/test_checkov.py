@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from aws_cdk import assertions
 
-from stacks.checkov_findings import ACCEPTED_IN_THE_PLAYGROUND, accepted_by_checkov
+from stacks.checkov_findings import (
+    ACCEPTED_IN_THE_PLAYGROUND,
+    accepted_by_checkov,
+    accepted_in_the_monitoring,
+)
 from tests.support.hardened import HARDENED
 from tests.support.scanners import CHECKOV, checkov_findings
 from tests.support.synthesis import COGNITO, ROOT, stage_config
@@ -17,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from stacks.checkov_findings import AcceptedByCheckov
-    from stacks.playground_stack import PlaygroundStack
     from tests.support.scanners import Finding
     from tests.support.synthesis import Synthesized
 
@@ -25,17 +27,19 @@ CASES = {
     "prod": ("prod", None),
     "hardened": ("dev", HARDENED),
     "iam": ("dev", "api_auth=iam webhooks=false reserve_concurrency=false"),
-    "cognito": ("dev", COGNITO),
+    "cognito": ("dev", f"{COGNITO} api_deployment=canary"),
 }
 """A few stages that have, together, each resource and each setting that a check looks at."""
 PLAYGROUND = "playground"
+MONITORING = "monitoring"
 CARELESS = "careless"
 
 
 @pytest.fixture(scope="module")
 def found(
     synthesized: Callable[..., Synthesized],
-    playground: PlaygroundStack,
+    playground_template: dict[str, Any],
+    monitoring: Synthesized,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> dict[str, list[Finding]]:
     """Scan all templates at once, and one whose bucket is open to the world."""
@@ -43,9 +47,9 @@ def found(
     careless = copy.deepcopy(templates["prod"])
     bucket = next(name for name in careless["Resources"] if name.startswith("ImagesBucket4"))
     del careless["Resources"][bucket]["Properties"]["PublicAccessBlockConfiguration"]
-    page = dict(assertions.Template.from_stack(playground).to_json())
+    beside = {PLAYGROUND: playground_template, MONITORING: monitoring.template}
     return checkov_findings(
-        {**templates, PLAYGROUND: page, CARELESS: careless}, folder=tmp_path_factory.mktemp("checkov")
+        {**templates, **beside, CARELESS: careless}, folder=tmp_path_factory.mktemp("checkov")
     )
 
 
@@ -65,18 +69,27 @@ def test_every_finding_in_the_playground_is_accepted(found: dict[str, list[Findi
     assert found[PLAYGROUND] == pairs(ACCEPTED_IN_THE_PLAYGROUND)
 
 
+def test_every_finding_in_the_monitoring_is_accepted(
+    found: dict[str, list[Finding]], monitoring: Synthesized
+) -> None:
+    """It keeps nobody's data."""
+    assert found[MONITORING] == pairs(accepted_in_the_monitoring(monitoring.config))
+
+
 def test_an_open_bucket_is_found(found: dict[str, list[Finding]]) -> None:
     """Otherwise the scanner would have looked at nothing."""
     new = set(found[CARELESS]) - set(found["prod"])
     assert {("ImagesBucket", id_) for id_ in ("CKV_AWS_53", "CKV_AWS_54", "CKV_AWS_55", "CKV_AWS_56")} <= new
 
 
-@pytest.mark.parametrize("name", [*CASES, PLAYGROUND])
+@pytest.mark.parametrize("name", [*CASES, PLAYGROUND, MONITORING])
 def test_every_acceptance_has_a_reason_and_none_is_twice(name: str) -> None:
     """A reason is a sentence about this resource."""
-    accepted = (
-        ACCEPTED_IN_THE_PLAYGROUND if name == PLAYGROUND else accepted_by_checkov(stage_config(*CASES[name]))
-    )
+    beside = {
+        PLAYGROUND: ACCEPTED_IN_THE_PLAYGROUND,
+        MONITORING: accepted_in_the_monitoring(stage_config("dev")),
+    }
+    accepted = beside.get(name) or accepted_by_checkov(stage_config(*CASES[name]))
     assert all(len(each.reason) > 40 and each.reason.endswith(".") for each in accepted)
     assert len(set(pairs(accepted))) == len(accepted)
 

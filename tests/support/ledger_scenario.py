@@ -78,7 +78,10 @@ def exercise_the_daily_check(monitoring: Synthesized) -> tuple[Ledger, Deploymen
         details = {
             "modelDetails": {"modelArn": "arn", "modelId": "id", "modelLifecycle": {"status": "ACTIVE"}}
         }
-        session.events.register("before-send.bedrock.GetFoundationModel", lambda **_: json_answer(details))
+        session.events.register(
+            "before-send.bedrock.GetFoundationModel",
+            lambda **_: json_answer(details),  # type: ignore[arg-type]  # a returned response replaces the sending
+        )
         refs = tuple(resolve(entry, region=REGION) for entry in monitoring.config.models)
         catalogue = BedrockCatalogue(lambda region: clients.bedrock(session, region=region))
         list(check(refs, catalogue=catalogue, today=TODAY))
