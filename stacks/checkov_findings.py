@@ -73,15 +73,15 @@ _ALWAYS: Final = (
         "A cache would give one caller's reply to another, and would have to be paid by the hour.",
     ),
     *_every(
-        [_STAGE],
-        "CKV_AWS_73",
-        "The access log and the structured logs share a request id; traces would add cost and show no more.",
-    ),
-    *_every(
         ["HttpRestApihealthANY", "HttpRestApiopenapijsonANY", "HttpRestApiopenapijsonGET"],
         "CKV_AWS_59",
         "Health and the OpenAPI document hold no caller's data and are open by contract.",
     ),
+)
+_WITHOUT_TRACES: Final = _every(
+    [_STAGE],
+    "CKV_AWS_73",
+    "The access log and the structured logs share a request id; the setting tracing adds traces, which cost more.",
 )
 _OF_THE_FIREWALL: Final = _every(
     ["HttpFirewallAcl"],
@@ -116,6 +116,7 @@ def accepted_by_checkov(config: StageConfig) -> tuple[AcceptedByCheckov, ...]:
         ),
         *(_with_keys_of_aws(config) if config.encryption == "aws" else ()),
         *(_OF_THE_FIREWALL if config.waf else ()),
+        *(_WITHOUT_TRACES if not config.tracing else ()),
         *(
             _OF_THE_ACCESS_LOGS
             if config.bucket_access_logs

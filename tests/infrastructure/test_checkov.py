@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 CASES = {
     "prod": ("prod", None),
     "hardened": ("dev", HARDENED),
-    "iam": ("dev", "api_auth=iam webhooks=false reserve_concurrency=false"),
+    "iam": ("dev", "api_auth=iam webhooks=false reserve_concurrency=false tracing=true"),
     "cognito": ("dev", f"{COGNITO} api_deployment=canary"),
 }
 """A few stages that have, together, each resource and each setting that a check looks at."""

@@ -84,7 +84,9 @@ class Account:
         ]
 
 
-@pytest.fixture(scope="module", params=[None, KMS, "webhooks=false"], ids=["dev", "kms", "no-webhooks"])
+@pytest.fixture(
+    scope="module", params=[None, KMS, "webhooks=false tracing=true"], ids=["dev", "kms", "traces"]
+)
 def account(synthesized: Callable[..., Synthesized], request: pytest.FixtureRequest) -> Account:
     """Let the functions of a stage do everything that they do."""
     stage = synthesized("dev", request.param)

@@ -113,12 +113,17 @@ class Ledger:
 def made_by_lambda(function: str, *, deployment: Deployment) -> Iterator[tuple[str, str]]:
     """Yield the calls that Lambda makes with a function's role.
 
-    AWS Lambda developer guide, "Working with Lambda execution environment credentials" and "Using Lambda with Amazon
-    SQS", which lists the rights that polling needs.
+    AWS Lambda developer guide, "Working with Lambda execution environment credentials", "Using Lambda with Amazon SQS",
+    which lists the rights that polling needs, and "Visualize Lambda function invocations using AWS X-Ray".
     """
     group = one_of(deployment, "AWS::Logs::LogGroup", named=f"{function}Logs")
     streams = deployment.arn(str(group)).removesuffix("*") + "log-stream:2026/11/28/[$LATEST]0a1b2c3d"
     yield from (("logs:CreateLogStream", streams), ("logs:PutLogEvents", streams))
+    own = deployment.template["Resources"][
+        one_of(deployment, "AWS::Lambda::Function", named=f"{function}Function")
+    ]
+    if "TracingConfig" in own["Properties"]:
+        yield from (("xray:PutTelemetryRecords", "*"), ("xray:PutTraceSegments", "*"))
     for resource in deployment.template["Resources"].values():
         if resource["Type"] == "AWS::Lambda::EventSourceMapping":
             source = str(deployment.value(resource["Properties"]["EventSourceArn"]))
