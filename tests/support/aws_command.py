@@ -23,10 +23,10 @@ from botocore.validate import ParamValidator
 if TYPE_CHECKING:
     from botocore.model import OperationModel, Shape
 
-OF_THE_CLI: Final = ("--query", "--output")
+OF_THE_CLI: Final = ("--query", "--output", "--region")
 NAMES: Final = {"s3api": "s3"}
 """Services that the CLI calls otherwise than the SDK."""
-_NUMBERS: Final = ("integer", "long")
+_NUMBERS: Final[Mapping[str, type]] = {"integer": int, "long": int, "float": float, "double": float}
 
 
 class UnknownCommandError(Exception):
@@ -145,7 +145,7 @@ def _value(shape: Shape, values: list[str], *, negative: bool) -> Any:
     if text.startswith("file://"):
         text = Path(text.removeprefix("file://")).read_text(encoding="utf-8")
     if shape.type_name in _NUMBERS:
-        return int(text)
+        return _NUMBERS[shape.type_name](text)
     if shape.type_name in {"map", "structure"}:
         return json.loads(text)
     return text
