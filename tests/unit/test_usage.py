@@ -40,7 +40,8 @@ CONTEXT_BYTES: Final = 220
 def names() -> Iterator[None]:
     """Set the variables that Powertools reads by itself."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("POWERTOOLS_SERVICE_NAME", "imagegen")
+        # As long as the real name. A logger of its own, because the one of a name keeps its stream for the process.
+        patch.setenv("POWERTOOLS_SERVICE_NAME", "measured")
         patch.setenv("POWERTOOLS_METRICS_NAMESPACE", "imagegen")
         yield
 
