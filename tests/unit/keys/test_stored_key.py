@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import hmac
 import secrets
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 from imagegen.keys.api_key import ApiKey
 from imagegen.keys.stored_key import StoredKey
+
+if TYPE_CHECKING:
+    import pytest
 
 NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -20,6 +25,22 @@ def test_a_key_is_accepted_and_another_secret_or_id_is_not() -> None:
     assert STORED.accepts(KEY, NOW)
     assert not STORED.accepts(ApiKey(id=KEY.id, secret=other.secret), NOW)
     assert not STORED.accepts(ApiKey(id=other.id, secret=KEY.secret), NOW)
+
+
+def test_digests_are_compared_in_constant_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """How long a refusal takes does not tell how much of the digest was right: the current one and the one before."""
+    compared: list[str] = []
+    compare = hmac.compare_digest
+
+    def noting(stored: str, sent: str) -> bool:
+        compared.append(stored)
+        return compare(stored, sent)
+
+    monkeypatch.setattr("imagegen.keys.stored_key.hmac.compare_digest", noting)
+    second = ApiKey.create(secrets.token_bytes, id_=KEY.id)
+    rotated = STORED.rotate(second, now=NOW, grace=HOUR)
+    assert not rotated.accepts(ApiKey.create(secrets.token_bytes, id_=KEY.id), NOW)
+    assert compared == [second.digest, KEY.digest]
 
 
 def test_nothing_that_is_stored_is_the_key() -> None:
