@@ -114,7 +114,8 @@ def made_by_lambda(function: str, *, deployment: Deployment) -> Iterator[tuple[s
     """Yield the calls that Lambda makes with a function's role.
 
     AWS Lambda developer guide, "Working with Lambda execution environment credentials", "Using Lambda with Amazon SQS",
-    which lists the rights that polling needs, and "Visualize Lambda function invocations using AWS X-Ray".
+    which lists the rights that polling needs, "Visualize Lambda function invocations using AWS X-Ray", and "Capturing
+    records of Lambda asynchronous invocations".
     """
     group = one_of(deployment, "AWS::Logs::LogGroup", named=f"{function}Logs")
     streams = deployment.arn(str(group)).removesuffix("*") + "log-stream:2026/11/28/[$LATEST]0a1b2c3d"
@@ -125,12 +126,16 @@ def made_by_lambda(function: str, *, deployment: Deployment) -> Iterator[tuple[s
     if "TracingConfig" in own["Properties"]:
         yield from (("xray:PutTelemetryRecords", "*"), ("xray:PutTraceSegments", "*"))
     for resource in deployment.template["Resources"].values():
+        properties = resource.get("Properties", {})
+        if not str(properties.get("FunctionName", {}).get("Ref", "")).startswith(f"{function}Function"):
+            continue
         if resource["Type"] == "AWS::Lambda::EventSourceMapping":
-            source = str(deployment.value(resource["Properties"]["EventSourceArn"]))
-            mapped = str(resource["Properties"]["FunctionName"]["Ref"])
-            if mapped.startswith(f"{function}Function"):
-                actions = ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes")
-                yield from ((f"sqs:{action}", source) for action in actions)
+            actions = ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes")
+            source = str(deployment.value(properties["EventSourceArn"]))
+            yield from ((f"sqs:{action}", source) for action in actions)
+        elif resource["Type"] == "AWS::Lambda::EventInvokeConfig" and "DestinationConfig" in properties:
+            destination = deployment.value(properties["DestinationConfig"]["OnFailure"]["Destination"])
+            yield ("sns:Publish", str(destination))
 
 
 def one_of(deployment: Deployment, type_: str, *, named: str = "") -> str | None:

@@ -55,6 +55,8 @@ class Deployment:
         parameter = self.template.get("Parameters", {}).get(logical_id)
         if parameter is not None:
             return str(parameter["Default"])
+        if self.type_of(logical_id) == "AWS::SNS::Topic":
+            return self.arn(logical_id)
         if self.type_of(logical_id) == "AWS::SQS::Queue":
             return f"https://sqs.{self.region}.amazonaws.com/{self.account}/{self.name(logical_id)}"
         return self.name(logical_id)
@@ -97,6 +99,7 @@ class Deployment:
             # With the streams of the group.
             "AWS::Logs::LogGroup": lambda: f"{self._arn('logs')}:log-group:{name}:*",
             "AWS::S3::Bucket": lambda: f"arn:aws:s3:::{name}",
+            "AWS::SNS::Topic": lambda: f"{self._arn('sns')}:{name}",
             "AWS::SQS::Queue": lambda: f"{self._arn('sqs')}:{name}",
             "AWS::WAFv2::WebACL": lambda: f"{self._arn('wafv2')}:regional/webacl/{self.stack}/0a1b2c3d",
         }
