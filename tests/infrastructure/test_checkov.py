@@ -34,6 +34,9 @@ PLAYGROUND = "playground"
 MONITORING = "monitoring"
 CARELESS = "careless"
 
+# It takes ten seconds and more, and `make audit` scans still more.
+pytestmark = pytest.mark.thorough
+
 
 @pytest.fixture(scope="module")
 def found(

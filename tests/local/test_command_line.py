@@ -170,6 +170,7 @@ def test_a_picture_is_made_again_with_the_next_seed(command: CommandLine, word: 
     assert "stability.stable-image-core-v1:1" in command.run("models").out
 
 
+@pytest.mark.thorough
 def test_a_picture_is_shown_opened_and_deleted(command: CommandLine, word: str) -> None:
     """Without a terminal and a browser, the command says how to look at it."""
     id_ = one(command.run(word, "--json"))["id"]
@@ -230,6 +231,7 @@ def test_a_model_at_its_end_is_the_operators_business(
     assert stand_in.calls(prompt=word)["billed"] == 0
 
 
+@pytest.mark.thorough
 def test_a_model_that_is_not_ready_is_tried_for_as_long_as_allowed(
     command: CommandLine, stand_in: StandIn, word: str
 ) -> None:
@@ -239,6 +241,7 @@ def test_a_model_that_is_not_ready_is_tried_for_as_long_as_allowed(
     assert stand_in.calls(prompt=word)["billed"] == 0
 
 
+@pytest.mark.thorough
 def test_a_picture_that_an_earlier_command_began_is_in_progress(
     command: CommandLine, stand_in: StandIn, word: str
 ) -> None:

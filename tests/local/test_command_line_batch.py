@@ -82,6 +82,7 @@ def test_an_interrupted_batch_goes_on_and_pays_once(
     assert {facts["billed"] for facts in log["prompts"].values()} == {2}
 
 
+@pytest.mark.thorough
 def test_a_finished_batch_asks_for_nothing(
     command: CommandLine, stand_in: StandIn, word: str, tmp_path: Path
 ) -> None:

@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import boto3
+import pytest
 
 from imagegen.adapters.key_table import DynamoDbKeys
 from operating.doctor import checks
@@ -62,6 +63,7 @@ def test_the_proof_makes_one_image_whose_url_is_opened_afterwards(stack: Stack, 
     assert stand_in.calls()["calls"] == 0
 
 
+@pytest.mark.thorough
 def test_a_revoked_key_is_a_problem(stack: Stack) -> None:
     """The finding has the command that lists the keys, and no report has the key."""
     outputs = boto3.client("cloudformation", **stack.aws()).describe_stacks(StackName=stack.state.stack)
@@ -77,6 +79,7 @@ def test_a_revoked_key_is_a_problem(stack: Stack) -> None:
     assert key.text not in done.stdout + done.stderr
 
 
+@pytest.mark.thorough
 def test_a_stage_that_is_not_deployed_waits_for_its_deployment(stack: Stack) -> None:
     """The emulator as an account: bootstrapped, and without this stage."""
     account = {

@@ -6,14 +6,13 @@ import json
 from typing import TYPE_CHECKING
 
 import boto3
+import pytest
 
 from operating import drift
 from operating.drift import Finding
 from stacks.stage import stack_name
 
 if TYPE_CHECKING:
-    import pytest
-
     from tests.support.deployed_stack import Stack
 
 STAGE = "drifting"
@@ -26,6 +25,7 @@ TEMPLATE = {
 }
 
 
+@pytest.mark.thorough
 def test_what_was_changed_by_hand_is_named_with_both_values(stack: Stack) -> None:
     """So is what was deleted. Before that, nothing is."""
     cloud, queues = (boto3.client(name, **stack.aws()) for name in ("cloudformation", "sqs"))

@@ -146,6 +146,7 @@ def strangers(stack: Stack) -> list[dict[str, str]]:
     ]
 
 
+@pytest.mark.thorough
 def test_unauthenticated_requests_reach_neither_the_function_nor_a_table(
     stack: Stack, anonymous: httpx.Client, api: httpx.Client
 ) -> None:

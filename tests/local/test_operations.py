@@ -135,6 +135,7 @@ def test_the_kill_switch_stops_every_call_of_a_model_and_is_undone(
     assert worker["ReservedConcurrentExecutions"] == {"make": 18, "by hand": 23}[way]
 
 
+@pytest.mark.thorough
 def test_jobs_are_kept_while_their_queue_is_paused(
     api: httpx.Client, folder: Path, environ: dict[str, str]
 ) -> None:
@@ -175,6 +176,7 @@ def test_the_generations_of_a_key_and_their_images_are_found(
     assert (folder / "image.png").stat().st_size == artifact["bytes"]
 
 
+@pytest.mark.thorough
 def test_dead_letters_are_counted_and_a_record_is_looked_at(
     api: httpx.Client, stack: Stack, folder: Path, environ: dict[str, str]
 ) -> None:
@@ -209,6 +211,7 @@ def test_dead_letters_are_counted_and_a_record_is_looked_at(
     assert (again["status"], again["cost_usd"]) == ("succeeded", made["cost_usd"])
 
 
+@pytest.mark.thorough
 def test_what_a_restored_table_has_and_the_stages_has_not_is_put_back(
     stack: Stack, folder: Path, environ: dict[str, str]
 ) -> None:

@@ -45,6 +45,7 @@ def test_a_picture_is_made_shown_and_accounted_for(playground: Playground, stand
     assert playground.alert.count() == 0
 
 
+@pytest.mark.thorough
 def test_a_second_press_while_it_draws_makes_no_second_picture(
     playground: Playground, stand_in: StandIn
 ) -> None:
@@ -150,6 +151,7 @@ def with_ultra(route: Route) -> None:
     route.fulfill(response=reply, json={**listed, "models": [*listed["models"], ultra]})
 
 
+@pytest.mark.thorough
 def test_the_price_says_what_a_dearer_model_costs(playground: Playground) -> None:
     """Without a chosen model, another one of the list may draw; a chosen one has one price."""
     playground.page.route("**/v1/models", with_ultra)
@@ -181,6 +183,7 @@ def test_the_models_are_compared_by_one_click(playground: Playground, stand_in: 
     assert billed(stand_in, "Two boats on a lake") == 1
 
 
+@pytest.mark.thorough
 def test_every_model_that_draws_is_paid_once_and_one_that_fails_harms_no_other(
     playground: Playground, stand_in: StandIn
 ) -> None:
@@ -248,6 +251,7 @@ def test_the_picture_is_saved_under_a_name_that_says_what_it_is(playground: Play
     assert started.value.path().read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.thorough
 def test_another_format_follows_the_models_and_names_the_file(
     playground: Playground, stand_in: StandIn
 ) -> None:
@@ -320,6 +324,7 @@ def test_a_reload_in_the_middle_pays_once_and_shows_the_picture(
     assert playground.page.evaluate("sessionStorage.getItem('imagegen.run')") is None
 
 
+@pytest.mark.thorough
 def test_a_reload_before_the_reply_pays_once(playground: Playground, stand_in: StandIn) -> None:
     """The request has reached the service, and its reply is lost: the page does not know the generation's id."""
     page = playground.page

@@ -133,6 +133,7 @@ def press_until(playground: Playground, script: str, *, key: str = "Tab", most: 
     pytest.fail(f"{script} cannot be reached by the keyboard")
 
 
+@pytest.mark.thorough
 def test_the_keyboard_is_enough_for_everything_else(playground: Playground, stand_in: StandIn) -> None:
     """Sizes, more parameters, the models side by side, another picture, commands, and the history."""
     page, keyboard = playground.page, playground.page.keyboard
@@ -181,6 +182,7 @@ def test_a_screen_reader_hears_what_happens(playground: Playground) -> None:
     assert playground.page.title() == "imagegen playground"
 
 
+@pytest.mark.thorough
 def test_who_wants_no_motion_sees_none(browser: Browser, stack: Stack, stand_in: StandIn) -> None:
     """The shimmer of a picture that is being made stands still."""
     stand_in.paint_once()

@@ -9,6 +9,8 @@ from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
+import pytest
+
 from tests.support.local_instances import ENVIRON
 from tests.support.pages import serving
 from tests.support.playground import allow_the_clipboard
@@ -123,6 +125,7 @@ PROMPTS: Final = ("history", '-x\n<b>🌊</b> "$HOME"', "-")
 """A command, an option with what a shell could take apart, and the name of stdin."""
 
 
+@pytest.mark.thorough
 def test_every_field_reaches_the_service_by_the_command(playground: Playground, tmp_path: Path) -> None:
     """Also a prompt that could be a command or an option; the request is the page's own, field by field."""
     page = playground.page
@@ -166,6 +169,7 @@ def test_every_field_reaches_the_service_by_the_command(playground: Playground, 
         assert Recorder.bodies == [("respond-async", asked)], said
 
 
+@pytest.mark.thorough
 def test_the_command_makes_the_picture_of_the_page(playground: Playground, tmp_path: Path) -> None:
     """The service has stored the same request twice."""
     playground.enter_key()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from tests.support.playground import ANY_ORIGIN, address_of, kept_drawing, opened_playground
 from tests.support.stand_in_calls import CORE
 
@@ -65,6 +67,7 @@ def test_a_filtered_prompt_says_that_it_was_charged(playground: Playground, stan
     assert playground.alert.count() == 0
 
 
+@pytest.mark.thorough
 def test_a_busy_model_is_waited_for_and_the_person_is_told(
     playground: Playground, clock: Clock, stand_in: StandIn
 ) -> None:
@@ -81,6 +84,7 @@ def test_a_busy_model_is_waited_for_and_the_person_is_told(
     assert stand_in.calls(prompt="A crowded inn")["billed"] == 1
 
 
+@pytest.mark.thorough
 def test_a_model_without_access_says_who_can_help(playground: Playground, stand_in: StandIn) -> None:
     """Nothing was charged; the request's id is shown for the operator."""
     stand_in.set_rules({"prompt": "A locked gate", "action": {"type": "account", "reason": "payment"}})
@@ -113,6 +117,7 @@ def test_over_budget_is_said_with_what_is_left(browser: Browser, stack: Stack, s
         assert playground.button("Try again").count() == 1
 
 
+@pytest.mark.thorough
 def test_too_many_a_minute_is_said_with_the_wait(browser: Browser, stack: Stack, stand_in: StandIn) -> None:
     """A key for one image a minute: the next is refused, nothing is charged for it, and the form stays usable."""
     stand_in.paint_once()
@@ -145,6 +150,7 @@ HTML: dict[str, Any] = {
 """What a hotel's network replies to everything, with status 200."""
 
 
+@pytest.mark.thorough
 def test_what_is_no_reply_of_the_service_is_said_and_nothing_is_paid_twice(
     playground: Playground, stand_in: StandIn
 ) -> None:
@@ -174,6 +180,7 @@ def test_what_is_no_reply_of_the_service_is_said_and_nothing_is_paid_twice(
     assert stand_in.calls(prompt="A hotel by the sea")["billed"] == 1
 
 
+@pytest.mark.thorough
 def test_a_page_that_is_not_set_up_or_at_fault_says_so(playground: Playground) -> None:
     """A wrong `config.json` is the operator's to mend; a fault of the page's own is said once, with what helps."""
     page = playground.page
@@ -195,6 +202,7 @@ def test_a_page_that_is_not_set_up_or_at_fault_says_so(playground: Playground) -
     playground.watch.complaints.clear()
 
 
+@pytest.mark.thorough
 def test_a_browser_that_keeps_nothing_for_the_page_still_draws(
     playground: Playground, stand_in: StandIn
 ) -> None:
@@ -210,6 +218,7 @@ def test_a_browser_that_keeps_nothing_for_the_page_still_draws(
     assert stand_in.calls(prompt="A sieve")["billed"] == 1
 
 
+@pytest.mark.thorough
 def test_a_strange_text_is_shown_as_a_text(playground: Playground, stand_in: StandIn) -> None:
     """Markup, a new line, signs beyond 16 bits, and a script from right to left, in every place that shows it."""
     strange = "שלום <img src=x onerror=alert(1)>\n🌊 हिन्दी &amp; ${1} </textarea>"
@@ -262,6 +271,7 @@ def test_a_mistake_is_shown_beside_its_control(playground: Playground) -> None:
     playground.page.locator("#mistake-seed").wait_for(state="detached")
 
 
+@pytest.mark.thorough
 def test_a_lost_connection_is_no_failure(playground: Playground, stand_in: StandIn) -> None:
     """The page goes on asking, and the picture appears."""
     playground.enter_key()

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import httpx
+import pytest
 
 from tests.support.playground import allow_the_clipboard
 
@@ -41,6 +42,7 @@ def make(playground: Playground, prompt: str) -> str:
         return made
 
 
+@pytest.mark.thorough
 def test_a_long_history_is_shown_page_by_page(playground: Playground, stand_in: StandIn) -> None:
     """The newest first, and no image is loaded before it is looked at. What is shown stays when one more is made."""
     stand_in.set_rules({"prompt": "Failure", "action": "prompt_filter"})
@@ -98,6 +100,7 @@ def test_deleting_asks_first_and_then_removes_it_for_good(playground: Playground
         assert client.get(f"/generations/{id_}").status_code == httpx.codes.NOT_FOUND
 
 
+@pytest.mark.thorough
 def test_a_picture_whose_link_has_ended_gets_a_fresh_one(playground: Playground) -> None:
     """The page has the old link for longer than it lives: in the gallery, and of the picture that is shown large."""
     make(playground, "A sundial")
@@ -127,6 +130,7 @@ def tell_the_time(route: Route) -> None:
     route.fulfill(response=reply, headers={**reply.headers, "access-control-expose-headers": "*"})
 
 
+@pytest.mark.thorough
 def test_a_known_image_is_not_downloaded_again(playground: Playground, clock: Clock) -> None:
     """Each look at the history brings new URLs; the page keeps the known one until it ends."""
     make(playground, "A stone bridge")
@@ -143,6 +147,7 @@ def test_a_known_image_is_not_downloaded_again(playground: Playground, clock: Cl
     assert playground.gallery.nth(0).locator("img").get_attribute("src") == shown
 
 
+@pytest.mark.thorough
 def test_an_ended_link_is_renewed_each_time(playground: Playground) -> None:
     """Download and "Copy link" look the generation up again, however often the hour has passed."""
     id_ = make(playground, "A sun clock")
@@ -172,6 +177,7 @@ def test_an_ended_link_is_renewed_each_time(playground: Playground) -> None:
     assert "X-Amz-Signature" in playground.page.evaluate("navigator.clipboard.readText()")
 
 
+@pytest.mark.thorough
 def test_a_job_that_is_deleted_is_forgotten(playground: Playground, stand_in: StandIn) -> None:
     """A reload does not wait for it any more. The service's own reply would depend on how far the job is."""
     busy = {"prompt": "A cancelled plan", "action": {"type": "error", "name": "ThrottlingException"}}

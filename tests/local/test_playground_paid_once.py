@@ -79,6 +79,7 @@ def test_who_stops_between_two_tries_buys_nothing_more(
 
 
 @pytest.mark.parametrize("reloads", [False, True])
+@pytest.mark.thorough
 def test_the_same_request_after_a_stop_is_not_paid_again(
     playground: Playground, stand_in: StandIn, *, reloads: bool
 ) -> None:
@@ -105,6 +106,7 @@ def test_the_same_request_after_a_stop_is_not_paid_again(
     assert billed(stand_in, prompt) == 2
 
 
+@pytest.mark.thorough
 def test_a_stopped_drawing_is_waited_for_again(playground: Playground, stand_in: StandIn) -> None:
     """Also the models side by side, whose seed the page has chosen."""
     playground.enter_key()
@@ -145,6 +147,7 @@ def test_four_lost_replies_are_paid_once(
     assert playground.kept() == []
 
 
+@pytest.mark.thorough
 def test_a_model_of_a_comparison_has_its_own_try_again(
     playground: Playground, clock: Clock, stand_in: StandIn
 ) -> None:
@@ -168,6 +171,7 @@ def hurry(clock: Clock, is_so: Callable[[], bool]) -> None:
         clock.fast_forward(1000)
 
 
+@pytest.mark.thorough
 def test_the_field_of_the_key_can_be_changed_while_it_draws(
     playground: Playground, stand_in: StandIn
 ) -> None:
@@ -190,6 +194,7 @@ def test_the_field_of_the_key_can_be_changed_while_it_draws(
     assert playground.kept() == []
 
 
+@pytest.mark.thorough
 def test_a_repeat_goes_to_the_caller_who_asked_first(
     playground: Playground, clock: Clock, stand_in: StandIn
 ) -> None:

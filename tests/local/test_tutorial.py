@@ -95,6 +95,7 @@ def test_the_program_of_the_tutorial_pays_once_whatever_happens_to_its_first_tri
     assert stand_in.calls(prompt="Sri lanka tea plantation.")["billed"] == 1
 
 
+@pytest.mark.thorough
 def test_the_programs_of_the_moving_page_do_what_it_says(
     folder: Path, environ: dict[str, str], stack: Stack, tmp_path: Path
 ) -> None:
