@@ -1,6 +1,6 @@
 # Every target first installs what it needs into the checkout, so a fresh clone can start with `make demo`.
 .DEFAULT_GOAL := help
-.PHONY: help set-up set-up-with-docs set-up-for-tests set-up-for-supply demo quick test check deployments clients up down status synth bootstrap-policy stop start diff deploy smoke drift destroy key keys limit revoke rotate bench cost scale pages screenshots sbom audit-packages openapi diagram docs lock clean doctor audit drill
+.PHONY: help set-up set-up-with-docs set-up-for-tests set-up-for-supply demo quick test check deployments clients up down status synth bootstrap-policy stop start diff deploy smoke drift destroy key keys limit revoke rotate bench cost scale pages screenshots sbom audit-packages openapi diagram docs lock clean doctor audit mutants drill
 
 # What runs on Node.js here is pinned and tested with 20; its banner would stand in the output of every test process.
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
@@ -60,6 +60,9 @@ audit: set-up-for-tests ## scan the templates of dev and prod with each kind of 
 
 deployments: set-up-for-tests ## synthesize, deploy, update and destroy fresh clones of this checkout, in every way and configuration
 	@$(TESTS) tests/deployments
+
+mutants: set-up ## put small defects into copies of the code, one at a time, and say which ones no test notices
+	@PYTHONPATH=.:lambda:client $(PYTHON) -m tests.mutants
 
 clients: set-up ## run other people's clients, from their registries, against the service
 	@$(PYTHON) -m pytest tests/clients
