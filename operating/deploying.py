@@ -12,14 +12,7 @@ from typing import Final, Protocol
 from operating.stack import BUCKET, IDENTIFIERS, KEY, TABLE, DeployedStack, Resource
 from stacks.cdk_json import stages_of
 from stacks.credentials import check_place, check_profile
-from stacks.stage import (
-    LOCAL_STAGE,
-    StageConfig,
-    StageError,
-    load_stage,
-    stack_name,
-    stack_names,
-)
+from stacks.stage import LOCAL_STAGE, StageConfig, StageError, load_stage, stack_name, stack_names
 from tools import cdk
 from tools.checkout import CHECKOUT
 from tools.failures import LocalError

@@ -15,7 +15,8 @@ from imagegen import errors
 from stacks.encryption_key import EncryptionKey
 from stacks.functions import Function
 from stacks.key_table import KeyTable
-from stacks.stage import ApiAuth, StageConfig
+from stacks.setting_types import ApiAuth
+from stacks.stage import StageConfig
 
 if TYPE_CHECKING:
     from constructs import Construct

@@ -22,7 +22,7 @@ from pathlib import Path
 from aws_cdk import AssetHashType
 from aws_cdk import aws_lambda as lambda_
 
-from stacks.stage import Platform
+from stacks.setting_types import Platform
 from tools.registries import uv_environment
 
 RUNTIME_PYTHON = (3, 13)

@@ -16,7 +16,8 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
-from stacks.stage import GRADUAL, StageConfig
+from stacks.setting_types import GRADUAL
+from stacks.stage import StageConfig
 
 ALIAS: Final = "live"
 """The alias that the gateway invokes."""

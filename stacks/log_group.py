@@ -9,7 +9,8 @@ from aws_cdk import RemovalPolicy
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 
-from stacks.stage import LogRetentionDays, StageConfig
+from stacks.setting_types import LogRetentionDays
+from stacks.stage import StageConfig
 
 if TYPE_CHECKING:
     from constructs import Construct

@@ -15,7 +15,8 @@ from cdk_nag import AwsSolutionsChecks, ServerlessChecks
 
 from stacks.bundling import RUNTIME_VERSION
 from stacks.http_api import METHODS, OPEN_METHODS
-from stacks.stage import GRADUAL, StageConfig
+from stacks.setting_types import GRADUAL
+from stacks.stage import StageConfig
 
 if TYPE_CHECKING:
     from constructs import IConstruct

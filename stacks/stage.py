@@ -16,7 +16,6 @@ from annotated_types import Ge, Le, Predicate
 from pydantic import (
     AfterValidator,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
     ValidationError,
@@ -27,14 +26,24 @@ from pydantic.fields import FieldInfo
 from imagegen import settings
 from imagegen.models.registry import resolve
 from imagegen.settings import SettingType
-from stacks.addresses import is_plain_address
 from stacks.origins import as_browsers_write
 from stacks.setting_types import (
+    GRADUAL,
+    AnomalyMonitorArn,
+    ApiAuth,
+    ApiDeployment,
     CertificateArn,
     DomainName,
+    Email,
     Encryption,
+    EndpointUrl,
     HostedZoneId,
+    LogRetentionDays,
+    MonthlyUsd,
+    OwnerSalt,
+    Platform,
     PolicyArn,
+    RetentionDays,
     UserPoolArn,
     WafRequests,
 )
@@ -69,13 +78,6 @@ _FLAGS: Mapping[str, object] = {"true": True, "false": False}
 
 class StageError(ValueError):
     """The operator's configuration cannot be used; the message is one sentence that names the setting."""
-
-
-def _exactly_whole(value: object) -> object:
-    # Even in pydantic's strict mode, true and 1.0 count as the 1 of a Literal.
-    if type(value) is not int:
-        raise ValueError("not a whole number")
-    return value
 
 
 def _all_different(values: tuple[str, ...]) -> bool:
@@ -129,38 +131,6 @@ ModelAliases = Annotated[
         description="a list of different entries pattern=model, or nothing",
     ),
 ]
-EndpointUrl = Annotated[
-    str, Predicate(is_plain_address), Field(description="an http or https URL without a path")
-]
-OwnerSalt = Annotated[
-    str, Field(pattern=r"^[A-Za-z0-9-]{8,64}$", description="8 to 64 letters, digits and hyphens")
-]
-Email = Annotated[
-    str,
-    Field(
-        pattern=r"^[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})+$",
-        description="an e-mail address",
-    ),
-]
-AnomalyMonitorArn = Annotated[
-    str,
-    Field(
-        pattern=r"^arn:aws[a-z-]*:ce::[0-9]{12}:anomalymonitor/[A-Za-z0-9-]+$",
-        description="the ARN of a monitor of Cost Anomaly Detection",
-    ),
-]
-MonthlyUsd = Annotated[float, Ge(1), Le(10_000_000)]
-RetentionDays = Annotated[int, Ge(1), Le(3650)]
-# The retention periods that CloudWatch Logs accepts.
-LogRetentionDays = Annotated[
-    Literal[1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 3653],
-    BeforeValidator(_exactly_whole),
-]
-ApiAuth = Literal["key", "iam", "cognito"]
-ApiDeployment = Literal["all_at_once", "canary", "linear"]
-GRADUAL: Final[tuple[ApiDeployment, ...]] = ("canary", "linear")
-"""The values of `api_deployment` by which CodeDeploy shifts requests."""
-Platform = Literal["aarch64-manylinux2014", "host"]
 
 
 class StageConfig(BaseModel):

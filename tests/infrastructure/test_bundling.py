@@ -17,7 +17,7 @@ import pytest
 
 from stacks import bundling
 from stacks.bundling import KEPT_BUILDS, KEPT_SERVICES, RUNTIME_VERSION, Bundle, BundlingError, find_compiler
-from stacks.stage import Platform
+from stacks.setting_types import Platform
 from tests.support.synthesis import ROOT
 from tools.pins import normalized, pins_of
 

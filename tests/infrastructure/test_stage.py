@@ -8,14 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from imagegen.models.registry import MODELS
-from stacks.stage import (
-    BYTES_FOR_LISTS,
-    SETTINGS,
-    StageConfig,
-    StageError,
-    allowed,
-    load_stage,
-)
+from stacks.stage import BYTES_FOR_LISTS, SETTINGS, StageConfig, StageError, allowed, load_stage
 from tests.support.synthesis import CONTEXT, STAGES, stage_config
 
 LISTED = ["stability.stable-image-core-v1:1"]
