@@ -57,6 +57,10 @@ LOOPBACK_PARAMETER: Final = "WebhookLoopback"
 """The parameter of the template that switches `webhook_loopback` on; only `make up` sets it."""
 
 STAGE_NAME = re.compile(r"[a-z](?:[a-z0-9-]{0,18}[a-z0-9])?")
+PLAYGROUND: Final = "playground"
+MONITORING: Final = "monitoring"
+BESIDE: Final = (PLAYGROUND, MONITORING)
+"""How the names of the stacks end that a stage may have beside the service's own."""
 # A function also claims the key, stores the image and records the outcome.
 SECONDS_BESIDE_THE_MODEL = 20
 # Lambda takes 4096 bytes of environment, measured as JSON; what has no length of its own needs at most 2016 of them:
@@ -375,12 +379,12 @@ def stack_name(stage: str) -> str:
 
 def playground_stack_name(stage: str) -> str:
     """Return the name of the stack of a stage's playground."""
-    return f"{stack_name(stage)}-playground"
+    return f"{stack_name(stage)}-{PLAYGROUND}"
 
 
 def monitoring_stack_name(stage: str) -> str:
     """Return the name of the stack that watches a stage."""
-    return f"{stack_name(stage)}-monitoring"
+    return f"{stack_name(stage)}-{MONITORING}"
 
 
 def stack_names(stage: str) -> tuple[str, ...]:
@@ -392,12 +396,20 @@ def check_stage_name(name: str) -> None:
     """Make sure that a stack can have the name of the stage.
 
     Raises:
-        StageError: it has other characters, or too many.
+        StageError: it has other characters, or too many, or the stack would be another stage's.
     """
     if STAGE_NAME.fullmatch(name) is None:
         raise StageError(
             f"The stage name {name!r} must be 1 to 20 lower-case letters, digits and inner hyphens."
         )
+    for purpose in BESIDE:
+        # `make destroy STAGE=dev` deletes imagegen-dev-monitoring, so that must not be the service of another stage.
+        if name.endswith(f"-{purpose}"):
+            owner = name.removesuffix(f"-{purpose}")
+            raise StageError(
+                f"The stage name {name!r} must not end with -{purpose}: "
+                f"{stack_name(name)} is the name of a stack of the stage {owner!r}."
+            )
 
 
 def load_stage(*, name: object, stages: object, overrides: object) -> StageConfig:

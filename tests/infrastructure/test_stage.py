@@ -8,7 +8,16 @@ import pytest
 from pydantic import ValidationError
 
 from imagegen.models.registry import MODELS
-from stacks.stage import BYTES_FOR_LISTS, SETTINGS, StageConfig, StageError, allowed, load_stage
+from stacks.stage import (
+    BYTES_FOR_LISTS,
+    SETTINGS,
+    StageConfig,
+    StageError,
+    allowed,
+    load_stage,
+    stack_name,
+    stack_names,
+)
 from tests.support.synthesis import CONTEXT, STAGES, stage_config
 
 LISTED = ["stability.stable-image-core-v1:1"]
@@ -415,6 +424,24 @@ def test_a_stage_name_must_suit_a_stack_name(name: str) -> None:
     """The name becomes part of the stack's name."""
     with pytest.raises(StageError, match="must be 1 to 20 lower-case letters"):
         load_stage(name=name, stages={name: {}}, overrides=None)
+
+
+@pytest.mark.parametrize("of", ["dev", "prod"])
+def test_no_stage_has_the_name_of_a_stack_beside_another_stage(of: str) -> None:
+    """Else destroying the one would delete the service of the other."""
+    own, *others = stack_names(of)
+    assert others
+    for other in others:
+        name = other.removeprefix(stack_name(""))
+        with pytest.raises(StageError, match=rf"must not end with -.*: {other} is .* of the stage '{of}'"):
+            load_stage(name=name, stages={name: CONTEXT["stages"]["dev"]}, overrides=None)
+    assert own == stack_name(of)
+
+
+@pytest.mark.parametrize("name", ["monitoring", "playground", "monitoring-dev"])
+def test_other_stages_may_be_called_after_what_they_are_for(name: str) -> None:
+    """Only the end of a name is what the stacks beside a stage have."""
+    assert load_stage(name=name, stages={name: CONTEXT["stages"]["dev"]}, overrides=None).name == name
 
 
 @pytest.mark.parametrize("stages", [None, {}, [], "dev"])
