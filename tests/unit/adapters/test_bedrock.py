@@ -322,6 +322,19 @@ def test_a_stream_is_put_together_from_its_chunks() -> None:
     assert str(far.requests[0].url).endswith("/invoke-with-response-stream")
 
 
+@pytest.mark.parametrize(("beyond", "fits"), [(0, True), (1, False)])
+def test_a_stream_has_the_same_longest_length(beyond: int, fits: bool) -> None:  # noqa: FBT001 - a column of the table
+    """What counts is the length of all chunks together."""
+    parts = 8
+    part = event_stream.chunk(bytes(MAX_ANSWER // parts))
+    runtime, _ = far_away(streamed(*[part] * parts, event_stream.chunk(bytes(beyond))))
+    try:
+        assert len(runtime.invoke(STREAMED, b"{}")) == MAX_ANSWER
+        assert fits
+    except errors.BadModelResponse:
+        assert not fits
+
+
 @pytest.mark.parametrize(
     ("name", "at_once", "after_a_chunk"),
     [
