@@ -27,6 +27,7 @@ def test_the_defects_made_by_rule_are_spread_over_the_rooms() -> None:
     sources = {mutant.file: (ROOT / mutant.file).read_text(encoding="utf-8") for mutant in CODE}
     assert all(ast.parse(mutant.applied_to(sources[mutant.file])) for mutant in CODE)
     assert max(Counter(mutant.file for mutant in CODE).values()) < len(CODE) / 8
+    assert {len(mutant.tests) for mutant in CODE} == {4}, "a module has no tests of its own"
     assert {path.relative_to(ROOT).as_posix() for path in code.modules()} - set(sources) <= WITHOUT_FUNCTIONS
 
 

@@ -43,6 +43,16 @@ _ARITHMETIC: Final[Mapping[type[ast.operator], tuple[str, str]]] = {
 }
 
 
+_TESTED_BY: Final[Mapping[str, str]] = {
+    "batch": "repeats",
+    "charges": "budgets",
+    "ledger": "submit",
+    "records": "dynamodb",
+    "refusals": "bedrock_refusals",
+    "runtime": "bedrock",
+    "table_errors": "dynamodb",
+}
+"""The modules whose nearest tests have another name, and that name."""
 _LONG: Final[Mapping[str, tuple[str, ...]]] = {
     "generations": ("unit/generations/test_fault_schedules", "unit/generations/test_repeat_schedules"),
     "adapters": (
@@ -111,7 +121,8 @@ def _of(path: Path) -> Iterator[tuple[str, Mutant]]:
 def _tests(file: str) -> tuple[tuple[str, ...], ...]:
     """Return the sets of tests for a module: its own, its room's, those of the API, and the longest ones."""
     room = "generations" if "/generations/" in file else "adapters"
-    own = f"tests/unit/{room}/test_{Path(file).stem}.py"
+    stem = Path(file).stem
+    own = f"tests/unit/{room}/test_{_TESTED_BY.get(stem, stem)}.py"
     quick = ("-m", "not slow")
     sets: list[tuple[str, ...]] = [(*quick, own)] if (ROOT / own).is_file() else []
     sets.append((*quick, f"tests/unit/{room}", "tests/unit/test_wiring.py"))
