@@ -37,14 +37,8 @@ def test_there_are_threats() -> None:
     assert PAGE.count(HEAD) == 9
 
 
-@pytest.mark.parametrize("threat", ROWS)
-def test_a_threat_has_a_control_in_a_file_and_a_test(threat: str) -> None:
-    """The files exist, and so do the tests in theirs."""
-    control, places, tests = ROWS[threat]
-    assert len(control) > 10
-    files = re.findall(r"`([\w./-]+)`", places)
-    assert files
-    assert [file for file in files if not (CHECKOUT / file).is_file()] == []
+def assert_named_tests_exist(tests: str) -> None:
+    """Fail unless the cell of a table names one test or more, and each is in its file."""
     named = re.findall(r"`([\w./-]+\.py)::(\w+)`", tests)
     assert named
     assert len(named) == tests.count("`") // 2
@@ -57,8 +51,27 @@ def test_a_threat_has_a_control_in_a_file_and_a_test(threat: str) -> None:
     assert missing == []
 
 
+@pytest.mark.parametrize("threat", ROWS)
+def test_a_threat_has_a_control_in_a_file_and_a_test(threat: str) -> None:
+    """The files exist, and so do the tests in theirs."""
+    control, places, tests = ROWS[threat]
+    assert len(control) > 10
+    files = re.findall(r"`([\w./-]+)`", places)
+    assert files
+    assert [file for file in files if not (CHECKOUT / file).is_file()] == []
+    assert_named_tests_exist(tests)
+
+
 def test_every_setting_that_the_page_offers_exists() -> None:
     """The first column of its table."""
     names = re.findall(r"^\| `(\w+)` \|", STRICTER, re.MULTILINE)
     assert len(names) >= 6
     assert [name for name in names if name not in SETTINGS] == []
+
+
+def test_every_setting_that_the_page_offers_has_a_test() -> None:
+    """The third column: without one, nobody would notice that the setting closes nothing any more."""
+    cells = re.findall(r"^\| `\w+` \| [^|]+ \| ([^|]+) \| [^|]+ \|$", STRICTER, re.MULTILINE)
+    assert len(cells) == STRICTER.count("\n| `")
+    for tests in cells:
+        assert_named_tests_exist(tests)
