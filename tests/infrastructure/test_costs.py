@@ -131,6 +131,14 @@ def test_the_monitoring_costs_what_its_page_says(monitoring: Synthesized) -> Non
     assert f"adds ${usd:.2f} a month" in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
+def test_an_idle_production_costs_what_the_pages_say(prod: Synthesized, monitoring: Synthesized) -> None:
+    """Its own stack and the one that watches it; staging has the same resources."""
+    usd = bill.total(idle([prod.template, monitoring.template], memory_mb=prod.config.memory_mb))
+    assert prod.config.monitoring
+    assert re.search(rf"`prod` and `staging` have it, and each of them costs\s\${usd:.2f} in", PAGE)
+    assert f"costs ${usd:.2f} idle" in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
 def test_what_a_setting_adds_to_the_stack_is_what_its_template_adds(
     dev: Synthesized, synthesized: Callable[[str, str], Synthesized]
 ) -> None:
