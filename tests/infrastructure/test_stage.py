@@ -18,7 +18,7 @@ from stacks.stage import (
     stack_name,
     stack_names,
 )
-from tests.support.synthesis import CONTEXT, STAGES, stage_config
+from tests.support.synthesis import CONTEXT, ROOT, STAGES, stage_config
 
 LISTED = ["stability.stable-image-core-v1:1"]
 
@@ -568,6 +568,21 @@ def test_staging_is_production_with_other_numbers() -> None:
     }
     numbers = differ - {"name", "retain_data"}
     assert not any(None in (staging[key], prod[key]) for key in numbers)
+
+
+def test_the_page_names_every_number_of_staging() -> None:
+    """The table of settings has no column for it."""
+    stage = stage_config("staging")
+    page = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
+    (told,) = (
+        " ".join(each.split()) for each in page.split("\n\n") if each.startswith("The stage `staging`")
+    )
+    assert f"({stage.daily_images} images and ${stage.daily_usd:.2f} for all callers, " in told
+    assert f"{stage.daily_images_per_caller} images and ${stage.daily_usd_per_caller:.2f} for each)" in told
+    assert (
+        f"(images {stage.image_retention_days} day, records {stage.record_retention_days}, "
+        f"logs {stage.log_retention_days})" in told
+    )
 
 
 def test_the_local_stage_has_no_throttle_no_quota_and_no_budget() -> None:
