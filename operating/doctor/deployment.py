@@ -14,7 +14,7 @@ from local.aws import described_stack
 from operating.doctor.examined import Deployed, Examined
 from operating.doctor.finding import Finding, fine, problem, warning
 from operating.switch import SPENDING
-from stacks.stage import SETTINGS
+from stacks.stage import SETTINGS, monitoring_stack_name, playground_stack_name
 
 FUNCTION: Final = "AWS::Lambda::Function"
 API_FUNCTION: Final = SPENDING[0]
@@ -58,29 +58,46 @@ def functions_of(examined: Examined) -> Mapping[str, str]:
 
 
 def stack(examined: Examined) -> Iterator[Finding]:
-    """See whether the last deployment ended well."""
-    status, name = examined.service.status, examined.stack
+    """See whether the last deployment ended well, of the service and of the stacks that its settings add."""
+    mend = "make down && make up" if examined.is_local else examined.make("destroy")
+    yield _state(examined, examined.stack, examined.service.status, mend=mend)
+    if examined.is_local:
+        return  # the emulator has the service's stack alone
+    config = examined.config
+    for setting, wanted, name in (
+        ("playground", config.playground, playground_stack_name(config.name)),
+        ("monitoring", config.monitoring, monitoring_stack_name(config.name)),
+    ):
+        if not wanted:
+            continue
+        found = described_stack(name, examined.client("cloudformation"))
+        if found is None:
+            yield problem(f"{setting} is true, but there is no stack {name}.", examined.deploy())
+        else:
+            yield _state(examined, name, found["StackStatus"], mend=examined.deploy())
+
+
+def _state(examined: Examined, name: str, status: str, *, mend: str) -> Finding:
+    """Say what the state of a stack means; `mend` is the command for one in which nothing can be deployed."""
     if status.endswith("_IN_PROGRESS") and status != "REVIEW_IN_PROGRESS":
-        yield warning(
+        return warning(
             f"The stack {name} is being changed ({status}); look again when that is done.", examined.again()
         )
-    elif status == "UPDATE_ROLLBACK_FAILED":
-        yield problem(
+    if status == "UPDATE_ROLLBACK_FAILED":
+        return problem(
             f"The last deployment of {name} failed, and could not be rolled back ({status}).",
             examined.aws(f"cloudformation continue-update-rollback --stack-name {name}"),
         )
-    elif status == "UPDATE_ROLLBACK_COMPLETE":
-        yield warning(
+    if status == "UPDATE_ROLLBACK_COMPLETE":
+        return warning(
             f"The last deployment of {name} failed and was rolled back: what runs is older.",
             examined.deploy(),
         )
-    elif status in {"CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE"}:
-        yield fine(f"The stack {name} is deployed.")
-    else:
-        mend = "make down && make up" if examined.is_local else examined.make("destroy")
-        yield problem(
-            f"The stack {name} is in the state {status}, in which nothing can be deployed to it.", mend
-        )
+    if status in {"CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE"}:
+        return fine(f"The stack {name} is deployed.")
+    return problem(
+        f"The stack {name} is in the state {status}, in which nothing can be deployed to it.", mend
+    )
 
 
 def settings(examined: Examined) -> Iterator[Finding]:

@@ -44,7 +44,7 @@ SECRET_ARN: Final = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:Secret-1"
 WORDS: Final = "cors_origins=https://app.example,https://two.example"
 CORE: Final = "stability.stable-image-core-v1:1"
 KEY: Final = WithHeader(name="x-api-key", secret="ig_key")
-SUBJECTS: Final = ("ServiceCode", "modelId", "FunctionName")
+SUBJECTS: Final = ("StackName", "ServiceCode", "modelId", "FunctionName")
 """The parameters that say what an operation is asked about; a reply may be for one of their values alone."""
 
 Reply = Mapping[str, Any] | Exception | tuple[str, str]

@@ -13,6 +13,20 @@ from tests.support.doctor_faults_of_services import DEPLOYMENTS, PROOFS, SERVICE
 
 REACHES: Final = (
     Fault(
+        name="the stack of the monitoring is not there",
+        aws={
+            "cloudformation.describe_stacks:imagegen-dev-monitoring": (
+                "ValidationError",
+                "Stack with id imagegen-dev-monitoring does not exist",
+            )
+        },
+        words="monitoring=true",
+        check="stack",
+        severity="problem",
+        sentence="monitoring is true, but there is no stack imagegen-dev-monitoring.",
+        remedy="make deploy STAGE=dev CONFIG=monitoring=true",
+    ),
+    Fault(
         name="a right is missing",
         aws={"ssm.get_parameter": ("AccessDeniedException", "User: … is not authorized to perform")},
         check="bootstrap",

@@ -74,6 +74,22 @@ def test_a_stage_of_which_a_part_is_stopped_is_stopped() -> None:
     assert found.sentence.endswith("1 of its 2 functions that call models may not run.")
 
 
+@pytest.mark.parametrize("setting", ["monitoring", "playground"])
+def test_the_stack_that_a_setting_adds_is_looked_at_as_well(setting: str) -> None:
+    """Without it nobody would be told, or there is no page, although the service works."""
+    beside = f"imagegen-dev-{setting}"
+    gone: dict[str, Reply | None] = {
+        f"cloudformation.describe_stacks:{beside}": (
+            "ValidationError",
+            f"Stack with id {beside} does not exist",
+        )
+    }
+    own, found = findings(Far(aws=gone, words=f"{setting}=true"), "stack")
+    assert own.severity == "ok"
+    assert found.sentence == f"{setting} is true, but there is no stack {beside}."
+    assert found.remedy == f"make deploy STAGE=dev CONFIG={setting}=true"
+
+
 def test_a_stack_that_was_never_made_is_no_deployment_under_way() -> None:
     """Somebody has made a change set and not executed it."""
     (found,) = findings(Far(aws=stack("REVIEW_IN_PROGRESS")), "stack")
