@@ -7,6 +7,7 @@ import logging
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from botocore.exceptions import ClientError
 from imagegen import errors
 from imagegen.adapters.telemetry import PowertoolsObserver, create_logger, create_metrics
 from imagegen.errors import ImagegenError, VendorRefusal
+from imagegen.models.lifecycle_check import Finding, Reported
 from tests.support.fakes import CORE
 
 LOGGED = ("level", "message", "generation", "model", "seconds", "model_seconds", "bytes")
@@ -380,3 +382,31 @@ def test_a_line_that_cannot_be_written_is_lost_without_a_trace(
     create_logger().error("a line", value=Unspeakable())
     written = capsys.readouterr()
     assert (written.out, written.err) == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("reported", "said"),
+    [
+        (Reported(status="legacy", end_of_life_at=date(2027, 3, 1)), "legacy, ends 2027-03-01"),
+        (Reported(status="legacy"), "legacy"),
+        (None, "unknown"),
+    ],
+)
+def test_a_finding_says_what_the_registry_and_bedrock_say(
+    create: Callable[[], PowertoolsObserver],
+    capsys: pytest.CaptureFixture[str],
+    reported: Reported | None,
+    said: str,
+) -> None:
+    """The line has the status, and the day on which the model ends if there is one."""
+    finding = Finding(
+        model=CORE,
+        region="us-west-2",
+        reason="changed",
+        registered=Reported(status="active"),
+        reported=reported,
+    )
+    create().lifecycles_checked([finding], models=2)
+    told, summary = lines(capsys)
+    assert (told["level"], told["registry"], told["bedrock"]) == ("ERROR", "active", said)
+    assert (summary["models"], summary["findings"]) == (2, 1)
