@@ -256,6 +256,21 @@ def test_a_name_that_takes_too_long_to_resolve_is_given_up(released: threading.E
     assert connections.tried == []
 
 
+def test_a_name_that_hangs_does_not_keep_the_process_alive() -> None:
+    """Python waits at its end for every thread that is not a daemon."""
+    daemons = []
+
+    def resolve(host: str, port: int) -> list[str]:  # noqa: ARG001 - the resolver's shape
+        daemons.append(threading.current_thread().daemon)
+        return ["93.184.216.34"]
+
+    sender = SignedCallbacks(
+        secret=lambda: SECRET, clock=FakeClock(NOW), resolve=resolve, connect=Connections()
+    )
+    assert sender.deliver(URL, generation=ENDED) == "again"
+    assert daemons == [True]
+
+
 def test_a_name_that_resolves_slowly_leaves_less_time_to_connect() -> None:
     """The name is one of the steps that share the time."""
     passed, given = [0.0], []
