@@ -11,10 +11,22 @@ import pytest
 from imagegen import errors
 from imagegen.generations import attempts
 from imagegen.generations.image_formats import FORMATS
+from imagegen.generations.jobs import RetryLater
 from imagegen.generations.marks import Marking
 from tests.support.fakes import CORE, png, sdxl_answer
 from tests.support.marks import GENERATED, png_chunk, png_xmp, properties
-from tests.support.use_case import DOWN, NOT_STORED, OWNER, PAID, counted, cut_off, later, store_late, submit
+from tests.support.use_case import (
+    DOWN,
+    NOT_STORED,
+    OWNER,
+    PAID,
+    counted,
+    cut_off,
+    later,
+    store_late,
+    submit,
+    work,
+)
 from tests.support.world import world
 
 # -- how long it took -------------------------------------------------------------------------------------------------
@@ -29,6 +41,29 @@ def test_an_images_time_is_split_into_the_models_and_our_own() -> None:
     ((seconds, model_seconds),) = service.observer.times
     assert model_seconds == 2.0
     assert seconds == model_seconds + service.clock.slept[-1] > model_seconds
+
+
+# -- what the operator is told of a failure ----------------------------------------------------------------------------
+
+
+def test_a_failure_is_told_once_it_stands() -> None:
+    """The event has the code of the error."""
+    service = world()
+    service.runtime.answers = [errors.BadModelResponse("Odd.")]
+    with pytest.raises(errors.BadModelResponse):
+        submit(service)
+    assert service.observer.events[-1] == ("failed", "bad_model_response")
+
+
+def test_a_job_that_goes_back_to_the_queue_is_no_failure() -> None:
+    """It may still become an image."""
+    service = world()
+    service.runtime.answers = [errors.ModelThrottled("Busy.")]
+    submit(service, asynchronous=True)
+    with pytest.raises(RetryLater):
+        work(service)
+    assert service.store.only().state == "queued"
+    assert "failed" not in dict(service.observer.events)
 
 
 # -- after payment ----------------------------------------------------------------------------------------------------
