@@ -12,7 +12,7 @@ from imagegen import errors
 from imagegen.contracts.generation_request import GenerationRequest
 from imagegen.contracts.text_to_image.parameters import Prompt, TextToImage
 from imagegen.generations.batch import submit_batch
-from imagegen.generations.charges import Charge, QuotaLimits, dollars, micro_usd
+from imagegen.generations.charges import Ceiling, Charge, QuotaLimits, dollars, micro_usd
 from tests.support.fakes import CORE, SDXL, ULTRA, stable_image_answer
 from tests.support.use_case import DOWN, NOT_STORED, OWNER, PAID, REQUEST, UNBILLED, code, later, submit, work
 from tests.support.world import World, world
@@ -122,6 +122,22 @@ def test_a_budget_below_one_image_says_so() -> None:
     with pytest.raises(errors.QuotaExceeded, match=r"below the price of one image, which may be \$0.04"):
         submit(service)
     assert (list(service.store.all()), service.runtime.calls) == ([], [])
+
+
+def test_a_limit_of_no_images_is_not_for_tomorrow() -> None:
+    """Waiting would not help, so the sentence names who can."""
+    service = world(quota_limits=QuotaLimits(daily_images_per_caller=0))
+    with pytest.raises(
+        errors.QuotaExceeded, match=r"limit of images a day is 0\. Only the operator can raise it"
+    ):
+        submit(service)
+
+
+def test_a_ceiling_without_a_number_limits_nothing() -> None:
+    """A limit of 0 is a limit."""
+    assert not Ceiling().limits
+    assert Ceiling(images=0).limits
+    assert Ceiling(micro_usd=1).limits
 
 
 def test_many_at_once_get_exactly_what_the_budget_covers() -> None:
