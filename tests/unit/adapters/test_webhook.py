@@ -204,6 +204,34 @@ def signed(sender: SignedCallbacks, generation: Generation, receiver: Accepting)
     return dict(line.split(": ", 1) for line in lines if line.startswith("webhook-"))
 
 
+class Talkative(Accepting):
+    """A receiver whose first line has no end, and who says nothing more after 4 KB."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reads = 0
+
+    def recv(self, size: int) -> bytes:
+        """Return as much of the line as fits, once."""
+        self.reads += 1
+        if self.reads > 1:
+            raise TimeoutError
+        return b"HTTP/1.1 204 ".ljust(size, b"x")
+
+
+def test_a_status_line_is_read_up_to_its_longest_length() -> None:
+    """What stands there decides; the receiver is not waited for any longer."""
+    receiver: Any = Talkative()
+    sender = SignedCallbacks(
+        secret=lambda: SECRET,
+        clock=FakeClock(NOW),
+        loopback=True,
+        connect=lambda address, timeout: receiver,  # noqa: ARG005 - the connector's shape
+    )
+    assert sender.deliver("http://127.0.0.1:8000/hook", generation=ENDED) == "delivered"
+    assert receiver.reads == 1
+
+
 def test_all_steps_of_a_call_back_share_one_time() -> None:
     """A receiver that uses it up at one step has none left at the next."""
     receiver: Any = Accepting()
