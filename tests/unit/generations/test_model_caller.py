@@ -270,13 +270,16 @@ def test_a_model_that_costs_more_than_was_reserved_is_not_called(answers: tuple[
 def test_where_nothing_is_left_a_retired_model_is_asked_again_after_a_while() -> None:
     """An unbilled call now and then shows when an account has access again. Until then the error says when that is."""
     service = line(RETIRED, RETIRED, RETIRED, stable_image_answer(seed=7))
-    told = []
+    told, sentences = [], []
     for seconds in (0, 0, 12.5, 7):
         service.clock.sleep(seconds)
         with pytest.raises(errors.ModelRetired) as caught:
             service.caller.call(REQUEST, service.deadline())
         told.append((caught.value.may_be_repeated, caught.value.retry_after))
+        sentences.append(caught.value.detail)
     assert told == [(False, None), (True, 20), (True, 8), (True, 1)]
+    assert sentences[1].endswith(" asks again in 20 seconds.")
+    assert sentences[3].endswith(" asks again in a second.")
     assert service.called == [SDXL, CORE]
     service.clock.sleep(0.5)
     assert service.caller.call(REQUEST, service.deadline()).ref.id == CORE
