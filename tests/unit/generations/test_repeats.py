@@ -435,6 +435,42 @@ def test_who_comes_in_between_is_looked_at_again() -> None:
     assert (chosen.is_repeat, paid(service)) == (True, 1)
 
 
+def test_a_note_that_another_request_overtakes_is_written_again() -> None:
+    """Both are in the list, and the first one is known to be without its image."""
+    service = world()
+    name = f"{OWNER}#fingerprint#0"
+    chosen = service.submitter.repeats.chosen(name, owner=OWNER, signs=PLAIN, began=service.clock.time)
+    reads = service.recent.get
+
+    def overtaken(name_: str) -> RecentList | None:
+        seen = reads(name_)
+        service.recent.get = reads  # type: ignore[method-assign]  # only the first time
+        ask(service)
+        return seen
+
+    service.recent.get = overtaken  # type: ignore[method-assign,assignment]
+    service.submitter.repeats.not_delivered(chosen)
+    repeated = {one.key: one.repeated for one in service.recent.items[name].requests}
+    assert (len(repeated), repeated[chosen.request.key]) == (2, True)
+
+
+def test_a_repeat_that_cannot_be_noted_is_replied_to_all_the_same() -> None:
+    """Its own request, which it overtook, gets the image; the operator is told that the table failed."""
+    service = world()
+    ask(service, MARKED)
+    writes = service.recent.put
+
+    def failing(new: RecentList, *, replacing: RecentList | None) -> RecentList:  # noqa: ARG001 - the port's shape
+        service.recent.put = writes  # type: ignore[method-assign]  # only the first time
+        raise DOWN
+
+    service.recent.put = failing  # type: ignore[method-assign]
+    service.clock.time += timedelta(seconds=3)
+    assert ask(service, at(4, service)).replayed
+    assert paid(service) == 1
+    assert service.observer.events.count(("warned", "a repeat was not noted")) == 1
+
+
 def test_the_name_of_a_real_request_is_its_fingerprint() -> None:
     """Two notations of one request are one request."""
     service = world()
