@@ -81,6 +81,15 @@ def test_every_command_of_aws_is_one_that_aws_has(tmp_path: Path, monkeypatch: p
     } <= operations
 
 
+def test_an_output_may_be_of_another_stack(tmp_path: Path) -> None:
+    """The runbook asks for one of the monitoring's stack, and else for those of the stage's own."""
+    words = "\n".join(documented.commands(documented.blocks(NAME, section="Before you begin")[0]))
+    script = f'{PRETENDED}{words}\noutput One > one; output Two "$STACK-monitoring" > two'
+    subprocess.run(["/usr/bin/env", "bash", "-c", script], cwd=tmp_path, check=True, timeout=60)  # noqa: S603 - the page's own words
+    stacks = re.findall(r"--stack-name\0([^\0]+)\0", (tmp_path / "calls").read_text(encoding="utf-8"))
+    assert stacks == ["imagegen-dev", "imagegen-dev-monitoring"]
+
+
 @pytest.mark.parametrize(
     "words",
     [
