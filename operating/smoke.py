@@ -61,7 +61,7 @@ def try_service(client: httpx.Client, *, key: str, prove: bool, say: Callable[[s
         LocalError: something does not hold.
     """
     _expect(client.get(HEALTH), what="The health check")
-    say("The service answers.")
+    say("The service replies.")
     served = _json(_expect(client.get(DOCUMENT), what="The API's document"))
     if served != json.loads((CHECKOUT / "lambda/imagegen/http/openapi.json").read_text(encoding="utf-8")):
         raise LocalError(

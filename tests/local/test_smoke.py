@@ -20,7 +20,7 @@ def test_the_deployed_service_passes_and_one_image_is_made(
     environ = {"IMAGEGEN_LOCAL_DIR": str(stack.folder)}
     assert smoke.check("local", prove="1", environ={**environ, "API_KEY": stack.state.api_key}) == 0
     said = capsys.readouterr().out.splitlines()
-    assert said[0] == "The service answers."
+    assert said[0] == "The service replies."
     assert "made an image for $" in said[-1]
     with pytest.raises(LocalError, match=r"^The list of models got 401: The API key is missing, unknown"):
         smoke.check("local", prove="", environ={**environ, "API_KEY": stack.state.api_key[:-1]})

@@ -64,7 +64,7 @@ def test_a_good_stage_is_tried_for_nothing() -> None:
     """No request makes an image; the key is sent once, and only to the list of models."""
     service = Service()
     assert service.tried() == [
-        "The service answers.",
+        "The service replies.",
         f"It is this release, {OPENAPI['info']['version']}.",
         "It refuses a request without credentials.",
         "It accepts the API key, and has 2 models.",
