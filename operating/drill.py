@@ -111,6 +111,9 @@ class Rehearsal:
             )
         if self.stage == LOCAL_STAGE or self.approved:
             return
+        # A model that has ended refuses all requests, so callers would be told of images that they do not get.
+        today = self.now().date()
+        others = [ref for ref in others if ref.lifecycle.status(today) != "end_of_life"]
         prices = [ref.model.price.highest_micro_usd for ref in others]
         cost = f"makes one image of at most {dollars(max(prices))}" if prices else "costs nothing"
         serving = (

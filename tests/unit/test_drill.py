@@ -13,7 +13,7 @@ from botocore.stub import Stubber
 from operating import clients
 from operating.drill import Rehearsal, Reply
 from operating.functions import Functions
-from tests.support.fakes import CORE, SDXL, ULTRA
+from tests.support.fakes import CORE, SD35, SDXL, ULTRA
 from tools.failures import LocalError
 
 NOW = datetime(2026, 11, 28, 22, 0, tzinfo=UTC)
@@ -137,10 +137,10 @@ def test_a_drill_that_cannot_be_ended_says_when_it_ends() -> None:
 
 def test_a_person_confirms_what_it_means_for_callers_and_what_it_costs() -> None:
     """The price is that of the dearest model that may serve."""
-    desk = Desk(FakeFunctions(models=f"{CORE},{SDXL},{ULTRA}"), answers=["dev"])
+    desk = Desk(FakeFunctions(models=f"{CORE},{SD35},{ULTRA}"), answers=["dev"])
     desk.run(terminal=True)
     assert desk.said[0] == (
-        f"Requests of every caller of the stage dev will be served by {SDXL}, {ULTRA}. "
+        f"Requests of every caller of the stage dev will be served by {SD35}, {ULTRA}. "
         "The drill itself makes one image of at most $0.14."
     )
     assert desk.functions.was == [RUNNING, ""]
@@ -154,10 +154,11 @@ def test_a_person_confirms_what_it_means_for_callers_and_what_it_costs() -> None
             f"will be served by us.{ULTRA}. The drill itself makes one image of at most $0.14.",
         ),
         (CORE, "will be refused with model_retired. The drill itself costs nothing."),
+        (f"{SDXL},{CORE}", "will be refused with model_retired. The drill itself costs nothing."),
     ],
 )
 def test_a_profile_has_its_models_price_and_nothing_costs_nothing(models: str, words: str) -> None:
-    """Whoever lists one model only sees that all requests will fail."""
+    """Whoever lists one model only, or beside it one that has ended, sees that all requests will fail."""
     desk = Desk(FakeFunctions(models=models), answers=["dev"])
     desk.run(terminal=True)
     assert desk.said[0] == f"Requests of every caller of the stage dev {words}"
