@@ -97,6 +97,22 @@ def test_the_exit_codes_are_those_of_the_program() -> None:
     assert {int(each) for each in re.findall(r"\b\d+\b", GROUP.help.partition("Exit codes:")[2])} == codes
 
 
+def test_the_page_has_the_defaults_that_the_options_do_not_say() -> None:
+    """A row of a table is the help of its option, which leaves them out."""
+    default = {
+        (name, option): each.default
+        for name, command in COMMANDS.items()
+        for each in command.params
+        for option in each.opts
+    }
+    assert (default["generate", "--timeout"], default["batch", "--timeout"]) == (15 * 60, 30 * 60)
+    assert "15 minutes\n  by default, and 30 for each picture of a batch" in SECTIONS["What is paid, and when"]
+    assert default["batch", "--concurrency"] == 4
+    assert "Four pictures are made at once" in SECTIONS["imagegen batch"]
+    assert f"the newest {default['history', '--limit']}." in SECTIONS["imagegen history"]
+    assert f"the last {default['usage', '--days']} days" in SECTIONS["imagegen usage"]
+
+
 def test_the_variables_are_described() -> None:
     """The page names each variable that the command reads."""
     section = SECTIONS["Which service"]
