@@ -34,7 +34,7 @@ def lifecycle(examined: Examined) -> Iterator[Finding]:
             yield skipped(f"{ref.target} is your own, and is not looked at.", _look_at(ref))
             continue
         if ref.lifecycle.status(today) == "end_of_life":
-            yield _ended(examined, ref, f"has ended on {ref.lifecycle.end_of_life_at}", left=left)
+            yield _ended(examined, ref, f"ended on {ref.lifecycle.end_of_life_at}", left=left)
             continue
         bedrock = examined.client("bedrock", ref.region)
         try:

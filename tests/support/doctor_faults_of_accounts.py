@@ -247,7 +247,7 @@ MODELS: Final = (
         words=f"{WORDS} {ONLY_SDXL}",
         check="model lifecycle",
         severity="problem",
-        sentence="stability.stable-diffusion-xl-v1 has ended on 2025-05-20, and no model follows it in the list.",
+        sentence="stability.stable-diffusion-xl-v1 ended on 2025-05-20, and no model follows it in the list.",
         remedy=deploy(f"models={CORE}"),
     ),
     Fault(
