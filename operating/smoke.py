@@ -79,7 +79,8 @@ def try_service(client: httpx.Client, *, key: str, prove: bool, say: Callable[[s
     models = _json(_expect(client.get(MODELS, headers=headers), what="The list of models"))
     if not models.get("models"):
         raise LocalError("The stage has no model that serves.")
-    say(f"It accepts the API key, and has {len(models['models'])} models.")
+    count = len(models["models"])
+    say(f"It accepts the API key, and has {count} model{'' if count == 1 else 's'}.")
     if prove:
         say(_make_image(client, headers=headers))
 

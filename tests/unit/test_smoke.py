@@ -74,6 +74,12 @@ def test_a_good_stage_is_tried_for_nothing() -> None:
     assert sent == ["/v1/models"]
 
 
+def test_one_model_is_one_model() -> None:
+    """The list that comes with the checkout has one that Bedrock still has."""
+    service = Service({"/models": httpx.Response(200, json={"models": [{}]})})
+    assert service.tried()[-1] == "It accepts the API key, and has 1 model."
+
+
 def test_without_a_key_nothing_is_tried_that_needs_one() -> None:
     """It is said, so that nobody takes it for tried."""
     service = Service()
