@@ -103,15 +103,15 @@ def _examine(arguments: argparse.Namespace) -> int:
 def _stop(arguments: argparse.Namespace) -> int:
     _switch(arguments).stop()
     print(
-        f"No function of {stack_name(arguments.stage)} calls a model any more, and callers get a 502. "
-        f"What runs ends by itself. `make start STAGE={arguments.stage}` starts them again."
+        f"The functions of {stack_name(arguments.stage)} that call models do not start any more, and callers get "
+        f"a 502. What already runs ends by itself. `make start STAGE={arguments.stage}` lets them start again."
     )
     return 0
 
 
 def _start(arguments: argparse.Namespace) -> int:
     _switch(arguments).start()
-    print(f"The functions of {stack_name(arguments.stage)} run again.")
+    print(f"The functions of {stack_name(arguments.stage)} start again.")
     return 0
 
 
