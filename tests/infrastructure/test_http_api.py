@@ -119,8 +119,16 @@ def test_only_keys_need_a_table_and_a_function(
 
 
 def test_a_pool_is_the_one_of_the_setting(synthesized: Callable[..., Synthesized]) -> None:
-    """Tokens of any other pool are refused."""
-    assert synthesized("dev", COGNITO).one("AWS::ApiGateway::Authorizer")["ProviderARNs"] == [POOL]
+    """Tokens of any other pool are refused, and the gateway keeps no decision about a token."""
+    authorizer = synthesized("dev", COGNITO).one("AWS::ApiGateway::Authorizer")
+    assert authorizer["ProviderARNs"] == [POOL]
+    assert authorizer["AuthorizerResultTtlInSeconds"] == 0
+
+
+def test_the_authorizer_is_small(any_stage: Synthesized) -> None:
+    """Every request waits for it and pays for its memory, whatever the stage gives its other functions."""
+    function = any_stage.one("AWS::Lambda::Function", named="HttpAuthorizer")
+    assert (function["MemorySize"], function["Timeout"]) == (256, 10)
 
 
 def test_the_authorizer_may_only_read_keys(any_stage: Synthesized) -> None:
