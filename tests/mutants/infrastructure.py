@@ -483,7 +483,7 @@ ROWS: Final[tuple[Row, ...]] = (
         'config.owner_salt or Fn.select(2, Fn.split("/", Aws.STACK_ID))',
         'config.owner_salt or "imagegen"',
         "Owners can be guessed from names.",
-        "functions",
+        "bounds",
     ),
     (
         "functions",
