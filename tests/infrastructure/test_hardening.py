@@ -54,9 +54,9 @@ def rights(stage: Synthesized, function: str, action: str) -> list[Resource]:
 
 def services(statement: Resource) -> set[str]:
     """Return the services through which a statement allows the key."""
-    (condition,) = statement["Condition"].values()
+    ((operator, condition),) = statement["Condition"].items()
     ((key, names),) = condition.items()
-    assert key == "kms:ViaService"
+    assert (operator, key) == ("StringEquals", "kms:ViaService")
     return {str(each["Fn::Join"][1][0]).partition(".")[0] for each in as_list(names)}
 
 
