@@ -388,7 +388,7 @@ ROWS: Final[tuple[Row, ...]] = (
     (
         "http_api",
         "cloud_watch_role_removal_policy=RemovalPolicy.RETAIN if self._config.gateway_log_role else None,",
-        "",
+        "cloud_watch_role_removal_policy=RemovalPolicy.DESTROY if self._config.gateway_log_role else None,",
         "Destroying a stage ends the logs of every API of the account.",
         "http_api",
     ),
