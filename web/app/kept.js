@@ -4,7 +4,7 @@ import { forget, keep, keptJson } from "./tab.js";
 
 const RUN = "imagegen.run";
 const OPEN = "imagegen.open";
-const CALLER = 12; // characters of a key that name the caller: its prefix and id, and nothing of the secret
+const CALLER = 12; // characters of a key that name the caller: its prefix and most of its id, and nothing of the secret
 
 export const callerOf = (apiKey) => apiKey.slice(0, CALLER);
 
