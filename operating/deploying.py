@@ -225,7 +225,7 @@ def _delete(order: Order, stack: DeployedStack, stacks: Stacks) -> int:
 def _empty_buckets(order: Order, stack: DeployedStack, stacks: Stacks) -> None:
     for bucket in (each for each in stack.data_deleted if each.type == BUCKET):
         deleted = stacks.empty(bucket.name)
-        order.say(f"Deleted {deleted} objects from {bucket.name}.")
+        order.say(f"Deleted {deleted} {'object' if deleted == 1 else 'objects'} from {bucket.name}.")
 
 
 def _farewell(order: Order, stack: DeployedStack) -> str:

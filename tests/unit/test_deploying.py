@@ -327,6 +327,13 @@ def test_a_bucket_that_the_deployed_stack_keeps_is_not_emptied() -> None:
     assert desk.account.emptied == []
 
 
+def test_one_object_is_not_called_objects() -> None:
+    """What is said can be read aloud."""
+    desk = Desk(FakeAccount(deployed(BUCKET), objects=1))
+    assert desk.destroy(approve="never") == 0
+    assert "Deleted 1 object from images-1." in desk.said
+
+
 PAGE = deployed(replace(BUCKET, name="page-1"), name=f"{NAME}-playground")
 
 
