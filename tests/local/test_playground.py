@@ -8,6 +8,7 @@ import pytest
 
 from imagegen.contracts.text_to_image.parameters import SAMPLERS, SIZES, STYLE_PRESETS
 from tests.support.playground import kept_drawing
+from tests.support.stack_callers import start_anew
 from tests.support.stand_in_calls import CORE, SDXL
 
 if TYPE_CHECKING:
@@ -193,6 +194,8 @@ def test_every_model_that_draws_is_paid_once_and_one_that_fails_harms_no_other(
     """Three side by side from one click: two draw, and the service refuses the third."""
     playground.watch.expected = {400}
     stand_in.client.post("/_control/rules", json={"alive": [SDXL]}).raise_for_status()
+    # Otherwise a function that has just learned that SDXL has ended would refuse it for twenty seconds.
+    start_anew(playground.stack)
     playground.page.route("**/v1/models", with_ultra)
     playground.enter_key()
     assert "Compare: 3 images, one by each model" in playground.page.locator("#price").inner_text()

@@ -12,7 +12,9 @@ import boto3
 from imagegen.adapters.key_table import DynamoDbKeys
 from imagegen.keys.api_key import ApiKey
 from operating.keys import Keys
+from operating.stage import functions as functions_of
 from tests.support.deployed_stack import Stack
+from tests.support.local_instances import ENVIRON
 
 if TYPE_CHECKING:
     import httpx
@@ -36,6 +38,12 @@ def keys_of(stack: Stack) -> Keys:
     """Return the API keys of the stack, as the operator's commands have them."""
     client = boto3.client("dynamodb", **stack.aws())
     return Keys(table=DynamoDbKeys(client=client, table=outputs_of(stack)["KeyTableName"]))
+
+
+def start_anew(stack: Stack) -> None:
+    """Let the functions start in new processes, of which none remembers that a model has ended."""
+    environ = {**ENVIRON, "IMAGEGEN_LOCAL_DIR": str(stack.folder)}
+    functions_of("local", environ=environ).set("STARTED", secrets.token_hex(4))
 
 
 def fresh_key(stack: Stack) -> str:
