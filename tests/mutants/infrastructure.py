@@ -273,9 +273,9 @@ ROWS: Final[tuple[Row, ...]] = (
     ),
     # callers
     (
-        "authentication",
-        "authorization=apigateway.AuthorizationType.CUSTOM,",
-        "authorization=apigateway.AuthorizationType.NONE,",
+        "http_api",
+        "authorization_type=authentication.authorization,\n                authorizer=self._authorizer,",
+        "authorization_type=apigateway.AuthorizationType.NONE,",
         "Anybody makes images.",
         "http_api",
     ),
@@ -289,7 +289,7 @@ ROWS: Final[tuple[Row, ...]] = (
     (
         "authentication",
         "identity_sources=[],\n        results_cache_ttl=Duration.seconds(0),",
-        "identity_sources=[],\n        results_cache_ttl=Duration.seconds(300),",
+        'identity_sources=[apigateway.IdentitySource.header("x")], results_cache_ttl=Duration.seconds(300),',
         "A revoked key is good for five minutes more, and the gateway refuses callers by itself.",
         "http_api",
     ),
