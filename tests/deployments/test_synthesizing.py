@@ -58,10 +58,7 @@ USUAL: Final = {
     "calls models in": {"us-east-1", "us-west-2"},
 }
 DEV: Final = Configuration(name="dev", facts=USUAL)
-# Of an app with two stacks the CDK says that there are two.
-PROD: Final = Configuration(
-    name="prod", stage="prod", config="monitoring=false", facts={**USUAL, "protects its data": True}
-)
+PROD: Final = Configuration(name="prod", stage="prod", facts={**USUAL, "protects its data": True})
 IAM: Final = Configuration(name="iam", config="api_auth=iam", facts={**USUAL, "protected by": {"AWS_IAM"}})
 COGNITO: Final = Configuration(
     name="cognito",
