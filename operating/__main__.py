@@ -202,7 +202,7 @@ def _account(arguments: argparse.Namespace) -> Account:
 def _switch(arguments: argparse.Namespace) -> Switch:
     options = stage.aws_options(arguments.stage, ENVIRON)
     return Switch(
-        stack=stack_name(arguments.stage),
+        stage=arguments.stage,
         cloudformation=clients.client("cloudformation", options),
         functions=clients.client("lambda", options),
     )

@@ -69,11 +69,8 @@ def find(
         LocalError: the stage is not deployed, or a stack could not be compared.
     """
     deployed = [each for each in stack_names(name) if described_stack(each, client) is not None]
-    own = stack_names(name)[0]
-    if own not in deployed:
-        raise LocalError(
-            f"There is no stack {own} in this account and region: `make deploy STAGE={name}` deploys it."
-        )
+    if stack_names(name)[0] not in deployed:
+        raise stage.not_deployed(name)
     return [_find(stack, client=client, wait=wait) for stack in deployed]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError, WaiterError
 
@@ -12,9 +12,6 @@ from tools.failures import LocalError
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
-
-WITH_MODELS: Final = ("ApiFunction", "WorkerFunction")
-"""How the logical ids of the functions begin that call models."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,16 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any, Final
 
 import httpx
 
 from imagegen.http import surface
 from local.certificates import trust
-from local.state import State
-from local.variables import from_environment
 from operating import stage
+from stacks.stage import LOCAL_STAGE
 from tools.checkout import CHECKOUT
 from tools.failures import LocalError
 
@@ -41,9 +39,9 @@ def check(name: str, *, prove: str, environ: Mapping[str, str]) -> int:
         raise LocalError(
             "PROVE=1 makes an image, and that needs an API key: set API_KEY to one of the stage."
         )
-    url, authority = _address(name, environ)
+    url, authority = stage.address(name, environ=environ)
     with httpx.Client(
-        base_url=url, verify=trust(authority), trust_env=name != stage.LOCAL, timeout=SECONDS
+        base_url=url, verify=trust(authority), trust_env=name != LOCAL_STAGE, timeout=SECONDS
     ) as client:
         try:
             try_service(client, key=key, prove=bool(prove), say=print)
@@ -111,13 +109,3 @@ def _json(response: httpx.Response) -> Any:
         return response.json()
     except ValueError as error:
         raise LocalError(f"{response.url} did not reply with JSON.") from error
-
-
-def _address(name: str, environ: Mapping[str, str]) -> tuple[str, Path | None]:
-    """Return the base URL of a stage, and the certificate that its server shows where that is our own."""
-    if name != stage.LOCAL:
-        return stage.output(name, "ApiUrl", environ=environ), None
-    state = State.read(from_environment(environ).folder)
-    if state is None:
-        raise LocalError("The local service does not run: `make up` starts it.")
-    return state.api_url, Path(state.ca_bundle) if state.ca_bundle else None

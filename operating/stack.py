@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 BUCKET: Final = "AWS::S3::Bucket"
 TABLE: Final = "AWS::DynamoDB::Table"
 KEY: Final = "AWS::KMS::Key"
+FUNCTION: Final = "AWS::Lambda::Function"
+API_FUNCTION: Final = "ApiFunction"
+WITH_MODELS: Final = (API_FUNCTION, "WorkerFunction")
+"""How the logical ids of the functions begin that call models; the authorizer calls none."""
 IDENTIFIERS: Final[Mapping[str, str]] = {BUCKET: "BucketName", TABLE: "TableName", KEY: "KeyId"}
 """What holds data, or what alone can decrypt it, and the property by which `cdk import` finds it."""
 SALT_VARIABLE: Final = "OWNER_SALT"
@@ -145,8 +149,7 @@ def _find(name: str, client: CloudFormationClient) -> DeployedStack | None:
     found = described_stack(name, client)
     if found is None:
         return None
-    body: Any = client.get_template(StackName=name, TemplateStage="Original")["TemplateBody"]
-    template: Mapping[str, Any] = json.loads(body) if isinstance(body, str) else body
+    template = template_of(name, client)
     policies = {id_: each.get("DeletionPolicy") for id_, each in template.get("Resources", {}).items()}
     pages = client.get_paginator("list_stack_resources").paginate(StackName=name)
     return DeployedStack(
@@ -166,6 +169,34 @@ def _find(name: str, client: CloudFormationClient) -> DeployedStack | None:
             if each["ResourceStatus"] != "DELETE_COMPLETE"
         ],
     )
+
+
+def template_of(stack: str, client: CloudFormationClient) -> Mapping[str, Any]:
+    """Return the template that a stack was deployed from."""
+    body: Any = client.get_template(StackName=stack, TemplateStage="Original")["TemplateBody"]
+    template: Mapping[str, Any] = json.loads(body) if isinstance(body, str) else body
+    return template
+
+
+def functions_with_models(stack: str, client: CloudFormationClient) -> Mapping[str, str]:
+    """Return the names of the stack's functions that call models, by their logical ids."""
+    pages = client.get_paginator("list_stack_resources").paginate(StackName=stack)
+    return {
+        each["LogicalResourceId"]: each["PhysicalResourceId"]
+        for page in pages
+        for each in page["StackResourceSummaries"]
+        if each["ResourceType"] == FUNCTION and each["LogicalResourceId"].startswith(WITH_MODELS)
+    }
+
+
+def reserved_executions(template: Mapping[str, Any]) -> Mapping[str, int]:
+    """Return how many executions a template reserves for each function that has a reservation, by logical ids."""
+    numbers = {
+        id_: each.get("Properties", {}).get("ReservedConcurrentExecutions")
+        for id_, each in template.get("Resources", {}).items()
+        if each.get("Type") == FUNCTION
+    }
+    return {id_: number for id_, number in numbers.items() if isinstance(number, int)}
 
 
 def delete_stack(stack: DeployedStack, client: CloudFormationClient) -> None:

@@ -21,20 +21,18 @@ from local.state import State
 from local.variables import from_environment
 from operating import clients
 from operating.drill import Reply
-from operating.functions import WITH_MODELS, Functions
+from operating.functions import Functions
 from operating.keys import Keys
-from operating.stack import Account
+from operating.stack import functions_with_models
 from stacks.credentials import check_place, check_profile, check_region
-from stacks.stage import StageError, check_stage_name, stack_name
+from stacks.stage import LOCAL_STAGE, StageError, check_stage_name, stack_name
 from tools.failures import LocalError
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-FUNCTION: Final = "AWS::Lambda::Function"
 LONGEST_REPLY: Final = 310.0
 """Seconds that a reply may take: as long as a gateway may wait, and a little more."""
-LOCAL = "local"
 DEFAULT_REGION = "us-east-1"
 
 
@@ -72,15 +70,23 @@ def functions(stage: str, *, environ: Mapping[str, str]) -> Functions:
         LocalError: the stage is not deployed here.
     """
     options = aws_options(stage, environ)
-    stack = Account(options=options).find(stack_name(stage))
-    if stack is None:
-        raise _not_deployed(stage)
-    names = [
-        each.name
-        for each in stack.resources
-        if each.type == FUNCTION and each.logical_id.startswith(WITH_MODELS)
-    ]
-    return Functions(client=clients.client("lambda", options), names=names)
+    cloudformation = clients.client("cloudformation", options)
+    if described_stack(stack_name(stage), cloudformation) is None:
+        raise not_deployed(stage)
+    names = functions_with_models(stack_name(stage), cloudformation).values()
+    return Functions(client=clients.client("lambda", options), names=tuple(names))
+
+
+def address(stage: str, *, environ: Mapping[str, str]) -> tuple[str, Path | None]:
+    """Return the base URL of a stage, and the certificate authority of its server where that is our own.
+
+    Raises:
+        LocalError: the stage is not deployed here, or the local service does not run.
+    """
+    if stage != LOCAL_STAGE:
+        return output(stage, "ApiUrl", environ=environ), None
+    state = _local_state(environ)
+    return state.api_url, Path(state.ca_bundle) if state.ca_bundle else None
 
 
 @contextmanager
@@ -100,22 +106,20 @@ def caller(
         yield None
         return
     table = DynamoDbKeys(client=clients.client("dynamodb", options), table=outputs["KeyTableName"])
-    state = State.read(from_environment(environ).folder) if stage == LOCAL else None
+    url, authority = address(stage, environ=environ)
     keys = Keys(table=table)
+    path = surface.route_named("createGeneration").path
     made: list[ApiKey] = []
     # No proxy is meant for an address of this machine.
     client = httpx.Client(
-        verify=trust(Path(state.ca_bundle)) if state and state.ca_bundle else True,
-        trust_env=state is None,
-        timeout=LONGEST_REPLY,
+        base_url=url, verify=trust(authority), trust_env=stage != LOCAL_STAGE, timeout=LONGEST_REPLY
     )
-    url = f"{state.api_url if state else outputs['ApiUrl']}{surface.route_named('createGeneration').path}"
 
     def send(body: Mapping[str, Any]) -> Reply:
         if not made:
             made.append(keys.create(name=f"drill {secrets.token_hex(4)}", expires_in=timedelta(hours=1)))
         try:
-            response = client.post(url, json=body, headers={"x-api-key": made[0].text})
+            response = client.post(path, json=body, headers={"x-api-key": made[0].text})
             return Reply(status=response.status_code, body=response.json())
         except httpx.TransportError as error:
             raise LocalError(f"The service cannot be reached: {type(error).__name__}: {error}.") from error
@@ -130,7 +134,8 @@ def caller(
             keys.revoke(key.id)
 
 
-def _not_deployed(stage: str) -> LocalError:
+def not_deployed(stage: str) -> LocalError:
+    """Return what an operator is told about a stage that is not there."""
     return LocalError(
         f"There is no stack {stack_name(stage)} in this account and region: `make deploy STAGE={stage}` deploys it."
     )
@@ -142,7 +147,7 @@ def aws_options(stage: str, environ: Mapping[str, str]) -> dict[str, Any]:
     Raises:
         LocalError: the local service does not run, or the environment names no place in AWS.
     """
-    if stage != LOCAL:
+    if stage != LOCAL_STAGE:
         try:
             check_stage_name(stage)
             check_place(environ)
@@ -150,11 +155,16 @@ def aws_options(stage: str, environ: Mapping[str, str]) -> dict[str, Any]:
             return {"region_name": _region(environ)}
         except StageError as error:
             raise LocalError(str(error)) from error
+    state = _local_state(environ)
+    authority = Path(state.ca_bundle) if state.ca_bundle else None
+    return client_options(endpoint_url=state.aws_endpoint_url, ca_bundle=authority)
+
+
+def _local_state(environ: Mapping[str, str]) -> State:
     state = State.read(from_environment(environ).folder)
     if state is None:
         raise LocalError("The local service does not run: `make up` starts it.")
-    authority = Path(state.ca_bundle) if state.ca_bundle else None
-    return client_options(endpoint_url=state.aws_endpoint_url, ca_bundle=authority)
+    return state
 
 
 def _region(environ: Mapping[str, str]) -> str:
@@ -168,5 +178,5 @@ def _outputs(stage: str, options: Mapping[str, Any]) -> dict[str, str]:
     name = stack_name(stage)
     found = described_stack(name, clients.client("cloudformation", options))
     if found is None:
-        raise _not_deployed(stage)
+        raise not_deployed(stage)
     return {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])}

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, replace
-from typing import Any, Final
+from typing import Final
 
 from imagegen.errors import Misconfigured
 from imagegen.generations.drill import Drill
@@ -13,12 +12,9 @@ from imagegen.settings import Settings
 from local.aws import described_stack
 from operating.doctor.examined import Deployed, Examined
 from operating.doctor.finding import Finding, fine, problem, warning
-from operating.switch import SPENDING
+from operating.stack import API_FUNCTION, functions_with_models, reserved_executions, template_of
 from stacks.stage import SETTINGS, monitoring_stack_name, playground_stack_name
 
-FUNCTION: Final = "AWS::Lambda::Function"
-API_FUNCTION: Final = SPENDING[0]
-"""How the logical id of the api function begins."""
 OF_THE_DEPLOYMENT: Final = frozenset({"owner_salt"})
 """Settings of which null means something else in each deployment."""
 
@@ -48,13 +44,7 @@ def with_settings(examined: Examined) -> Deployed:
 
 def functions_of(examined: Examined) -> Mapping[str, str]:
     """Return the names of the functions that call models, by their logical ids."""
-    pages = examined.client("cloudformation").get_paginator("list_stack_resources")
-    return {
-        each["LogicalResourceId"]: each["PhysicalResourceId"]
-        for page in pages.paginate(StackName=examined.stack)
-        for each in page["StackResourceSummaries"]
-        if each["ResourceType"] == FUNCTION and each["LogicalResourceId"].startswith(SPENDING)
-    }
+    return functions_with_models(examined.stack, examined.client("cloudformation"))
 
 
 def stack(examined: Examined) -> Iterator[Finding]:
@@ -153,12 +143,5 @@ def switches(examined: Examined) -> Iterator[Finding]:
 
 def reserved_now(examined: Examined) -> int:
     """Return how many executions the functions of the deployed template reserve."""
-    client = examined.client("cloudformation")
-    body: Any = client.get_template(StackName=examined.stack, TemplateStage="Original")["TemplateBody"]
-    template: Mapping[str, Any] = json.loads(body) if isinstance(body, str) else body
-    numbers = (
-        each.get("Properties", {}).get("ReservedConcurrentExecutions", 0)
-        for each in template.get("Resources", {}).values()
-        if each.get("Type") == FUNCTION
-    )
-    return sum(number for number in numbers if isinstance(number, int))
+    template = template_of(examined.stack, examined.client("cloudformation"))
+    return sum(reserved_executions(template).values())

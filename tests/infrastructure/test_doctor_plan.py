@@ -11,9 +11,9 @@ import pytest
 from operating.doctor.account import BOOTSTRAP_PARAMETER, LEAST_BOOTSTRAP
 from operating.doctor.callers import WithHeader, WithSignature
 from operating.doctor.command import Wish
-from operating.doctor.deployment import API_FUNCTION
 from operating.doctor.examined import Examined, Plan
 from operating.doctor.preparing import plan_of, prepare, web
+from operating.stack import API_FUNCTION
 from tests.support import doctor
 from tests.support.synthesis import TODAY, Synthesized, stage_config
 from tools.failures import LocalError

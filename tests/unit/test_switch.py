@@ -47,16 +47,19 @@ class Place:
     switch: Switch
     cloudformation: Stubber
     functions: Stubber
+    changed: list[str]
+    """What was asked of Lambda, in order."""
 
-    def has_the_stack(self) -> None:
-        """Let CloudFormation describe the stack, its template and its resources."""
+    def has_the_stack(self, *, template: bool = False) -> None:
+        """Let CloudFormation describe the stack, its template if that is wanted, and its resources."""
         described = {
             "StackName": STACK,
             "StackStatus": "UPDATE_COMPLETE",
             "CreationTime": "2026-11-28T12:00:00Z",
         }
         self.cloudformation.add_response("describe_stacks", {"Stacks": [described]})
-        self.cloudformation.add_response("get_template", {"TemplateBody": json.dumps(TEMPLATE)})
+        if template:
+            self.cloudformation.add_response("get_template", {"TemplateBody": json.dumps(TEMPLATE)})
         summaries = [
             {
                 "LogicalResourceId": id_,
@@ -85,9 +88,16 @@ class Place:
 def place() -> Iterator[Place]:
     """Return an account in which nothing is expected yet; in the end, all that was expected has happened."""
     cloudformation, functions = boto3.client("cloudformation", **PLACE), boto3.client("lambda", **PLACE)
-    switch = Switch(stack=STACK, cloudformation=cloudformation, functions=functions)
+    switch = Switch(stage="dev", cloudformation=cloudformation, functions=functions)
+    changed: list[str] = []
+
+    def note(params: dict[str, Any], model: Any, **_: object) -> None:
+        executions = params.get("ReservedConcurrentExecutions")
+        changed.append(f"{model.name} {params['FunctionName']} {executions}")
+
+    functions.meta.events.register("provide-client-params.lambda", note)
     with Stubber(cloudformation) as first, Stubber(functions) as second:
-        yield Place(switch=switch, cloudformation=first, functions=second)
+        yield Place(switch=switch, cloudformation=first, functions=second, changed=changed)
         first.assert_no_pending_responses()
         second.assert_no_pending_responses()
 
@@ -98,16 +108,16 @@ def test_stopping_lets_no_function_that_calls_models_run(place: Place) -> None:
     place.sets("the-api", 0)
     place.sets("the-worker", 0)
     place.switch.stop()
-    assert place.switch.stack == STACK
+    assert place.changed == ["PutFunctionConcurrency the-api 0", "PutFunctionConcurrency the-worker 0"]
 
 
 def test_starting_gives_each_function_what_the_template_reserves(place: Place) -> None:
     """The api function has no reservation in this stage, and the worker has one."""
-    place.has_the_stack()
+    place.has_the_stack(template=True)
     place.frees("the-api")
     place.sets("the-worker", 23)
     place.switch.start()
-    assert place.switch.stack == STACK
+    assert place.changed == ["DeleteFunctionConcurrency the-api None", "PutFunctionConcurrency the-worker 23"]
 
 
 def test_a_function_that_cannot_be_stopped_does_not_keep_the_other_running(place: Place) -> None:
