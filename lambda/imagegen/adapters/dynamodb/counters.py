@@ -33,8 +33,8 @@ _AMOUNTS: Final = ("images", "micro_usd", "jobs")
 _DEPLOYMENT: Final = ""
 
 
-class _Counter(NamedTuple):
-    """What an update left in a counter; `written` says whether it was the update's own doing.
+class _Outcome(NamedTuple):
+    """What an update of a counter left there; `written` says whether it was the update's own doing.
 
     The amounts are empty where the table does not send them.
     """
@@ -147,12 +147,12 @@ class DynamoDbQuotas:
         refused = ceiling.refusal(charge, counted=NOTHING, whose=whose, now=now)
         if refused is not None:
             raise refused
-        counter = self._add(self._client, key, charge, ceiling, kept=_COUNTER_KEPT)
+        outcome = self._add(self._client, key, charge, ceiling, kept=_COUNTER_KEPT)
         # The table need not send the item that refused.
-        counted = counter.amounts if counter.written else counter.amounts or self._counted(key)
+        counted = outcome.amounts if outcome.written else outcome.amounts or self._counted(key)
         if owner == _DEPLOYMENT and counted:
             self._observer.budget_used(ceiling.used(counted))
-        if not counter.written:
+        if not outcome.written:
             raise ceiling.refusal(charge, counted=counted, whose=whose, now=now) or _busy(whose)
 
     def _counted(self, key: dict[str, Any]) -> Charge:
@@ -168,7 +168,7 @@ class DynamoDbQuotas:
         ceiling: Ceiling,
         *,
         kept: timedelta,
-    ) -> _Counter:
+    ) -> _Outcome:
         """Add an amount if it fits, and return what is counted."""
         limits = {name: getattr(ceiling, name) for name in _AMOUNTS if getattr(charge, name)}
         bounds = {name: limit - getattr(charge, name) for name, limit in limits.items() if limit is not None}
@@ -176,8 +176,8 @@ class DynamoDbQuotas:
         return self._update(client, key, charge, conditions, bounds, kept=kept)
 
     def _change(self, owner: str, day: str, change: Charge) -> None:
-        counter = self._change_all(owner, day, change)
-        if counter.written:
+        outcome = self._change_all(owner, day, change)
+        if outcome.written:
             return
         # The refusal is proof that nothing was written, so what fits may be sent without the rest. If something was
         # given back since, this is refused as well, and too much stays counted.
@@ -185,13 +185,13 @@ class DynamoDbQuotas:
             **{
                 name: getattr(change, name)
                 for name in _AMOUNTS
-                if getattr(counter.amounts, name) + getattr(change, name) >= 0
+                if getattr(outcome.amounts, name) + getattr(change, name) >= 0
             }
         )
         if fitting:
             self._change_all(owner, day, fitting)
 
-    def _change_all(self, owner: str, day: str, change: Charge) -> _Counter:
+    def _change_all(self, owner: str, day: str, change: Charge) -> _Outcome:
         """Change each amount, or none, and return what is counted."""
         bounds = {name: -getattr(change, name) for name in _AMOUNTS if getattr(change, name) < 0}
         conditions = ["attribute_exists(stamp)", *(f"{name} >= :{name}_bound" for name in bounds)]
@@ -209,7 +209,7 @@ class DynamoDbQuotas:
         bounds: Mapping[str, int],
         *,
         kept: timedelta,
-    ) -> _Counter:
+    ) -> _Outcome:
         # Like a record, a counter carries the version of its last write. So a write that botocore sends again
         # recognises itself and counts once, unless another write came in between.
         version = self._randomness.token()
@@ -237,8 +237,8 @@ class DynamoDbQuotas:
                 )
             except ClientError as exc:
                 item = refusing_item(exc)
-                return _Counter(written=item.get("stamp", {}).get("S") == version, amounts=_charge(item))
-        return _Counter(written=True, amounts=_charge(response.get("Attributes", {})))
+                return _Outcome(written=item.get("stamp", {}).get("S") == version, amounts=_charge(item))
+        return _Outcome(written=True, amounts=_charge(response.get("Attributes", {})))
 
 
 def _counter(owner: str, day: str) -> dict[str, Any]:
