@@ -87,10 +87,8 @@ class ImagegenStack(Stack):
         worker.allow(table.query(DUE_INDEX), queue.consume(), *queue.send_call_backs())
         if secret:
             worker.allow(secret.read())
-            self._output("WebhookSecretArn", secret.arn)
         if key:
             _allow_key(key, api=api, worker=worker, signs=bool(secret))
-            self._output("EncryptionKeyArn", key.key.key_arn)
         worker.poll(queue)
         worker.sweep_every_minute()
         # What the stacks beside this one refer to.
@@ -98,26 +96,31 @@ class ImagegenStack(Stack):
         self.http_api, self.queue, self.table = http_api, queue, table
         self.api_host = http_api.host
         self.images_origin = bucket.origin(config.s3_addressing_style)
-        self._name_outputs(http_api=http_api, bucket=bucket, table=table, queue=queue)
-        self._output("ApiLogGroup", api.log_group.log_group_name)
-        self._output("WorkerLogGroup", worker.log_group.log_group_name)
-        self._output("AccessLogGroup", http_api.access_logs.log_group_name)
+        self._name_outputs(bucket=bucket, secret=secret)
 
-    def _name_outputs(
-        self, *, http_api: HttpApi, bucket: ImageBucket, table: GenerationTable, queue: GenerationQueue
-    ) -> None:
-        self._output("ApiId", http_api.api.rest_api_id)
-        self._output("ApiUrl", http_api.url)
-        self._output("BucketName", bucket.bucket.bucket_name)
-        self._output("TableName", table.table.table_name)
-        self._output("QueueUrl", queue.queue.queue_url)
-        self._output("DeadLetterQueueUrl", queue.dead_letters.queue_url)
+    def _name_outputs(self, *, bucket: ImageBucket, secret: WebhookSecret | None) -> None:
+        """Name what operators and the commands look up."""
+        queue, http_api = self.queue, self.http_api
+        outputs = {
+            "ApiId": http_api.api.rest_api_id,
+            "ApiUrl": http_api.url,
+            "BucketName": bucket.bucket.bucket_name,
+            "TableName": self.table.table.table_name,
+            "QueueUrl": queue.queue.queue_url,
+            "DeadLetterQueueUrl": queue.dead_letters.queue_url,
+            "ApiLogGroup": self.api.log_group.log_group_name,
+            "WorkerLogGroup": self.worker.log_group.log_group_name,
+            "AccessLogGroup": http_api.access_logs.log_group_name,
+        }
         if queue.call_backs and queue.dead_call_backs:
-            self._output("CallBackQueueUrl", queue.call_backs.queue_url)
-            self._output("DeadCallBackQueueUrl", queue.dead_call_backs.queue_url)
-
-    def _output(self, name: str, value: str) -> None:
-        CfnOutput(self, name, value=value)
+            outputs["CallBackQueueUrl"] = queue.call_backs.queue_url
+            outputs["DeadCallBackQueueUrl"] = queue.dead_call_backs.queue_url
+        if secret:
+            outputs["WebhookSecretArn"] = secret.arn
+        if self.encryption_key:
+            outputs["EncryptionKeyArn"] = self.encryption_key.key_arn
+        for name, value in outputs.items():
+            CfnOutput(self, name, value=value)
 
 
 def _allow_key(key: EncryptionKey, *, api: Function, worker: Function, signs: bool) -> None:

@@ -726,13 +726,13 @@ ROWS: Final[tuple[Row, ...]] = (
     ),
     (
         "imagegen_stack",
-        'self._output("AccessLogGroup", http_api.access_logs.log_group_name)',
+        '"AccessLogGroup": http_api.access_logs.log_group_name,',
         "",
         "The operator does not find the access log.",
         "http_api",
     ),
 )
-NEXT: Final = ("units", "functions", "http_api", "gateway_responses", "model_access", "hardening", "stage", "monitoring", "alarms", "playground", "gradual_deployment", "rights", "bounds", "tracing")  # fmt: skip
+NEXT: Final = ("units", "functions", "http_api", "gateway_responses", "model_access", "hardening", "stage", "setting_values", "monitoring", "alarms", "playground", "gradual_deployment", "rights", "bounds", "tracing")  # fmt: skip
 
 
 def mutants() -> list[Mutant]:
