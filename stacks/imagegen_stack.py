@@ -79,9 +79,22 @@ class ImagegenStack(Stack):
             self, "Http", config=config, authentication=callers, handler=handler, code=code, key=key
         )
 
+        # What the stacks beside this one refer to.
+        self.api, self.worker, self.authorizer = api, worker, http_api.authorizer_function
+        self.http_api, self.queue, self.table = http_api, queue, table
+        self.api_host = http_api.host
+        self.images_origin = bucket.origin(config.s3_addressing_style)
+        self._allow(bucket=bucket, secret=secret, key=key)
+        worker.poll(queue)
+        worker.sweep_every_minute()
+        self._name_outputs(bucket=bucket, secret=secret)
+
+    def _allow(self, *, bucket: ImageBucket, secret: WebhookSecret | None, key: EncryptionKey | None) -> None:
+        """Give each function the rights that it uses, and no other."""
+        api, worker, table, queue = self.api, self.worker, self.table, self.queue
         # Exact statements instead of CDK's grants: see docs/decisions/0014-rights-are-written-out.md.
         for function in (api, worker):
-            function.allow(*invoke_models(models, stack=self))
+            function.allow(*invoke_models(self.models, stack=self))
             function.allow(bucket.use_images(), table.use_items(), queue.send())
         api.allow(table.query(OWNER_INDEX))
         worker.allow(table.query(DUE_INDEX), queue.consume(), *queue.send_call_backs())
@@ -89,14 +102,6 @@ class ImagegenStack(Stack):
             worker.allow(secret.read())
         if key:
             _allow_key(key, api=api, worker=worker, signs=bool(secret))
-        worker.poll(queue)
-        worker.sweep_every_minute()
-        # What the stacks beside this one refer to.
-        self.api, self.worker, self.authorizer = api, worker, http_api.authorizer_function
-        self.http_api, self.queue, self.table = http_api, queue, table
-        self.api_host = http_api.host
-        self.images_origin = bucket.origin(config.s3_addressing_style)
-        self._name_outputs(bucket=bucket, secret=secret)
 
     def _name_outputs(self, *, bucket: ImageBucket, secret: WebhookSecret | None) -> None:
         """Name what operators and the commands look up."""
