@@ -307,11 +307,13 @@ def test_a_used_up_quota_says_when_to_come_again(stack: Stack, tmp_path: Path, w
     key = keys_of(stack).create(name=word, limits={"daily_images_per_caller": 1}).text
     command = CommandLine.of(stack, folder=tmp_path, api_key=key)
     lines = "".join(f"{word} {number}\n" for number in range(5)).encode()
-    ended = command.run("batch", "-", "-c", "1", given=lines)
+    # Without it, the command would wait for a midnight that is less than a quarter of an hour away.
+    patience = ("--timeout", "1")
+    ended = command.run("batch", "-", "-c", "1", *patience, given=lines)
     assert ended.code == 3
     assert ended.err.count("Try again in") == 1
     assert "1 of 5 pictures are in imagegen-batch: 1 made now, 0 before, 1 failed" in ended.err
-    assert problem(command.run(word, "--json"))[:2] == (3, "quota_exceeded")
+    assert problem(command.run(word, *patience, "--json"))[:2] == (3, "quota_exceeded")
 
 
 @pytest.mark.thorough
