@@ -44,7 +44,10 @@ class BundlingError(RuntimeError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bundle:
-    """The inputs of a zip: the checkout, the platform of its wheels, and the Python that compiles its bytecode."""
+    """The inputs of a zip: the checkout, the platform of its wheels, and the Python that compiles its bytecode.
+
+    A zip for this machine is for that Python, if one is named; otherwise it is for this interpreter.
+    """
 
     root: Path
     platform: Platform
@@ -115,36 +118,41 @@ class Bundle:
         runs_on: str = self.platform
         if self.platform == "host":
             # Wheels for this machine differ by system and interpreter.
-            runs_on += f" {platform.platform()} {platform.python_version()}"
+            runs_on += f" {platform.platform()} {_release(self._python())}"
         digest.update(f"{runs_on} {self.compiler is not None}".encode())
         return digest.hexdigest()
+
+    def _python(self) -> Path:
+        """Return the Python that the wheels are chosen by."""
+        ours = Path(sys.executable)
+        return self.compiler or ours if self.platform == "host" else ours
 
     def _install(self, target: Path) -> None:
         # uv is in requirements.txt and takes seconds where pip takes half a minute. Both write the same files.
         options = "--quiet --only-binary :all: --require-hashes --no-deps"
         environ: Mapping[str, str] = os.environ  # noqa: TID251 - pip and uv find mirror and proxy there
-        python = Path(sys.executable)
+        ours = Path(sys.executable)
         uv = _uv()
         if uv is not None:
             tool = [
                 uv,
                 *["pip", "install", "--color", "never", "--link-mode", "copy", "--python"],
-                str(python),
+                str(self._python()),
             ]
-            environ = {**environ, **uv_environment(environ, python=python)}
+            environ = {**environ, **uv_environment(environ, python=ours)}
             if self.platform != "host":
                 options += f" --python-platform {self.platform} --python-version {RUNTIME_VERSION}"
         elif importlib.util.find_spec("pip") is not None:
             tool = [
-                str(python),
-                *["-m", "pip", "install", "--no-input", "--no-color", "--no-user", "--no-compile"],
+                *[str(ours), "-m", "pip", "--python", str(self._python()), "install"],
+                *["--no-input", "--no-color", "--no-user", "--no-compile"],
             ]
             if self.platform != "host":
                 tags = " ".join(f"--platform {tag}" for tag in WHEELS)
                 options += f" {tags} --implementation cp --python-version {RUNTIME_VERSION}"
         else:
             raise BundlingError(
-                f"Neither uv nor pip is installed for {python}, and one of them fetches the functions' packages: "
+                f"Neither uv nor pip is installed for {ours}, and one of them fetches the functions' packages: "
                 "install requirements.txt into its environment."
             )
         files = ["--target", str(target), "-r", str(self.requirements)]
@@ -198,7 +206,12 @@ def function_code(*, root: Path, target: Platform) -> lambda_.Code:
 
 def find_compiler(target: Platform) -> Path | None:
     """Return a Python of the version that runs the zip, or None; Lambda ignores the bytecode of any other version."""
-    if target == "host" or sys.version_info[:2] == RUNTIME_PYTHON:
+    return Path(sys.executable) if target == "host" else find_runtime_python()
+
+
+def find_runtime_python() -> Path | None:
+    """Return a Python of this machine that has Lambda's version, or None."""
+    if sys.version_info[:2] == RUNTIME_PYTHON:
         return Path(sys.executable)
     return next((python for python in _candidates() if _version(python) == RUNTIME_PYTHON), None)
 
@@ -237,10 +250,18 @@ def _uv() -> str | None:
 
 
 def _version(python: Path) -> tuple[int, ...] | None:
+    release = _release(python)
+    return tuple(int(part) for part in release.split(".")[:2]) if release else None
+
+
+def _release(python: Path) -> str | None:
+    """Return the version of a Python with its release, such as 3.13.0; None if it does not run."""
+    if python == Path(sys.executable):
+        return platform.python_version()
     # The name proves nothing: it may be a shim for a version that is not installed.
     try:
         reported = subprocess.run(  # noqa: S603 - arguments of our own
-            [str(python), "-c", "import sys; print(*sys.version_info[:2])"],
+            [str(python), "-c", "import platform; print(platform.python_version())"],
             capture_output=True,
             check=True,
             text=True,
@@ -248,7 +269,7 @@ def _version(python: Path) -> tuple[int, ...] | None:
         )
     except (OSError, subprocess.SubprocessError):
         return None
-    return tuple(int(part) for part in reported.stdout.split())
+    return reported.stdout.strip()
 
 
 def _prune(content: Path) -> None:

@@ -356,7 +356,7 @@ def test_a_shim_that_fails_is_passed_over_for_the_version_behind_it(
     script(tmp_path / "shims" / PYTHON, "exit 127")
     real = script(
         tmp_path / "versions" / f"{RUNTIME_VERSION}.9" / "bin" / PYTHON,
-        f"echo {RUNTIME_VERSION.replace('.', ' ')}",
+        f"echo {RUNTIME_VERSION}.9",
     )
     monkeypatch.setenv("PATH", str(tmp_path / "shims"), prepend=":")
     monkeypatch.setattr(sys, "version_info", (3, 11, 0))
@@ -367,7 +367,7 @@ def test_a_python_of_another_version_compiles_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Bytecode of another version is worse than none, because Lambda compiles it anew at each start."""
-    script(tmp_path / "shims" / PYTHON, "echo 3 1")
+    script(tmp_path / "shims" / PYTHON, "echo 3.1.0")
     monkeypatch.setenv("PATH", str(tmp_path / "shims"))
     monkeypatch.setattr(bundling, "_python_known_to_uv", lambda: None)
     monkeypatch.setattr(sys, "version_info", (3, 11, 0))
@@ -392,3 +392,29 @@ def test_the_wheels_are_of_the_version_that_runs_them(
 def test_a_zip_for_this_machine_is_compiled_by_this_interpreter() -> None:
     """The emulator runs such a zip with this interpreter."""
     assert find_compiler("host") == Path(sys.executable)
+
+
+def test_a_zip_for_this_machine_can_be_of_another_interpreter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Then that one chooses the wheels and compiles; a benchmark runs the functions as Lambda's version does."""
+    commands: list[list[str]] = []
+    monkeypatch.setattr(bundling, "_run", lambda command, **_: commands.append(command))
+    other = script(tmp_path / PYTHON, f"echo {RUNTIME_VERSION}.9")
+    bundle(tmp_path, platform="host")
+    of_another = Bundle(root=tmp_path, platform="host", compiler=other)
+    of_another._install(tmp_path / "content")
+    of_another._compile(tmp_path, root=tmp_path)
+    monkeypatch.setattr(bundling, "_uv", lambda: None)
+    of_another._install(tmp_path / "content")
+    by_uv, compiled, by_pip = commands
+    assert by_uv[by_uv.index("--python") + 1] == by_pip[by_pip.index("--python") + 1] == str(other)
+    assert compiled[0] == str(other)
+
+
+def test_the_fingerprint_follows_the_interpreter_of_a_zip_for_this_machine(tmp_path: Path) -> None:
+    """Wheels and bytecode of one version do not run on another."""
+    bundle(tmp_path, platform="host")
+    pythons = [script(tmp_path / version / PYTHON, f"echo {version}") for version in ("3.12.1", "3.13.0")]
+    bundles = [Bundle(root=tmp_path, platform="host", compiler=python) for python in (HOST, *pythons)]
+    assert len({each.fingerprint() for each in bundles}) == 3
