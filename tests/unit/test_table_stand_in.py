@@ -1,0 +1,216 @@
+"""The stand-in for DynamoDB of the benchmarks answers the adapters as the emulator does, but searches no items."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from benchmarks.table_stand_in import INDEXES, NotUnderstood, Table
+from imagegen.adapters import clients
+from imagegen.adapters.dynamodb import DynamoDbGenerations, DynamoDbRecentRequests
+from imagegen.adapters.key_table import DynamoDbKeys
+from imagegen.generations.ports import RecentList, RecentRequest
+from imagegen.keys.api_key import ApiKey
+from imagegen.keys.stored_key import StoredKey
+from tests.local.test_adapters import (  # the emulator's tests, with the fixtures of this module
+    record,
+    test_a_counter_never_falls_below_zero,
+    test_a_counter_stops_at_its_limit_whoever_counts_at_once,
+    test_a_counters_life_ends_by_itself,
+    test_a_deployments_limit_leaves_the_callers_counter_alone,
+    test_a_history_is_read_page_by_page,
+    test_a_write_tells_how_much_of_the_deployments_day_is_used,
+    test_an_amount_that_is_not_counted_does_not_keep_the_others,
+    test_of_two_versions_one_is_written,
+    test_what_is_due_is_found,
+)
+from tests.support.bare_emulator import INDEXES as INDEXES_OF_THE_EMULATOR
+from tests.support.far_side import json_answer, new_session
+from tests.support.records import NOW, RECORD
+
+if TYPE_CHECKING:
+    import boto3
+    from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+
+__all__ = [
+    "test_a_counter_never_falls_below_zero",
+    "test_a_counter_stops_at_its_limit_whoever_counts_at_once",
+    "test_a_counters_life_ends_by_itself",
+    "test_a_deployments_limit_leaves_the_callers_counter_alone",
+    "test_a_history_is_read_page_by_page",
+    "test_a_write_tells_how_much_of_the_deployments_day_is_used",
+    "test_an_amount_that_is_not_counted_does_not_keep_the_others",
+    "test_of_two_versions_one_is_written",
+    "test_what_is_due_is_found",
+]
+
+RECENT = RecentList(
+    name="recent",
+    version="first",
+    requests=(RecentRequest(key="k", begun_at=NOW, connection=29, gives_up=25),),
+)
+
+
+@pytest.fixture
+def stand_in() -> Table:
+    """Return an empty stand-in."""
+    return Table()
+
+
+@pytest.fixture
+def table_name() -> str:
+    """Return the name of the table of generations."""
+    return "generations"
+
+
+@pytest.fixture
+def owner() -> str:
+    """Return an owner that no other test has."""
+    return f"owner-{secrets.token_hex(8)}"
+
+
+@pytest.fixture
+def session(stand_in: Table) -> boto3.session.Session:
+    """Return a session whose requests to DynamoDB are answered by the stand-in."""
+
+    def send(request: AWSPreparedRequest, **_: Any) -> AWSResponse:
+        target: Any = request.headers["X-Amz-Target"]
+        operation = (target if isinstance(target, str) else target.decode()).rpartition(".")[2]
+        body: Any = request.body
+        status, members = stand_in.answer(operation, json.loads(body))
+        return json_answer(members, status)
+
+    made = new_session()
+    made.events.register("before-send.dynamodb", send)  # type: ignore[arg-type]  # a returned response replaces the sending
+    return made
+
+
+@pytest.fixture
+def table(table_name: str, session: boto3.session.Session) -> DynamoDbGenerations:
+    """Return the adapter of the table."""
+    return DynamoDbGenerations(client=clients.dynamodb(session), table=table_name)
+
+
+def test_its_indexes_are_those_of_the_table() -> None:
+    """The emulator's are compared with the template elsewhere."""
+    ours = {(name, one.partition, one.sort, one.whole) for name, one in INDEXES.items()}
+    theirs = {(*names, projection == "ALL") for *names, projection in INDEXES_OF_THE_EMULATOR}
+    assert ours == theirs
+
+
+def test_records_of_one_moment_are_paged_without_loss(table: DynamoDbGenerations, owner: str) -> None:
+    """A cursor stands behind one of them, and each is on one page."""
+    written = [record(owner) for _ in range(5)]
+    for one in written:
+        table.write(one, replacing=None)
+    cursor, found = None, []
+    for _ in range(3):
+        page = table.of_owner(owner, limit=2, cursor=cursor)
+        cursor = page.next_cursor
+        found += [one.id for one in page.generations]
+    assert cursor is None
+    assert sorted(found) == sorted(one.id for one in written)
+
+
+def test_a_claim_may_replace_a_record_that_was_removed(table: DynamoDbGenerations, stand_in: Table) -> None:
+    """Any other version needs the one that it follows from."""
+    again = replace(RECORD, version="again", claim="again")
+    table.write(RECORD, replacing=None)
+    stand_in.remove("generations", [RECORD.id, "gen_never"])
+    assert table.of_owner(RECORD.owner, limit=5, cursor=None).generations == ()
+    assert table.write(again, replacing=RECORD) is again
+
+
+def test_recent_requests_are_replaced_only_as_they_were_read(session: boto3.session.Session) -> None:
+    """The loser gets what stands."""
+    recent = DynamoDbRecentRequests(client=clients.dynamodb(session), table="generations")
+    second, third = replace(RECENT, version="second"), replace(RECENT, version="third")
+    assert recent.put(RECENT, replacing=None) is RECENT
+    assert recent.put(second, replacing=None) == RECENT
+    assert recent.put(second, replacing=RECENT) is second
+    assert recent.put(third, replacing=RECENT) == second
+    assert recent.get("recent") == second
+
+
+def test_a_key_is_added_replaced_and_listed(session: boto3.session.Session) -> None:
+    """A limit of 20 is also 20.0, and a key that somebody else changed is not replaced."""
+    keys = DynamoDbKeys(client=clients.dynamodb(session), table="keys")
+    key = StoredKey.of(
+        ApiKey.create(secrets.token_bytes), name="a", now=NOW, limits={"daily_usd_per_caller": 20.0}
+    )
+    revoked = key.revoke(now=NOW + timedelta(days=1))
+    keys.add(key)
+    assert keys.get("nobody") is None
+    assert keys.replace(replace(key, limits={"daily_usd_per_caller": 20}), revoked)
+    assert not keys.replace(key, revoked)
+    assert list(keys.all()) == [revoked]
+
+
+def test_a_table_is_filled_without_a_request(table: DynamoDbGenerations, stand_in: Table, owner: str) -> None:
+    """Only requests are counted, each by its operation."""
+    table.write(record(owner), replacing=None)
+    (id_,) = stand_in.ids("generations")
+    item = stand_in.answer("GetItem", {"TableName": "generations", "Key": {"id": {"S": id_}}})[1]["Item"]
+    stand_in.fill("others", [item])
+    assert stand_in.ids("others") == {id_}
+    assert dict(stand_in.counts) == {"PutItem": 1, "GetItem": 1}
+
+
+@pytest.mark.parametrize(
+    ("operation", "members"),
+    [
+        ("DeleteItem", {}),
+        ("PutItem", {"Item": {"id": {"S": "a"}}, "ConditionExpression": "size(id) > :a"}),
+        ("PutItem", {"Item": {"id": {"S": "a"}}, "ConditionExpression": "stamp = :absent"}),
+        ("Scan", {"Limit": 5}),
+        (
+            "Query",
+            {"IndexName": "by_owner", "KeyConditionExpression": "state = :a", "Limit": 5},
+        ),
+        (
+            "UpdateItem",
+            {
+                "Key": {"id": {"S": "a"}},
+                "ConditionExpression": "attribute_not_exists(id)",
+                "UpdateExpression": "REMOVE stamp",
+                "ReturnValues": "UPDATED_NEW",
+            },
+        ),
+    ],
+    ids=["operation", "condition", "value", "filtered scan", "other index", "update"],
+)
+def test_what_the_adapters_never_send_is_not_answered(operation: str, members: dict[str, Any]) -> None:
+    """A guess could look like a measurement."""
+    with pytest.raises(NotUnderstood):
+        Table().answer(operation, {"TableName": "generations", **members})
+
+
+def test_a_page_of_a_large_history_costs_no_look_at_the_other_records() -> None:
+    """The items of a page are read, and no others: those of other ids may be damaged."""
+    stand_in = Table()
+    stand_in.fill(
+        "generations",
+        [
+            {"id": {"S": f"gen_{n}"}, "owner": {"S": "o"}, "created_at": {"S": f"{n:06}"}}
+            for n in range(1_000)
+        ],
+    )
+    for n in range(997):
+        stand_in._items["generations"].stored[f"gen_{n}"] = "damaged"
+    query = {
+        "TableName": "generations",
+        "IndexName": "by_owner",
+        "KeyConditionExpression": "#o = :o",
+        "ExpressionAttributeNames": {"#o": "owner"},
+        "ExpressionAttributeValues": {":o": {"S": "o"}},
+        "ScanIndexForward": False,
+        "Limit": 3,
+    }
+    status, answer = stand_in.answer("Query", query)
+    assert (status, [item["id"]["S"] for item in answer["Items"]]) == (200, ["gen_999", "gen_998", "gen_997"])
+    assert answer["LastEvaluatedKey"] == answer["Items"][-1]
