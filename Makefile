@@ -126,7 +126,7 @@ rotate: set-up ## give the API key with the id KEY a new secret; the old one is 
 drill: set-up ## treat MODEL as retired in STAGE for at most MINUTES (10), and show what callers get; APPROVE=never
 	@$(PYTHON) -m operating drill
 
-bench: set-up ## measure the local service and print the table
+bench: set-up ## measure the built functions against the floors and print the table
 	@PYTHONPATH=lambda $(PYTHON) -m benchmarks
 
 cost: synth ## what STAGE (dev) costs: a month in which nobody uses it, an image, and a month of images; CONFIG= as for `make up`

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import httpx
 
 from benchmarks.drain import awaited, calls_of, submit
-from benchmarks.figures import listed
+from benchmarks.fleet import Fleet
+from benchmarks.results import Figure, single
 from benchmarks.warm_requests import FOLDER, instant_model
 from local import life_cycle
 from local.certificates import trust
@@ -39,20 +40,24 @@ class Neighbour:
     accepted: int
     called_back: int
 
-    def lines(self) -> str:
-        """Lay the figures out for a terminal."""
-        rows = (
-            (f"{JOBS} jobs of {IMAGE:.0f} s, {WORKERS} workers, alone", f"{self.alone:.1f} s"),
-            ("  beside a caller who loops over free failures", f"{self.beside:.1f} s"),
-            ("  throughput kept", f"{self.alone / self.beside:.1%}"),
-            ("  requests of that caller", str(self.asked)),
-            ("  of which accepted", str(self.accepted)),
-            ("  connections to its webhook, which never answers", str(self.called_back)),
-        )
-        return listed(rows)
+    def figures(self) -> list[Figure]:
+        """Return the figures; the first is what the neighbour leaves of the throughput."""
+        name = f"{JOBS} jobs of {IMAGE:.0f} s on {WORKERS} workers"
+        return [
+            single(f"{name}, throughput kept", self.alone / self.beside, better="higher"),
+            single(f"{name}, alone", self.alone, unit="s", compared=False),
+            single(
+                f"{name}, beside a caller who loops over free failures", self.beside, unit="s", compared=False
+            ),
+            single("requests of that caller", self.asked, unit="", compared=False),
+            single("  of which accepted", self.accepted, unit="", compared=False),
+            single(
+                "connections to its webhook, which never answers", self.called_back, unit="", compared=False
+            ),
+        ]
 
 
-def measure() -> Neighbour:
+def measure(_: Fleet) -> list[Figure]:
     """Deploy a stack, time the jobs twice, and take the stack down again.
 
     Raises:
@@ -61,7 +66,7 @@ def measure() -> Neighbour:
     with instant_model() as url:
         variables = Variables(bedrock_url=url, config=CONFIG, folder=FOLDER, port_offset=free_offset())
         try:
-            return _compared(life_cycle.up(variables), url)
+            return _compared(life_cycle.up(variables), url).figures()
         finally:
             life_cycle.down(FOLDER)
 

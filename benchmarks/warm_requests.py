@@ -49,7 +49,7 @@ def measure() -> list[Series]:
 def instant_model() -> Iterator[str]:
     """Run the stand-in with one picture for each size, and yield its address."""
     command = [sys.executable, "-m", "local.bedrock", "--port", "0", "--instant", "--alive", MODEL]
-    with subprocess.Popen(command, cwd=CHECKOUT, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - this Python
+    with subprocess.Popen(command, cwd=CHECKOUT, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None  # noqa: S101 - it is a pipe
             yield process.stdout.readline().split()[-1]

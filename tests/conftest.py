@@ -21,6 +21,7 @@ CLONES: Final = "clones"
 WITHOUT_STACK: Final = (
     "test_adapters.py",
     "test_audit.py",
+    "test_bench.py",
     "test_budget_kills.py",
     "test_budget_storm.py",
     "test_canaries.py",

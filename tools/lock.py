@@ -12,6 +12,9 @@ LOCKS = {
     "local/requirements.in": "local/requirements.txt",
     "docsite/requirements.in": "docsite/requirements.txt",
     "lambda/requirements.in": "lambda/requirements.txt",
+    "benchmarks/packages/sdk.in": "benchmarks/packages/sdk.txt",
+    "benchmarks/packages/runtime_client.in": "benchmarks/packages/runtime_client.txt",
+    "benchmarks/packages/charts.in": "benchmarks/packages/charts.txt",
     "tools/requirements.in": "tools/requirements.txt",
     "tools/checkov.in": "tools/checkov.txt",
 }

@@ -54,3 +54,10 @@ def test_pins_are_read_with_all_their_hashes() -> None:
         ("two-three 2.0.post1", ("c" * 64,)),
         ("four 4", ()),
     ]
+
+
+def test_the_floor_is_the_sdk_that_the_functions_have() -> None:
+    """Another version would be another floor."""
+    pinned = (CHECKOUT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    floor = (CHECKOUT / "benchmarks/packages/sdk.in").read_text(encoding="utf-8").splitlines()
+    assert {line for line in floor if line[:1].isalnum()} <= set(pinned)

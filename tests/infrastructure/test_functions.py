@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from aws_cdk import assertions
 
+from benchmarks.contenders import SETTINGS
 from imagegen.settings import Settings
 from stacks.bundling import RUNTIME_VERSION
 from stacks.stage import BYTES_FOR_LISTS, LOOPBACK_PARAMETER, WITHOUT_BOUND, StageError
@@ -81,6 +82,12 @@ def test_the_environment_is_the_settings_and_what_powertools_reads(any_stage: Sy
     variables = set(function(any_stage, name)["Environment"]["Variables"])
     fields = {field.name.upper() for field in dataclasses.fields(Settings)}
     assert variables - {"AWS_ENDPOINT_URL_BEDROCK_RUNTIME"} == fields | POWERTOOLS
+
+
+def test_the_benchmark_gives_the_functions_the_variables_of_the_deployment(any_stage: Synthesized) -> None:
+    """What is measured reads what is deployed."""
+    variables = set(function(any_stage, "Api")["Environment"]["Variables"])
+    assert variables - {"AWS_ENDPOINT_URL_BEDROCK_RUNTIME"} == set(SETTINGS) - {"KEY_TABLE_NAME"}
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)

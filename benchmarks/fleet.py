@@ -1,0 +1,69 @@
+"""Starts the stand-ins of AWS and the environments that are measured against them, and stops them again."""
+
+import contextlib
+import datetime as dt
+import ssl
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from benchmarks.contenders import contenders
+from benchmarks.environments import Contender, Environment
+from benchmarks.installed import Installed
+from local import certificates
+from tools.checkout import CHECKOUT
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fleet:
+    """What can be started, and the stand-ins that it talks to."""
+
+    installed: Installed
+    contenders: Mapping[str, Contender]
+    services: httpx.Client
+
+    def start(self, name: str, **variables: str) -> Environment:
+        """Start an environment of one contender; `variables` replace some of its own."""
+        contender = self.contenders[name]
+        changed = Contender(
+            name=contender.name,
+            handler=contender.handler,
+            folders=contender.folders,
+            variables={**contender.variables, **variables},
+        )
+        return Environment(changed, python=self.installed.python, client=self.installed.client)
+
+    def control(self, **wanted: Any) -> dict[str, int]:
+        """Tell the stand-ins what is wanted (`image_bytes`, `model_seconds`); return the calls counted until now."""
+        counted: dict[str, int] = self.services.post("/_control", json=wanted).raise_for_status().json()
+        return counted
+
+
+@contextmanager
+def fleet(installed: Installed) -> Iterator[Fleet]:
+    """Run the stand-ins, over TLS with certificates of their own, until the block ends."""
+    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
+        files = certificates.ensure(Path(folder), now=dt.datetime.now(dt.UTC))
+        command = [sys.executable, "-m", "benchmarks.aws_stand_ins", str(files.certificate), str(files.key)]
+        process = stack.enter_context(
+            subprocess.Popen(command, cwd=CHECKOUT, stdout=subprocess.PIPE, text=True)
+        )
+        stack.callback(process.kill)
+        assert process.stdout is not None  # noqa: S101 - it is a pipe
+        address = process.stdout.readline().strip()
+        trusted = ssl.create_default_context(cafile=files.authority)
+        services = stack.enter_context(
+            httpx.Client(base_url=address, verify=trusted, trust_env=False, timeout=30)
+        )
+        yield Fleet(
+            installed=installed,
+            contenders=contenders(installed, address=address, authority=files.authority),
+            services=services,
+        )

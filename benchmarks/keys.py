@@ -1,0 +1,48 @@
+"""Puts an API key into the stand-in's table, and makes the questions that API Gateway asks the authorizer."""
+
+import json
+import secrets
+from typing import Any
+
+from benchmarks.contenders import REGION, SETTINGS
+from benchmarks.fleet import Fleet
+from imagegen.keys.api_key import ApiKey
+
+
+def store_key(fleet: Fleet) -> ApiKey:
+    """Return a new key, which the table knows from now on."""
+    key = ApiKey.create(secrets.token_bytes)
+    item = {
+        "id": {"S": key.id},
+        "name": {"S": "benchmark"},
+        "digest": {"S": key.digest},
+        "created_at": {"S": "2026-01-01T00:00:00+00:00"},
+        "limits": {"M": {}},
+    }
+    fleet.services.post(
+        "/",
+        headers={"X-Amz-Target": "DynamoDB_20120810.PutItem"},
+        content=json.dumps(
+            {
+                "TableName": SETTINGS["KEY_TABLE_NAME"],
+                "Item": item,
+                "ConditionExpression": "attribute_not_exists(id)",
+            }
+        ),
+    ).raise_for_status()
+    return key
+
+
+def authorizer_event(key: ApiKey | None) -> dict[str, Any]:
+    """Return the question about a request with this key, or about one with a key that nobody knows."""
+    sent = {"Host": "api.example", "x-api-key": (key or ApiKey.create(secrets.token_bytes)).text}
+    return {
+        "type": "REQUEST",
+        "methodArn": f"arn:aws:execute-api:{REGION}:123456789012:api/v1/POST/text-to-image",
+        "resource": "/{proxy+}",
+        "path": "/text-to-image",
+        "httpMethod": "POST",
+        "headers": sent,
+        "multiValueHeaders": {name: [value] for name, value in sent.items()},
+        "requestContext": {"stage": "v1", "requestId": "request"},
+    }

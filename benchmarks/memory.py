@@ -1,0 +1,48 @@
+"""Measures the memory of the api function: its peak by the size of the image, and its growth over many requests."""
+
+from typing import Final
+
+from benchmarks.contenders import generation_event
+from benchmarks.environments import Environment
+from benchmarks.fleet import Fleet
+from benchmarks.results import Figure, single
+
+MEGABYTE: Final = 1e6
+SIZES: Final = (0.5, 1.0, 1.8, 3.0, 4.0, 6.0, 8.0)
+"""In megabytes."""
+SETTLED: Final = 8
+"""Requests of one environment, after which its peak no longer moves."""
+WARM_UP: Final = 200
+REQUESTS: Final = 1_000
+_BOUND_AT: Final = 1.8
+
+
+def measure_peak(fleet: Fleet) -> list[Figure]:
+    """Return the most memory that a fresh environment holds, for each size of image, and the naive sample's."""
+    figures = []
+    for size in SIZES:
+        fleet.control(image_bytes=int(size * MEGABYTE), model_seconds=0.0)
+        for name in ("api", "naive"):
+            with fleet.start(name) as environment:
+                _send(environment, SETTLED)
+                peak = environment.peak_memory() / MEGABYTE
+            bounds = {"must": 80.0, "aim": 64.0} if (name, size) == ("api", _BOUND_AT) else {}
+            figures.append(single(f"peak memory of {name}, image of {size} MB", peak, unit="MB", **bounds))
+    return figures
+
+
+def measure_growth(fleet: Fleet, *, requests: int = REQUESTS, warm_up: int = WARM_UP) -> list[Figure]:
+    """Return by how much an environment's memory grows over so many requests."""
+    fleet.control(image_bytes=int(_BOUND_AT * MEGABYTE), model_seconds=0.0)
+    with fleet.start("api") as environment:
+        _send(environment, warm_up)
+        before = environment.peak_memory()
+        _send(environment, requests)
+        grown = (environment.peak_memory() - before) / MEGABYTE
+    name = f"growth of the peak over {requests:,} requests"
+    return [single(name, grown, unit="MB", must=2.0, aim=0.5, compared=False)]
+
+
+def _send(environment: Environment, requests: int) -> None:
+    for _ in range(requests):
+        environment.invoke(generation_event())

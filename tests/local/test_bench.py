@@ -1,0 +1,167 @@
+"""`make bench` on real parts: Lambda's own runtime client, the built functions, and TLS; no figure is judged here."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+from benchmarks import memory, share, start_up, warm
+from benchmarks.__main__ import main
+from benchmarks.contenders import generation_event
+from benchmarks.environments import Contender, Environment, cpu_seconds
+from benchmarks.fleet import Fleet, fleet
+from benchmarks.installed import Installed, install
+from benchmarks.keys import authorizer_event, store_key
+from tools.failures import LocalError
+
+if TYPE_CHECKING:
+    from benchmarks.results import Figure
+
+pytestmark = pytest.mark.slow
+
+SMALL: Final = 50_000
+MAKERS: Final = ("by hand", "naive", "powertools", "api")
+
+
+@pytest.fixture(scope="module")
+def installed() -> Installed:
+    """Build what is measured."""
+    return install()
+
+
+@pytest.fixture(scope="module")
+def running(installed: Installed) -> Iterator[Fleet]:
+    """Start the stand-ins."""
+    with fleet(installed) as started:
+        yield started
+
+
+@contextmanager
+def of_source(source: str, installed: Installed, folder: Path) -> Iterator[Environment]:
+    """Run a function that has this source."""
+    (folder / "handler.py").write_text(source, encoding="utf-8")
+    contender = Contender(name="f", handler="handler.lambda_handler", folders=(folder,), variables={})
+    with Environment(contender, python=installed.python, client=installed.client) as environment:
+        yield environment
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_every_contender_stores_the_models_image(name: str, running: Fleet) -> None:
+    """A floor that left something out would be no floor."""
+    running.control(image_bytes=SMALL)
+    with running.start(name) as environment:
+        running.control()
+        reply = environment.invoke(generation_event())
+        counted = running.control()
+    assert reply["statusCode"] == 200, reply
+    assert "X-Amz-Signature=" in reply["body"] or "Signature=" in reply["body"]
+    # The service's own mark makes the file a little larger.
+    assert SMALL <= counted["bytes stored"] < SMALL + 3_000
+    assert (counted["bedrock InvokeModel"], counted["s3 PutObject"]) == (1, 1)
+
+
+def test_the_authorizer_accepts_the_stored_key_and_no_other(running: Fleet) -> None:
+    """Otherwise its figure would be that of a refusal."""
+    key = store_key(running)
+    with running.start("authorizer") as environment:
+        replies = [environment.invoke(authorizer_event(sent)) for sent in (key, None)]
+    assert [reply["policyDocument"]["Statement"][0]["Effect"] for reply in replies] == ["Allow", "Deny"]
+
+
+def test_cpu_time_is_the_functions_own(installed: Installed, tmp_path: Path) -> None:
+    """What a function burns before it is ready, and for one event, is read from outside; what it waits is not."""
+    source = (
+        "import time\n"
+        "def burn(seconds):\n"
+        "    ends = time.process_time() + seconds\n"
+        "    while time.process_time() < ends: pass\n"
+        "burn(0.3)\n"
+        "time.sleep(0.5)\n"
+        "def lambda_handler(event, context):\n"
+        "    burn(event['burn']); time.sleep(0.5)\n"
+        "    return event\n"
+    )
+    with of_source(source, installed, tmp_path) as environment:
+        started = environment.start_cpu
+        assert environment.invoke({"burn": 0.2}) == {"burn": 0.2}
+        burnt = environment.cpu - started
+    assert 0.3 <= started < 0.8
+    assert 0.2 <= burnt < 0.5
+
+
+def test_a_function_that_cannot_start_says_why(installed: Installed, tmp_path: Path) -> None:
+    """The reason is the runtime client's."""
+    with (
+        pytest.raises(LocalError, match=r"A function did not start: .*no such thing"),
+        of_source("raise RuntimeError('no such thing')", installed, tmp_path),
+    ):
+        pass
+
+
+def test_a_function_that_fails_is_no_fast_reply(installed: Installed, tmp_path: Path) -> None:
+    """An error that was timed would look like a good figure."""
+    source = "def lambda_handler(event, context):\n    raise RuntimeError('broken')\n"
+    with (
+        of_source(source, installed, tmp_path) as environment,
+        pytest.raises(LocalError, match=r"A function failed: .*broken"),
+    ):
+        environment.invoke({})
+
+
+def test_a_stopped_environment_leaves_no_process(installed: Installed, tmp_path: Path) -> None:
+    """Also if it is stopped twice."""
+    with of_source("def lambda_handler(event, context): return 1\n", installed, tmp_path) as environment:
+        pid = environment.pid
+        environment.close()
+    with pytest.raises(OSError):  # noqa: PT011 - the clock of a process that is gone
+        cpu_seconds(pid)
+
+
+def test_each_part_returns_its_figures(running: Fleet) -> None:
+    """In the smallest size; every one that has a bound is among them."""
+    figures: list[Figure] = [
+        *start_up.measure(running, rounds=1),
+        *warm.measure(running, rounds=1, warm_up=1),
+        *warm.measure_authorizer(running, rounds=2),
+        *warm.count_round_trips(running),
+        *memory.measure_growth(running, requests=5, warm_up=1),
+    ]
+    named = {figure.name: figure for figure in figures}
+    assert len(named) == len(figures)
+    assert {name for name, figure in named.items() if figure.must is not None} == {
+        "start-up of api / SDK alone",
+        "start-up of worker / SDK alone",
+        "start-up of authorizer / SDK alone",
+        "warm request / by hand, table apart",
+        "warm request, all of it / naive",
+        "authorizer, a key that is read",
+        "growth of the peak over 5 requests",
+    }
+    table = named["of which the table"].value
+    assert 0 < table < named["warm request, api"].value
+    assert named["calls of bedrock for one generation"].value == 1
+
+
+def test_the_share_leaves_the_models_seconds_out(running: Fleet) -> None:
+    """Where this system lets processor time be limited; elsewhere there is no figure."""
+    figures = share.measure(running, model_seconds=0.3, generations=2)
+    assert [0 < figure.value < 1_000 for figure in figures] == [True] * os.access(share.GROUPS, os.W_OK)
+
+
+def test_without_control_groups_a_sentence_stands_for_the_share(
+    running: Fleet, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The other figures are measured all the same."""
+    assert share.measure(running, model_seconds=0.1, generations=1, groups=tmp_path / "none") == []
+    assert "needs root and control groups of Linux" in capsys.readouterr().err
+
+
+def test_an_unknown_part_is_refused_with_the_known_ones(capsys: pytest.CaptureFixture[str]) -> None:
+    """Before anything is measured."""
+    assert main({"ONLY": "start-up speed"}) == 1
+    assert capsys.readouterr().err.startswith("ONLY names speed; the parts are start-up, warm, ")
