@@ -76,7 +76,7 @@ def table(figures: Iterable[Figure]) -> str:
     rows += [
         (
             figure.name,
-            _shown(figure.value, figure.unit),
+            shown(figure.value, figure.unit),
             "" if figure.low == figure.high else f"{_bare(figure.low)}–{_bare(figure.high)}",
             _bound(figure, figure.must),
             _bound(figure, figure.aim),
@@ -104,9 +104,11 @@ def to_json(figures: Iterable[Figure], *, about: Mapping[str, str]) -> str:
             "low": _rounded(figure.low),
             "high": _rounded(figure.high),
             "unit": figure.unit,
+            "better": figure.better,
             "compared": figure.compared,
             **({"must": figure.must} if figure.must is not None else {}),
             **({"aim": figure.aim} if figure.aim is not None else {}),
+            **({"verdict": figure.verdict} if figure.verdict else {}),
         }
         for figure in figures
     }
@@ -133,7 +135,7 @@ def committed(path: Path) -> Mapping[str, float]:
 def worse(figures: Iterable[Figure], before: Mapping[str, float]) -> str:
     """Return which figures are worse than before by more than is tolerated, a line each; empty if none is."""
     found = [
-        (figure.name, f"{_shown(before[figure.name], figure.unit)} → {_shown(figure.value, figure.unit)}")
+        (figure.name, f"{shown(before[figure.name], figure.unit)} → {shown(figure.value, figure.unit)}")
         for figure in figures
         if figure.name in before and figure.worse_than(before[figure.name])
     ]
@@ -148,7 +150,8 @@ def _bound(figure: Figure, bound: float | None) -> str:
     return f"{'≤' if figure.better == 'lower' else '≥'} {_bare(bound)}"
 
 
-def _shown(value: float, unit: str) -> str:
+def shown(value: float, unit: str) -> str:
+    """Return a value as people read it, with its unit."""
     return f"{_bare(value)} {unit}".rstrip()
 
 
