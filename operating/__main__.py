@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from imagegen.adapters.key_table import DynamoDbKeys
 from imagegen.keys.api_key import ApiKey
 from imagegen.keys.authorizer import CACHE_FOR
 from imagegen.keys.stored_key import StoredKey
 from operating import clients, deploying, deployment_policy, drift, limits, smoke, stage
-from operating.arguments import parser
+from operating.arguments import parser, whole_number
 from operating.drill import Rehearsal
 from operating.keys import Keys
 from operating.stack import Account
@@ -43,7 +42,7 @@ def main() -> int:
     except LocalError as error:
         print(in_one_line(error), file=sys.stderr)
     except (BotoCoreError, ClientError) as error:
-        print(in_one_line(_failure_of_aws(error)), file=sys.stderr)
+        print(in_one_line(clients.failure(error)), file=sys.stderr)
     except KeyboardInterrupt:
         print("Interrupted.", file=sys.stderr)
     except BrokenPipeError:
@@ -54,13 +53,6 @@ def main() -> int:
     else:
         return status
     return 1
-
-
-def _failure_of_aws(error: BotoCoreError | ClientError) -> str:
-    # Its subclasses have sentences of their own; the text of the class itself may quote a header with credentials.
-    if type(error) is HTTPClientError:
-        return "A request to AWS could not be sent: look for a character in your AWS configuration that is wrong."
-    return f"A request to AWS failed: {error}"
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -121,9 +113,9 @@ def _drill(arguments: argparse.Namespace) -> int:
             "MODEL is missing: give the id of a model that the stage lists, such as "
             "MODEL=stability.stable-image-core-v1:1."
         )
-    minutes = _number("MINUTES", arguments.minutes, low=1, high=MAX_DRILL_MINUTES) or 0
+    minutes = whole_number("MINUTES", arguments.minutes, low=1, high=MAX_DRILL_MINUTES) or 0
     has_terminal = all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout))
-    with stage.caller(arguments.stage, environ=ENVIRON) as send:
+    with stage.caller(arguments.stage, purpose="drill", environ=ENVIRON) as send:
         Rehearsal(
             stage=arguments.stage,
             model=arguments.model,
@@ -153,7 +145,7 @@ ON_A_STAGE: Mapping[str, Callable[[argparse.Namespace], int]] = {
 
 def _create_key(arguments: argparse.Namespace) -> None:
     _check_output()
-    days = _number("DAYS", arguments.days, low=1, high=MAX_DAYS)
+    days = whole_number("DAYS", arguments.days, low=1, high=MAX_DAYS)
     own = limits.read_limits(_limits(arguments))
     _keys(arguments).create(
         name=arguments.name,
@@ -165,7 +157,7 @@ def _create_key(arguments: argparse.Namespace) -> None:
 
 def _rotate_key(arguments: argparse.Namespace) -> None:
     _check_output()
-    grace = _number("GRACE", arguments.grace, low=0, high=MAX_GRACE_HOURS) or 0
+    grace = whole_number("GRACE", arguments.grace, low=0, high=MAX_GRACE_HOURS) or 0
     old = _end_of_the_old(hours=grace)
     _keys(arguments).rotate(
         _id(arguments.key),
@@ -234,14 +226,6 @@ def _id(text: str) -> str:
             "KEY is missing: give the id of a key, which `make keys` lists, such as KEY=abcdefghij23."
         )
     return text
-
-
-def _number(name: str, text: str, *, low: int, high: int) -> int | None:
-    if not text:
-        return None
-    if not re.fullmatch(r"[0-9]{1,9}", text) or not low <= int(text) <= high:
-        raise LocalError(f"{name} must be a whole number from {low} to {high}, not {text!r}.")
-    return int(text)
 
 
 def _table(keys: Sequence[StoredKey], *, now: datetime) -> str:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from operating import limits
+from tools.failures import LocalError
 
 if TYPE_CHECKING:
     # argparse names the type of what `add_subparsers` returns in private only.
@@ -50,6 +52,19 @@ def parser(environ: Mapping[str, str]) -> argparse.ArgumentParser:
     _add_drill(commands, environ)
     _add_keys(commands, environ)
     return made
+
+
+def whole_number(name: str, text: str, *, low: int, high: int) -> int | None:
+    """Return the number that a variable has, or None if it is empty.
+
+    Raises:
+        LocalError: it is no whole number, or out of its range.
+    """
+    if not text:
+        return None
+    if not re.fullmatch(r"[0-9]{1,9}", text) or not low <= int(text) <= high:
+        raise LocalError(f"{name} must be a whole number from {low} to {high}, not {text!r}.")
+    return int(text)
 
 
 def _add_drill(commands: Commands, environ: Mapping[str, str]) -> None:

@@ -24,6 +24,7 @@ BUCKET: Final = "AWS::S3::Bucket"
 TABLE: Final = "AWS::DynamoDB::Table"
 KEY: Final = "AWS::KMS::Key"
 FUNCTION: Final = "AWS::Lambda::Function"
+LOG_GROUP: Final = "AWS::Logs::LogGroup"
 API_FUNCTION: Final = "ApiFunction"
 WITH_MODELS: Final = (API_FUNCTION, "WorkerFunction")
 """How the logical ids of the functions begin that call models; the authorizer calls none."""
@@ -180,12 +181,18 @@ def template_of(stack: str, client: CloudFormationClient) -> Mapping[str, Any]:
 
 def functions_with_models(stack: str, client: CloudFormationClient) -> Mapping[str, str]:
     """Return the names of the stack's functions that call models, by their logical ids."""
+    names = names_of(stack, client, type_=FUNCTION)
+    return {id_: name for id_, name in names.items() if id_.startswith(WITH_MODELS)}
+
+
+def names_of(stack: str, client: CloudFormationClient, *, type_: str) -> Mapping[str, str]:
+    """Return the names of the stack's resources of one type, by their logical ids."""
     pages = client.get_paginator("list_stack_resources").paginate(StackName=stack)
     return {
-        each["LogicalResourceId"]: each["PhysicalResourceId"]
+        each["LogicalResourceId"]: each.get("PhysicalResourceId", "")
         for page in pages
         for each in page["StackResourceSummaries"]
-        if each["ResourceType"] == FUNCTION and each["LogicalResourceId"].startswith(WITH_MODELS)
+        if each["ResourceType"] == type_ and each["ResourceStatus"] != "DELETE_COMPLETE"
     }
 
 

@@ -29,6 +29,7 @@ from stacks.stage import LOCAL_STAGE, StageError, check_stage_name, stack_name
 from tools.failures import LocalError
 
 if TYPE_CHECKING:
+    from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_dynamodb import DynamoDBClient
 
 LONGEST_REPLY: Final = 310.0
@@ -71,8 +72,7 @@ def functions(stage: str, *, environ: Mapping[str, str]) -> Functions:
     """
     options = aws_options(stage, environ)
     cloudformation = clients.client("cloudformation", options)
-    if described_stack(stack_name(stage), cloudformation) is None:
-        raise not_deployed(stage)
+    check_deployed(stage, cloudformation)
     names = functions_with_models(stack_name(stage), cloudformation).values()
     return Functions(client=clients.client("lambda", options), names=tuple(names))
 
@@ -91,11 +91,12 @@ def address(stage: str, *, environ: Mapping[str, str]) -> tuple[str, Path | None
 
 @contextmanager
 def caller(
-    stage: str, *, environ: Mapping[str, str]
+    stage: str, *, purpose: str, environ: Mapping[str, str]
 ) -> Iterator[Callable[[Mapping[str, Any]], Reply] | None]:
     """Yield a function that asks the stage for an image with an API key of its own.
 
-    The key is made for the first request, and revoked afterwards. Where callers have no keys, None is yielded.
+    The key is made for the first request, and revoked afterwards; its name begins with the purpose. Where callers have
+    no keys, None is yielded.
 
     Raises:
         LocalError: the stage is not deployed here.
@@ -117,7 +118,7 @@ def caller(
 
     def send(body: Mapping[str, Any]) -> Reply:
         if not made:
-            made.append(keys.create(name=f"drill {secrets.token_hex(4)}", expires_in=timedelta(hours=1)))
+            made.append(keys.create(name=f"{purpose} {secrets.token_hex(4)}", expires_in=timedelta(hours=1)))
         try:
             response = client.post(path, json=body, headers={"x-api-key": made[0].text})
             return Reply(status=response.status_code, body=response.json())
@@ -132,6 +133,16 @@ def caller(
     finally:
         for key in made:
             keys.revoke(key.id)
+
+
+def check_deployed(stage: str, cloudformation: CloudFormationClient) -> None:
+    """Make sure that the stack of a stage is there.
+
+    Raises:
+        LocalError: it is not.
+    """
+    if described_stack(stack_name(stage), cloudformation) is None:
+        raise not_deployed(stage)
 
 
 def not_deployed(stage: str) -> LocalError:

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import HTTPClientError
 
-from operating import __main__ as command_line
 from operating import clients, stage
 from stacks.addresses import is_address
 from stacks.credentials import check_place
@@ -81,7 +80,7 @@ def test_a_request_that_could_not_be_sent_is_told_without_its_headers() -> None:
     """A credential may also come from a file or a program."""
     error = HTTPClientError(error=ValueError(f"Invalid header value b'{SECRET}'"))
     assert SECRET in str(error)
-    assert SECRET not in command_line._failure_of_aws(error)
+    assert SECRET not in clients.failure(error)
 
 
 def test_a_stage_that_no_stack_can_be_named_after_is_refused_before_a_request() -> None:
