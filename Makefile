@@ -10,7 +10,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 STAGE ?= dev
 # The commands read these from their environment as they were given: neither make nor a shell reads in them.
-WORDS := STAGE CONFIG APPROVE NAME DAYS KEY GRACE DAILY_IMAGES DAILY_USD IMAGES_PER_MINUTE API_KEY JSON PROVE MODEL MINUTES
+WORDS := STAGE CONFIG APPROVE NAME DAYS KEY GRACE DAILY_IMAGES DAILY_USD IMAGES_PER_MINUTE API_KEY JSON PROVE MODEL MINUTES ACCOUNT HOURS IMAGES OUT
 # Whatever else is given to make is exported as well, such as BEDROCK_URL or AWS_PROFILE, and make would read in it.
 GIVEN := $(foreach name,$(.VARIABLES),$(if $(findstring command line,$(origin $(name))),$(name)))
 $(foreach word,$(sort $(WORDS) $(GIVEN)),$(eval override export $(word) := $$(value $(word))))
@@ -126,7 +126,7 @@ rotate: set-up ## give the API key with the id KEY a new secret; the old one is 
 drill: set-up ## treat MODEL as retired in STAGE for at most MINUTES (10), and show what callers get; APPROVE=never
 	@$(PYTHON) -m operating drill
 
-bench: set-up ## measure the built functions against the floors and print the table
+bench: set-up ## measure the built functions against the floors and print the table; ACCOUNT=1 for that of STAGE, from its logs of HOURS (24): IMAGES=, OUT=
 	@PYTHONPATH=lambda $(PYTHON) -m benchmarks
 
 cost: synth ## what STAGE (dev) costs: a month in which nobody uses it, an image, and a month of images; CONFIG= as for `make up`

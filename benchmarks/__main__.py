@@ -1,30 +1,23 @@
 """`make bench` measures the built functions against the floors, and prints the table. It touches no running service.
 
-`ONLY` names parts, separated by spaces; `SAVE=1` writes the figures into `benchmarks/figures.json`.
+`ONLY` names parts, separated by spaces; `SAVE=1` writes the figures into `benchmarks/figures.json` and into
+`docs/performance.md`. With `ACCOUNT=1` it prints the figures of a deployed stage instead.
 """
 
 import os
 import platform
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from benchmarks import (
-    drain,
-    fresh_checkout,
-    memory,
-    neighbour,
-    schedules,
-    share,
-    start_up,
-    warm,
-    warm_requests,
-)
-from benchmarks.fleet import Fleet, fleet
-from benchmarks.installed import BUILT, install
-from benchmarks.results import Figure, committed, single, spread, table, to_json, worse
+from benchmarks import page
+from benchmarks.account import command as account
+from benchmarks.fleet import fleet
+from benchmarks.installed import BUILT, Installed, install
+from benchmarks.parts import PARTS
+from benchmarks.results import Figure, committed, table, to_json, worse
 from tools.checkout import CHECKOUT
 from tools.failures import LocalError
 
@@ -32,53 +25,26 @@ COMMITTED: Final = CHECKOUT / "benchmarks" / "figures.json"
 MEASURED: Final = BUILT / "figures.json"
 
 
-def _routes(_: Fleet) -> list[Figure]:
-    return [
-        spread(series.name, [1000 * each for each in series.seconds], unit="ms", compared=False)
-        for series in warm_requests.measure()
-    ]
-
-
-def _drain(_: Fleet) -> list[Figure]:
-    used = drain.measure().used
-    return [single("drain rate / model quota", used, unit="", must=0.97, aim=0.99, better="higher")]
-
-
-PARTS: Final[Mapping[str, Callable[[Fleet], list[Figure]]]] = {
-    "start-up": start_up.measure,
-    "warm": warm.measure,
-    "authorizer": warm.measure_authorizer,
-    "calls": warm.count_round_trips,
-    "memory": memory.measure_peak,
-    "leak": memory.measure_growth,
-    "share": share.measure,
-    "routes": lambda _: [
-        spread(series.name, [1000 * each for each in series.seconds], unit="ms", compared=False)
-        for series in warm_requests.measure()
-    ],
-    "drain": lambda _: [
-        single(
-            "drain rate / model quota", drain.measure().used, unit="", must=0.97, aim=0.99, better="higher"
-        )
-    ],
-    "demo": fresh_checkout.measure,
-    "neighbour": neighbour.measure,
-    "schedules": schedules.measure,
-}
-"""Each part by the name that `ONLY` knows it by."""
-
-
 def main(environment: Mapping[str, str]) -> int:
     """Measure, print, and compare; a failure is a sentence and exit status 1, and so is a figure that became worse."""
     try:
-        figures = _measured(_chosen(environment.get("ONLY", "")))
-        before = committed(COMMITTED)
+        if account.wished(environment):
+            return account.main()
+        return _bench(_chosen(environment.get("ONLY", "")), saved=_saved(environment))
     except LocalError as error:
         print(error, file=sys.stderr)
         return 1
+
+
+def _bench(names: Sequence[str], *, saved: bool) -> int:
+    before = committed(COMMITTED)
+    installed = install()
+    figures = _measured(installed, names)
     print(table(figures))
-    target = COMMITTED if environment.get("SAVE") == "1" else MEASURED
-    _write(target, figures)
+    target = COMMITTED if saved else MEASURED
+    target.write_text(to_json(figures, about=_about(installed)), encoding="utf-8")
+    if saved:
+        page.renew(target)
     print(f"The figures are in {target.relative_to(CHECKOUT)}.")
     found = worse(figures, before)
     print(found or "No figure is worse than the committed one by more than 15 %.")
@@ -93,23 +59,32 @@ def _chosen(only: str) -> list[str]:
     return names
 
 
-def _measured(names: list[str]) -> list[Figure]:
+def _saved(environment: Mapping[str, str]) -> bool:
+    if environment.get("SAVE", "") not in {"", "0", "1"}:
+        raise LocalError("SAVE is 1 or 0.")
+    if environment.get("SAVE") != "1":
+        return False
+    if environment.get("ONLY"):
+        raise LocalError("SAVE=1 keeps all figures, so it goes without ONLY.")
+    return True
+
+
+def _measured(installed: Installed, names: Sequence[str]) -> list[Figure]:
     figures: list[Figure] = []
-    with fleet(install()) as running:
+    with fleet(installed) as running:
         for name in names:
             began = time.monotonic()
             figures += PARTS[name](running)
-            print(f"{name}: {time.monotonic() - began:.0f} s", file=sys.stderr)
+            print(f"{name}: {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
     return figures
 
 
-def _write(target: Path, figures: list[Figure]) -> None:
-    about = {
-        "python": install().version,
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+def _about(installed: Installed) -> dict[str, str]:
+    return {
+        "python": installed.version,
+        "machine": f"{platform.machine()} with {os.cpu_count()} cores",
         "system": platform.system(),
     }
-    target.write_text(to_json(figures, about=about), encoding="utf-8")
 
 
 if __name__ == "__main__":
