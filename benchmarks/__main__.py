@@ -9,7 +9,6 @@ import platform
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Final
 
 from benchmarks import page
@@ -29,7 +28,7 @@ def main(environment: Mapping[str, str]) -> int:
     """Measure, print, and compare; a failure is a sentence and exit status 1, and so is a figure that became worse."""
     try:
         if account.wished(environment):
-            return account.main()
+            return account.main(environment)
         return _bench(_chosen(environment.get("ONLY", "")), saved=_saved(environment))
     except LocalError as error:
         print(error, file=sys.stderr)
@@ -61,7 +60,7 @@ def _chosen(only: str) -> list[str]:
 
 def _saved(environment: Mapping[str, str]) -> bool:
     if environment.get("SAVE", "") not in {"", "0", "1"}:
-        raise LocalError("SAVE is 1 or 0.")
+        raise LocalError("SAVE must be 1, to keep the figures, or be left out.")
     if environment.get("SAVE") != "1":
         return False
     if environment.get("ONLY"):

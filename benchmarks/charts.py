@@ -42,7 +42,10 @@ def main(source: str, target: str) -> None:
     figures: Figures = json.loads(Path(source).read_text(encoding="utf-8"))["figures"]
     folder = Path(target)
     _save(_bars(figures, START_UP, "CPU time from start to ready, ms"), folder / "performance-start-up.svg")
-    _save(_bars(figures, WARM, "CPU time of one warm request with an image of 1.8 MB, ms"), folder / "performance-warm.svg")
+    _save(
+        _bars(figures, WARM, "CPU time of one warm request with an image of 1.8 MB, ms"),
+        folder / "performance-warm.svg",
+    )
     _save(_memory(figures), folder / "performance-memory.svg")
     _save(_growth(figures), folder / "performance-growth.svg")
 
@@ -84,7 +87,11 @@ def _memory(figures: Figures) -> Figure:
 
 
 def _growth(figures: Figures) -> Figure:
-    found = {name.removeprefix(GROWN): members["value"] for name, members in figures.items() if name.startswith(GROWN)}
+    found = {
+        name.removeprefix(GROWN): members["value"]
+        for name, members in figures.items()
+        if name.startswith(GROWN)
+    }
     figure = Figure(figsize=(7, 0.35 * len(found) + 0.9))
     axes = figure.subplots()
     drawn = axes.barh(list(found), list(found.values()), color=OWN)

@@ -19,13 +19,28 @@ Members = Mapping[str, Mapping[str, Any]]
 
 TABLES: Final[Mapping[str, Sequence[str]]] = {
     "start-up": ("start-up of ",),
-    "requests": ("warm request, ", "of which the table", "authorizer, ", "powertools and pydantic / naive", "naive / by hand"),
+    "requests": (
+        "warm request, ",
+        "of which the table",
+        "authorizer, ",
+        "powertools and pydantic / naive",
+        "naive / by hand",
+    ),
     "calls": ("calls of ",),
     "memory": ("peak memory of ",),
     "zip": ("zip of ",),
     "growth": ("growth: ", "calls at the largest size: "),
     "routes": ("route ", "requests per second, "),
-    "machine": ("make up", "make demo", "24 jobs", "requests of that caller", "  of which", "connections to", "schedules of", "exploring "),
+    "machine": (
+        "make up",
+        "make demo",
+        "24 jobs",
+        "requests of that caller",
+        "  of which",
+        "connections to",
+        "schedules of",
+        "exploring ",
+    ),
 }
 """The beginnings of the names of the figures in each table; what has a bound is in the table `bounds`."""
 
@@ -72,7 +87,14 @@ def tables(read: Mapping[str, Any]) -> dict[str, str]:
 
 def _bounds(figures: Members) -> str:
     rows = [
-        (name, _value(members), _spread(members), _bound(members, "must"), _bound(members, "aim"), _verdict(members))
+        (
+            name,
+            _value(members),
+            _spread(members),
+            _bound(members, "must"),
+            _bound(members, "aim"),
+            _verdict(members),
+        )
         for name, members in figures.items()
         if "must" in members
     ]

@@ -3,7 +3,17 @@
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from benchmarks import drain, fresh_checkout, memory, neighbour, schedules, share, start_up, warm, warm_requests
+from benchmarks import (
+    drain,
+    fresh_checkout,
+    memory,
+    neighbour,
+    schedules,
+    share,
+    start_up,
+    warm,
+    warm_requests,
+)
 from benchmarks.fleet import Fleet
 from benchmarks.results import Figure, single, spread
 

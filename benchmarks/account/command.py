@@ -29,7 +29,7 @@ from tools import output
 from tools.checkout import CHECKOUT
 from tools.failures import LocalError, in_one_line
 
-ENVIRON: Final[Mapping[str, str]] = os.environ  # noqa: TID251 - where the operator's variables are
+ENVIRON: Final[Mapping[str, str]] = os.environ
 MAX_HOURS: Final = 24 * 31
 MAX_IMAGES: Final = 100
 HOURS: Final = "24"

@@ -161,7 +161,17 @@ def test_without_control_groups_a_sentence_stands_for_the_share(
     assert "needs root and control groups of Linux" in capsys.readouterr().err
 
 
-def test_an_unknown_part_is_refused_with_the_known_ones(capsys: pytest.CaptureFixture[str]) -> None:
-    """Before anything is measured."""
-    assert main({"ONLY": "start-up speed"}) == 1
-    assert capsys.readouterr().err.startswith("ONLY names speed; the parts are start-up, warm, ")
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"ONLY": "start-up speed"}, "ONLY names speed; the parts are start-up, warm, "),
+        ({"SAVE": "yes"}, "SAVE must be 1, to keep the figures, or be left out."),
+        ({"SAVE": "1", "ONLY": "warm"}, "SAVE=1 keeps all figures, so it goes without ONLY."),
+    ],
+)
+def test_a_wrong_variable_is_refused_before_anything_is_measured(
+    given: dict[str, str], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The sentence names what is allowed."""
+    assert main(given) == 1
+    assert capsys.readouterr().err.startswith(sentence)
