@@ -9,7 +9,7 @@ from typing import Final
 from tools.failures import LocalError
 
 _BLOCK: Final = re.compile(
-    r"(?P<head><!-- table (?P<name>[a-z-]+): make (?:pages|bench SAVE=1) -->\n\n)(?P<text>.*?)(?P<end>\n\n<!-- end -->)",
+    r"(?P<head><!-- table (?P<name>[a-z-]+): make [^>\n]+ -->\n\n)(?P<text>.*?)(?P<end>\n\n<!-- end -->)",
     re.DOTALL,
 )
 
