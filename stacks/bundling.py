@@ -22,20 +22,21 @@ from pathlib import Path
 from aws_cdk import AssetHashType
 from aws_cdk import aws_lambda as lambda_
 
+from stacks import service_data, zip_contents
 from stacks.setting_types import Platform
+from stacks.zip_contents import SERVICE, Contents
 from tools.registries import uv_environment
 
 RUNTIME_PYTHON = (3, 13)
 RUNTIME_VERSION = ".".join(map(str, RUNTIME_PYTHON))
-# botocore describes some 400 services, and reading its directory costs start-up time.
-KEPT_SERVICES = frozenset({"bedrock", "bedrock-runtime", "dynamodb", "s3", "secretsmanager", "sqs", "sts"})
 KEPT_BUILDS = 4  # a few, so that switching branches or platforms does not build again
 # What pip has to be told for uv's `aarch64-manylinux2014`: the two names of one platform.
 WHEELS = ("manylinux_2_17_aarch64", "manylinux2014_aarch64")
 # What an installer notes about itself: the hashes of scripts that name this machine's Python, and its own name.
 INSTALLERS_NOTES = ("INSTALLER", "RECORD", "REQUESTED", "direct_url.json", "uv_cache.json")
 DATE = 315_532_800.0  # 1 January 1980, the first day that a zip can hold
-_IGNORED = shutil.ignore_patterns("__pycache__", "*.pyc")
+# The code that decides what a zip holds, besides its inputs.
+_MAKERS = tuple(Path(str(module.__file__)) for module in (service_data, zip_contents))
 
 
 class BundlingError(RuntimeError):
@@ -44,7 +45,7 @@ class BundlingError(RuntimeError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bundle:
-    """The inputs of a zip: the checkout, the platform of its wheels, and the Python that compiles its bytecode.
+    """The inputs of a zip: the checkout, what it takes of it, the platform of its wheels, and the Python that compiles.
 
     A zip for this machine is for that Python, if one is named; otherwise it is for this interpreter.
     """
@@ -52,10 +53,11 @@ class Bundle:
     root: Path
     platform: Platform
     compiler: Path | None
+    contents: Contents = SERVICE
 
     @property
     def requirements(self) -> Path:
-        """The hash-pinned list of the zip's packages."""
+        """The hash-pinned list of the zips' packages."""
         return self.root / "lambda" / "requirements.txt"
 
     @property
@@ -65,17 +67,31 @@ class Bundle:
 
     def fingerprint(self) -> str:
         """Return a hash of every input of the zip."""
-        return self._hash((Path(__file__), self.requirements, *_sources(self.package)))
+        sources = (self.package / name for name in self._sources())
+        return self._hash((*self._makers, *sources), of=self.contents.name)
 
     def build(self) -> Path:
         """Return the directory of the zip's content; build it if it is not there."""
 
         def fill(content: Path) -> None:
-            shutil.copytree(self._packages(), content, copy_function=_link)
-            shutil.copytree(self.package, content / "imagegen", ignore=_IGNORED)
+            _link_packages(self._packages(), content, contents=self.contents)
+            for name in self._sources():
+                copy = content / "imagegen" / name
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(self.package / name, copy)
             self._compile(content / "imagegen", root=content)
 
-        return self._kept("function", self.fingerprint(), fill)
+        return self._kept(self.contents.name, self.fingerprint(), fill)
+
+    @property
+    def _makers(self) -> tuple[Path, ...]:
+        return (Path(__file__), *_MAKERS, self.requirements)
+
+    def _sources(self) -> list[str]:
+        """Return the files of our package that the zip holds, relative to it, as POSIX writes and sorts them."""
+        found = (p for p in self.package.rglob("*") if p.is_file() and "__pycache__" not in p.parts)
+        names = sorted(path.relative_to(self.package).as_posix() for path in found)
+        return [name for name in names if self.contents.holds_part(name)]
 
     def _packages(self) -> Path:
         """Return the directory of the packages alone, so that a change of our code does not fetch them again."""
@@ -85,7 +101,7 @@ class Bundle:
             _prune(content)
             self._compile(content, root=content)
 
-        return self._kept("packages", self._hash((Path(__file__), self.requirements)), fill)
+        return self._kept("packages", self._hash(self._makers, of="packages"), fill)
 
     def _kept(self, name: str, fingerprint: str, fill: Callable[[Path], None]) -> Path:
         target = self.root / ".build" / f"{name}-{fingerprint[:16]}"
@@ -108,8 +124,8 @@ class Bundle:
         _forget_old(target.parent, name)
         return target
 
-    def _hash(self, inputs: Sequence[Path]) -> str:
-        digest = hashlib.sha256()
+    def _hash(self, inputs: Sequence[Path], *, of: str) -> str:
+        digest = hashlib.sha256(of.encode())
         for path in inputs:
             # As POSIX writes it, so that every system sorts and names the files alike.
             inside = path.is_relative_to(self.package)
@@ -182,19 +198,15 @@ def _forget_old(folder: Path, name: str) -> None:
         shutil.rmtree(old, ignore_errors=True)
 
 
-def _sources(package: Path) -> list[Path]:
-    found = (p for p in package.rglob("*") if p.is_file() and "__pycache__" not in p.parts)
-    return sorted(found, key=lambda path: path.relative_to(package).as_posix())
-
-
-def function_code(*, root: Path, target: Platform) -> lambda_.Code:
-    """Return the code of both functions, built from the checkout at `root`.
+def function_code(*, root: Path, target: Platform, contents: Contents = SERVICE) -> lambda_.Code:
+    """Return the code of functions, built from the checkout at `root`.
 
     Raises:
         BundlingError: uv and pip are missing, or a package cannot be downloaded or has another hash.
     """
-    bundle = Bundle(root=root, platform=target, compiler=find_compiler(target))
-    if bundle.compiler is None:
+    bundle = Bundle(root=root, platform=target, compiler=find_compiler(target), contents=contents)
+    # Said once, though there are two zips.
+    if bundle.compiler is None and contents is SERVICE:
         sys.stderr.write(
             f"Warning: no working Python {RUNTIME_VERSION} was found, so the zip ships without bytecode and its "
             f"functions start about 3.6 times slower; install Python {RUNTIME_VERSION} and run this again.\n"
@@ -279,9 +291,10 @@ def _prune(content: Path) -> None:
     for name in INSTALLERS_NOTES:
         for note in content.glob(f"*.dist-info/{name}"):
             note.unlink()
-    for entry in (content / "botocore" / "data").glob("*/"):
-        if entry.name not in KEPT_SERVICES:
-            shutil.rmtree(entry)
+    zip_contents.remove_what_never_runs(content)
+    data = content / "botocore" / "data"
+    if data.is_dir():
+        service_data.prune_service_data(data)
 
 
 def _make_alike(content: Path) -> None:
@@ -290,6 +303,20 @@ def _make_alike(content: Path) -> None:
         # The zip keeps the rights, and Lambda's user could not read files that were made with a strict umask.
         path.chmod(0o755 if path.is_dir() else 0o644)
         os.utime(path, (DATE, DATE))
+
+
+def _link_packages(packages: Path, content: Path, *, contents: Contents) -> None:
+    """Link what a zip holds of the packages; bytecode of modules that are one file is in a folder of all of them."""
+    entries = [*packages.iterdir(), *(packages / "__pycache__").glob("*")]
+    for entry in entries:
+        if entry.name == "__pycache__" or not contents.holds_package(entry.name):
+            continue
+        target = content / entry.relative_to(packages)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if entry.is_dir():
+            shutil.copytree(entry, target, copy_function=_link)
+        else:
+            _link(str(entry), str(target))
 
 
 def _link(source: str, target: str) -> None:

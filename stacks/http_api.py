@@ -68,14 +68,14 @@ class HttpApi(Construct):
         config: StageConfig,
         authentication: Authentication,
         handler: lambda_.IFunction,
-        code: lambda_.Code,
+        authorizer_code: lambda_.Code,
         key: EncryptionKey | None,
     ) -> None:
         super().__init__(scope, construct_id)
         self._config = config
         self._authentication = authentication
         make = authentication.authorizer
-        self._authorizer = make(self, config, code, key) if make else None
+        self._authorizer = make(self, config, authorizer_code, key) if make else None
         self.access_logs = LogGroup(self, "AccessLogs", config=config, key=key.key if key else None)
         self.api = self._rest_api()
         add_gateway_responses(self.api, authentication=authentication, cors_origins=config.cors_origins)

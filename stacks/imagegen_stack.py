@@ -30,7 +30,14 @@ class ImagegenStack(Stack):
     """One stage of the service; `today` decides which of its models have reached their end of life."""
 
     def __init__(
-        self, scope: Construct, *, config: StageConfig, code: lambda_.Code, env: Environment, today: date
+        self,
+        scope: Construct,
+        *,
+        config: StageConfig,
+        code: lambda_.Code,
+        authorizer_code: lambda_.Code,
+        env: Environment,
+        today: date,
     ) -> None:
         super().__init__(
             scope,
@@ -76,7 +83,13 @@ class ImagegenStack(Stack):
         callers = AUTHENTICATION[config.api_auth]
         handler = handler_of(self, config=config, function=api.function)
         http_api = HttpApi(
-            self, "Http", config=config, authentication=callers, handler=handler, code=code, key=key
+            self,
+            "Http",
+            config=config,
+            authentication=callers,
+            handler=handler,
+            authorizer_code=authorizer_code,
+            key=key,
         )
 
         # What the stacks beside this one refer to.

@@ -25,6 +25,7 @@ from stacks.policy_checks import (
     findings_of_the_playground,
 )
 from stacks.stage import LOCAL_STAGE, StageConfig, StageError, load_stage
+from stacks.zip_contents import AUTHORIZER
 from tools.failures import in_one_line
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -57,6 +58,7 @@ def _synthesize(environ: Mapping[str, str]) -> None:
         app,
         config=config,
         code=function_code(root=ROOT, target=config.bundle_platform),
+        authorizer_code=function_code(root=ROOT, target=config.bundle_platform, contents=AUTHORIZER),
         env=env,
         # Passed in, so that tests choose the day on which a model ends.
         today=datetime.now(tz=UTC).date(),

@@ -54,7 +54,9 @@ OTHER_STACKS: Final = {
 }
 """How the names begin of modules that share a stack of their own, so that the whole run waits less for one stack."""
 STACKS: Final = (DEPLOYED_STACK, *OTHER_STACKS)
-WITHOUT_TEMPLATES: Final = ("test_app.py", "test_bundling.py", "test_iam.py")
+WITHOUT_TEMPLATES: Final = (
+    *("test_app.py", "test_bundling.py", "test_iam.py", "test_service_data.py", "test_zip_contents.py"),
+)
 LIFE: Final = "tests/deployments/test_life_of_a_stage.py"
 AUDIT: Final = "tests/deployments/test_audit.py"
 SPREAD: Final = ("test_dialect_properties.py", "test_fault_schedules.py", "test_hostile_bodies.py")

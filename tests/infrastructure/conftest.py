@@ -9,6 +9,7 @@ from aws_cdk import assertions
 
 from tests.support.synthesis import STAGES, Synthesized, build_monitoring, build_playground, stage_config
 from tests.support.template_fixtures import code, synthesized
+from tests.support.zip_fixtures import built, built_authorizer, fresh
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from stacks.monitoring.stack import MonitoringStack
     from stacks.playground_stack import PlaygroundStack
 
-__all__ = ["code", "synthesized"]
+__all__ = ["built", "built_authorizer", "code", "fresh", "synthesized"]
 
 
 @pytest.fixture(params=STAGES)

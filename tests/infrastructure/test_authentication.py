@@ -37,7 +37,7 @@ def resources(authentication: Authentication, code: Path) -> list[dict[str, Any]
         config=config,
         authentication=authentication,
         handler=function,
-        code=lambda_.Code.from_asset(str(code)),
+        authorizer_code=lambda_.Code.from_asset(str(code)),
         key=None,
     )
     return list(assertions.Template.from_stack(stack).to_json()["Resources"].values())

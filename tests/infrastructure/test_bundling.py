@@ -6,54 +6,26 @@ import hashlib
 import importlib.util
 import os
 import re
-import shutil
-import subprocess
 import sys
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from stacks import bundling
-from stacks.bundling import KEPT_BUILDS, KEPT_SERVICES, RUNTIME_VERSION, Bundle, BundlingError, find_compiler
+from stacks.bundling import KEPT_BUILDS, RUNTIME_VERSION, Bundle, BundlingError, find_compiler
 from stacks.setting_types import Platform
+from stacks.zip_contents import AUTHORIZER
 from tests.support.synthesis import ROOT
+from tests.support.zip_fixtures import HOST, checkout
 from tools.pins import normalized, pins_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-HOST = find_compiler("host")
 PYTHON = f"python{RUNTIME_VERSION}"
-IMPORT_EVERYTHING = """
-import sys
-sys.path[:] = [sys.argv[1], *(path for path in sys.path if "site-packages" not in path)]
-import annotated_types, boto3, botocore, pybase64, pydantic, standardwebhooks
-import imagegen.wiring, imagegen.worker
-session = boto3.session.Session(region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x")
-for service in sys.argv[2:]:
-    session.client(service)
-print(boto3.__file__)
-"""
-
-
-def checkout(at: Path) -> Path:
-    """Copy the files that a bundle is made of, and return the copy."""
-    shutil.copytree(ROOT / "lambda", at / "lambda", ignore=shutil.ignore_patterns("__pycache__"))
-    return at
-
-
-@pytest.fixture(scope="session")
-def fresh(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
-    """Return a bundle for this machine in a copy of the checkout."""
-    return Bundle(root=checkout(tmp_path_factory.mktemp("fresh")), platform="host", compiler=HOST)
-
-
-@pytest.fixture(scope="session")
-def built(fresh: Bundle) -> Path:
-    """Build the zip's content, and return its directory."""
-    return fresh.build()
 
 
 def tree(directory: Path) -> dict[str, tuple[int, float, str]]:
@@ -66,18 +38,6 @@ def tree(directory: Path) -> dict[str, tuple[int, float, str]]:
     return {str(path.relative_to(directory)): described(path) for path in directory.rglob("*")}
 
 
-def test_the_zip_runs_by_itself(built: Path) -> None:
-    """It needs no package of this environment, and makes a client for every service that is kept."""
-    answer = subprocess.run(  # noqa: S603 - this interpreter and a program of our own
-        [sys.executable, "-S", "-c", IMPORT_EVERYTHING, str(built), *sorted(KEPT_SERVICES)],
-        capture_output=True,
-        check=False,
-        text=True,
-    )
-    assert answer.stderr == ""
-    assert answer.stdout.startswith(str(built))
-
-
 def test_the_zip_holds_our_package_without_its_tests(built: Path) -> None:
     """It does not hold the list of requirements either."""
 
@@ -88,15 +48,6 @@ def test_the_zip_holds_our_package_without_its_tests(built: Path) -> None:
     assert files(built) == files(ROOT / "lambda")
     assert (built / "imagegen" / "http" / "openapi.json").is_file()
     assert not (built / "requirements.txt").exists()
-
-
-def test_botocore_describes_only_the_services_that_are_used(built: Path) -> None:
-    """The files that all services share are kept."""
-    data = built / "botocore" / "data"
-    assert {path.name for path in data.iterdir() if path.is_dir()} == set(KEPT_SERVICES)
-    assert {"endpoints.json", "partitions.json", "sdk-default-configuration.json"} <= {
-        path.name for path in data.iterdir()
-    }
 
 
 def test_every_module_has_bytecode_that_is_never_checked(built: Path) -> None:
@@ -236,6 +187,36 @@ def test_the_fingerprint_follows_the_platform_and_the_bytecode(tmp_path: Path) -
     assert len({cloud.fingerprint(), host.fingerprint(), bare.fingerprint()}) == 3
 
 
+def test_the_fingerprint_of_the_authorizer_ignores_what_its_zip_does_not_hold(tmp_path: Path) -> None:
+    """So a change of the HTTP API does not deploy the authorizer again; it never has the fingerprint of another zip."""
+    service = bundle(tmp_path)
+    authorizer = replace(service, contents=AUTHORIZER)
+    before, of_the_service = authorizer.fingerprint(), service.fingerprint()
+    assert before != of_the_service
+    (service.package / "wiring.py").write_text("")
+    assert authorizer.fingerprint() == before
+    assert service.fingerprint() != of_the_service
+    (service.package / "errors.py").write_text("x = 2\n")
+    assert authorizer.fingerprint() != before
+
+
+def test_the_fingerprint_follows_what_decides_about_the_content(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A zip of yesterday's list of removals is not taken for one of today's."""
+    sources = bundle(tmp_path)
+    before = sources.fingerprint()
+    for number, maker in enumerate(bundling._MAKERS):
+        changed = tmp_path / str(number) / maker.name
+        changed.parent.mkdir()
+        changed.write_text(maker.read_text() + "# another line\n")
+        makers = tuple(changed if each == maker else each for each in bundling._MAKERS)
+        with monkeypatch.context() as patch:
+            patch.setattr(bundling, "_MAKERS", makers)
+            assert sources.fingerprint() != before
+    assert len(bundling._MAKERS) == 2
+
+
 def test_the_fingerprint_ignores_what_python_leaves_behind(tmp_path: Path) -> None:
     """A test run leaves bytecode behind, and that does not change the zip."""
     sources = bundle(tmp_path)
@@ -246,13 +227,10 @@ def test_the_fingerprint_ignores_what_python_leaves_behind(tmp_path: Path) -> No
 
 
 def wheel(folder: Path) -> str:
-    """Write a wheel that has a program and service descriptions into a folder, and return its line of a lock."""
+    """Write a wheel that has a program into a folder, and return its line of a lock."""
     path = folder / "small-1.0-py3-none-any.whl"
     info = "small-1.0.dist-info"
     files = {
-        "botocore/data/endpoints.json": "{}",
-        "botocore/data/ec2/service-2.json": "{}",
-        "botocore/data/sqs/service-2.json": "{}",
         "small.py": "def main():\n    return {'a', 'b', 'c'} & {'c'}\n",
         "small-1.0.data/scripts/small-tool": "#!python\nimport small\n",
         f"{info}/METADATA": "Metadata-Version: 2.1\nName: small\nVersion: 1.0\n",

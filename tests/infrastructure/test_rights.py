@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import ast
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-import botocore.session
 import pytest
 from botocore import xform_name
 
 from imagegen.models.registry import ModelRef, resolve
+from stacks.service_data import KEPT_OPERATIONS
+from tests.support.adapter_calls import STREAMING, methods
 from tests.support.call_ledger import REGION, Ledger, one_of
 from tests.support.denied_calls import DENIED, Denied
 from tests.support.hardened import KMS
 from tests.support.iam import Call, Decision, decide, like, matches
 from tests.support.ledger_scenario import exercise, exercise_the_daily_check
-from tests.support.synthesis import ROOT, as_list
+from tests.support.synthesis import as_list
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,9 +25,6 @@ if TYPE_CHECKING:
     from tests.support.template_values import Deployment
 
 FUNCTIONS: Final = ("Api", "Worker", "HttpAuthorizer")
-ADAPTERS: Final = ROOT / "lambda" / "imagegen" / "adapters"
-STREAMING: Final = "invoke_model_with_response_stream"
-"""No registered model streams, so no role has the right and no function makes the call."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,31 +119,14 @@ def test_the_daily_check_may_do_what_it_does_and_nothing_else(daily_check: Accou
 
 def test_every_call_in_the_source_is_in_the_ledger(account: Account, daily_check: Account) -> None:
     """A new call of an adapter needs a step in the scenario, and a row in the table of actions."""
-    # The URL is opened with the right of its signer, so signing counts as the call that it is for.
-    expected = {"get_object" if name == "generate_presigned_url" else name for name in _called_in_adapters()}
+    expected = set(methods())
     if not account.stage.config.webhooks:
         expected.remove("get_secret_value")
     operations = account.ledger.operations | daily_check.ledger.operations
+    # The zip's botocore knows no other operation.
+    assert all(name in KEPT_OPERATIONS[service] for service, name in operations)
     assert {xform_name(name) for _, name in operations} == expected - {STREAMING}
     assert not any(ref.model.streams for ref in map(_resolved, account.stage.config.models))
-
-
-def _called_in_adapters() -> set[str]:
-    """Return the methods of AWS's clients that are called in the adapters, whatever the client is called there."""
-    made = re.findall(
-        r'session\.client\("([a-z0-9-]+)"', (ADAPTERS / "clients.py").read_text(encoding="utf-8")
-    )
-    loader = botocore.session.get_session()
-    known = {
-        xform_name(name) for service in made for name in loader.get_service_model(service).operation_names
-    }
-    called = {
-        node.func.attr
-        for path in ADAPTERS.rglob("*.py")
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
-    }
-    return called & {*known, "generate_presigned_url"}
 
 
 def _resolved(entry: str) -> ModelRef:

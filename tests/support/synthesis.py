@@ -50,6 +50,7 @@ def build(stage: str, *, code: Path, overrides: str | None = None, today: date =
         app,
         config=stage_config(stage, overrides),
         code=lambda_.Code.from_asset(str(code)),
+        authorizer_code=lambda_.Code.from_asset(str(code)),
         env=ENVIRONMENT,
         today=today,
     )

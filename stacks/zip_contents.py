@@ -1,0 +1,96 @@
+"""What the functions' zips hold: which packages and which of our modules, without what never runs.
+
+See `docs/decisions/0120-the-zip-holds-what-runs.md`.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+REMOVED: Final[Mapping[str, str]] = {
+    "aws_lambda_powertools/event_handler/openapi/swagger_ui": "The API serves a document of its own, and no page.",
+    "aws_lambda_powertools/utilities/auth_alpha": "API Gateway and the authorizer check who calls.",
+    "aws_lambda_powertools/utilities/circuit_breaker": "Retries are in `generations/retry.py`.",
+    "aws_lambda_powertools/utilities/data_masking": "The functions log no content.",
+    "aws_lambda_powertools/utilities/feature_flags": "Settings are in the environment.",
+    "aws_lambda_powertools/utilities/idempotency": "The record of a generation does that.",
+    "aws_lambda_powertools/utilities/kafka": "No event comes from Kafka.",
+    "aws_lambda_powertools/utilities/parameters": "The adapter of Secrets Manager reads the one secret.",
+    "aws_lambda_powertools/utilities/streaming": "No object is read in parts.",
+    "dateutil/zoneinfo": "The time zones of the world; AWS writes times in UTC.",
+    "pydantic/mypy.py": "A plug-in of mypy.",
+    "pydantic/v1": "The whole of pydantic 1, for those who still use it.",
+    "urllib3/contrib/emscripten": "It runs in a browser only.",
+}
+"""What is removed from the packages, and why nothing misses it: `tests/infrastructure/test_zip_contents.py`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contents:
+    """What one zip holds. The packages are those of `lambda/requirements.txt`, whichever zip they are in."""
+
+    name: str
+    """The zip's name below `.build/`."""
+    packages: Mapping[str, str] | None = None
+    """The module that is imported, by the name of its distribution; None stands for every package."""
+    parts: tuple[str, ...] | None = None
+    """The folders and modules of our package; None stands for all of it."""
+
+    def holds_package(self, entry: str) -> bool:
+        """Say whether the zip holds an entry of the folder of all packages, such as `six.py`."""
+        if self.packages is None:
+            return True
+        if entry.endswith(".dist-info"):
+            return entry.partition("-")[0] in self.packages
+        return entry.partition(".")[0] in self.packages.values()
+
+    def holds_part(self, path: str) -> bool:
+        """Say whether the zip holds a file of our package; the path is relative to it, as POSIX writes it."""
+        return self.parts is None or any(path == part or path.startswith(f"{part}/") for part in self.parts)
+
+
+SERVICE: Final = Contents(name="function")
+"""The zip of the api function, the worker and the check of the models' lifecycles."""
+AUTHORIZER: Final = Contents(
+    name="authorizer",
+    packages={
+        "annotated_types": "annotated_types",
+        "boto3": "boto3",
+        "botocore": "botocore",
+        "jmespath": "jmespath",
+        "python_dateutil": "dateutil",
+        "s3transfer": "s3transfer",
+        "six": "six",
+        "typing_extensions": "typing_extensions",
+        "urllib3": "urllib3",
+    },
+    parts=(
+        "__init__.py",
+        "adapters/__init__.py",
+        "adapters/clients.py",
+        "adapters/key_table.py",
+        "adapters/system.py",
+        "authorizer_handler.py",
+        "contracts/__init__.py",
+        "contracts/text_to_image/__init__.py",
+        "contracts/text_to_image/parameters.py",
+        "errors.py",
+        "keys",
+        "settings.py",
+    ),
+)
+"""The zip of the authorizer: what its handler loads, and nothing else."""
+
+
+def remove_what_never_runs(content: Path) -> None:
+    """Remove from a folder of packages what `REMOVED` lists."""
+    for name in REMOVED:
+        path = content / name
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
