@@ -365,3 +365,32 @@ def test_a_service_that_botocore_does_not_know_is_named(
     monkeypatch.setattr("stacks.service_data.KEPT_OPERATIONS", {"sqs2": frozenset({"SendMessage"})})
     with pytest.raises(UnknownOperationError, match=r"^botocore does not describe the service sqs2, which"):
         prune_service_data(tmp_path)
+
+
+def test_a_member_may_be_called_documentation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Texts of documentation go and so do shapes that nothing refers to; a member of that name stays."""
+    monkeypatch.setattr("stacks.service_data.KEPT_OPERATIONS", {"small": frozenset({"Ask"})})
+    member = {"shape": "Text", "documentation": "A page about it."}
+    model = {
+        "metadata": {"endpointPrefix": "small"},
+        "operations": {"Ask": {"input": {"shape": "AskRequest"}, "documentation": "Asks."}, "Tell": {}},
+        "shapes": {
+            "AskRequest": {"type": "structure", "members": {"documentation": member}},
+            "Text": {"type": "string", "documentation": "Any text."},
+            "Unused": {"type": "string"},
+        },
+    }
+    (tmp_path / "small" / "2026-01-01").mkdir(parents=True)
+    description = tmp_path / "small" / "2026-01-01" / "service-2.json"
+    description.write_text(json.dumps(model))
+    (tmp_path / "endpoints.json").write_text(json.dumps({"partitions": []}))
+    prune_service_data(tmp_path)
+    assert json.loads(description.read_text()) == {
+        "documentation": "",
+        "metadata": {"endpointPrefix": "small"},
+        "operations": {"Ask": {"input": {"shape": "AskRequest"}}},
+        "shapes": {
+            "AskRequest": {"type": "structure", "members": {"documentation": {"shape": "Text"}}},
+            "Text": {"type": "string"},
+        },
+    }
