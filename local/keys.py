@@ -6,7 +6,7 @@ import secrets
 from datetime import UTC, datetime
 from pathlib import Path
 
-from imagegen.adapters.key_table import DynamoDbKeys
+from imagegen.adapters.key_table.table import DynamoDbKeys
 from imagegen.keys.api_key import ApiKey
 from imagegen.keys.stored_key import StoredKey
 

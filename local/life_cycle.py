@@ -13,7 +13,7 @@ from pathlib import Path
 import boto3
 import httpx
 
-from imagegen.adapters.key_table import DynamoDbKeys
+from imagegen.adapters.key_table.table import DynamoDbKeys
 from local import certificates, emulator, gateway, keys, playground, processes, stand_in, state
 from local.aws import client_options
 from local.certificates import Certificates

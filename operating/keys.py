@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from imagegen.adapters.key_table import DynamoDbKeys
+from imagegen.adapters.key_table.table import DynamoDbKeys
 from imagegen.keys.api_key import ApiKey
 from imagegen.keys.stored_key import MAX_NAME_LENGTH, StoredKey
 from tools.failures import LocalError

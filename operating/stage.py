@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import boto3
 import httpx
 
-from imagegen.adapters.key_table import DynamoDbKeys
+from imagegen.adapters.key_table.table import DynamoDbKeys
 from imagegen.http import surface
 from imagegen.keys.api_key import ApiKey
 from local.aws import client_options, described_stack

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from aws_cdk import CfnOutput, Duration, Stack
+from aws_cdk import Aws, CfnOutput, Duration, Stack
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_cognito as cognito
 from aws_cdk import aws_lambda as lambda_
@@ -62,7 +62,7 @@ def _check_keys(
         code=code,
         handler="imagegen.authorizer_handler.lambda_handler",
         description="Checks the API keys of imagegen.",
-        environment={"KEY_TABLE_NAME": keys.table.table_name},
+        environment={"KEY_TABLE_NAME": keys.table.table_name, "URL_SUFFIX": Aws.URL_SUFFIX},
         key=kms_key,
         timeout=10,
         memory_mb=256,

@@ -30,6 +30,7 @@ WITHOUT_STACK: Final = (
     "test_damaged_folders.py",
     "test_deploying.py",
     "test_docs_site.py",
+    "test_key_look_up.py",
     "test_kills.py",
     "test_local_keys.py",
     "test_life_cycle.py",  # starts and stops an instance of its own

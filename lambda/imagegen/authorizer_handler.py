@@ -1,26 +1,48 @@
 """Lambda entry point of the authorizer: takes API Gateway's questions about requests, returns policies.
 
-It loads neither the HTTP API nor Powertools, because every request of a cold deployment waits for it.
+It loads neither the HTTP API nor Powertools nor the SDK, because every request of a cold deployment waits for it: see
+`docs/decisions/0121-the-authorizer-signs-its-own-call.md`.
 """
 
+# ruff: noqa: E402
+
 from __future__ import annotations
+
+import gc
+
+# As in `api_handler.py`: start-up objects live for ever, so the collector stays off until `gc.freeze()`.
+gc.disable()
 
 import os
 from typing import Any
 
-import boto3
-
-from imagegen.adapters import clients
-from imagegen.adapters.key_table import DynamoDbKeys
+from imagegen.adapters.key_table.connection import Connection
+from imagegen.adapters.key_table.look_up import KeyLookUp
+from imagegen.adapters.key_table.signature import Credentials
 from imagegen.adapters.system import SystemClock
+from imagegen.authorizer_settings import AuthorizerSettings
 from imagegen.keys.authorizer import Authorizer
-from imagegen.settings import AuthorizerSettings
 
 settings = AuthorizerSettings.from_environment(os.environ)  # noqa: TID251 - a handler passes the environment on
+clock = SystemClock()
+connection = Connection(settings.endpoint, ca_bundle=settings.ca_bundle, proxy=settings.proxy)
 authorizer = Authorizer(
-    keys=DynamoDbKeys(client=clients.dynamodb(boto3.session.Session()), table=settings.key_table_name),
-    clock=SystemClock(),
+    keys=KeyLookUp(
+        connection=connection,
+        table=settings.key_table_name,
+        region=settings.region,
+        credentials=Credentials(
+            access_key_id=settings.access_key_id,
+            secret_access_key=settings.secret_access_key,
+            session_token=settings.session_token,
+        ),
+        now=clock.now,
+    ),
+    clock=clock,
 )
+# Everything above lives as long as the process, so the collector need never look at it again.
+gc.freeze()
+gc.enable()
 
 
 def lambda_handler(event: dict[str, Any], _: object) -> dict[str, Any]:

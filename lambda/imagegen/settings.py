@@ -133,22 +133,6 @@ class Settings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AuthorizerSettings:
-    """What the environment tells the authorizer function."""
-
-    key_table_name: NotEmpty
-
-    @classmethod
-    def from_environment(cls, environment: Mapping[str, str]) -> AuthorizerSettings:
-        """Read the settings.
-
-        Raises:
-            Misconfigured: the variable is missing or empty.
-        """
-        return cls(**_values(cls, environment))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class LifecycleSettings:
     """What the environment tells the function that checks the models' lifecycles."""
 

@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 
 from imagegen.http import surface
-from tests.support.environment import ENVIRONMENT
+from tests.support.environment import AUTHORIZERS_ENVIRONMENT, ENVIRONMENT
 
 ROOT = Path(__file__).parents[2] / "lambda"
 
 FLOORS = (
     ("errors",),
-    ("contracts", "keys", "settings"),
+    ("authorizer_settings", "contracts", "keys", "settings"),
     ("models",),
     ("generations",),
     ("adapters", "http", "worker"),
@@ -33,6 +33,7 @@ HANDLERS = FLOORS[-1]
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "settings": {"errors"},
+    "authorizer_settings": {"errors"},
     "keys": set(),
     "contracts": {"errors"},
     "models": {"contracts", "errors"},
@@ -42,7 +43,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "worker": {"generations", "errors"},
     "wiring": {"adapters", "generations", "models", "settings", "errors"},
     "api_handler": {"adapters", "http", "settings", "wiring"},
-    "authorizer_handler": {"adapters", "keys", "settings"},
+    "authorizer_handler": {"adapters", "authorizer_settings", "keys"},
     "lifecycle_handler": {"adapters", "models", "settings"},
     "worker_handler": {"adapters", "generations", "settings", "wiring", "worker"},
 }
@@ -55,9 +56,11 @@ MODULE_RULES = (
     (r"models(\.\w+)?", r"contracts\.(?!\w+\.parameters$).*"),
     (r"generations(\.\w+)?", r"contracts\.(?!generation_request$|\w+\.parameters$).*"),
     (r"generations(\.\w+)?", "boto3|botocore|pydantic|aws_lambda_powertools"),
-    (r"adapters\.(?!dynamodb|bedrock)\w+", r"adapters\.\w+"),
+    (r"adapters\.(?!dynamodb|bedrock|key_table)\w+", r"adapters\.\w+"),
     (r"adapters\.dynamodb(\.\w+)?", r"adapters\.(?!dynamodb\b).+"),
     (r"adapters\.bedrock(\.\w+)?", r"adapters\.(?!bedrock\b).+"),
+    (r"adapters\.key_table(\.\w+)?", r"adapters\.(?!key_table\b).+"),
+    (r"adapters\.key_table\.(?!table$)\w+", r"(boto3|botocore|urllib3)\b.*|adapters\.key_table\.table"),
     (r"http\.compat\.(?!openai)\w+", r"http\.compat\..+"),
     (r"http\.compat\.openai(\.\w+)?", r"http\.compat\.(?!openai\b).+"),
     (
@@ -149,7 +152,7 @@ def test_a_room_imports_what_it_may() -> None:
 
 def test_the_house_has_these_numbers() -> None:
     """Whoever adds a room, a floor or an import between rooms changes these numbers."""
-    assert (len(MAY_IMPORT), len(FLOORS), len(arrows())) == (14, 7, 38)
+    assert (len(MAY_IMPORT), len(FLOORS), len(arrows())) == (15, 7, 39)
 
 
 @pytest.mark.parametrize(("modules", "forbidden"), MODULE_RULES)
@@ -252,15 +255,29 @@ def test_the_worker_starts_without_the_http_layer() -> None:
     assert (done.stdout, done.stderr) == ("[]\n", "")
 
 
-def test_the_authorizer_starts_without_what_it_does_not_need() -> None:
-    """Every request of a cold deployment waits for it, so it loads no pydantic, no Powertools and no `http/`."""
+def test_the_authorizer_starts_with_our_own_code_alone() -> None:
+    """Every request of a cold deployment waits for it, so it loads no package, no `http/` and no `generations/`."""
     done = run(
+        "before = {*sys.modules}\n"
         "import imagegen.authorizer_handler\n"
-        "heavy = ('pydantic', 'aws_lambda_powertools', 'imagegen.http', 'imagegen.generations')\n"
-        "print(sorted(name for name in sys.modules if name.startswith(heavy)))",
-        {"KEY_TABLE_NAME": "keys", "AWS_DEFAULT_REGION": "us-east-1"},
+        "loaded = {name.partition('.')[0] for name in {*sys.modules} - before}\n"
+        "print(sorted(loaded - {*sys.stdlib_module_names}))\n"
+        "rooms = tuple(f'imagegen.{room}' for room in ('generations', 'http', 'models', 'settings', 'wiring'))\n"
+        "print(sorted(name for name in sys.modules if name.startswith(rooms)))\n"
+        "print(sorted(name for name in sys.modules if name.startswith('imagegen.adapters.')))",
+        AUTHORIZERS_ENVIRONMENT,
     )
-    assert (done.stdout, done.stderr) == ("[]\n", "")
+    assert done.stderr == ""
+    packages, rooms, adapters = done.stdout.splitlines()
+    assert (packages, rooms) == ("['imagegen']", "[]")
+    assert ast.literal_eval(adapters) == [
+        "imagegen.adapters.key_table",
+        "imagegen.adapters.key_table.connection",
+        "imagegen.adapters.key_table.items",
+        "imagegen.adapters.key_table.look_up",
+        "imagegen.adapters.key_table.signature",
+        "imagegen.adapters.system",
+    ]
 
 
 def test_the_daily_check_starts_without_the_service() -> None:
@@ -286,3 +303,11 @@ def test_a_handler_that_is_not_configured_says_so_when_it_is_imported(handler: s
     assert done.returncode == 1
     assert "misconfigured: The environment cannot be used: STAGE is missing; " in done.stderr
     assert "OWNER_SALT is missing." in done.stderr
+
+
+def test_an_authorizer_that_is_not_configured_says_so_when_it_is_imported() -> None:
+    """Its settings are its own; the error has the same form."""
+    done = run("import imagegen.authorizer_handler", {"URL_SUFFIX": ""})
+    assert done.returncode == 1
+    words = "misconfigured: The environment cannot be used: KEY_TABLE_NAME is missing; URL_SUFFIX is empty; "
+    assert words in done.stderr

@@ -131,6 +131,14 @@ def test_the_authorizer_is_small(any_stage: Synthesized) -> None:
     assert (function["MemorySize"], function["Timeout"]) == (256, 10)
 
 
+def test_the_authorizer_has_the_variables_that_it_reads(any_stage: Synthesized) -> None:
+    """It makes DynamoDB's address of the suffix that the partition's addresses have."""
+    function = any_stage.one("AWS::Lambda::Function", named="HttpAuthorizer")
+    variables = function["Environment"]["Variables"]
+    assert {*variables} == {"KEY_TABLE_NAME", "URL_SUFFIX"}
+    assert variables["URL_SUFFIX"] == {"Ref": "AWS::URLSuffix"}
+
+
 def test_the_authorizer_may_only_read_keys(any_stage: Synthesized) -> None:
     """It may write its own log and get single items of the key table."""
     policy = any_stage.one("AWS::IAM::Policy", named="HttpAuthorizer")

@@ -53,10 +53,14 @@ _ARITHMETIC: Final[Mapping[type[ast.operator], tuple[str, str]]] = {
 _TESTED_BY: Final[Mapping[str, str]] = {
     "batch": "repeats",
     "charges": "budgets",
+    "connection": "key_look_up",
+    "items": "key_table",
     "ledger": "submit",
+    "look_up": "key_look_up",
     "records": "dynamodb",
     "refusals": "bedrock_refusals",
     "runtime": "bedrock",
+    "table": "key_table",
     "table_errors": "dynamodb",
 }
 """The modules whose nearest tests have another name, and that name."""
@@ -129,9 +133,11 @@ def _tests(file: str) -> tuple[tuple[str, ...], ...]:
     """Return the sets of tests for a module: its own, its room's, those of the API, and the longest ones."""
     room = "generations" if "/generations/" in file else "adapters"
     stem = Path(file).stem
-    own = f"tests/unit/{room}/test_{_TESTED_BY.get(stem, stem)}.py"
+    name = f"test_{_TESTED_BY.get(stem, stem)}.py"
+    own = [f"{folder}/{name}" for folder in (f"tests/unit/{room}", "tests/local")]
     quick = ("-m", "not slow")
-    sets: list[tuple[str, ...]] = [(*quick, own)] if (ROOT / own).is_file() else []
+    nearest = next((each for each in own if (ROOT / each).is_file()), None)
+    sets: list[tuple[str, ...]] = [(*quick, nearest)] if nearest else []
     sets.append((*quick, f"tests/unit/{room}", "tests/unit/test_wiring.py"))
     sets.append((*quick, "tests/api", "--ignore", "tests/api/test_schemathesis.py"))
     sets.append(tuple(f"tests/{each}.py" for each in _LONG[room]))

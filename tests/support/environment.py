@@ -34,3 +34,13 @@ ENVIRONMENT = {
 }
 CONNECTION = 29.0
 """Seconds that a connection lasts in this environment."""
+
+AUTHORIZERS_ENVIRONMENT = {
+    "KEY_TABLE_NAME": "keys",
+    "URL_SUFFIX": "amazonaws.com",
+    "AWS_REGION": "us-west-2",
+    "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE",
+    "AWS_SECRET_ACCESS_KEY": "secret",
+    "AWS_SESSION_TOKEN": "token",
+}
+"""The environment of the authorizer, as a deployment and Lambda set it."""

@@ -10,7 +10,7 @@ import boto3
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 from imagegen.adapters import clients
-from imagegen.adapters.key_table import DynamoDbKeys
+from imagegen.adapters.key_table.table import DynamoDbKeys
 from imagegen.adapters.model_catalogue import BedrockCatalogue
 from imagegen.adapters.system import SystemClock
 from imagegen.http.app import create_app
@@ -197,6 +197,7 @@ class Functions:
 
     def _authorize(self) -> None:
         variables = self._variables("HttpAuthorizer")
+        # The authorizer sends the same request without the SDK; tests/local/test_key_look_up.py compares the two.
         client = clients.dynamodb(self._ledger.session("HttpAuthorizer"))
         keys = DynamoDbKeys(client=client, table=variables["KEY_TABLE_NAME"])
         key = ApiKey.create(bytes).text

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import boto3
 
-from imagegen.adapters.key_table import DynamoDbKeys
+from imagegen.adapters.key_table.table import DynamoDbKeys
 from imagegen.keys.api_key import ApiKey
 from operating.keys import Keys
 from operating.stage import functions as functions_of

@@ -14,7 +14,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.support.environment import ENVIRONMENT
+from tests.support.environment import AUTHORIZERS_ENVIRONMENT, ENVIRONMENT
 from tests.support.events import Context, event
 
 PROMPT = "a-prompt-that-nobody-must-log"
@@ -27,6 +27,7 @@ def handler_of(
     """Return a function that imports an entry point anew, as configured to log as much as it can."""
     for name, value in {
         **ENVIRONMENT,
+        **AUTHORIZERS_ENVIRONMENT,
         "AWS_REGION": "us-west-2",
         "AWS_DEFAULT_REGION": "us-west-2",
         "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE",
@@ -182,11 +183,12 @@ def test_the_daily_check_counts_what_it_finds(
 
 def test_garbage_is_collected_again_once_a_handler_is_ready(handler_of: Callable[[str], ModuleType]) -> None:
     """An entry point turns the collector off while it is imported, and on again at the end."""
-    for name in ("api_handler", "worker_handler"):
+    for name in ("api_handler", "authorizer_handler", "worker_handler"):
         handler_of(name)
         assert gc.isenabled()
 
 
 def test_a_handlers_name_is_the_one_that_is_deployed(handler_of: Callable[[str], ModuleType]) -> None:
     """The stack names each function by `imagegen.<entry point>.lambda_handler`."""
-    assert all(callable(handler_of(name).lambda_handler) for name in ("api_handler", "worker_handler"))
+    names = ("api_handler", "authorizer_handler", "worker_handler")
+    assert all(callable(handler_of(name).lambda_handler) for name in names)

@@ -12,7 +12,7 @@ import pytest
 from botocore.exceptions import ReadTimeoutError
 
 from imagegen.adapters import clients
-from imagegen.adapters.key_table import DynamoDbKeys
+from imagegen.adapters.key_table.table import DynamoDbKeys
 from imagegen.keys.api_key import ApiKey
 from imagegen.keys.stored_key import LIMITS, StoredKey
 from operating import limits, stage

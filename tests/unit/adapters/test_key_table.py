@@ -11,7 +11,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from imagegen.adapters import clients
-from imagegen.adapters.key_table import DynamoDbKeys
+from imagegen.adapters.key_table.items import item_of, stored_key
+from imagegen.adapters.key_table.table import DynamoDbKeys
 from imagegen.keys.api_key import ApiKey
 from imagegen.keys.stored_key import StoredKey
 from tests.support.far_side import FarSide, Reply, json_answer, refusal, session
@@ -32,14 +33,6 @@ def table(*replies: Reply) -> tuple[DynamoDbKeys, FarSide]:
     return DynamoDbKeys(client=client, table="keys"), FarSide(client, *replies)
 
 
-def item_of(key: StoredKey) -> dict[str, Any]:
-    """Return the item that a key is stored as."""
-    keys, far = table(json_answer({}))
-    keys.add(key)
-    item: dict[str, Any] = far.sent[0]["Item"]
-    return item
-
-
 @pytest.mark.parametrize(
     "key",
     [
@@ -50,7 +43,9 @@ def item_of(key: StoredKey) -> dict[str, Any]:
 )
 def test_a_key_is_read_as_it_was_stored(key: StoredKey) -> None:
     """Every member comes back, and a limit of None is not an absent one."""
-    keys, _ = table(json_answer({"Item": item_of(key)}))
+    keys, far = table(json_answer({}), json_answer({"Item": item_of(key)}))
+    keys.add(key)
+    assert far.sent[0]["Item"] == item_of(key)
     assert keys.get(key.id) == key
 
 
@@ -99,3 +94,39 @@ def test_somebody_elses_change_is_not_lost() -> None:
     assert not keys.replace(STORED, STORED.revoke(now=NOW))
     with pytest.raises(ClientError):
         keys.replace(STORED, STORED.revoke(now=NOW))
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"id": {"N": "1"}},
+        {"digest": None},
+        {"digest": {"NULL": True}},
+        {"created_at": {"S": "yesterday"}},
+        {"expires_at": {"NULL": True}},
+        {"revoked_at": {"S": ""}},
+        {"previous_until": "2026-11-25"},
+        {"limits": {"S": "none"}},
+        {"limits": {"M": {"daily_images_per_caller": {"S": "20"}}}},
+        {"limits": {"M": ["daily_images_per_caller"]}},
+    ],
+    ids=str,
+)
+def test_an_item_of_another_form_is_an_error(changed: dict[str, Any]) -> None:
+    """Half a key must neither let anybody in nor pass for no key."""
+    with pytest.raises(ValueError):  # noqa: PT011 - the words are of no concern
+        stored_key({**item_of(STORED), **changed})
+
+
+@pytest.mark.parametrize("member", ["id", "digest", "created_at"])
+def test_an_item_without_what_every_key_has_is_an_error(member: str) -> None:
+    """The other members may be absent."""
+    item = {name: value for name, value in item_of(STORED).items() if name != member}
+    with pytest.raises(ValueError, match=member):
+        stored_key(item)
+
+
+def test_a_key_of_the_first_release_has_no_limits() -> None:
+    """Its limits are those of the deployment."""
+    item = {name: item_of(STORED)[name] for name in ("id", "digest", "created_at")}
+    assert stored_key(item) == replace(STORED, name="", limits={})
