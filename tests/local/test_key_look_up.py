@@ -11,6 +11,7 @@ import secrets
 import socket
 import ssl
 import sys
+import time
 from binascii import crc32
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -39,7 +40,17 @@ from imagegen.keys.stored_key import StoredKey
 from local import certificates
 from tests.support.environment import AUTHORIZERS_ENVIRONMENT
 from tests.support.far_side import FarSide, json_answer, session
-from tests.support.faulty_server import CLOSED, HANGING, FaultyServer, Reply, Script, cut, stalled, whole
+from tests.support.faulty_server import (
+    CLOSED,
+    HANGING,
+    FaultyServer,
+    Reply,
+    Request,
+    Script,
+    cut,
+    stalled,
+    whole,
+)
 from tests.support.stand_in_calls import eventually
 
 NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
@@ -164,6 +175,11 @@ UNUSABLE = {
     ),
     "no chunks": Reply(content=b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nz\r\n{}\r\n"),
     "too long": sent(ITEM + b" " * connections.LONGEST),
+    "too long in chunks": Reply(
+        content=b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n20000\r\n"
+        + ITEM.ljust(0x20000)
+        + b"\r\n0\r\n\r\n",
+    ),
     "no body": sent(b""),
     "not JSON": sent(b"<html>"),
     "not UTF-8": sent(b'{"Item": "\xff"}'),
@@ -211,6 +227,18 @@ def test_a_response_that_does_not_tell_is_an_error_after_three_requests(reply: R
     first, second = keys.pauses
     assert 0 <= first <= look_up.LONGEST_PAUSE
     assert 0 <= second <= 2 * look_up.LONGEST_PAUSE
+
+
+def test_a_response_may_take_longer_than_a_connection() -> None:
+    """The two time-outs differ; here the second is a minute."""
+
+    def late(_: Request) -> Reply:
+        time.sleep(connections.CONNECT_TIMEOUT * 1.1)
+        return sent(ITEM)
+
+    with FaultyServer(late) as server:
+        assert Keys(server.url, read_timeout=60).get(KEY.id) == STORED
+        assert len(server.requests) == 1
 
 
 @pytest.mark.parametrize("reply", LASTING.values(), ids=LASTING)
@@ -358,11 +386,13 @@ def test_a_proxy_is_asked_for_a_tunnel_and_hears_nothing_else() -> None:
 
 
 @pytest.fixture
-def load(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], ModuleType]:
-    """Return a function that imports the entry point anew, for a table at an address."""
+def load(monkeypatch: pytest.MonkeyPatch) -> Callable[..., ModuleType]:
+    """Return a function that imports the entry point anew, with these variables in addition."""
+    for name in ("AWS_CA_BUNDLE", "HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
 
-    def load(endpoint: str) -> ModuleType:
-        for name, value in {**AUTHORIZERS_ENVIRONMENT, "AWS_ENDPOINT_URL_DYNAMODB": endpoint}.items():
+    def load(**variables: str) -> ModuleType:
+        for name, value in {**AUTHORIZERS_ENVIRONMENT, **variables}.items():
             monkeypatch.setenv(name, value)
         monkeypatch.delitem(sys.modules, "imagegen.authorizer_handler", raising=False)
         handler = importlib.import_module("imagegen.authorizer_handler")
@@ -389,18 +419,40 @@ def decision(handler: ModuleType, key: ApiKey) -> Any:
     ids=["good", "unknown", "revoked", "rotated"],
 )
 def test_the_function_decides_by_what_the_table_holds(
-    load: Callable[[str], ModuleType], reply: Reply, effect: str
+    load: Callable[..., ModuleType], reply: Reply, effect: str
 ) -> None:
     """The entry point is what Lambda calls."""
     with FaultyServer(reply) as server:
-        assert decision(load(server.url), KEY) == effect
+        assert decision(load(AWS_ENDPOINT_URL_DYNAMODB=server.url), KEY) == effect
 
 
 def test_the_function_decides_nothing_if_the_table_does_not_tell(
-    load: Callable[[str], ModuleType],
+    load: Callable[..., ModuleType],
 ) -> None:
     """The gateway makes a 500 of the error."""
     with FaultyServer(refused("AccessDeniedException")) as server:
-        handler = load(server.url)
+        handler = load(AWS_ENDPOINT_URL_DYNAMODB=server.url)
         with pytest.raises(Misconfigured):
             decision(handler, KEY)
+
+
+def test_the_function_trusts_and_sends_what_its_environment_says(
+    load: Callable[..., ModuleType], tls: ssl.SSLContext, issued: certificates.Certificates
+) -> None:
+    """The bundle of roots, and the role's credentials."""
+    with FaultyServer(sent(ITEM), tls=tls) as server:
+        handler = load(AWS_ENDPOINT_URL=server.url, AWS_CA_BUNDLE=str(issued.authority))
+        assert decision(handler, KEY) == "Allow"
+        (request,) = server.requests
+    assert request.header("x-amz-security-token") == AUTHORIZERS_ENVIRONMENT["AWS_SESSION_TOKEN"]
+    assert "Credential=AKIDEXAMPLE/" in request.header("authorization")
+    assert "/us-west-2/dynamodb/aws4_request, " in request.header("authorization")
+
+
+def test_the_function_goes_through_the_proxy_of_its_environment(load: Callable[..., ModuleType]) -> None:
+    """DynamoDB's own address is asked of the proxy."""
+    with FaultyServer(whole(407, b"")) as server:
+        handler = load(HTTPS_PROXY=server.url)
+        with pytest.raises(InternalError):
+            decision(handler, KEY)
+        assert server.requests[0].head.startswith("CONNECT dynamodb.us-west-2.amazonaws.com:443 ")

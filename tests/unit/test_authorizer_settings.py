@@ -70,6 +70,12 @@ def test_the_environment_says_where_dynamodb_is(variables: dict[str, str], endpo
     assert read(**variables).endpoint == endpoint
 
 
+@pytest.mark.parametrize(("variable", "file"), [("/ca.pem", "/ca.pem"), ("", None)])
+def test_the_environment_says_which_roots_to_trust(variable: str, file: str | None) -> None:
+    """An empty variable leaves the choice to the system."""
+    assert read(AWS_CA_BUNDLE=variable).ca_bundle == file
+
+
 @pytest.mark.parametrize("region", REGIONS)
 def test_the_address_is_the_sdks_in_every_partition(region: str) -> None:
     """The stack knows the suffix of its partition, and the SDK has the list of all."""
