@@ -13,7 +13,7 @@ gc.disable()
 import os
 from typing import TYPE_CHECKING, Any
 
-import boto3
+import botocore.session
 from aws_lambda_powertools.logging import correlation_paths
 
 from imagegen.adapters.telemetry import PowertoolsObserver, create_logger, create_metrics
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 logger = create_logger()
 settings = Settings.from_environment(os.environ)  # noqa: TID251 - a handler passes the environment on
 observer = PowertoolsObserver(logger=logger, metrics=create_metrics(stage=settings.stage))
-service = wire(settings, session=boto3.session.Session(), observer=observer)
+service = wire(settings, session=botocore.session.get_session(), observer=observer)
 app = create_app(
     Services(
         submitter=service.submitter,

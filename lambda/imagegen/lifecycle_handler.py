@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-import boto3
+import botocore.session
 
 from imagegen.adapters import clients
 from imagegen.adapters.model_catalogue import BedrockCatalogue
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 logger = create_logger()
 settings = LifecycleSettings.from_environment(os.environ)  # noqa: TID251 - a handler passes the environment on
 observer = PowertoolsObserver(logger=logger, metrics=create_metrics(stage=settings.stage))
-session = boto3.session.Session()
-refs = tuple(resolve(entry, region=session.region_name) for entry in settings.models)
+session = botocore.session.get_session()
+refs = tuple(resolve(entry, region=session.get_config_variable("region")) for entry in settings.models)
 catalogue = BedrockCatalogue(lambda region: clients.bedrock(session, region=region))
 
 

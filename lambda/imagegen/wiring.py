@@ -29,7 +29,7 @@ from imagegen.generations.submit import Submitter
 from imagegen.models.registry import ModelRef, resolve
 
 if TYPE_CHECKING:
-    import boto3
+    from botocore.session import Session
 
     from imagegen.settings import Settings
 
@@ -104,13 +104,13 @@ def assemble(
     return Service(submitter=submitter, history=history, jobs=jobs, models=models, ports=ports)
 
 
-def wire(settings: Settings, *, session: boto3.session.Session, observer: Observer) -> Service:
+def wire(settings: Settings, *, session: Session, observer: Observer) -> Service:
     """Return the service of a deployment.
 
     Raises:
         Misconfigured: a listed model is not registered.
     """
-    models = _models(settings, region=session.region_name)
+    models = _models(settings, region=session.get_config_variable("region"))
     limits = Limits(
         function_timeout=settings.function_timeout,
         model_timeout=settings.model_timeout,
@@ -127,7 +127,7 @@ def wire(settings: Settings, *, session: boto3.session.Session, observer: Observ
 
 
 def aws_ports(
-    settings: Settings, *, models: Sequence[ModelRef], session: boto3.session.Session, observer: Observer
+    settings: Settings, *, models: Sequence[ModelRef], session: Session, observer: Observer
 ) -> Ports:
     """Return the real ports: AWS, the web, the machine's clock and its randomness."""
     clock, randomness = SystemClock(), SystemRandomness()

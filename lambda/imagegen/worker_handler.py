@@ -13,7 +13,7 @@ gc.disable()
 import os
 from typing import TYPE_CHECKING, Any
 
-import boto3
+import botocore.session
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 
 # Neither pydantic nor `http/` is loaded by these, or each start of the worker would take 250 to 380 ms longer:
@@ -33,7 +33,7 @@ logger = create_logger()
 processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
 settings = Settings.from_environment(os.environ)  # noqa: TID251 - a handler passes the environment on
 observer = PowertoolsObserver(logger=logger, metrics=create_metrics(stage=settings.stage))
-service = wire(settings, session=boto3.session.Session(), observer=observer)
+service = wire(settings, session=botocore.session.get_session(), observer=observer)
 worker = Worker(
     jobs=service.jobs,
     queue=service.ports.queue,

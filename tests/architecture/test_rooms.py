@@ -30,6 +30,9 @@ FLOORS = (
 
 HANDLERS = FLOORS[-1]
 
+PLACE = {"AWS_DEFAULT_REGION": "us-east-1", "POWERTOOLS_SERVICE_NAME": "imagegen"}
+"""Variables that a function has besides its settings."""
+
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "settings": {"errors"},
@@ -245,12 +248,23 @@ def test_importing_a_module_does_nothing() -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
+@pytest.mark.parametrize("handler", HANDLERS)
+def test_no_function_loads_boto3(handler: str) -> None:
+    """The clients are those of botocore; boto3 and s3transfer would be loaded for nothing."""
+    done = run(
+        f"import imagegen.{handler}\n"
+        "print(sorted(name for name in sys.modules if name.startswith(('boto3', 's3transfer'))))",
+        {**ENVIRONMENT, **PLACE, "KEY_TABLE_NAME": "keys"},
+    )
+    assert (done.stdout, done.stderr) == ("[]\n", "")
+
+
 def test_the_worker_starts_without_the_http_layer() -> None:
     """The worker loads neither pydantic nor `http/`, which make up most of the api function's imports."""
     done = run(
         "import imagegen.worker_handler\n"
         "print(sorted(name for name in sys.modules if name.startswith(('pydantic', 'imagegen.http'))))",
-        {**ENVIRONMENT, "AWS_DEFAULT_REGION": "us-east-1", "POWERTOOLS_SERVICE_NAME": "imagegen"},
+        {**ENVIRONMENT, **PLACE},
     )
     assert (done.stdout, done.stderr) == ("[]\n", "")
 
@@ -286,12 +300,7 @@ def test_the_daily_check_starts_without_the_service() -> None:
         "import imagegen.lifecycle_handler\n"
         "heavy = ('pydantic', 'imagegen.http', 'imagegen.keys', 'imagegen.wiring')\n"
         "print(sorted(name for name in sys.modules if name.startswith(heavy)))",
-        {
-            "STAGE": "dev",
-            "MODELS": ENVIRONMENT["MODELS"],
-            "AWS_DEFAULT_REGION": "us-east-1",
-            "POWERTOOLS_SERVICE_NAME": "imagegen",
-        },
+        {"STAGE": "dev", "MODELS": ENVIRONMENT["MODELS"], **PLACE},
     )
     assert (done.stdout, done.stderr) == ("[]\n", "")
 

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
-import boto3
+import botocore.session
 import httpx
 import pytest
 
@@ -27,6 +28,9 @@ from tests.support.real_parts import queue_arn
 from tests.support.records import ENDED, NEXT, RECORD
 from tests.support.tasks import image_name
 
+if TYPE_CHECKING:
+    from botocore.session import Session
+
 PNG = png(64, 64)
 IMAGE = StoredImage(
     model=CORE, seed=7, width=64, height=64, bytes=len(PNG), sha256="00" * 32, content_type="image/png"
@@ -36,15 +40,16 @@ IMAGE_UNIT = Charge(images=1)
 
 
 @pytest.fixture
-def session(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> boto3.session.Session:
+def session(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Session:
     """Return a session like a function's own, with the operator's rights."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", emulator.endpoint_url)
     monkeypatch.setenv("NO_PROXY", "*")
     if emulator.ca_bundle:
         monkeypatch.setenv("AWS_CA_BUNDLE", str(emulator.ca_bundle))
-    return boto3.session.Session(
-        aws_access_key_id="test", aws_secret_access_key="test", region_name="us-east-1"
-    )
+    made = botocore.session.get_session()
+    made.set_credentials("test", "test")
+    made.set_config_variable("region", "us-east-1")
+    return made
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +65,7 @@ def bucket_name(emulator: Emulator) -> str:
 
 
 @pytest.fixture
-def table(table_name: str, session: boto3.session.Session) -> DynamoDbGenerations:
+def table(table_name: str, session: Session) -> DynamoDbGenerations:
     """Return the adapter of the table."""
     return DynamoDbGenerations(client=clients.dynamodb(session), table=table_name)
 
@@ -84,7 +89,7 @@ def record(owner: str, number: int = 0) -> Generation:
 
 def quotas(
     table_name: str,
-    session: boto3.session.Session,
+    session: Session,
     *,
     per_caller: int | None,
     overall: int | None,
@@ -103,7 +108,7 @@ def quotas(
 
 
 @pytest.fixture
-def images(bucket_name: str, session: boto3.session.Session) -> S3Images:
+def images(bucket_name: str, session: Session) -> S3Images:
     """Return the adapter of the bucket."""
     client = clients.s3(session, addressing_style="path")
     return S3Images(client=client, bucket=bucket_name, url_ttl=60, clock=SystemClock())
@@ -153,7 +158,7 @@ def test_what_is_due_is_found(table: DynamoDbGenerations, owner: str) -> None:
 
 
 def test_a_counter_stops_at_its_limit_whoever_counts_at_once(
-    table_name: str, session: boto3.session.Session, owner: str
+    table_name: str, session: Session, owner: str
 ) -> None:
     """Of forty calls, eight at a time, exactly seven are let through."""
     counter = quotas(table_name, session, per_caller=7, overall=None)
@@ -169,9 +174,7 @@ def test_a_counter_stops_at_its_limit_whoever_counts_at_once(
         assert sum(pool.map(take, range(40))) == 7
 
 
-def test_a_counter_never_falls_below_zero(
-    table_name: str, session: boto3.session.Session, owner: str
-) -> None:
+def test_a_counter_never_falls_below_zero(table_name: str, session: Session, owner: str) -> None:
     """A unit that is given back too often does not raise the limit."""
     counter = quotas(table_name, session, per_caller=1, overall=None)
     counter.correct(owner, DAY, NOTHING - IMAGE_UNIT)
@@ -184,7 +187,7 @@ def test_a_counter_never_falls_below_zero(
 
 
 def test_an_amount_that_is_not_counted_does_not_keep_the_others(
-    table_name: str, session: boto3.session.Session, owner: str
+    table_name: str, session: Session, owner: str
 ) -> None:
     """A job of an earlier release was not counted as one; its image is given back, and its price is added."""
     counter = quotas(table_name, session, per_caller=5, overall=None)
@@ -195,7 +198,7 @@ def test_an_amount_that_is_not_counted_does_not_keep_the_others(
 
 
 def test_a_deployments_limit_leaves_the_callers_counter_alone(
-    table_name: str, session: boto3.session.Session, owner: str
+    table_name: str, session: Session, owner: str
 ) -> None:
     """The caller's unit is given back if the deployment's limit refuses the image."""
     day = f"2026-11-25 {owner}"
@@ -206,7 +209,7 @@ def test_a_deployments_limit_leaves_the_callers_counter_alone(
 
 
 def test_a_write_tells_how_much_of_the_deployments_day_is_used(
-    table_name: str, session: boto3.session.Session, owner: str
+    table_name: str, session: Session, owner: str
 ) -> None:
     """Also the one that is refused; nothing is read for it."""
     observer, day = FakeObserver(), f"2026-11-27 {owner}"
@@ -218,7 +221,7 @@ def test_a_write_tells_how_much_of_the_deployments_day_is_used(
     assert observer.used == [0.25, 0.5, 0.75, 1.0, 1.0]
 
 
-def test_a_counters_life_ends_by_itself(table_name: str, session: boto3.session.Session, owner: str) -> None:
+def test_a_counters_life_ends_by_itself(table_name: str, session: Session, owner: str) -> None:
     """A counter expires after 40 days, in seconds for the table's TTL; a second count does not delay that."""
     counter = quotas(table_name, session, per_caller=5, overall=None)
     counter.take(owner, DAY, IMAGE_UNIT, own={})
@@ -255,7 +258,7 @@ def test_an_image_makes_the_whole_round(images: S3Images, owner: str, download: 
 
 
 @pytest.fixture
-def queue_url(session: boto3.session.Session, owner: str) -> Iterator[str]:
+def queue_url(session: Session, owner: str) -> Iterator[str]:
     """Yield a queue that no function listens to."""
     client = clients.sqs(session)
     url = client.create_queue(QueueName=owner, Attributes={"VisibilityTimeout": "300"})["QueueUrl"]
@@ -263,7 +266,7 @@ def queue_url(session: boto3.session.Session, owner: str) -> Iterator[str]:
     client.delete_queue(QueueUrl=url)
 
 
-def test_a_job_is_received_again_when_it_was_put_off(session: boto3.session.Session, queue_url: str) -> None:
+def test_a_job_is_received_again_when_it_was_put_off(session: Session, queue_url: str) -> None:
     """A message that is postponed by no time comes back at once, and its body is the id."""
     client = clients.sqs(session)
     queue = SqsQueue(client=client, queue_url=queue_url)
@@ -276,7 +279,7 @@ def test_a_job_is_received_again_when_it_was_put_off(session: boto3.session.Sess
     assert first["Body"] == second["Body"] == ENDED.id
 
 
-def test_what_is_not_there_is_the_deployments_fault(session: boto3.session.Session) -> None:
+def test_what_is_not_there_is_the_deployments_fault(session: Session) -> None:
     """A table or queue that does not exist is `misconfigured`."""
     with pytest.raises(errors.Misconfigured):
         DynamoDbGenerations(client=clients.dynamodb(session), table="no-such-table").get("gen_1")

@@ -14,6 +14,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 import boto3
+import botocore.session
 import pytest
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
@@ -29,6 +30,7 @@ from tests.support.quoting import MODEL_FAILURES, OTHER_REFUSALS, REFUSED, askin
 from tests.support.real_parts import Poller, ShiftedClock
 
 if TYPE_CHECKING:
+    from botocore.session import Session
     from mypy_boto3_s3 import S3Client
 
 Create = Callable[..., Canary]
@@ -60,9 +62,9 @@ def variables(emulator: Emulator, model: Model) -> Iterator[Mapping[str, str]]:
 
 
 @pytest.fixture(scope="module")
-def session() -> boto3.session.Session:
+def session() -> Session:
     """Return the session that all wired services share."""
-    return boto3.session.Session()
+    return botocore.session.get_session()
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +87,7 @@ def create(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     caplog: pytest.LogCaptureFixture,
-    session: boto3.session.Session,
+    session: Session,
     s3: S3Client,
     poller: Poller,
 ) -> Iterator[Create]:

@@ -13,10 +13,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 import boto3
+import botocore.session
 
 from tests.support.iam import Call
 
 if TYPE_CHECKING:
+    from botocore.session import Session
+
     from tests.support.template_values import Deployment
 
 REGION: Final = "us-east-1"
@@ -88,9 +91,10 @@ class Ledger:
     calls: dict[str, set[tuple[str, str]]] = field(default_factory=dict)
     operations: set[Operation] = field(default_factory=set)
 
-    def session(self, function: str) -> boto3.session.Session:
+    def session(self, function: str) -> Session:
         """Return a session whose clients write down what this function calls; presigning counts as calling."""
-        session = boto3.session.Session(region_name=REGION)
+        session = botocore.session.get_session()
+        session.set_config_variable("region", REGION)
         made = self.calls.setdefault(function, set())
 
         def note(params: dict[str, Any], model: Any, context: Mapping[str, Any], **_: Any) -> None:
@@ -99,7 +103,7 @@ class Ledger:
             action, resource_of = ACTIONS[operation]
             made.add((action, resource_of(params, str(context.get("client_region", REGION)))))
 
-        session.events.register("provide-client-params", note)
+        session.register("provide-client-params", note)  # type: ignore[arg-type]  # it names the arguments that it uses
         return session
 
     def of(self, function: str, *, deployment: Deployment) -> list[Call]:

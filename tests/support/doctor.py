@@ -317,7 +317,7 @@ def plan(config: StageConfig) -> Plan:
 
 @cache
 def _client(service: str, region: str) -> Any:
-    return session(region).client(service)
+    return session(region).create_client(service)
 
 
 @contextmanager

@@ -9,24 +9,23 @@ from functools import cache
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-import boto3
+import botocore.session
 import urllib3
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 
 if TYPE_CHECKING:
     from botocore.client import BaseClient
+    from botocore.session import Session
 
 REGION = "us-west-2"
 
 
-def new_session(region: str = REGION) -> boto3.session.Session:
+def new_session(region: str = REGION) -> Session:
     """Return a session that reads environment and files anew; its credentials give no access to anything."""
-    return boto3.session.Session(
-        aws_access_key_id="AKIDEXAMPLE",
-        aws_secret_access_key="secret",
-        aws_session_token="token",
-        region_name=region,
-    )
+    made = botocore.session.get_session()
+    made.set_credentials("AKIDEXAMPLE", "secret", "token")
+    made.set_config_variable("region", region)
+    return made
 
 
 class Body(io.BytesIO):
@@ -94,7 +93,7 @@ def refusal(code: str, status: int = 400, message: str = "", **members: Any) -> 
 
 
 @cache
-def session(region: str = REGION) -> boto3.session.Session:
+def session(region: str = REGION) -> Session:
     """Return the session that most tests share, because loading the SDK's data takes time."""
     return new_session(region)
 

@@ -78,7 +78,7 @@ def exercise_the_daily_check(monitoring: Synthesized) -> tuple[Ledger, Deploymen
         details = {
             "modelDetails": {"modelArn": "arn", "modelId": "id", "modelLifecycle": {"status": "ACTIVE"}}
         }
-        session.events.register(
+        session.register(
             "before-send.bedrock.GetFoundationModel",
             lambda **_: json_answer(details),  # type: ignore[arg-type]  # a returned response replaces the sending
         )
@@ -111,7 +111,7 @@ class Functions:
 
     def _wired(self, function: str) -> Wired:
         session = self._ledger.session(function)
-        session.events.register("before-send.bedrock-runtime.InvokeModel", drawn_or_retired)
+        session.register("before-send.bedrock-runtime.InvokeModel", drawn_or_retired)  # type: ignore[arg-type]  # it names the arguments that it uses
         made = wired(self._variables(function), observer=FakeObserver(), session=session)
         return rewired(made, lambda name, port: Told(inner=port) if name == "webhook" else port)
 

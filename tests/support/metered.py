@@ -169,7 +169,7 @@ def metered(**variables: str) -> Metered:
     """Return the service with the limits of `dev`, over a pretended AWS."""
     settings = Settings.from_environment({**ENVIRONMENT, **LIMITED, **variables})
     meter, session = Meter(), new_session()
-    session.events.register("before-send", meter.respond)  # type: ignore[arg-type]  # a returned response replaces the sending
+    session.register("before-send", meter.respond)  # type: ignore[arg-type]  # a returned response replaces the sending
     logger = create_logger()
     handler = logger.registered_handler
     assert isinstance(handler, logging.StreamHandler)

@@ -21,7 +21,7 @@ from dataclasses import asdict, dataclass
 from types import TracebackType
 from typing import Any, Final, Literal, Self
 
-import boto3
+import botocore.session
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 from imagegen.generations.retry import InvocationDeadline
@@ -147,13 +147,13 @@ def die() -> None:
 def main() -> None:
     """Wire the service once, then fork a worker for each errand."""
     variables: Mapping[str, str] = os.environ  # noqa: TID251 - a handler passes the environment on
-    session, cut = boto3.session.Session(), threading.Event()
+    session, cut = botocore.session.get_session(), threading.Event()
 
     def halve(request: Any, **_: Any) -> None:
         if cut.is_set():
             request.body = HalfBody(request.body.read())
 
-    session.events.register("before-send.s3.PutObject", halve)
+    session.register("before-send.s3.PutObject", halve)  # type: ignore[arg-type]  # it names the arguments that it uses
     warm = wired(variables, session=session, observer=FakeObserver())
     for line in sys.stdin:
         errand = _errand(line)

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import boto3
+import botocore.session
 import pytest
 
 from imagegen.generations.ports import Ports
@@ -25,6 +26,7 @@ from tests.support.environment import ENVIRONMENT
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from botocore.session import Session
     from mypy_boto3_sqs import SQSClient
 
     from imagegen.generations.ports import Observer
@@ -125,12 +127,10 @@ class Wired:
         )
 
 
-def wired(
-    variables: Mapping[str, str], *, observer: Observer, session: boto3.session.Session | None = None
-) -> Wired:
+def wired(variables: Mapping[str, str], *, observer: Observer, session: Session | None = None) -> Wired:
     """Wire the service as its handlers do. A shared session saves the time of reading the SDK's data again."""
     settings = Settings.from_environment(variables)
-    service = wire(settings, session=session or boto3.session.Session(), observer=observer)
+    service = wire(settings, session=session or botocore.session.get_session(), observer=observer)
     return Wired(service=service, settings=settings)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
-import boto3
+import botocore.session
 import pytest
 from botocore.exceptions import ClientError
 
@@ -107,13 +107,13 @@ def test_clients_are_made_once_a_process_and_not_once_a_request(
 ) -> None:
     """Making an AWS client takes longer than the rest of a request."""
     made: list[str] = []
-    create = boto3.session.Session.client
+    create = botocore.session.Session.create_client
 
-    def counted(session: boto3.session.Session, service: str, *args: Any, **kwargs: Any) -> Any:
+    def counted(session: botocore.session.Session, service: str, *args: Any, **kwargs: Any) -> Any:
         made.append(service)
         return create(session, service, *args, **kwargs)
 
-    monkeypatch.setattr(boto3.session.Session, "client", counted)
+    monkeypatch.setattr(botocore.session.Session, "create_client", counted)
     door = handler_of("api_handler")
     at_start = len(made)
     for _ in range(2):
@@ -159,7 +159,7 @@ def test_the_daily_check_counts_what_it_finds(
     """SDXL has ended, as the registry says; of Stable Image Core Bedrock says what the case says."""
     regions: list[str] = []
 
-    def client(_: boto3.session.Session, service: str, *, region_name: str, **__: Any) -> Any:
+    def client(_: botocore.session.Session, service: str, *, region_name: str, **__: Any) -> Any:
         assert service == "bedrock"
         regions.append(region_name)
         return SimpleNamespace(get_foundation_model=answer)
@@ -169,7 +169,7 @@ def test_the_daily_check_counts_what_it_finds(
             raise ClientError({"Error": {"Code": "ResourceNotFoundException"}}, "GetFoundationModel")
         return {"modelDetails": {"modelLifecycle": {"status": says}}}
 
-    monkeypatch.setattr(boto3.session.Session, "client", client)
+    monkeypatch.setattr(botocore.session.Session, "create_client", client)
     door = handler_of("lifecycle_handler")
     assert door.lambda_handler({"source": "aws.events"}, Context()) == {"findings": found}
     assert regions == ["us-west-2", "us-west-2"]

@@ -20,13 +20,13 @@ from tests.support.far_side import answer, new_session
 from tests.support.use_case import KEY, OWNER, REQUEST
 
 if TYPE_CHECKING:
-    import boto3
     from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+    from botocore.session import Session
 
 SETTINGS = Settings.from_environment(ENVIRONMENT)
 
 
-def wired(settings: Settings, *, session: boto3.session.Session | None = None) -> Service:
+def wired(settings: Settings, *, session: Session | None = None) -> Service:
     """Wire a service over AWS clients that send nothing over the network."""
     return wire(settings, session=session or new_session(), observer=FakeObserver())
 
@@ -86,7 +86,7 @@ def test_giving_a_quota_unit_back_sends_one_request() -> None:
         sent.append(request.url)
         return answer(500, b"{}")
 
-    session.events.register("before-send.dynamodb", refuse)  # type: ignore[arg-type]  # a response replaces sending
+    session.register("before-send.dynamodb", refuse)  # type: ignore[arg-type]  # a response replaces sending
     service = wired(replace(SETTINGS, daily_images_per_caller=5, daily_images=None), session=session)
     with pytest.raises(errors.InternalError):
         service.ports.quotas.correct(OWNER, "2026-11-25", Charge(images=-1))

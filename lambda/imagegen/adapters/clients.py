@@ -2,7 +2,8 @@
 
 None of this may be left to botocore's defaults: they send 3 to 5 requests for one call that timed out, and sign
 URLs with SigV2 (`docs/decisions/0040-one-request-for-one-call.md`). Endpoints follow `AWS_ENDPOINT_URL` and
-`AWS_ENDPOINT_URL_<SERVICE>` as in every AWS SDK.
+`AWS_ENDPOINT_URL_<SERVICE>` as in every AWS SDK. They are botocore's own, without boto3, which the functions would load
+for nothing (`docs/decisions/0122-the-functions-use-botocore.md`).
 """
 
 from __future__ import annotations
@@ -10,15 +11,15 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar, cast
 
 from botocore.config import Config
 from botocore.exceptions import IncompleteReadError
 
 if TYPE_CHECKING:
-    import boto3
     from botocore.awsrequest import AWSResponse
     from botocore.client import BaseClient
+    from botocore.session import Session
     from mypy_boto3_bedrock import BedrockClient
     from mypy_boto3_bedrock_runtime import BedrockRuntimeClient
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -72,9 +73,7 @@ def closed_if_idle(get: Callable[[], Client], *, clock: Clock, limit: timedelta)
     return fresh
 
 
-def bedrock_runtime(
-    session: boto3.session.Session, *, region: str, model_timeout: float
-) -> BedrockRuntimeClient:
+def bedrock_runtime(session: Session, *, region: str, model_timeout: float) -> BedrockRuntimeClient:
     """Return a client that sends exactly one request for one call, whatever `AWS_MAX_ATTEMPTS` says."""
     config = Config(
         connect_timeout=_CONNECT_TIMEOUT,
@@ -84,17 +83,19 @@ def bedrock_runtime(
         # A model may work for minutes without sending a byte.
         tcp_keepalive=True,
     )
-    client: BedrockRuntimeClient = session.client("bedrock-runtime", region_name=region, config=config)
-    return client
+    return cast(
+        "BedrockRuntimeClient", session.create_client("bedrock-runtime", region_name=region, config=config)
+    )
 
 
-def bedrock(session: boto3.session.Session, *, region: str) -> BedrockClient:
+def bedrock(session: Session, *, region: str) -> BedrockClient:
     """Return a client for Bedrock's control plane, which tells what is known of a model."""
-    client: BedrockClient = session.client("bedrock", region_name=region, config=_service_config())
-    return client
+    return cast(
+        "BedrockClient", session.create_client("bedrock", region_name=region, config=_service_config())
+    )
 
 
-def s3(session: boto3.session.Session, *, addressing_style: AddressingStyle) -> S3Client:
+def s3(session: Session, *, addressing_style: AddressingStyle) -> S3Client:
     """Return a client whose presigned URLs are SigV4 on the bucket's regional host."""
     config = Config(
         signature_version="s3v4",
@@ -107,28 +108,25 @@ def s3(session: boto3.session.Session, *, addressing_style: AddressingStyle) -> 
             "payload_signing_enabled": False,
         },
     )
-    client: S3Client = session.client("s3", config=_service_config().merge(config))
-    return client
+    return cast("S3Client", session.create_client("s3", config=_service_config().merge(config)))
 
 
-def dynamodb(session: boto3.session.Session, *, attempts: int = ATTEMPTS) -> DynamoDBClient:
+def dynamodb(session: Session, *, attempts: int = ATTEMPTS) -> DynamoDBClient:
     """Return a client for the table; a response that was cut off is an error, not a missing item."""
-    client: DynamoDBClient = session.client("dynamodb", config=_service_config(attempts))
+    client = cast("DynamoDBClient", session.create_client("dynamodb", config=_service_config(attempts)))
     # A cut response would otherwise look like "there is no such record", and the image would be paid again.
     client.meta.events.register("after-call.dynamodb", _refuse_cut_response)
     return client
 
 
-def sqs(session: boto3.session.Session) -> SQSClient:
+def sqs(session: Session) -> SQSClient:
     """Return a client for the queue."""
-    client: SQSClient = session.client("sqs", config=_service_config())
-    return client
+    return cast("SQSClient", session.create_client("sqs", config=_service_config()))
 
 
-def secretsmanager(session: boto3.session.Session) -> SecretsManagerClient:
+def secretsmanager(session: Session) -> SecretsManagerClient:
     """Return a client for the webhook secret."""
-    client: SecretsManagerClient = session.client("secretsmanager", config=_service_config())
-    return client
+    return cast("SecretsManagerClient", session.create_client("secretsmanager", config=_service_config()))
 
 
 def _service_config(attempts: int = ATTEMPTS) -> Config:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import botocore.session
 import pytest
 from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
 
@@ -90,3 +91,20 @@ def test_the_bucket_is_asked_at_its_regional_host() -> None:
     far = FarSide(client, answer())
     client.head_object(Bucket="pictures", Key="k")
     assert far.requests[0].url == "https://pictures.s3.us-west-2.amazonaws.com/k"
+
+
+def test_the_clients_follow_the_environment_of_a_function(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The region is `AWS_DEFAULT_REGION`, which Lambda sets, and endpoints are those of every AWS SDK."""
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "ap-northeast-1")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "https://all.example")
+    monkeypatch.setenv("AWS_ENDPOINT_URL_SQS", "https://queues.example")
+    session = botocore.session.get_session()
+    session.set_credentials("AKIDEXAMPLE", "secret")
+    table, queue = clients.dynamodb(session), clients.sqs(session)
+    model = clients.bedrock_runtime(session, region="us-west-2", model_timeout=60)
+    assert [(client.meta.region_name, client.meta.endpoint_url) for client in (table, queue, model)] == [
+        ("ap-northeast-1", "https://all.example"),
+        ("ap-northeast-1", "https://queues.example"),
+        ("us-west-2", "https://all.example"),
+    ]

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
-import boto3
+import botocore.session
 import pytest
 from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
 
@@ -244,7 +244,9 @@ def test_a_url_needs_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
         monkeypatch.setenv(name, "/dev/null")
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    client = clients.s3(boto3.session.Session(region_name=REGION), addressing_style="virtual")
+    session = botocore.session.get_session()
+    session.set_config_variable("region", REGION)
+    client = clients.s3(session, addressing_style="virtual")
     images = S3Images(client=client, bucket="pictures", url_ttl=60, clock=FakeClock())
     with pytest.raises(errors.Misconfigured):
         images.url(NAME)
