@@ -259,6 +259,20 @@ def test_no_function_loads_boto3(handler: str) -> None:
     assert (done.stdout, done.stderr) == ("[]\n", "")
 
 
+@pytest.mark.parametrize("handler", [name for name in HANDLERS if name != "authorizer_handler"])
+def test_nothing_is_collected_while_a_function_starts(handler: str) -> None:
+    """The collector is off before anything large is imported; afterwards it is on, and what was made is set aside."""
+    done = run(
+        "import gc\n"
+        "gc.callbacks.append(lambda *_: print('collected', len(sys.modules)) if 'botocore' in sys.modules else None)\n"
+        f"import imagegen.{handler}\n"
+        "gc.callbacks.clear()\n"
+        "print(gc.isenabled(), gc.get_freeze_count() > 10_000)",
+        {**ENVIRONMENT, **PLACE},
+    )
+    assert (done.stdout, done.stderr) == ("True True\n", "")
+
+
 def test_the_worker_starts_without_the_http_layer() -> None:
     """The worker loads neither pydantic nor `http/`, which make up most of the api function's imports."""
     done = run(
