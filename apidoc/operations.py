@@ -18,6 +18,7 @@ from imagegen.contracts.text_to_image import schema
 from imagegen.errors import ImagegenError
 from imagegen.http import event_stream, serialize, surface
 from imagegen.http.compat import OURS_ONLY, bedrock, openai, stability
+from imagegen.http.compat.openai import images_request
 from imagegen.http.surface import Route
 
 if TYPE_CHECKING:
@@ -273,7 +274,7 @@ DESCRIBED: Final[tuple[Operation, ...]] = (
         description="OpenAI's shapes of request, reply and error; the key goes into `x-api-key` (`default_headers`). "
         "Each of the `n` images is a generation of its own; the reply has those that succeeded, and is an error only "
         "if none did. If the gateway itself refuses a request, the reply is an `application/problem+json`.",
-        request=openai.ImagesBody,
+        request=images_request.ImagesBody,
         successes=(
             Success(
                 status=200,

@@ -25,6 +25,7 @@ from imagegen.errors import (
 from imagegen.generations import model_caller
 from imagegen.http import model_bodies, problems, request, serialize, strict_json, surface
 from imagegen.http.compat import bedrock, openai, stability
+from imagegen.http.compat.openai import images_request
 from tests.support.largest import LARGEST, escaped
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ FIELDS: list[tuple[str, str, FieldInfo]] = [
         ("createGeneration", f"text_prompts[].{name}", field)
         for name, field in schema.PromptBody.model_fields.items()
     ),
-    *(("createOpenAIImages", name, field) for name, field in openai.ImagesBody.model_fields.items()),
+    *(("createOpenAIImages", name, field) for name, field in images_request.ImagesBody.model_fields.items()),
 ]
 
 

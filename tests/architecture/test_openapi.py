@@ -24,7 +24,8 @@ from imagegen.errors import error_types
 from imagegen.generations.generation import Failure, State
 from imagegen.http import surface
 from imagegen.http.app import create_app
-from imagegen.http.compat import OURS_ONLY, bedrock, openai, stability
+from imagegen.http.compat import OURS_ONLY, bedrock, stability
+from imagegen.http.compat.openai import images_request
 from tests.support.events import event, send
 from tests.support.world import world
 
@@ -346,7 +347,7 @@ def test_stabilitys_request_is_ours_without_our_own_members() -> None:
         set(schemas[name]["properties"]) for name in ("TextToImageRequest", "StabilityTextToImageRequest")
     )
     assert ours - theirs_ == set(OURS_ONLY)
-    assert openai.ImagesBody.model_json_schema()["properties"]["size"] == {
+    assert images_request.ImagesBody.model_json_schema()["properties"]["size"] == {
         **schemas["OpenAIImagesRequest"]["properties"]["size"],
         "default": None,
     }

@@ -38,6 +38,7 @@ MODULES: Final = {
 
 BUILT_IN_A_FUNCTION: Final = {
     "imagegen.adapters.bedrock.refusals": [re.compile(text) for one in REFUSALS for text in one.texts],
+    "imagegen.contracts.text_to_image.reading": [re.compile(webhook_urls.PATTERN)],
     "imagegen.http.app": [
         re.compile(re.sub(r"\{\w+\}", "[^/]+", route.path) + "/*") for route in surface.ROUTES
     ],

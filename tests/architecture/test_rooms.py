@@ -56,6 +56,7 @@ MODULE_RULES = (
     # a pattern of modules, and a pattern of what they must not import: modules of ours, or packages of others
     ("contracts.generation_request", r"pydantic|.*\.schema"),
     (r"contracts\.\w+\.parameters", r"pydantic|.*\.schema"),
+    (r"contracts\.\w+\.reading", "pydantic"),
     (r"models(\.\w+)?", r"contracts\.(?!\w+\.parameters$).*"),
     (r"generations(\.\w+)?", r"contracts\.(?!generation_request$|\w+\.parameters$).*"),
     (r"generations(\.\w+)?", "boto3|botocore|pydantic|aws_lambda_powertools"),
@@ -278,6 +279,18 @@ def test_the_worker_starts_without_the_http_layer() -> None:
     done = run(
         "import imagegen.worker_handler\n"
         "print(sorted(name for name in sys.modules if name.startswith(('pydantic', 'imagegen.http'))))",
+        {**ENVIRONMENT, **PLACE},
+    )
+    assert (done.stdout, done.stderr) == ("[]\n", "")
+
+
+def test_the_api_starts_without_pydantic() -> None:
+    """A well-formed request of our own, Stability's or Bedrock's shape is read without it: decision 123."""
+    done = run(
+        "import imagegen.api_handler\n"
+        "from imagegen.contracts.text_to_image import reading\n"
+        "reading.parse({'text_prompts': [{'text': 'tea'}], 'steps': 30})\n"
+        "print(sorted(name for name in sys.modules if name.startswith('pydantic')))",
         {**ENVIRONMENT, **PLACE},
     )
     assert (done.stdout, done.stderr) == ("[]\n", "")

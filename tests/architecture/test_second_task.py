@@ -51,7 +51,7 @@ ROWS: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
     "http/surface.py": (("ROUTES: Final = (\n", ROUTES),),
     "http/app.py": (
         (
-            "from imagegen.contracts.text_to_image import schema as text_to_image\n",
+            "from imagegen.contracts.text_to_image import reading as text_to_image\n",
             "from imagegen.contracts.swatch import schema as swatch\nfrom imagegen.http.compat import paint\n",
         ),
         ("CONTRACTS: Final[Mapping[str, Contract]] = {", '"swatch": swatch.parse, '),

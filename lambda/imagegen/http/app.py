@@ -15,7 +15,7 @@ from aws_lambda_powertools.event_handler import APIGatewayRestResolver, CORSConf
 from imagegen import errors
 from imagegen.contracts import webhook_urls
 from imagegen.contracts.generation_request import GenerationRequest, fingerprint
-from imagegen.contracts.text_to_image import schema as text_to_image
+from imagegen.contracts.text_to_image import reading as text_to_image
 from imagegen.errors import ImagegenError
 from imagegen.generations.history import History
 from imagegen.generations.submit import POLL_AFTER, Submission, Submitter

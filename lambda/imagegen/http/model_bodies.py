@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from datetime import date
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import Field
 from typing_extensions import TypedDict  # below Python 3.12, pydantic cannot read that of `typing`
 
 from imagegen.contracts.text_to_image import parameters
+from imagegen.http.described import Described
 from imagegen.models.registry import STEPS_AT_FIRST_PRICE, ModelRef
 
 EXAMPLE_MODEL: Final = "stability.stable-image-core-v1:1"
@@ -19,19 +19,17 @@ _DATE: Final[dict[str, Any]] = {"anyOf": [{"type": "string", "format": "date"}, 
 class LifecycleBody(TypedDict):
     """When the vendor retires a model, as announced."""
 
-    status: Annotated[Literal["active", "legacy", "end_of_life"], Field(description="Today's status.")]
+    status: Annotated[Literal["active", "legacy", "end_of_life"], Described(description="Today's status.")]
     legacy_at: Annotated[
         str | None,
-        Field(description="When it becomes legacy.", examples=["2024-10-16"], json_schema_extra=_DATE),
+        Described(description="When it becomes legacy.", examples=["2024-10-16"], **_DATE),
     ]
     end_of_life_at: Annotated[
         str | None,
-        Field(
-            description="When it can no longer be called.", examples=["2025-05-20"], json_schema_extra=_DATE
-        ),
+        Described(description="When it can no longer be called.", examples=["2025-05-20"], **_DATE),
     ]
     successor: Annotated[
-        str | None, Field(description="The model that replaces it.", examples=[EXAMPLE_MODEL])
+        str | None, Described(description="The model that replaces it.", examples=[EXAMPLE_MODEL])
     ]
 
 
@@ -40,42 +38,45 @@ class PriceBody(TypedDict):
 
     max_steps: Annotated[
         int,
-        Field(
-            ge=parameters.MIN_STEPS,
-            le=parameters.MAX_STEPS,
+        Described(
+            minimum=parameters.MIN_STEPS,
+            maximum=parameters.MAX_STEPS,
             description="The most `steps` at this price.",
             examples=[50],
         ),
     ]
-    usd: Annotated[float, Field(ge=0, description="US dollars for one image.", examples=[0.04])]
+    usd: Annotated[float, Described(minimum=0, description="US dollars for one image.", examples=[0.04])]
 
 
 class ModelBody(TypedDict):
     """One enabled model."""
 
-    id: Annotated[str, Field(description="The value for `model` in a request.", examples=[EXAMPLE_MODEL])]
-    name: Annotated[str, Field(description="The vendor's name.", examples=["Stable Image Core 1.1"])]
+    id: Annotated[str, Described(description="The value for `model` in a request.", examples=[EXAMPLE_MODEL])]
+    name: Annotated[str, Described(description="The vendor's name.", examples=["Stable Image Core 1.1"])]
     default: Annotated[
-        bool, Field(description="Whether it is the first choice of a request without `model`.")
+        bool, Described(description="Whether it is the first choice of a request without `model`.")
     ]
     lifecycle: LifecycleBody
-    region: Annotated[str, Field(description="The AWS region that it is called in.", examples=["us-west-2"])]
+    region: Annotated[
+        str, Described(description="The AWS region that it is called in.", examples=["us-west-2"])
+    ]
     price_per_image: Annotated[
-        float, Field(ge=0, description="US dollars for one image of up to 50 steps.", examples=[0.04])
+        float,
+        Described(minimum=0, description="US dollars for one image of up to 50 steps.", examples=[0.04]),
     ]
     prices: Annotated[
-        list[PriceBody], Field(min_length=1, description="Its prices by `steps`, the lowest first.")
+        list[PriceBody], Described(minItems=1, description="Its prices by `steps`, the lowest first.")
     ]
     honours: Annotated[
         list[str],
-        Field(
+        Described(
             description="The contract's parameters that have an effect on it, and `output_format` if it draws several.",
             examples=[["seed"]],
         ),
     ]
     output_formats: Annotated[
         list[str],
-        Field(
+        Described(
             description="The values of `output_format` that it draws.",
             examples=[["png", "jpeg"]],
         ),
@@ -85,7 +86,7 @@ class ModelBody(TypedDict):
 class ModelsBody(TypedDict):
     """The enabled models, in the order in which they are tried."""
 
-    models: Annotated[list[ModelBody], Field(description="In the order in which they are tried.")]
+    models: Annotated[list[ModelBody], Described(description="In the order in which they are tried.")]
 
 
 def model(ref: ModelRef, *, default: bool, today: date) -> ModelBody:

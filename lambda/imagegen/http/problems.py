@@ -9,12 +9,12 @@ import json
 from collections.abc import Mapping
 from typing import Annotated, Final, Literal, NotRequired, cast
 
-from pydantic import Field
 from typing_extensions import TypedDict  # below Python 3.12, pydantic cannot read that of `typing`
 
 from imagegen import errors
 from imagegen.contracts.refusals import explained
 from imagegen.errors import ImagegenError
+from imagegen.http.described import Described
 from imagegen.http.serialize import ProblemBody, problem
 
 MAX_BYTES: Final = 4_096
@@ -41,22 +41,22 @@ ErrorType = Literal[
 class ErrorMembersBody(TypedDict):
     """What went wrong, in OpenAI's members."""
 
-    message: Annotated[str, Field(description="One sentence for people, with the fields at fault.")]
-    type: Annotated[ErrorType, Field(description="OpenAI's kind of error.")]
-    param: Annotated[str | None, Field(description="The first field at fault.", examples=["size"])]
-    code: Annotated[str, Field(description="The code of this service.", examples=["invalid_parameter"])]
+    message: Annotated[str, Described(description="One sentence for people, with the fields at fault.")]
+    type: Annotated[ErrorType, Described(description="OpenAI's kind of error.")]
+    param: Annotated[str | None, Described(description="The first field at fault.", examples=["size"])]
+    code: Annotated[str, Described(description="The code of this service.", examples=["invalid_parameter"])]
 
 
 class ProblemReplyBody(ProblemBody):
     """A problem as it is sent: with the members that clients of other APIs read."""
 
-    message: Annotated[str, Field(description="`detail`, with the fields at fault.")]
-    error: Annotated[ErrorMembersBody, Field(description="The same for OpenAI's clients.")]
+    message: Annotated[str, Described(description="`detail`, with the fields at fault.")]
+    error: Annotated[ErrorMembersBody, Described(description="The same for OpenAI's clients.")]
     id: NotRequired[
-        Annotated[str, Field(description="`request_id`, for Stability's clients; only from the gateway.")]
+        Annotated[str, Described(description="`request_id`, for Stability's clients; only from the gateway.")]
     ]
     name: NotRequired[
-        Annotated[str, Field(description="Stability's name of the error; only from the gateway.")]
+        Annotated[str, Described(description="Stability's name of the error; only from the gateway.")]
     ]
 
 

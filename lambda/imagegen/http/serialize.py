@@ -9,7 +9,6 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final, Literal, NotRequired, cast
 
-from pydantic import Field
 from typing_extensions import TypedDict  # below Python 3.12, pydantic cannot read that of `typing`
 
 from imagegen.contracts.generation_request import GenerationRequest
@@ -20,6 +19,7 @@ from imagegen.generations.generation import ID_PATTERN, Generation
 from imagegen.generations.image_formats import FORMATS
 from imagegen.generations.ports import SignedUrl
 from imagegen.generations.submit import Usage
+from imagegen.http.described import Described
 from imagegen.http.model_bodies import EXAMPLE_MODEL
 
 PROBLEM_TYPE: Final = "urn:imagegen:problem:"
@@ -35,7 +35,7 @@ _DATE_TIME: Final[dict[str, Any]] = {"format": "date-time"}
 
 GenerationId = Annotated[
     str,
-    Field(
+    Described(
         pattern=f"^{ID_PATTERN}$",
         description="The generation's id; only its owner can use it.",
         examples=[_EXAMPLE_ID],
@@ -43,32 +43,32 @@ GenerationId = Annotated[
 ]
 CreatedAt = Annotated[
     str,
-    Field(
+    Described(
         description="When the service accepted the request, in UTC.",
         examples=["2026-11-03T09:21:07Z"],
-        json_schema_extra=_DATE_TIME,
+        **_DATE_TIME,
     ),
 ]
 ShownState = Literal["queued", "running", "succeeded", "failed"]
-Status = Annotated[ShownState, Field(description="The state of the generation; the last two are final.")]
-ModelId = Annotated[str, Field(description="The model that drew the image.", examples=[EXAMPLE_MODEL])]
+Status = Annotated[ShownState, Described(description="The state of the generation; the last two are final.")]
+ModelId = Annotated[str, Described(description="The model that drew the image.", examples=[EXAMPLE_MODEL])]
 Result = Annotated[
-    Literal["success"], Field(description="The contract's own word for an image that was made.")
+    Literal["success"], Described(description="The contract's own word for an image that was made.")
 ]
 CostUsd = Annotated[
     float,
-    Field(
-        ge=0,
+    Described(
+        minimum=0,
         description="US dollars that may have been paid for it, by the prices in `GET /models`; 0 if it was unbilled.",
         examples=[0.04],
     ),
 ]
 Charged = Annotated[
-    Paid, Field(description="Whether this request was paid for: no, yes, or maybe if nobody can know.")
+    Paid, Described(description="Whether this request was paid for: no, yes, or maybe if nobody can know.")
 ]
 IgnoredParameters = Annotated[
     list[str],
-    Field(
+    Described(
         description="Parameters that were set to other than their default and have no effect on this model.",
         examples=[["sampler"]],
     ),
@@ -81,40 +81,40 @@ class ArtifactBody(TypedDict):
 
     seed: Annotated[
         int,
-        Field(
-            ge=parameters.MIN_SEED,
-            le=parameters.MAX_SEED,
+        Described(
+            minimum=parameters.MIN_SEED,
+            maximum=parameters.MAX_SEED,
             description="The seed that made the image; the same request with it usually makes the same image again.",
             examples=[3407],
         ),
     ]
     finishReason: Annotated[
-        Literal["SUCCESS"], Field(description="Why the model stopped; always SUCCESS here.")
+        Literal["SUCCESS"], Described(description="Why the model stopped; always SUCCESS here.")
     ]
     url: Annotated[
         str,
-        Field(
+        Described(
             description="A presigned URL of the image, which needs no key and expires.",
             examples=["https://images.s3.us-east-1.amazonaws.com/images/…?X-Amz-Signature=…"],
         ),
     ]
     expires_at: Annotated[
         str,
-        Field(
+        Described(
             description="When `url` stops working, in UTC.",
             examples=["2026-11-03T10:21:07Z"],
-            json_schema_extra=_DATE_TIME,
+            **_DATE_TIME,
         ),
     ]
-    content_type: Annotated[
-        str, Field(description="The image's media type.", json_schema_extra={"enum": [*FORMATS]})
+    content_type: Annotated[str, Described(description="The image's media type.", enum=[*FORMATS])]
+    width: Annotated[int, Described(minimum=1, description="Pixels of the image itself.", examples=[1024])]
+    height: Annotated[int, Described(minimum=1, description="Pixels of the image itself.", examples=[1024])]
+    bytes: Annotated[
+        int, Described(minimum=1, description="Length of the image, in bytes.", examples=[1_812_345])
     ]
-    width: Annotated[int, Field(ge=1, description="Pixels of the image itself.", examples=[1024])]
-    height: Annotated[int, Field(ge=1, description="Pixels of the image itself.", examples=[1024])]
-    bytes: Annotated[int, Field(ge=1, description="Length of the image, in bytes.", examples=[1_812_345])]
     sha256: Annotated[
         str,
-        Field(
+        Described(
             pattern="^[0-9a-f]{64}$",
             description="SHA-256 of the image, in hex.",
             examples=["9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"],
@@ -126,13 +126,13 @@ class GenerationBody(TypedDict):
     """A generation that succeeded."""
 
     id: GenerationId
-    status: Annotated[Literal["succeeded"], Field(description="Always succeeded; the image is stored.")]
+    status: Annotated[Literal["succeeded"], Described(description="Always succeeded; the image is stored.")]
     result: Result
     model: ModelId
     created_at: CreatedAt
     cost_usd: CostUsd
     ignored_parameters: IgnoredParameters
-    artifacts: Annotated[list[ArtifactBody], Field(min_length=1, max_length=1, description="The image.")]
+    artifacts: Annotated[list[ArtifactBody], Described(minItems=1, maxItems=1, description="The image.")]
 
 
 class AcceptedBody(TypedDict):
@@ -147,31 +147,35 @@ class FieldErrorBody(TypedDict):
     """One thing wrong with one field."""
 
     field: Annotated[
-        str, Field(description="The field's path, or a header's name.", examples=["text_prompts[0].text"])
+        str, Described(description="The field's path, or a header's name.", examples=["text_prompts[0].text"])
     ]
     message: Annotated[
-        str, Field(description="What is allowed.", examples=["must be an integer from 10 to 150"])
+        str, Described(description="What is allowed.", examples=["must be an integer from 10 to 150"])
     ]
 
 
 class ProblemBody(TypedDict):
     """Why something failed, as RFC 9457 describes problems; it never repeats a prompt."""
 
-    type: Annotated[str, Field(description="A URI that stands for the code.")]
-    title: Annotated[str, Field(description="The code in words.", examples=["A parameter is not valid"])]
-    status: Annotated[int, Field(ge=400, le=599, description="The HTTP status.", examples=[400])]
-    code: Annotated[str, Field(description="A stable name for programs.", examples=["invalid_parameter"])]
+    type: Annotated[str, Described(description="A URI that stands for the code.")]
+    title: Annotated[str, Described(description="The code in words.", examples=["A parameter is not valid"])]
+    status: Annotated[
+        int, Described(minimum=400, maximum=599, description="The HTTP status.", examples=[400])
+    ]
+    code: Annotated[str, Described(description="A stable name for programs.", examples=["invalid_parameter"])]
     detail: Annotated[
         str,
-        Field(description="One sentence for people.", examples=["steps must be an integer from 10 to 150."]),
+        Described(
+            description="One sentence for people.", examples=["steps must be an integer from 10 to 150."]
+        ),
     ]
-    request_id: Annotated[str, Field(description="The id of this request in the service's logs.")]
-    retryable: Annotated[bool, Field(description="Whether the same request can work later.")]
+    request_id: Annotated[str, Described(description="The id of this request in the service's logs.")]
+    retryable: Annotated[bool, Described(description="Whether the same request can work later.")]
     charged: Charged
     errors: NotRequired[
         Annotated[
             list[FieldErrorBody],
-            Field(max_length=MAX_FIELD_ERRORS, description="The fields at fault, the first ten."),
+            Described(maxItems=MAX_FIELD_ERRORS, description="The fields at fault, the first ten."),
         ]
     ]
 
@@ -185,33 +189,35 @@ class GenerationDetailBody(TypedDict):
     cost_usd: CostUsd
     request: Annotated[
         dict[str, Any],
-        Field(description="The contract's parameters as resolved, with defaults and the seed."),
+        Described(description="The contract's parameters as resolved, with defaults and the seed."),
     ]
     result: NotRequired[Result]
     model: NotRequired[ModelId]
     ignored_parameters: NotRequired[IgnoredParameters]
     artifacts: NotRequired[
         Annotated[
-            list[ArtifactBody], Field(description="The image, with a fresh URL; present if it succeeded.")
+            list[ArtifactBody], Described(description="The image, with a fresh URL; present if it succeeded.")
         ]
     ]
-    error: NotRequired[Annotated[ProblemBody, Field(description="Why it failed; present if it failed.")]]
+    error: NotRequired[Annotated[ProblemBody, Described(description="Why it failed; present if it failed.")]]
 
 
 class TotalsBody(TypedDict):
     """What the generations of one page come to."""
 
-    images: Annotated[int, Field(ge=0, description="How many of them succeeded.", examples=[19])]
-    cost_usd: Annotated[float, Field(ge=0, description="The sum of their `cost_usd`.", examples=[0.76])]
+    images: Annotated[int, Described(minimum=0, description="How many of them succeeded.", examples=[19])]
+    cost_usd: Annotated[
+        float, Described(minimum=0, description="The sum of their `cost_usd`.", examples=[0.76])
+    ]
 
 
 class HistoryBody(TypedDict):
     """One page of the caller's generations, newest first; failed ones are listed as well."""
 
-    generations: Annotated[list[GenerationDetailBody], Field(description="At most `limit` generations.")]
-    totals: Annotated[TotalsBody, Field(description="What this page comes to.")]
+    generations: Annotated[list[GenerationDetailBody], Described(description="At most `limit` generations.")]
+    totals: Annotated[TotalsBody, Described(description="What this page comes to.")]
     next_cursor: Annotated[
-        str | None, Field(description="Send it as `cursor` for the next page; null on the last.")
+        str | None, Described(description="Send it as `cursor` for the next page; null on the last.")
     ]
 
 
@@ -220,40 +226,43 @@ class UsageDayBody(TypedDict):
 
     date: Annotated[
         str,
-        Field(description="The day, in UTC.", examples=["2026-11-03"], json_schema_extra={"format": "date"}),
+        Described(description="The day, in UTC.", examples=["2026-11-03"], format="date"),
     ]
     images: Annotated[
-        int, Field(ge=0, description="Images, and those that may have been paid.", examples=[19])
+        int, Described(minimum=0, description="Images, and those that may have been paid.", examples=[19])
     ]
     usd: Annotated[
-        float, Field(ge=0, description="US dollars, by the prices in `GET /models`.", examples=[0.76])
+        float,
+        Described(minimum=0, description="US dollars, by the prices in `GET /models`.", examples=[0.76]),
     ]
 
 
 class UsageLimitsBody(TypedDict):
     """The limits that hold for the caller; null is no limit."""
 
-    daily_images_per_caller: Annotated[int | None, Field(description="The caller's images a day.")]
-    daily_usd_per_caller: Annotated[float | None, Field(description="The caller's US dollars a day.")]
-    images_per_minute_per_caller: Annotated[int | None, Field(description="The caller's images a minute.")]
-    queued_jobs_per_caller: Annotated[
-        int | None, Field(description="The caller's unfinished asynchronous generations of one day.")
+    daily_images_per_caller: Annotated[int | None, Described(description="The caller's images a day.")]
+    daily_usd_per_caller: Annotated[float | None, Described(description="The caller's US dollars a day.")]
+    images_per_minute_per_caller: Annotated[
+        int | None, Described(description="The caller's images a minute.")
     ]
-    daily_images: Annotated[int | None, Field(description="The images a day of all callers together.")]
-    daily_usd: Annotated[float | None, Field(description="The US dollars a day of all callers together.")]
+    queued_jobs_per_caller: Annotated[
+        int | None, Described(description="The caller's unfinished asynchronous generations of one day.")
+    ]
+    daily_images: Annotated[int | None, Described(description="The images a day of all callers together.")]
+    daily_usd: Annotated[float | None, Described(description="The US dollars a day of all callers together.")]
 
 
 class UsageRemainingBody(TypedDict):
     """What the caller may still spend until midnight UTC; null is no limit."""
 
-    images: Annotated[int | None, Field(description="Images.", examples=[81])]
-    usd: Annotated[float | None, Field(description="US dollars.", examples=[13.24])]
+    images: Annotated[int | None, Described(description="Images.", examples=[81])]
+    usd: Annotated[float | None, Described(description="US dollars.", examples=[13.24])]
 
 
 class UsageBody(TypedDict):
     """What the caller used, day by day, and what is left of today."""
 
-    days: Annotated[list[UsageDayBody], Field(min_length=1, description="Today first.")]
+    days: Annotated[list[UsageDayBody], Described(minItems=1, description="Today first.")]
     limits: UsageLimitsBody
     remaining: UsageRemainingBody
 
@@ -261,7 +270,7 @@ class UsageBody(TypedDict):
 class HealthBody(TypedDict):
     """Says that the service runs."""
 
-    status: Annotated[Literal["ok"], Field(description="The function started and is configured.")]
+    status: Annotated[Literal["ok"], Described(description="The function started and is configured.")]
 
 
 def problem(error: ImagegenError, *, request_id: str) -> ProblemBody:

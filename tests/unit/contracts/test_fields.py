@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from imagegen.contracts.fields import OneOf, Words, field_errors
 from imagegen.contracts.text_to_image import schema
 from imagegen.errors import FieldError
-from imagegen.http.compat import openai
+from imagegen.http.compat.openai import images_request
 
 
 class Leaf(BaseModel):
@@ -68,7 +68,7 @@ def test_the_words_follow_type_bounds_lengths_and_choices(name: str) -> None:
     assert invalid == [FieldError(field=name, message=f"must be {WORDS[name]}")]
 
 
-@pytest.mark.parametrize("body", [schema.RequestBody, schema.PromptBody, openai.ImagesBody])
+@pytest.mark.parametrize("body", [schema.RequestBody, schema.PromptBody, images_request.ImagesBody])
 def test_every_field_of_a_body_has_words(body: type[BaseModel]) -> None:
     """A field of a type without words is a defect, and this test finds it before a request does."""
     with pytest.raises(ValidationError) as caught:

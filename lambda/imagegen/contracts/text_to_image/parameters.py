@@ -20,6 +20,9 @@ MAX_PROMPT_LENGTH: Final = 2000
 MAX_EXTRAS_LENGTH: Final = 1024
 """The most bytes of `extras`, as JSON in UTF-8 without spaces."""
 
+MAX_MODEL_LENGTH: Final = 256
+"""The most characters of `model`, a field of our own."""
+
 MIN_CFG_SCALE: Final = 0.0
 MAX_CFG_SCALE: Final = 35.0
 MIN_STEPS: Final = 10

@@ -1,4 +1,4 @@
-"""Reads the body of our own route: returns a valid `GenerationRequest`, or raises an error that names each wrong field.
+"""The model of a request for an image: returns a valid `GenerationRequest`, or an error that names each wrong field.
 
 Only pydantic and the OpenAPI document use the models of this module; `parse` returns plain dataclasses. A request with
 unknown *and* invalid fields is `unknown_parameter`; its `errors` list both, the unknown ones first. Messages say what
@@ -20,8 +20,6 @@ from imagegen.contracts.refusals import refusal
 from imagegen.contracts.text_to_image import parameters, prompt_text
 from imagegen.contracts.text_to_image.parameters import Prompt, TextToImage
 from imagegen.errors import FieldError
-
-MAX_MODEL_LENGTH: Final = 256
 
 _PAIRS: Final = ", ".join(f"{width}x{height}" for width, height in parameters.SIZES)
 # Says in JSON Schema what `_size_errors` checks by hand: both sides or none, and only the nine pairs. A top-level
@@ -227,7 +225,7 @@ class RequestBody(BaseModel):
         str,
         Field(
             min_length=1,
-            max_length=MAX_MODEL_LENGTH,
+            max_length=parameters.MAX_MODEL_LENGTH,
             description="The only model that may serve the request, one of `GET /models`.",
             examples=["stability.stable-image-core-v1:1"],
             json_schema_extra=_optional(),

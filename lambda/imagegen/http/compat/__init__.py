@@ -12,7 +12,7 @@ from typing import Any, Final, Protocol
 from imagegen import errors
 from imagegen.contracts.generation_request import GenerationRequest
 from imagegen.contracts.refusals import refusal, unknown_field
-from imagegen.contracts.text_to_image import parameters, schema
+from imagegen.contracts.text_to_image import parameters, reading
 from imagegen.errors import ImagegenError
 from imagegen.generations.generation import Generation, StoredImage
 from imagegen.generations.history import History
@@ -52,7 +52,7 @@ def contract_request(members: dict[str, Any], *, model: str | None) -> Generatio
     unknown = [unknown_field((name,), known=parameters.PARAMETERS) for name in OURS_ONLY if name in members]
     if unknown:
         raise refusal(unknown=unknown)
-    return replace(schema.parse(members), model=model)
+    return replace(reading.parse(members), model=model)
 
 
 def read_inline(

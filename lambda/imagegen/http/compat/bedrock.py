@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from typing import Annotated, Final, Literal
 from urllib.parse import unquote
 
-from pydantic import Field
 from typing_extensions import TypedDict
 
 from imagegen import errors
@@ -24,6 +23,7 @@ from imagegen.generations.history import History
 from imagegen.generations.submit import Submitter
 from imagegen.http import event_stream, reply, request
 from imagegen.http.compat import MAX_INLINE_BYTES, RouteFunction, contract_request, read_inline
+from imagegen.http.described import Described
 from imagegen.http.problems import sentence
 from imagegen.http.reply import Reply, error_headers
 from imagegen.http.request import Request
@@ -44,30 +44,30 @@ class BedrockArtifactBody(TypedDict):
 
     seed: Annotated[
         int,
-        Field(
-            ge=parameters.MIN_SEED,
-            le=parameters.MAX_SEED,
+        Described(
+            minimum=parameters.MIN_SEED,
+            maximum=parameters.MAX_SEED,
             description="The seed that was sent to the model.",
             examples=[3407],
         ),
     ]
-    base64: Annotated[str, Field(description="The PNG in base64; empty if the image was filtered.")]
+    base64: Annotated[str, Described(description="The PNG in base64; empty if the image was filtered.")]
     finishReason: Annotated[
-        FinishReason, Field(description="CONTENT_FILTERED if the model's filter stopped the image.")
+        FinishReason, Described(description="CONTENT_FILTERED if the model's filter stopped the image.")
     ]
 
 
 class BedrockBody(TypedDict):
     """The response of the Diffusion 1.0 contract."""
 
-    result: Annotated[Literal["success"], Field(description="Also for a filtered image.")]
-    artifacts: Annotated[list[BedrockArtifactBody], Field(min_length=1, max_length=1)]
+    result: Annotated[Literal["success"], Described(description="Also for a filtered image.")]
+    artifacts: Annotated[list[BedrockArtifactBody], Described(minItems=1, maxItems=1)]
 
 
 class BedrockErrorBody(TypedDict):
     """Any failure, in the shape of Bedrock's runtime; the header `X-Amzn-Errortype` names the exception."""
 
-    message: Annotated[str, Field(description="One sentence for people.")]
+    message: Annotated[str, Described(description="One sentence for people.")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import unquote
 
-from pydantic import Field
 from typing_extensions import TypedDict
 
 from imagegen import errors
@@ -25,6 +24,7 @@ from imagegen.generations.history import History
 from imagegen.generations.submit import Submitter
 from imagegen.http import reply, surface
 from imagegen.http.compat import RouteFunction, contract_request, read_inline
+from imagegen.http.described import Described
 from imagegen.http.problems import sentence, stability_name
 from imagegen.http.reply import Reply, error_headers
 from imagegen.http.request import Request
@@ -50,15 +50,15 @@ _QUALITY: Final = re.compile(r"q=(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)")
 class StabilityArtifactBody(TypedDict):
     """One image."""
 
-    base64: Annotated[str, Field(description="The PNG in base64.")]
+    base64: Annotated[str, Described(description="The PNG in base64.")]
     finishReason: Annotated[
-        Literal["SUCCESS"], Field(description="Always SUCCESS: a filtered image is an error here.")
+        Literal["SUCCESS"], Described(description="Always SUCCESS: a filtered image is an error here.")
     ]
     seed: Annotated[
         int,
-        Field(
-            ge=parameters.MIN_SEED,
-            le=parameters.MAX_SEED,
+        Described(
+            minimum=parameters.MIN_SEED,
+            maximum=parameters.MAX_SEED,
             description="The seed that made the image.",
             examples=[3407],
         ),
@@ -68,13 +68,13 @@ class StabilityArtifactBody(TypedDict):
 class StabilityArtifactsBody(TypedDict):
     """The image that was made."""
 
-    artifacts: Annotated[list[StabilityArtifactBody], Field(min_length=1, max_length=1)]
+    artifacts: Annotated[list[StabilityArtifactBody], Described(minItems=1, maxItems=1)]
 
 
 class StabilityEngineBody(TypedDict):
     """One engine that Stability's route accepts."""
 
-    id: Annotated[str, Field(description="A value for `engine_id`.")]
+    id: Annotated[str, Described(description="A value for `engine_id`.")]
     name: str
     description: str
     type: Literal["PICTURE"]
@@ -85,8 +85,8 @@ class StabilityBalanceBody(TypedDict):
 
     credits: Annotated[
         float,
-        Field(
-            ge=0,
+        Described(
+            minimum=0,
             description=f"Images that are left until midnight UTC; {UNLIMITED_CREDITS:,} if there is no limit.",
             examples=[37],
         ),
@@ -96,9 +96,9 @@ class StabilityBalanceBody(TypedDict):
 class StabilityErrorBody(TypedDict):
     """Any failure, in Stability's shape."""
 
-    id: Annotated[str, Field(description="The id of this request in the service's logs.")]
-    name: Annotated[str, Field(description="Stability's name of the error.", examples=["bad_request"])]
-    message: Annotated[str, Field(description="One sentence for people, and the service's code.")]
+    id: Annotated[str, Described(description="The id of this request in the service's logs.")]
+    name: Annotated[str, Described(description="Stability's name of the error.", examples=["bad_request"])]
+    message: Annotated[str, Described(description="One sentence for people, and the service's code.")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,22 +20,23 @@ from imagegen.errors import (
 )
 from imagegen.generations.generation import StoredImage
 from imagegen.http.compat import openai
+from imagegen.http.compat.openai import images_request
 from tests.support.tasks import text_to_image
 
 TEA = {"prompt": "Sri lanka tea plantation."}
-OPTIONAL = [name for name in openai.ImagesBody.model_fields if name != "prompt"]
+OPTIONAL = [name for name in images_request.ImagesBody.model_fields if name != "prompt"]
 
 
 def refused(**members: Any) -> ImagegenError:
     """Return the error of a request that must be refused."""
     with pytest.raises(ImagegenError) as caught:
-        openai.parse({**TEA, **members})
+        images_request.parse({**TEA, **members})
     return caught.value
 
 
 def test_a_prompt_alone_asks_for_one_square_picture_of_any_model() -> None:
     """Every field but the prompt has a default."""
-    asked = openai.parse(dict(TEA))
+    asked = images_request.parse(dict(TEA))
     assert (asked.images, asked.form, asked.request.model) == (1, None, None)
     assert text_to_image(asked.request).text_prompts[0].text == TEA["prompt"]
     assert (text_to_image(asked.request).width, text_to_image(asked.request).height) == (1024, 1024)
@@ -47,13 +48,13 @@ def test_a_prompt_alone_asks_for_one_square_picture_of_any_model() -> None:
 @pytest.mark.parametrize("nothing", [None, ""])
 def test_null_and_an_empty_text_mean_absent(name: str, nothing: object) -> None:
     """Tools send one of the two for what their user left open."""
-    assert openai.parse({**TEA, name: nothing}) == openai.parse(dict(TEA))
+    assert images_request.parse({**TEA, name: nothing}) == images_request.parse(dict(TEA))
 
 
 @pytest.mark.parametrize(("width", "height"), SIZES)
 def test_a_size_is_asked_for_as_it_is(width: int, height: int) -> None:
     """The first number of a size is the width."""
-    task = text_to_image(openai.parse({**TEA, "size": f"{width}x{height}"}).request)
+    task = text_to_image(images_request.parse({**TEA, "size": f"{width}x{height}"}).request)
     assert (task.width, task.height) == (width, height)
 
 
@@ -74,7 +75,7 @@ def test_a_size_is_asked_for_as_it_is(width: int, height: int) -> None:
 )
 def test_any_size_becomes_the_nearest_by_ratio(size: str, drawn: tuple[int, int]) -> None:
     """The sizes of today's and of older tools are among them."""
-    task = text_to_image(openai.parse({**TEA, "size": size}).request)
+    task = text_to_image(images_request.parse({**TEA, "size": size}).request)
     assert (task.width, task.height) == drawn
 
 
@@ -82,7 +83,7 @@ def test_width_and_height_stand_for_a_size() -> None:
     """Other gateways take the two sides as numbers; a size that says the same does no harm."""
     sides = {"width": 1920, "height": 1080}
     for members in (sides, {**sides, "size": "1920x1080"}, {**sides, "size": "auto"}):
-        task = text_to_image(openai.parse({**TEA, **members}).request)
+        task = text_to_image(images_request.parse({**TEA, **members}).request)
         assert (task.width, task.height) == (1344, 768)
 
 
@@ -129,7 +130,7 @@ def test_what_is_no_size_is_refused(size: object) -> None:
 @pytest.mark.parametrize("n", [1, 2, 10])
 def test_n_is_how_many_images_there_are(n: int) -> None:
     """`n` may be 1 to 10."""
-    assert openai.parse({**TEA, "n": n}).images == n
+    assert images_request.parse({**TEA, "n": n}).images == n
 
 
 @pytest.mark.parametrize("n", [0, 11, -1, 1.0, "1", True])
@@ -152,52 +153,56 @@ def test_another_n_is_refused(n: object) -> None:
 )
 def test_without_a_format_the_model_decides_what_an_image_is(model: str | None, form: str | None) -> None:
     """Clients of OpenAI's two families read one member each; for any other there are both."""
-    assert openai.parse({**TEA, "model": model}).form == form
+    assert images_request.parse({**TEA, "model": model}).form == form
     for format_ in ("url", "b64_json"):
-        assert openai.parse({**TEA, "model": model, "response_format": format_}).form == format_
+        assert images_request.parse({**TEA, "model": model, "response_format": format_}).form == format_
 
 
 @pytest.mark.parametrize("members", [{"response_format": "b64_json"}, {"model": "gpt-image-1"}])
 @pytest.mark.parametrize("size", [f"{width}x{height}" for width, height in SIZES])
 def test_base64_is_for_as_many_images_as_fit(members: dict[str, Any], size: str) -> None:
     """More are refused before any is made; the error names the way out."""
-    assert openai.parse({**TEA, **members, "size": size, "n": 2}).images == 2
+    assert images_request.parse({**TEA, **members, "size": size, "n": 2}).images == 2
     error = refused(**members, size=size, n=3)
     assert isinstance(error, InvalidParameter)
     assert error.errors[0].field == "n"
     assert "at most 2 in base64" in error.detail
     assert "response_format url" in error.detail
-    assert openai.parse({**TEA, **members, "size": size, "n": 10, "response_format": "url"}).images == 10
+    assert (
+        images_request.parse({**TEA, **members, "size": size, "n": 10, "response_format": "url"}).images == 10
+    )
 
 
 @pytest.mark.parametrize(("style", "preset"), [("vivid", "enhance"), ("natural", None)])
 def test_style_is_translated(style: str, preset: str | None) -> None:
     """`vivid` becomes the style preset `enhance`; `natural` means no style preset."""
-    assert text_to_image(openai.parse({**TEA, "style": style}).request).style_preset == preset
+    assert text_to_image(images_request.parse({**TEA, "style": style}).request).style_preset == preset
 
 
 @pytest.mark.parametrize("quality", typing.get_args(openai.Quality))
 def test_quality_is_accepted_and_changes_nothing(quality: str) -> None:
     """Each quality that OpenAI's clients may send gives the same generation request."""
-    assert openai.parse({**TEA, "quality": quality}).request == openai.parse(dict(TEA)).request
+    assert (
+        images_request.parse({**TEA, "quality": quality}).request == images_request.parse(dict(TEA)).request
+    )
 
 
 def test_user_is_accepted_and_not_kept() -> None:
     """`user` identifies a person, and this service does not need to know who that is."""
-    assert openai.parse({**TEA, "user": "alice"}) == openai.parse(dict(TEA))
+    assert images_request.parse({**TEA, "user": "alice"}) == images_request.parse(dict(TEA))
 
 
 @pytest.mark.parametrize(("model", "pinned"), [("auto", None), ("some.model-v1:0", "some.model-v1:0")])
 def test_model_pins_one_unless_it_is_auto(model: str, pinned: str | None) -> None:
     """Any other name is passed on; the use case checks later whether that model is enabled."""
-    assert openai.parse({**TEA, "model": model}).request.model == pinned
+    assert images_request.parse({**TEA, "model": model}).request.model == pinned
 
 
 @pytest.mark.parametrize("length", [1, 2_001, 10_000])
 def test_a_prompt_may_be_longer_than_the_contracts(length: int) -> None:
     """A model that takes fewer characters refuses it later."""
     prompt = "x" * length
-    assert text_to_image(openai.parse({"prompt": prompt}).request).text_prompts[0].text == prompt
+    assert text_to_image(images_request.parse({"prompt": prompt}).request).text_prompts[0].text == prompt
 
 
 @pytest.mark.parametrize("prompt", ["", " ", "x" * 10_001, "a\x00b", "a\u202eb", "\u200b", None, 5, ["tea"]])
@@ -212,7 +217,7 @@ def test_a_prompt_that_cannot_be_drawn_is_refused(prompt: object) -> None:
 
 def test_fields_of_other_gateways_are_those_of_the_contract() -> None:
     """A negative prompt is a prompt of weight -1."""
-    asked = openai.parse({**TEA, "negative_prompt": "people", "seed": 3407, "steps": 20})
+    asked = images_request.parse({**TEA, "negative_prompt": "people", "seed": 3407, "steps": 20})
     task = text_to_image(asked.request)
     assert [(one.text, one.weight) for one in task.text_prompts] == [(TEA["prompt"], 1.0), ("people", -1.0)]
     assert (task.seed, task.steps) == (3407, 20)
@@ -221,7 +226,7 @@ def test_fields_of_other_gateways_are_those_of_the_contract() -> None:
 @pytest.mark.parametrize("seed", [0, -1])
 def test_a_seed_of_nothing_lets_the_service_choose(seed: int) -> None:
     """Some gateways write -1 for any seed."""
-    assert openai.parse({**TEA, "seed": seed}) == openai.parse(dict(TEA))
+    assert images_request.parse({**TEA, "seed": seed}) == images_request.parse(dict(TEA))
 
 
 @pytest.mark.parametrize(
@@ -263,7 +268,7 @@ HARMLESS = [
 @pytest.mark.parametrize(("name", "value"), HARMLESS)
 def test_a_value_that_the_service_means_anyway_changes_nothing(name: str, value: object) -> None:
     """Tools send these fields with each request."""
-    assert openai.parse({**TEA, name: value}) == openai.parse(dict(TEA))
+    assert images_request.parse({**TEA, name: value}) == images_request.parse(dict(TEA))
 
 
 @pytest.mark.parametrize(
@@ -298,7 +303,7 @@ def test_several_values_that_cannot_be_done_are_told_once_each() -> None:
 def test_a_missing_prompt_is_named() -> None:
     """The prompt is the only required field."""
     with pytest.raises(InvalidParameter, match="prompt is required") as caught:
-        openai.parse({})
+        images_request.parse({})
     assert [found.field for found in caught.value.errors] == ["prompt"]
 
 
@@ -322,7 +327,7 @@ def test_everything_that_is_wrong_is_listed_unknown_names_first() -> None:
 def test_a_name_that_is_no_text_is_an_invalid_body() -> None:
     """A name with a lone surrogate is refused here, even if the JSON parser let it pass."""
     with pytest.raises(ImagegenError) as caught:
-        openai.parse({**TEA, "\ud800": 1})
+        images_request.parse({**TEA, "\ud800": 1})
     assert caught.value.errors[0].field in {"body", "\\ud800"}
 
 
@@ -364,7 +369,7 @@ def test_a_reply_says_what_came_out() -> None:
 )
 def test_the_quality_of_a_reply_is_one_of_openais_three(quality: str | None, shown: str) -> None:
     """OpenAI's typed clients know no other words in a reply."""
-    assert openai.parse({**TEA, "quality": quality}).quality == shown
+    assert images_request.parse({**TEA, "quality": quality}).quality == shown
 
 
 def test_a_limit_of_a_model_names_openais_fields() -> None:

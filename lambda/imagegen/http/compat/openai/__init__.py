@@ -19,15 +19,13 @@ from imagegen.generations.history import History
 from imagegen.generations.submit import Submission, Submitter
 from imagegen.http import reply
 from imagegen.http.compat import MAX_INLINE_BYTES, RouteFunction, read_inline
-from imagegen.http.compat.openai.images_request import (
+from imagegen.http.compat.openai.images import (
     ANY_MODEL,
     MAX_PROMPT_LENGTH,
-    ImagesBody,
     ImagesRequest,
     Quality,
     ResponseFormat,
     Style,
-    parse,
 )
 from imagegen.http.compat.openai.replies import (
     OpenAIErrorBody,
@@ -46,7 +44,6 @@ from imagegen.models.registry import ModelRef
 
 __all__ = [
     "MAX_PROMPT_LENGTH",
-    "ImagesBody",
     "ImagesRequest",
     "OpenAI",
     "OpenAIErrorBody",
@@ -60,7 +57,6 @@ __all__ = [
     "images_body",
     "models_body",
     "openai_models",
-    "parse",
     "problem",
 ]
 
@@ -81,6 +77,8 @@ class OpenAI:
 
     def create_images(self, request: Request) -> Reply:
         """Make up to ten images, each a generation of its own."""
+        from imagegen.http.compat.openai.images_request import parse  # noqa: PLC0415 - it loads pydantic
+
         owner, key = request.owner, request.idempotency_key
         wanted = parse(request.members(request.route.max_body))
         made = batch.submit_batch(

@@ -1,9 +1,9 @@
-"""Reads OpenAI's request for images: returns our generation request, and what the reply shall look like."""
+"""Reads OpenAI's request for images with a pydantic model; the first such request loads this module."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -15,21 +15,18 @@ from imagegen.contracts.text_to_image import parameters, prompt_text, schema
 from imagegen.contracts.text_to_image.parameters import Prompt, TextToImage
 from imagegen.errors import FieldError, UnsupportedParameter, invalid
 from imagegen.http.compat import MAX_INLINE_BYTES
-from imagegen.models.stable_image import MAX_TEXT_LENGTH
-
-MAX_IMAGES: Final = 10
-ANY_MODEL: Final = "auto"
-MAX_PROMPT_LENGTH: Final = MAX_TEXT_LENGTH
-"""In code points: the longest prompt that some model takes. SDXL refuses one of more than 2,000."""
-
-LIKELY_BYTES_PER_PIXEL: Final = 2
-"""The bound by which images are counted before they are made: 2.1 MB for 1024x1024. Typical are 1.1 to 1.8 MB."""
-
-Quality = Literal["auto", "standard", "hd", "low", "medium", "high", "xhigh", "max"]
-ShownQuality = Literal["low", "medium", "high"]
-Style = Literal["vivid", "natural"]
-OutputFormat = Literal["png", "jpeg", "webp"]
-ResponseFormat = Literal["url", "b64_json"]
+from imagegen.http.compat.openai.images import (
+    ANY_MODEL,
+    LIKELY_BYTES_PER_PIXEL,
+    MAX_IMAGES,
+    MAX_PROMPT_LENGTH,
+    ImagesRequest,
+    OutputFormat,
+    Quality,
+    ResponseFormat,
+    ShownQuality,
+    Style,
+)
 
 _SHOWN_QUALITY: Final[Mapping[str | None, ShownQuality]] = {
     "low": "low",
@@ -95,7 +92,7 @@ class ImagesBody(BaseModel):
     model: str | None = Field(
         default=None,
         min_length=1,
-        max_length=schema.MAX_MODEL_LENGTH,
+        max_length=parameters.MAX_MODEL_LENGTH,
         description="`auto`, the only model that may serve the request (one of `GET /models`), or an alias of the "
         "deployment, such as `gpt-image-1`.",
         examples=[ANY_MODEL],
@@ -197,19 +194,6 @@ class ImagesBody(BaseModel):
             for name, value in members.items()
             if name not in optional or (value is not None and value != "")
         }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImagesRequest:
-    """What OpenAI's body asks for: one generation request, how often to make it, and how to return the images.
-
-    `form` None means both members of OpenAI's.
-    """
-
-    request: GenerationRequest
-    images: int
-    form: ResponseFormat | None
-    quality: ShownQuality
 
 
 def parse(members: dict[str, Any]) -> ImagesRequest:

@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Final, Literal
 
-from pydantic import Field
 from typing_extensions import TypedDict
 
 from imagegen.errors import ImagegenError
 from imagegen.generations.generation import StoredImage
 from imagegen.http import model_bodies
-from imagegen.http.compat.openai.images_request import ANY_MODEL, MAX_IMAGES, OutputFormat, ShownQuality
+from imagegen.http.compat.openai.images import ANY_MODEL, MAX_IMAGES, OutputFormat, ShownQuality
+from imagegen.http.described import Described
 from imagegen.http.problems import ErrorMembersBody, error_members
 from imagegen.models.registry import ModelRef
 
@@ -27,8 +27,8 @@ _OUTPUT_FORMATS: Final[Mapping[str, OutputFormat]] = {
 class OpenAIImageBody(TypedDict, total=False):
     """One image: its `url`, its bytes, or both."""
 
-    url: Annotated[str, Field(description="A presigned URL; it needs no API key, and expires.")]
-    b64_json: Annotated[str, Field(description="The file in base64.")]
+    url: Annotated[str, Described(description="A presigned URL; it needs no API key, and expires.")]
+    b64_json: Annotated[str, Described(description="The file in base64.")]
 
 
 class OpenAIImagesBody(TypedDict):
@@ -36,18 +36,20 @@ class OpenAIImagesBody(TypedDict):
 
     created: Annotated[
         int,
-        Field(description="When the service accepted the first one, in Unix time.", examples=[1793697667]),
+        Described(
+            description="When the service accepted the first one, in Unix time.", examples=[1793697667]
+        ),
     ]
     data: Annotated[
         list[OpenAIImageBody],
-        Field(min_length=1, max_length=MAX_IMAGES, description="The images that succeeded."),
+        Described(minItems=1, maxItems=MAX_IMAGES, description="The images that succeeded."),
     ]
     size: Annotated[
-        str, Field(description="Width and height of the first image itself.", examples=["1344x768"])
+        str, Described(description="Width and height of the first image itself.", examples=["1344x768"])
     ]
-    quality: Annotated[ShownQuality, Field(description="The request's `quality` in these three words.")]
-    output_format: Annotated[OutputFormat, Field(description="The format of the files.")]
-    background: Annotated[Literal["opaque"], Field(description="Always opaque.")]
+    quality: Annotated[ShownQuality, Described(description="The request's `quality` in these three words.")]
+    output_format: Annotated[OutputFormat, Described(description="The format of the files.")]
+    background: Annotated[Literal["opaque"], Described(description="Always opaque.")]
 
 
 class OpenAIModelBody(TypedDict):
@@ -55,18 +57,24 @@ class OpenAIModelBody(TypedDict):
 
     id: Annotated[
         str,
-        Field(description="`auto`, or the id of an enabled model.", examples=["stability.sd3-5-large-v1:0"]),
+        Described(
+            description="`auto`, or the id of an enabled model.", examples=["stability.sd3-5-large-v1:0"]
+        ),
     ]
-    object: Annotated[Literal["model"], Field(description="Always model.")]
-    created: Annotated[int, Field(description="Always 0: no vendor says when it made a model.", examples=[0])]
-    owned_by: Annotated[str, Field(description="The vendor; `imagegen` for `auto`.", examples=["stability"])]
+    object: Annotated[Literal["model"], Described(description="Always model.")]
+    created: Annotated[
+        int, Described(description="Always 0: no vendor says when it made a model.", examples=[0])
+    ]
+    owned_by: Annotated[
+        str, Described(description="The vendor; `imagegen` for `auto`.", examples=["stability"])
+    ]
 
 
 class OpenAIModelsBody(model_bodies.ModelsBody):
     """The enabled models, in the order in which they are tried; once in our members, once in OpenAI's."""
 
-    object: Annotated[Literal["list"], Field(description="Always list.")]
-    data: Annotated[list[OpenAIModelBody], Field(description="`auto`, then the models.", min_length=1)]
+    object: Annotated[Literal["list"], Described(description="Always list.")]
+    data: Annotated[list[OpenAIModelBody], Described(description="`auto`, then the models.", minItems=1)]
 
 
 class OpenAIErrorBody(TypedDict):
