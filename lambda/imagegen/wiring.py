@@ -131,13 +131,15 @@ def aws_ports(
 ) -> Ports:
     """Return the real ports: AWS, the web, the machine's clock and its randomness."""
     clock, randomness = SystemClock(), SystemRandomness()
-    dynamodb, sqs = clients.dynamodb(session), clients.sqs(session)
+    dynamodb = clients.dynamodb(session)
+    # Only asynchronous requests and failed messages need the queue, and only call-backs the secret.
+    sqs = clients.made_once(lambda: clients.sqs(session))
     secrets = clients.made_once(lambda: clients.secretsmanager(session))
     # One client for each region: an entry of the list may be called in a region other than the function's own.
-    runtimes = {
-        region: clients.bedrock_runtime(session, region=region, model_timeout=settings.model_timeout)
-        for region in {ref.region for ref in models}
-    }
+    runtimes = clients.OfRegions(
+        lambda region: clients.bedrock_runtime(session, region=region, model_timeout=settings.model_timeout),
+        regions=[ref.region for ref in models],
+    )
     return Ports(
         runtime=drilled(
             BedrockRuntime(runtimes, model_timeout=settings.model_timeout, clock=clock),

@@ -10,6 +10,11 @@ import gc
 # stays off until `gc.freeze()`.
 gc.disable()
 
+# botocore would import it some fifteen modules deep. There CPython's stack of frames crosses the end of its chunk of
+# memory again and again, and each time maps and unmaps another chunk: 15 ms of a cold start.
+import urllib3  # noqa: F401
+
+# isort: split
 import os
 from typing import TYPE_CHECKING, Any
 

@@ -269,7 +269,7 @@ def queue_url(session: Session, owner: str) -> Iterator[str]:
 def test_a_job_is_received_again_when_it_was_put_off(session: Session, queue_url: str) -> None:
     """A message that is postponed by no time comes back at once, and its body is the id."""
     client = clients.sqs(session)
-    queue = SqsQueue(client=client, queue_url=queue_url)
+    queue = SqsQueue(client=lambda: client, queue_url=queue_url)
     queue.send(ENDED)
     (first,) = client.receive_message(QueueUrl=queue_url, MessageAttributeNames=["claim"])["Messages"]
     assert first["MessageAttributes"]["claim"]["StringValue"] == ENDED.claim
@@ -284,6 +284,6 @@ def test_what_is_not_there_is_the_deployments_fault(session: Session) -> None:
     with pytest.raises(errors.Misconfigured):
         DynamoDbGenerations(client=clients.dynamodb(session), table="no-such-table").get("gen_1")
     with pytest.raises(errors.Misconfigured):
-        SqsQueue(client=clients.sqs(session), queue_url="http://localhost/000000000000/no-such-queue").send(
-            ENDED
-        )
+        SqsQueue(
+            client=lambda: clients.sqs(session), queue_url="http://localhost/000000000000/no-such-queue"
+        ).send(ENDED)

@@ -78,7 +78,7 @@ def counters(once: Callable[[], DynamoDBClient] | None = None) -> DynamoDbQuotas
 
 def queue() -> SqsQueue:
     """Return the deployed adapter of the queue."""
-    return SqsQueue(client=clients.sqs(session()), queue_url="http://localhost/000000000000/jobs")
+    return SqsQueue(client=lambda: clients.sqs(session()), queue_url="http://localhost/000000000000/jobs")
 
 
 def failed_condition(item: Any) -> Reply:

@@ -102,6 +102,25 @@ def test_the_log_carries_the_id_that_the_caller_was_told(
     assert line["correlation_id"] == request_id == "req-1"
 
 
+@pytest.mark.parametrize("name", ["api_handler", "worker_handler"])
+def test_a_start_makes_the_clients_that_every_request_needs(
+    handler_of: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Those of the queue, of the secret and of a second region wait until they are needed."""
+    made: list[tuple[str, str | None]] = []
+    create = botocore.session.Session.create_client
+
+    def noted(session: botocore.session.Session, service: str, *args: Any, **kwargs: Any) -> Any:
+        made.append((service, kwargs.get("region_name")))
+        return create(session, service, *args, **kwargs)
+
+    monkeypatch.setattr(botocore.session.Session, "create_client", noted)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setenv("MODELS", "stability.stable-image-core-v1:1,stability.stable-diffusion-xl-v1")
+    handler_of(name)
+    assert sorted(made) == [("bedrock-runtime", "us-west-2"), ("dynamodb", None), ("s3", None)]
+
+
 def test_clients_are_made_once_a_process_and_not_once_a_request(
     handler_of: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPatch
 ) -> None:

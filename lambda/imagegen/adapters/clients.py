@@ -9,8 +9,9 @@ for nothing (`docs/decisions/0122-the-functions-use-botocore.md`).
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar, cast
 
 from botocore.config import Config
@@ -54,6 +55,23 @@ def made_once(make: Callable[[], T]) -> Callable[[], T]:
         return made[0]
 
     return get
+
+
+class OfRegions(Mapping[str, Client]):
+    """Clients by region: that of the first region is made at once, the others when they are first asked for."""
+
+    def __init__(self, make: Callable[[str], Client], *, regions: Sequence[str]) -> None:
+        self._clients = {region: made_once(partial(make, region)) for region in regions}
+        self._clients[regions[0]]()
+
+    def __getitem__(self, region: str) -> Client:
+        return self._clients[region]()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._clients)
+
+    def __len__(self) -> int:
+        return len(self._clients)
 
 
 def closed_if_idle(get: Callable[[], Client], *, clock: Clock, limit: timedelta) -> Callable[[], Client]:

@@ -6,7 +6,7 @@ fair queues" in the SQS developer guide). It is the salted hash that also stands
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
@@ -40,9 +40,12 @@ def sibling(queue_url: str, arn: str) -> str:
 
 
 class SqsQueue:
-    """A queue. A message may be delivered more than once, so whoever receives an id reads its record first."""
+    """A queue. A message may be delivered more than once, so whoever receives an id reads its record first.
 
-    def __init__(self, *, client: SQSClient, queue_url: str) -> None:
+    `client` is called for each message, because most environments send none and need no client.
+    """
+
+    def __init__(self, *, client: Callable[[], SQSClient], queue_url: str) -> None:
         self._client = client
         self._queue_url = queue_url
 
@@ -54,7 +57,7 @@ class SqsQueue:
             InternalError: SQS did not confirm it; the message may have been sent nevertheless.
         """
         with _translated():
-            self._client.send_message(
+            self._client().send_message(
                 QueueUrl=self._queue_url,
                 MessageBody=generation.id,
                 MessageAttributes={CLAIM: {"DataType": "String", "StringValue": generation.claim}},
@@ -69,7 +72,7 @@ class SqsQueue:
             InternalError: SQS did not confirm it; the message comes back after the queue's own time-out.
         """
         with _translated():
-            self._client.change_message_visibility(
+            self._client().change_message_visibility(
                 # A receipt is of the queue that the message came from; another one refuses it.
                 QueueUrl=sibling(self._queue_url, queue_arn),
                 ReceiptHandle=receipt,

@@ -93,6 +93,21 @@ def test_the_bucket_is_asked_at_its_regional_host() -> None:
     assert far.requests[0].url == "https://pictures.s3.us-west-2.amazonaws.com/k"
 
 
+def test_the_client_of_a_further_region_is_made_once_and_when_it_is_needed() -> None:
+    """The first region is that of the model that is tried first."""
+    made: list[str] = []
+
+    def make(region: str) -> Any:
+        made.append(region)
+        return object()
+
+    of = clients.OfRegions(make, regions=["us-west-2", "us-east-1", "us-west-2", "eu-west-1"])
+    assert (made, len(of), list(of)) == (["us-west-2"], 3, ["us-west-2", "us-east-1", "eu-west-1"])
+    assert of["us-east-1"] is of["us-east-1"]
+    assert of["us-west-2"] is of["us-west-2"]
+    assert made == ["us-west-2", "us-east-1"]
+
+
 def test_the_clients_follow_the_environment_of_a_function(monkeypatch: pytest.MonkeyPatch) -> None:
     """The region is `AWS_DEFAULT_REGION`, which Lambda sets, and endpoints are those of every AWS SDK."""
     monkeypatch.setenv("AWS_REGION", "eu-west-1")

@@ -19,7 +19,7 @@ ARN = "arn:aws:sqs:us-west-2:123456789012:jobs-dead"
 def far_away(*replies: Reply) -> tuple[SqsQueue, FarSide]:
     """Return a queue over these responses, and the requests that it sends."""
     client = clients.sqs(session())
-    return SqsQueue(client=client, queue_url=QUEUE), FarSide(client, *replies)
+    return SqsQueue(client=lambda: client, queue_url=QUEUE), FarSide(client, *replies)
 
 
 def test_a_message_is_an_id_with_the_claim_and_the_owner() -> None:
