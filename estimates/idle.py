@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from estimates.prices import DAYS, MINUTES, each
+from estimates.prices import DAYS, MINUTES, SECONDS, each
 from imagegen.adapters.dynamodb import DUE_SHARDS
 from tools.failures import LocalError
 
@@ -83,6 +83,20 @@ def _secret(_: Properties, __: int) -> Iterator[Line]:
     yield Line(service="Secrets Manager", what="the secret of the call-backs", usd=each("secret"))
 
 
+def snapshot(memory_mb: int) -> float:
+    """Return what a month costs in which one snapshot of a function's version is kept, by the function's memory."""
+    return memory_mb / 1024 * SECONDS * each("snapshot_gb_second")
+
+
+def _function(properties: Properties, memory_mb: int) -> Iterator[Line]:
+    if properties.get("SnapStart", {}).get("ApplyOn") == "PublishedVersions":
+        yield Line(
+            service="Lambda",
+            what="the snapshot of a function, kept",
+            usd=snapshot(properties.get("MemorySize", memory_mb)),
+        )
+
+
 def _alarm(properties: Properties, _: int) -> Iterator[Line]:
     metrics = sum("MetricStat" in metric for metric in properties.get("Metrics", ())) or 1
     yield Line(service="CloudWatch", what="an alarm", usd=metrics * each("alarm"))
@@ -101,6 +115,7 @@ def _month(service: str, what: str, name: str) -> Callable[[Properties, int], It
 
 
 _RULES: Final[Mapping[str, Callable[[Properties, int], Iterator[Line]]]] = {
+    "AWS::Lambda::Function": _function,
     "AWS::Lambda::EventSourceMapping": _polling,
     "AWS::Events::Rule": _schedule,
     "AWS::SecretsManager::Secret": _secret,
@@ -125,7 +140,6 @@ FREE: Final = (
     "AWS::KMS::Alias",
     "AWS::Lambda::Alias",
     "AWS::Lambda::EventInvokeConfig",
-    "AWS::Lambda::Function",
     "AWS::Lambda::LayerVersion",
     "AWS::Lambda::Permission",
     "AWS::Lambda::Version",

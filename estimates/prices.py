@@ -20,6 +20,7 @@ MILLION: Final = 1_000_000
 HOURS: Final = 730
 """The hours of a month, as AWS counts them."""
 MINUTES: Final = HOURS * 60
+SECONDS: Final = MINUTES * 60
 DAYS: Final = HOURS / 24
 GIGABYTE: Final = 1_000_000_000
 
@@ -68,6 +69,10 @@ PRICES: Final[Mapping[str, Price]] = MappingProxyType(
         "gb_second": _price(
             "Lambda", "second of a GB of memory, arm64", 0.0000133334, "a GB-second", "lambda", "others"
         ),
+        "snapshot_gb_second": _price(
+            "Lambda", "snapshot of a version, kept", 0.0000015046, "a GB-second", "lambda", "others"
+        ),
+        "restored_gb": _price("Lambda", "snapshot, restored", 0.0001397998, _GB, "lambda", "others"),
         "write": _price(
             "DynamoDB", "write unit, on demand", 0.625, _MILLION, "dynamodb", "others", per=MILLION
         ),

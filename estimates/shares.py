@@ -8,7 +8,7 @@ from datetime import date
 from typing import Final
 
 from estimates.bill import image, total
-from estimates.idle import Line
+from estimates.idle import Line, snapshot
 from estimates.prices import each
 from estimates.usage import Way
 from stacks.http_api import METHODS, OPEN_METHODS
@@ -88,6 +88,7 @@ IN_WORDS: Final[Mapping[str, str]] = {
     "playground": (
         "{playground} idle; through CloudFront, requests cost ${edge:.3f} a thousand, and traffic ${traffic} a GB"
     ),
+    "snapstart": "${snapshot:.2f} idle, for one version; ${restored:.2f} a thousand starts of the api function",
     "method_metrics": "up to ${methods:.2f} a month: {per_method} metrics for each of {count} methods that is called",
     "cors_origins": "${request:.4f} a thousand preflights; a browser asks once an hour for each path and method",
     "bucket_access_logs": "a line for each request to the bucket, stored for `log_retention_days`: next to nothing",
@@ -170,6 +171,8 @@ def shares(
         "count": count,
         "request": 1_000 * each("api_request"),
         "alarm": each("alarm"),
+        "snapshot": snapshot(config.memory_mb),
+        "restored": 1_000 * config.memory_mb / 1024 * each("restored_gb"),
     }
     found += [Share(setting=name, value="", words=words.format(**facts)) for name, words in IN_WORDS.items()]
     return found

@@ -43,6 +43,7 @@ class Function(Construct):
         reserved_concurrency: int | None = None,
         timeout: int | None = None,
         memory_mb: int | None = None,
+        snapstart: bool = False,
     ) -> None:
         super().__init__(scope, construct_id)
         self.log_group = LogGroup(self, "Logs", config=config, key=key)
@@ -58,7 +59,9 @@ class Function(Construct):
             self,
             "Function",
             description=description,
-            runtime=lambda_.Runtime(f"python{RUNTIME_VERSION}", lambda_.RuntimeFamily.PYTHON),
+            runtime=lambda_.Runtime(
+                f"python{RUNTIME_VERSION}", lambda_.RuntimeFamily.PYTHON, supports_snap_start=True
+            ),
             architecture=lambda_.Architecture.ARM_64,
             code=code,
             handler=handler,
@@ -70,6 +73,7 @@ class Function(Construct):
             log_group=self.log_group,
             # With the right to send traces, which knows no narrower resource than all.
             tracing=lambda_.Tracing.ACTIVE if config.tracing else None,
+            snap_start=lambda_.SnapStartConf.ON_PUBLISHED_VERSIONS if snapstart else None,
         )
 
     def allow(self, *statements: iam.PolicyStatement) -> None:

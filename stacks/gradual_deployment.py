@@ -1,7 +1,7 @@
-"""A gradual deployment of the api function: CodeDeploy shifts requests to a new version, and back if it fails.
+"""The published version of the api function that the gateway invokes, and how CodeDeploy shifts requests to a new one.
 
-See the AWS CodeDeploy user guide, "Deployments on an AWS Lambda compute platform", and
-`docs/decisions/0111-only-the-api-function-is-shifted.md`.
+See the AWS CodeDeploy user guide, "Deployments on an AWS Lambda compute platform",
+`docs/decisions/0111-only-the-api-function-is-shifted.md` and `docs/decisions/0125-snapstart-is-a-switch.md`.
 """
 
 from __future__ import annotations
@@ -28,14 +28,24 @@ SHIFTS: Final[Mapping[str, codedeploy.ILambdaDeploymentConfig]] = {
 """How requests are shifted, by the values of `api_deployment`."""
 
 
-class GradualDeployment(Construct):
-    """An alias of a function, the alarm on its errors, and the deployment group that shifts it."""
+class PublishedVersion(Construct):
+    """The version of a function that is published for this code and configuration, and the alias that leads to it.
+
+    The version before it is deleted by the same deployment, so that nothing is paid for its snapshot any more.
+    """
+
+    def __init__(self, scope: Construct, construct_id: str, *, function: lambda_.Function) -> None:
+        super().__init__(scope, construct_id)
+        self.alias = lambda_.Alias(self, "Alias", alias_name=ALIAS, version=function.current_version)
+
+
+class GradualDeployment(PublishedVersion):
+    """A published version with the alarm on its errors, and the deployment group that shifts requests to it."""
 
     def __init__(
         self, scope: Construct, construct_id: str, *, config: StageConfig, function: lambda_.Function
     ) -> None:
-        super().__init__(scope, construct_id)
-        self.alias = lambda_.Alias(self, "Alias", alias_name=ALIAS, version=function.current_version)
+        super().__init__(scope, construct_id, function=function)
         alarm = self._alarm()
         role = self._role(function)
         group = codedeploy.LambdaDeploymentGroup(
@@ -92,7 +102,12 @@ class GradualDeployment(Construct):
 
 
 def handler_of(scope: Construct, *, config: StageConfig, function: lambda_.Function) -> lambda_.IFunction:
-    """Return what the gateway invokes: the function itself, or the alias of its gradual deployment."""
-    if config.api_deployment not in GRADUAL:
-        return function
-    return GradualDeployment(scope, "ApiDeployment", config=config, function=function).alias
+    """Return what the gateway invokes: the function itself, or the alias of its published version."""
+    # Both have the same id. Otherwise a stage that changes from one to the other would have two aliases of one name
+    # for a moment, and Lambda refuses that.
+    construct_id = "ApiDeployment"
+    if config.api_deployment in GRADUAL:
+        return GradualDeployment(scope, construct_id, config=config, function=function).alias
+    if config.snapstart:
+        return PublishedVersion(scope, construct_id, function=function).alias
+    return function

@@ -68,6 +68,7 @@ class ImagegenStack(Stack):
             environment=variables,
             key=kms_key,
             reserved_concurrency=config.api_concurrency,
+            snapstart=config.snapstart,
         )
         concurrency = queue_concurrency(config, derived=concurrency_for(models, today=today))
         warn_about_a_small_account(config, queue=concurrency, stack=self)

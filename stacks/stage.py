@@ -68,8 +68,8 @@ SECONDS_BESIDE_THE_MODEL = 20
 BYTES_FOR_LISTS = 4096 - 2066
 WITHOUT_BOUND: Final = ("cors_origins", "models", "openai_model_aliases", "bedrock_endpoint_url")
 """The settings in the functions' environment that may be of any length."""
-NOT_IN_THE_EMULATOR: Final = ("waf", "domain_name")
-"""Settings that add a resource which the emulator of AWS does not make."""
+NOT_IN_THE_EMULATOR: Final = ("waf", "domain_name", "snapstart")
+"""Settings that ask for what the emulator of AWS does not have."""
 # S3 counts days from the next midnight UTC, and removes an object some time after the last one.
 LIFECYCLE_SLACK_DAYS = 2
 # Whether an entry names a model does not depend on the region. The stack resolves it again for its own.
@@ -168,6 +168,7 @@ class StageConfig(BaseModel):
     max_paid_attempts: settings.MaxPaidAttempts = 1
     worker_concurrency: Annotated[int, Ge(2), Le(1000)] | None = None
     api_deployment: ApiDeployment = "all_at_once"
+    snapstart: bool = False
     api_concurrency: Annotated[int, Ge(1), Le(1000)] | None = None
     reserve_concurrency: bool = True
     account_concurrency: Annotated[int, Ge(10), Le(100_000)] | None = None

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 import botocore.session
 from aws_lambda_powertools.logging import correlation_paths
 
+from imagegen.adapters.snapshot import draw_anew_after_restore
 from imagegen.adapters.telemetry import PowertoolsObserver, create_logger, create_metrics
 from imagegen.http.app import Services, create_app
 from imagegen.settings import Settings
@@ -47,6 +48,7 @@ app = create_app(
         clock=service.ports.clock,
     )
 )
+draw_anew_after_restore()
 # Everything above lives as long as the process, so the collector need never look at it again.
 gc.freeze()
 gc.enable()

@@ -35,6 +35,7 @@ CASES: Final[Mapping[str, tuple[str, str | None]]] = {
     "iam": ("dev", "api_auth=iam"),
     "cognito": ("dev", COGNITO),
     "canary": ("dev", "api_deployment=canary"),
+    "snapstart": ("dev", "snapstart=true"),
 }
 BESIDE: Final = ("monitoring", "playground")
 """The stacks beside the service's own."""

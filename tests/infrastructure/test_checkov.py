@@ -28,6 +28,7 @@ CASES = {
     "hardened": ("dev", HARDENED),
     "iam": ("dev", "api_auth=iam webhooks=false reserve_concurrency=false tracing=true"),
     "cognito": ("dev", f"{COGNITO} api_deployment=canary"),
+    "snapstart": ("dev", "snapstart=true"),
 }
 """A few stages that have, together, each resource and each setting that a check looks at."""
 PLAYGROUND = "playground"

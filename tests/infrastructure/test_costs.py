@@ -152,6 +152,26 @@ def test_what_a_setting_adds_to_the_stack_is_what_its_template_adds(
     assert added == {}
 
 
+def test_a_snapshot_is_paid_for_as_long_as_its_version_is_there(
+    dev: Synthesized, synthesized: Callable[[str, str], Synthesized], made: dict[str, str]
+) -> None:
+    """By the function's memory, once for the one version that a stage has; the page says it in words."""
+    plain = bill.total(idle(dev.template, memory_mb=512))
+    for overrides, memory_mb, usd in [
+        ("snapstart=true", 512, 1.977),
+        ("snapstart=true memory_mb=1024", 1024, 3.954),
+    ]:
+        lines = idle(synthesized("dev", overrides).template, memory_mb=memory_mb)
+        (kept,) = [line for line in lines if "snapshot" in line.what]
+        assert kept.usd == pytest.approx(usd, abs=0.001)
+        assert kept.resource.startswith("ApiFunction")
+        assert bill.total(lines) - kept.usd == pytest.approx(plain, abs=0.05)
+    assert (
+        "| `snapstart` | $1.98 idle, for one version; $0.07 a thousand starts of the api function |"
+        in (made["settings"])
+    )
+
+
 def test_a_free_setting_changes_neither_image_nor_idle_month(dev: Synthesized) -> None:
     """For those of them that hold a number, and have one more."""
     today = costs_page.TODAY

@@ -42,6 +42,8 @@ CASES = (
             ("dev", "cors_origins=https://a.example,https://b.example"),
             ("dev", "gateway_log_role=false"),
             ("dev", "api_deployment=canary"),
+            ("dev", "snapstart=true"),
+            ("dev", "snapstart=true api_deployment=canary"),
             ("dev", "tracing=true"),
         ),
         usual=(),

@@ -688,6 +688,28 @@ ROWS: Final[tuple[Row, ...]] = (
         "CodeDeploy may shift every function.",
         "gradual_deployment",
     ),
+    # snapshots
+    (
+        "imagegen_stack",
+        "snapstart=config.snapstart,",
+        "",
+        "The switch has no effect.",
+        "snapstart",
+    ),
+    (
+        "gradual_deployment",
+        "    if config.snapstart:",
+        "    if config.snapstart and config.monitoring:",
+        "The gateway goes on with the function itself, which has no snapshot.",
+        "snapstart",
+    ),
+    (
+        "gradual_deployment",
+        "version=function.current_version",
+        "version=function.latest_version",
+        "The alias leads to what changes at once and has no snapshot.",
+        "snapstart",
+    ),
     # settings
     (
         "stage",
@@ -732,7 +754,7 @@ ROWS: Final[tuple[Row, ...]] = (
         "http_api",
     ),
 )
-NEXT: Final = ("units", "functions", "http_api", "gateway_responses", "model_access", "hardening", "stage", "setting_values", "monitoring", "alarms", "playground", "gradual_deployment", "rights", "bounds", "tracing")  # fmt: skip
+NEXT: Final = ("units", "functions", "http_api", "gateway_responses", "model_access", "hardening", "stage", "setting_values", "monitoring", "alarms", "playground", "gradual_deployment", "snapstart", "rights", "bounds", "tracing")  # fmt: skip
 
 
 def mutants() -> list[Mutant]:

@@ -1,0 +1,34 @@
+"""What the processes that Lambda restores from one snapshot must not share.
+
+See the AWS Lambda developer guide, "Handling uniqueness with Lambda SnapStart" and "Lambda SnapStart runtime hooks for
+Python", and `docs/decisions/0125-snapstart-is-a-switch.md`.
+"""
+
+from __future__ import annotations
+
+import random
+import secrets
+import ssl
+from importlib import import_module
+from typing import Final
+
+_HOOKS: Final = "snapshot_restore_py"
+"""The package of the hooks. Lambda's Python has it; it does nothing in a function without snapshots."""
+_SEED_BYTES: Final = 32
+
+
+def draw_anew_after_restore() -> None:
+    """Give each restored process random numbers of its own, where the runtime knows snapshots."""
+    try:
+        hooks = import_module(_HOOKS)
+    except ModuleNotFoundError:
+        return
+    hooks.register_after_restore(_draw_anew)
+
+
+def _draw_anew() -> None:
+    # The SDK draws the pauses between its retries from this generator. Without new ones all would retry at once.
+    random.seed()
+    # OpenSSL draws the keys of TLS. It seeds its generator when the first client is made, which is before the snapshot,
+    # and notices a fork but not a restore. This seeds it from the operating system again.
+    ssl.RAND_add(secrets.token_bytes(_SEED_BYTES), _SEED_BYTES)
