@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,7 +15,7 @@ from tools.failures import LocalError
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
-    from mypy_boto3_cloudformation.type_defs import WaiterConfigTypeDef
+    from mypy_boto3_cloudformation.type_defs import StackResourceSummaryTypeDef, WaiterConfigTypeDef
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import ObjectIdentifierTypeDef
@@ -25,6 +25,7 @@ TABLE: Final = "AWS::DynamoDB::Table"
 KEY: Final = "AWS::KMS::Key"
 FUNCTION: Final = "AWS::Lambda::Function"
 LOG_GROUP: Final = "AWS::Logs::LogGroup"
+ALIAS: Final = "AWS::Lambda::Alias"
 API_FUNCTION: Final = "ApiFunction"
 WITH_MODELS: Final = (API_FUNCTION, "WorkerFunction")
 """How the logical ids of the functions begin that call models; the authorizer calls none."""
@@ -152,7 +153,6 @@ def _find(name: str, client: CloudFormationClient) -> DeployedStack | None:
         return None
     template = template_of(name, client)
     policies = {id_: each.get("DeletionPolicy") for id_, each in template.get("Resources", {}).items()}
-    pages = client.get_paginator("list_stack_resources").paginate(StackName=name)
     return DeployedStack(
         id=found["StackId"],
         name=name,
@@ -165,9 +165,7 @@ def _find(name: str, client: CloudFormationClient) -> DeployedStack | None:
                 type=each["ResourceType"],
                 kept=policies.get(each["LogicalResourceId"]) in KEPT,
             )
-            for page in pages
-            for each in page["StackResourceSummaries"]
-            if each["ResourceStatus"] != "DELETE_COMPLETE"
+            for each in _resources(name, client)
         ],
     )
 
@@ -187,13 +185,23 @@ def functions_with_models(stack: str, client: CloudFormationClient) -> Mapping[s
 
 def names_of(stack: str, client: CloudFormationClient, *, type_: str) -> Mapping[str, str]:
     """Return the names of the stack's resources of one type, by their logical ids."""
-    pages = client.get_paginator("list_stack_resources").paginate(StackName=stack)
     return {
         each["LogicalResourceId"]: each.get("PhysicalResourceId", "")
-        for page in pages
-        for each in page["StackResourceSummaries"]
-        if each["ResourceType"] == type_ and each["ResourceStatus"] != "DELETE_COMPLETE"
+        for each in _resources(stack, client)
+        if each["ResourceType"] == type_
     }
+
+
+def has_published_version(stack: str, client: CloudFormationClient) -> bool:
+    """Return whether callers reach a version of a function, which no change of the function itself reaches."""
+    return bool(names_of(stack, client, type_=ALIAS))
+
+
+def _resources(stack: str, client: CloudFormationClient) -> Iterator[StackResourceSummaryTypeDef]:
+    for page in client.get_paginator("list_stack_resources").paginate(StackName=stack):
+        for each in page["StackResourceSummaries"]:
+            if each["ResourceStatus"] != "DELETE_COMPLETE":
+                yield each
 
 
 def reserved_executions(template: Mapping[str, Any]) -> Mapping[str, int]:

@@ -23,7 +23,7 @@ from operating import clients
 from operating.drill import Reply
 from operating.functions import Functions
 from operating.keys import Keys
-from operating.stack import functions_with_models
+from operating.stack import functions_with_models, has_published_version
 from stacks.credentials import check_place, check_profile, check_region
 from stacks.stage import LOCAL_STAGE, StageError, check_stage_name, stack_name
 from tools.failures import LocalError
@@ -31,6 +31,7 @@ from tools.failures import LocalError
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_lambda import LambdaClient
 
 LONGEST_REPLY: Final = 310.0
 """Seconds that a reply may take: as long as a gateway may wait, and a little more."""
@@ -65,16 +66,32 @@ def output(stage: str, name: str, *, environ: Mapping[str, str]) -> str:
 
 
 def functions(stage: str, *, environ: Mapping[str, str]) -> Functions:
-    """Return the functions of a stage that call models.
+    """Return the functions of a stage that call models, as `functions_to_change` does."""
+    options = aws_options(stage, environ)
+    return functions_to_change(
+        stage,
+        cloudformation=clients.client("cloudformation", options),
+        client=clients.client("lambda", options),
+    )
+
+
+def functions_to_change(
+    stage: str, *, cloudformation: CloudFormationClient, client: LambdaClient
+) -> Functions:
+    """Return the functions of a stage that call models, so that their variables can be changed.
 
     Raises:
-        LocalError: the stage is not deployed here.
+        LocalError: the stage is not deployed here, or a change would not reach its callers.
     """
-    options = aws_options(stage, environ)
-    cloudformation = clients.client("cloudformation", options)
     check_deployed(stage, cloudformation)
+    if has_published_version(stack_name(stage), cloudformation):
+        raise LocalError(
+            f"Callers of the stage {stage} reach a published version of the api function, which nothing but a "
+            f"deployment changes: run `make deploy STAGE={stage} CONFIG='snapstart=false api_deployment=all_at_once'` "
+            "first."
+        )
     names = functions_with_models(stack_name(stage), cloudformation).values()
-    return Functions(client=clients.client("lambda", options), names=tuple(names))
+    return Functions(client=client, names=tuple(names))
 
 
 def address(stage: str, *, environ: Mapping[str, str]) -> tuple[str, Path | None]:

@@ -13,6 +13,7 @@ from botocore.stub import Stubber
 from operating import clients
 from operating.drill import Rehearsal, Reply
 from operating.functions import Functions
+from operating.stage import functions_to_change
 from tests.support.fakes import CORE, SD35, SDXL, ULTRA
 from tools.failures import LocalError
 
@@ -255,6 +256,52 @@ def configuration(**members: Any) -> dict[str, Any]:
         "Environment": {"Variables": {"MODELS": CORE, "STAGE": "dev"}},
         **members,
     }
+
+
+def deployed(*, resources: Mapping[str, str]) -> Callable[[], Functions]:
+    """Return how the functions are found of a stage whose stack has these resources, each with its type."""
+    cloudformation = clients.client("cloudformation", OPTIONS)
+    stub = Stubber(cloudformation)
+    when = NOW.isoformat()
+    stack = {"StackName": "imagegen-dev", "StackStatus": "UPDATE_COMPLETE", "CreationTime": when}
+    summaries = [
+        {
+            "LogicalResourceId": id_,
+            "PhysicalResourceId": id_.lower(),
+            "ResourceType": type_,
+            "LastUpdatedTimestamp": when,
+            "ResourceStatus": "DELETE_COMPLETE" if id_.startswith("Old") else "UPDATE_COMPLETE",
+        }
+        for id_, type_ in resources.items()
+    ]
+    stub.add_response("describe_stacks", {"Stacks": [stack]})
+    for _ in range(2):
+        stub.add_response(
+            "list_stack_resources", {"StackResourceSummaries": summaries}, {"StackName": "imagegen-dev"}
+        )
+    stub.activate()
+    return lambda: functions_to_change(
+        "dev", cloudformation=cloudformation, client=clients.client("lambda", OPTIONS)
+    )
+
+
+PLAIN = {"ApiFunction1A": "AWS::Lambda::Function", "WorkerFunction2B": "AWS::Lambda::Function"}
+
+
+def test_a_drill_changes_the_functions_that_call_models() -> None:
+    """An alias of an earlier deployment is no alias."""
+    find = deployed(resources={**PLAIN, "OldAlias": "AWS::Lambda::Alias", "Queue": "AWS::SQS::Queue"})
+    assert find().names == ("apifunction1a", "workerfunction2b")
+
+
+def test_a_stage_with_a_published_version_cannot_be_drilled() -> None:
+    """Its callers reach the version, which never changes: the drill would show that nothing is retired."""
+    with pytest.raises(LocalError) as refused:
+        deployed(resources={**PLAIN, "ApiDeploymentAlias": "AWS::Lambda::Alias"})()
+    assert str(refused.value) == (
+        "Callers of the stage dev reach a published version of the api function, which nothing but a deployment "
+        "changes: run `make deploy STAGE=dev CONFIG='snapstart=false api_deployment=all_at_once'` first."
+    )
 
 
 def test_only_one_variable_is_changed_and_only_if_nobody_else_changes_it() -> None:
