@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import botocore.session
 from aws_lambda_powertools.logging import correlation_paths
 
-from imagegen.adapters.snapshot import draw_anew_after_restore
+from imagegen.adapters.snapshot import prepare_for_snapshots
 from imagegen.adapters.telemetry import PowertoolsObserver, create_logger, create_metrics
 from imagegen.http.app import Services, create_app
 from imagegen.settings import Settings
@@ -48,7 +48,8 @@ app = create_app(
         clock=service.ports.clock,
     )
 )
-draw_anew_after_restore()
+# No request waits for a snapshot, so it has what some requests need later.
+prepare_for_snapshots(load=["imagegen.contracts.text_to_image.schema"])
 # Everything above lives as long as the process, so the collector need never look at it again.
 gc.freeze()
 gc.enable()

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from imagegen.generations.ports import Ports
 
 COPIES: Final = 3
+Hook = tuple[Callable[..., object], tuple[Any, ...], dict[str, Any]]
 NETWORK: Final = ("socket.connect", "socket.getaddrinfo")
 """The events of Python's audit that stand for a connection."""
 NAME: Final = ImageName(owner="owner", id=derive_id("owner", "key"), content_type="image/png")
@@ -56,12 +57,23 @@ class Hooks(ModuleType):
 
     def __init__(self) -> None:
         super().__init__("snapshot_restore_py")
-        self._after: list[tuple[Callable[..., object], tuple[Any, ...], dict[str, Any]]] = []
+        self._before: list[Hook] = []
+        self._after: list[Hook] = []
+
+    def register_before_snapshot(self, hook: Callable[..., object], *args: Any, **kwargs: Any) -> object:
+        """Keep a hook."""
+        self._before.append((hook, args, kwargs))
+        return hook
 
     def register_after_restore(self, hook: Callable[..., object], *args: Any, **kwargs: Any) -> object:
         """Keep a hook."""
         self._after.append((hook, args, kwargs))
         return hook
+
+    def snapshot(self) -> None:
+        """Run the hooks in the reverse order of their registration."""
+        for hook, args, kwargs in reversed(self._before):
+            hook(*args, **kwargs)
 
     def restore(self) -> None:
         """Run the hooks in the order of their registration."""
@@ -138,6 +150,7 @@ def main() -> None:
     before = random.getstate()
     from imagegen import api_handler  # noqa: PLC0415 - it starts the function
 
+    hooks.snapshot()
     snapshot = random.getstate()
     Report(asked=list(watch.asked), same_state=snapshot == before).write()
     for _ in range(COPIES):

@@ -1,4 +1,4 @@
-"""What the processes that Lambda restores from one snapshot must not share.
+"""What goes into a snapshot of a process, and what the processes that Lambda restores from it must not share.
 
 See the AWS Lambda developer guide, "Handling uniqueness with Lambda SnapStart" and "Lambda SnapStart runtime hooks for
 Python", and `docs/decisions/0125-snapstart-is-a-switch.md`.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 import secrets
 import ssl
+from collections.abc import Sequence
 from importlib import import_module
 from typing import Final
 
@@ -17,12 +18,14 @@ _HOOKS: Final = "snapshot_restore_py"
 _SEED_BYTES: Final = 32
 
 
-def draw_anew_after_restore() -> None:
-    """Give each restored process random numbers of its own, where the runtime knows snapshots."""
+def prepare_for_snapshots(*, load: Sequence[str]) -> None:
+    """Where the runtime knows snapshots: load some modules before one, and draw new random numbers after a restore."""
     try:
         hooks = import_module(_HOOKS)
     except ModuleNotFoundError:
         return
+    for module in load:
+        hooks.register_before_snapshot(import_module, module)
     hooks.register_after_restore(_draw_anew)
 
 

@@ -17,9 +17,19 @@ from tools.checkout import CHECKOUT
 
 WITHOUT_HOOKS = """
 import sys
-from imagegen.adapters.snapshot import draw_anew_after_restore
-draw_anew_after_restore()
-print("snapshot_restore_py" in sys.modules)
+from imagegen.adapters.snapshot import prepare_for_snapshots
+prepare_for_snapshots(load=["wave"])
+print("snapshot_restore_py" in sys.modules, "wave" in sys.modules)
+"""
+WITH_HOOKS = """
+import sys
+from imagegen.adapters.snapshot import prepare_for_snapshots
+from tests.support.restored import Hooks
+sys.modules["snapshot_restore_py"] = hooks = Hooks()
+prepare_for_snapshots(load=["wave"])
+print("wave" in sys.modules)
+hooks.snapshot()
+print("wave" in sys.modules)
 """
 
 
@@ -110,4 +120,9 @@ def test_the_first_request_of_every_copy_counts_as_a_cold_start(lines: list[dict
 
 def test_a_python_without_hooks_does_without_them(tmp_path: Path) -> None:
     """The emulator's has none, and neither has a checkout's."""
-    assert run("-c", WITHOUT_HOOKS, folder=tmp_path) == ["False"]
+    assert run("-c", WITHOUT_HOOKS, folder=tmp_path) == ["False False"]
+
+
+def test_what_is_loaded_late_is_in_the_snapshot(tmp_path: Path) -> None:
+    """A start without a snapshot goes on without it."""
+    assert run("-c", WITH_HOOKS, folder=tmp_path) == ["False", "True"]
