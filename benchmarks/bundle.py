@@ -8,8 +8,25 @@ from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
+from benchmarks.fleet import Fleet
+from benchmarks.results import Figure, single
+
 METADATA = "names and licences"
 """What stands in the table for the folders of metadata of all packages."""
+
+
+def measure(fleet: Fleet) -> list[Figure]:
+    """Return the size of each zip in megabytes, and of the packages in that of the service."""
+    service, authorizer = (sizes(each) for each in (fleet.installed.function, fleet.installed.authorizer))
+    return [
+        _size("zip of the functions, everything included", sum(service.values()), must=8.0, aim=6.0),
+        _size("zip of the authorizer", sum(authorizer.values())),
+        *(_size(f"zip of the functions: {name}", size) for name, size in service.items()),
+    ]
+
+
+def _size(name: str, size: int, **bounds: float) -> Figure:
+    return single(name, size / 1e6, unit="MB", **bounds)
 
 
 def sizes(content: Path) -> Mapping[str, int]:

@@ -55,6 +55,7 @@ _NUMBERS: Final = count(1)
 def contenders(installed: Installed, *, address: str, authority: Path) -> Mapping[str, Contender]:
     """Return every function to measure, by its name; the services of AWS are at one address, over TLS."""
     variables = {
+        "URL_SUFFIX": "amazonaws.com",
         "AWS_REGION": REGION,
         "AWS_DEFAULT_REGION": REGION,
         "AWS_ACCESS_KEY_ID": "test",

@@ -7,11 +7,12 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from stacks.bundling import Bundle, find_compiler
+from stacks.zip_contents import AUTHORIZER
 from tools.checkout import CHECKOUT
 from tools.failures import LocalError, in_one_line
 from tools.registries import uv_environment
@@ -47,11 +48,10 @@ def install() -> Installed:
     """
     python = find_compiler("aarch64-manylinux2014") or Path(sys.executable)
     bundle = Bundle(root=CHECKOUT, platform="host", compiler=python)
-    built = bundle.build()
     return Installed(
         python=python,
-        function=built,
-        authorizer=built,
+        function=bundle.build(),
+        authorizer=replace(bundle, contents=AUTHORIZER).build(),
         floors=_floors(python),
         sdk=packages("sdk", python),
         client=packages("runtime_client", python),

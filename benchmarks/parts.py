@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from benchmarks import (
+    bundle,
     drain,
     fresh_checkout,
     memory,
@@ -38,6 +39,7 @@ PARTS: Final[Mapping[str, Callable[[Fleet], list[Figure]]]] = {
     "memory": memory.measure_peak,
     "leak": memory.measure_growth,
     "share": share.measure,
+    "bundle": bundle.measure,
     "routes": _routes,
     "drain": _drain,
     "demo": fresh_checkout.measure,

@@ -13,7 +13,7 @@ import pytest
 from benchmarks.table_stand_in import INDEXES, NotUnderstood, Table
 from imagegen.adapters import clients
 from imagegen.adapters.dynamodb import DynamoDbGenerations, DynamoDbRecentRequests
-from imagegen.adapters.key_table import DynamoDbKeys
+from imagegen.adapters.key_table.table import DynamoDbKeys
 from imagegen.generations.ports import RecentList, RecentRequest
 from imagegen.keys.api_key import ApiKey
 from imagegen.keys.stored_key import StoredKey
@@ -34,7 +34,7 @@ from tests.support.far_side import json_answer, new_session
 from tests.support.records import NOW, RECORD
 
 if TYPE_CHECKING:
-    import boto3
+    import botocore.session
     from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 
 __all__ = [
@@ -75,7 +75,7 @@ def owner() -> str:
 
 
 @pytest.fixture
-def session(stand_in: Table) -> boto3.session.Session:
+def session(stand_in: Table) -> botocore.session.Session:
     """Return a session whose requests to DynamoDB are answered by the stand-in."""
 
     def send(request: AWSPreparedRequest, **_: Any) -> AWSResponse:
@@ -86,12 +86,12 @@ def session(stand_in: Table) -> boto3.session.Session:
         return json_answer(members, status)
 
     made = new_session()
-    made.events.register("before-send.dynamodb", send)  # type: ignore[arg-type]  # a returned response replaces the sending
+    made.register("before-send.dynamodb", send)
     return made
 
 
 @pytest.fixture
-def table(table_name: str, session: boto3.session.Session) -> DynamoDbGenerations:
+def table(table_name: str, session: botocore.session.Session) -> DynamoDbGenerations:
     """Return the adapter of the table."""
     return DynamoDbGenerations(client=clients.dynamodb(session), table=table_name)
 
@@ -126,7 +126,7 @@ def test_a_claim_may_replace_a_record_that_was_removed(table: DynamoDbGeneration
     assert table.write(again, replacing=RECORD) is again
 
 
-def test_recent_requests_are_replaced_only_as_they_were_read(session: boto3.session.Session) -> None:
+def test_recent_requests_are_replaced_only_as_they_were_read(session: botocore.session.Session) -> None:
     """The loser gets what stands."""
     recent = DynamoDbRecentRequests(client=clients.dynamodb(session), table="generations")
     second, third = replace(RECENT, version="second"), replace(RECENT, version="third")
@@ -137,7 +137,7 @@ def test_recent_requests_are_replaced_only_as_they_were_read(session: boto3.sess
     assert recent.get("recent") == second
 
 
-def test_a_key_is_added_replaced_and_listed(session: boto3.session.Session) -> None:
+def test_a_key_is_added_replaced_and_listed(session: botocore.session.Session) -> None:
     """A limit of 20 is also 20.0, and a key that somebody else changed is not replaced."""
     keys = DynamoDbKeys(client=clients.dynamodb(session), table="keys")
     key = StoredKey.of(
