@@ -57,30 +57,23 @@ SERVICE: Final = Contents(name="function")
 """The zip of the api function, the worker and the check of the models' lifecycles."""
 AUTHORIZER: Final = Contents(
     name="authorizer",
-    packages={
-        "annotated_types": "annotated_types",
-        "boto3": "boto3",
-        "botocore": "botocore",
-        "jmespath": "jmespath",
-        "python_dateutil": "dateutil",
-        "s3transfer": "s3transfer",
-        "six": "six",
-        "typing_extensions": "typing_extensions",
-        "urllib3": "urllib3",
-    },
+    packages={},
     parts=(
         "__init__.py",
         "adapters/__init__.py",
-        "adapters/clients.py",
-        "adapters/key_table.py",
+        "adapters/key_table/__init__.py",
+        "adapters/key_table/connection.py",
+        "adapters/key_table/items.py",
+        "adapters/key_table/look_up.py",
+        "adapters/key_table/signature.py",
         "adapters/system.py",
         "authorizer_handler.py",
+        "authorizer_settings.py",
         "contracts/__init__.py",
         "contracts/text_to_image/__init__.py",
         "contracts/text_to_image/parameters.py",
         "errors.py",
         "keys",
-        "settings.py",
     ),
 )
 """The zip of the authorizer: what its handler loads, and nothing else."""

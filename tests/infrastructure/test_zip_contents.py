@@ -27,7 +27,7 @@ PACKAGES: Final = {
 """The packages of the service's zip besides our own."""
 LARGEST: Final = 8_000_000
 """Bytes of the zip, everything included."""
-LARGEST_AUTHORIZER: Final = 3_000_000
+LARGEST_AUTHORIZER: Final = 100_000
 GUARDED: Final = {
     (
         "aws_lambda_powertools.event_handler.api_gateway",
