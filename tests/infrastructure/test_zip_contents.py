@@ -20,8 +20,8 @@ from tests.support.events import event
 from tests.support.zip_imports import imports, modules
 
 PACKAGES: Final = {
-    *("annotated_types", "aws_lambda_powertools", "boto3", "botocore", "dateutil", "jmespath", "pybase64"),
-    *("pydantic", "pydantic_core", "s3transfer", "six", "standardwebhooks", "typing_extensions"),
+    *("annotated_types", "aws_lambda_powertools", "botocore", "dateutil", "jmespath", "pybase64"),
+    *("pydantic", "pydantic_core", "six", "standardwebhooks", "typing_extensions"),
     *("typing_inspection", "urllib3"),
 }
 """The packages of the service's zip besides our own."""
