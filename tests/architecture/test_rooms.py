@@ -266,7 +266,7 @@ def test_no_function_loads_boto3(handler: str) -> None:
     done = run(
         f"import imagegen.{handler}\n"
         "print(sorted(name for name in sys.modules if name.startswith(('boto3', 's3transfer'))))",
-        {**ENVIRONMENT, **PLACE, "KEY_TABLE_NAME": "keys"},
+        {**ENVIRONMENT, **PLACE, **AUTHORIZERS_ENVIRONMENT},
     )
     assert (done.stdout, done.stderr) == ("[]\n", "")
 
