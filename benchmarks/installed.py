@@ -19,7 +19,7 @@ from tools.registries import uv_environment
 
 PACKAGES: Final = CHECKOUT / "benchmarks" / "packages"
 FLOORS: Final = CHECKOUT / "benchmarks" / "floors"
-BUILT: Final = CHECKOUT / ".build" / "bench"
+BUILT: Final = CHECKOUT / ".build" / "measured"
 
 
 @dataclass(frozen=True, kw_only=True)
