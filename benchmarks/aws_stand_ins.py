@@ -16,6 +16,7 @@ import time
 import zlib
 from base64 import b64encode
 from collections import Counter
+from collections.abc import Mapping
 from functools import lru_cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final
@@ -47,12 +48,16 @@ def answer(size: int) -> bytes:
 
 
 class StandIns:
-    """What the services know: the size of the next image, how long the model takes, and the calls so far."""
+    """What the services know: the size of the next image, how long the model takes, and the calls so far.
+
+    `stored` has the headers of the image that is under every key of the bucket; without it there is none.
+    """
 
     def __init__(self) -> None:
         self.table = Table()
         self.image_bytes = 1_800_000
         self.model_seconds = 0.0
+        self.stored: Mapping[str, str] | None = None
         self.counts: Counter[str] = Counter()
         self._lock = threading.Lock()
 
@@ -111,9 +116,9 @@ class Handler(BaseHTTPRequestHandler):
         return True
 
     def do_HEAD(self) -> None:
-        """Have no object."""
+        """Have the same image under every key, or none."""
         self.services.count("s3 HeadObject")
-        self._send(404, b"")
+        self._send(404 if self.services.stored is None else 200, b"", headers=self.services.stored)
 
     def _table(self, operation: str, body: bytes) -> None:
         self.services.count(f"dynamodb {operation}")
@@ -140,7 +145,7 @@ class Handler(BaseHTTPRequestHandler):
         body: bytes,
         *,
         kind: str = "application/json",
-        headers: dict[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         self.send_response_only(status)
         for name, value in {"Content-Type": kind, "x-amzn-RequestId": "r", **(headers or {})}.items():
@@ -163,11 +168,11 @@ class _Server(ThreadingHTTPServer):
         """Say nothing of a function that was stopped in the middle of a call."""
 
 
-def main(certificate: str, key: str) -> None:
-    """Serve until the process that started this one is gone."""
+def serve(services: StandIns, certificate: str, key: str) -> None:
+    """Print the address, and serve until the process that started this one is gone."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
-    Handler.services = StandIns()
+    Handler.services = services
     server = _Server(("127.0.0.1", 0), Handler)
     server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     print(f"https://127.0.0.1:{server.server_port}", flush=True)
@@ -178,4 +183,4 @@ def main(certificate: str, key: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    serve(StandIns(), *sys.argv[1:])

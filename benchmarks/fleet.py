@@ -2,11 +2,12 @@
 
 import contextlib
 import datetime as dt
+import os
 import ssl
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,13 +48,17 @@ class Fleet:
 
 
 @contextmanager
-def fleet(installed: Installed) -> Iterator[Fleet]:
-    """Run the stand-ins, over TLS with certificates of their own, until the block ends."""
+def fleet(
+    installed: Installed, *, module: str = "benchmarks.aws_stand_ins", arguments: Sequence[str] = ()
+) -> Iterator[Fleet]:
+    """Run the stand-ins, over TLS with certificates of their own, until the block ends; `module` serves them."""
+    # Some of them fill their tables with what the service itself writes.
+    environ = {**os.environ, "PYTHONPATH": os.pathsep.join([str(CHECKOUT / "lambda"), str(CHECKOUT)])}
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
         files = certificates.ensure(Path(folder), now=dt.datetime.now(dt.UTC))
-        command = [sys.executable, "-m", "benchmarks.aws_stand_ins", str(files.certificate), str(files.key)]
+        command = [sys.executable, "-m", module, str(files.certificate), str(files.key), *arguments]
         process = stack.enter_context(
-            subprocess.Popen(command, cwd=CHECKOUT, stdout=subprocess.PIPE, text=True)
+            subprocess.Popen(command, cwd=CHECKOUT, env=environ, stdout=subprocess.PIPE, text=True)
         )
         stack.callback(process.kill)
         assert process.stdout is not None  # noqa: S101 - it is a pipe

@@ -97,10 +97,13 @@ class Table:
             for id_ in ids:
                 self._items[table].remove(id_)
 
-    def ids(self, table: str) -> frozenset[str]:
-        """Return the ids of a table's items."""
+    def copy(self) -> Table:
+        """Return an equal one, which changes by itself."""
+        made = Table()
         with self._lock:
-            return frozenset(self._items[table].stored)
+            for name, items in self._items.items():
+                made._items[name] = items.copy()
+        return made
 
 
 class _ConditionFailed(Exception):
@@ -119,6 +122,13 @@ class _Items:
         # As text: Python's collector would look at 100,000 items of ten objects each, again and again.
         self.stored: dict[str, str] = {}
         self._positions: defaultdict[tuple[str, str], list[tuple[str, str]]] = defaultdict(list)
+
+    def copy(self) -> _Items:
+        made = _Items()
+        made.stored = self.stored.copy()
+        for key, positions in self._positions.items():
+            made._positions[key] = positions.copy()
+        return made
 
     def get(self, id_: str) -> dict[str, Any] | None:
         text = self.stored.get(id_)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 from dataclasses import replace
 from datetime import timedelta
@@ -30,12 +29,11 @@ from tests.local.test_adapters import (  # the emulator's tests, with the fixtur
     test_what_is_due_is_found,
 )
 from tests.support.bare_emulator import INDEXES as INDEXES_OF_THE_EMULATOR
-from tests.support.far_side import json_answer, new_session
 from tests.support.records import NOW, RECORD
+from tests.support.tables import session_of
 
 if TYPE_CHECKING:
     import botocore.session
-    from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 
 __all__ = [
     "test_a_counter_never_falls_below_zero",
@@ -77,17 +75,7 @@ def owner() -> str:
 @pytest.fixture
 def session(stand_in: Table) -> botocore.session.Session:
     """Return a session whose requests to DynamoDB are answered by the stand-in."""
-
-    def send(request: AWSPreparedRequest, **_: Any) -> AWSResponse:
-        target: Any = request.headers["X-Amz-Target"]
-        operation = (target if isinstance(target, str) else target.decode()).rpartition(".")[2]
-        body: Any = request.body
-        status, members = stand_in.answer(operation, json.loads(body))
-        return json_answer(members, status)
-
-    made = new_session()
-    made.register("before-send.dynamodb", send)  # type: ignore[arg-type]  # a returned response replaces the sending
-    return made
+    return session_of(stand_in)
 
 
 @pytest.fixture
@@ -151,14 +139,32 @@ def test_a_key_is_added_replaced_and_listed(session: botocore.session.Session) -
     assert list(keys.all()) == [revoked]
 
 
-def test_a_table_is_filled_without_a_request(table: DynamoDbGenerations, stand_in: Table, owner: str) -> None:
-    """Only requests are counted, each by its operation."""
-    table.write(record(owner), replacing=None)
-    (id_,) = stand_in.ids("generations")
-    item = stand_in.answer("GetItem", {"TableName": "generations", "Key": {"id": {"S": id_}}})[1]["Item"]
-    stand_in.fill("others", [item])
-    assert stand_in.ids("others") == {id_}
-    assert dict(stand_in.counts) == {"PutItem": 1, "GetItem": 1}
+def test_only_requests_are_counted(stand_in: Table) -> None:
+    """What is filled in or removed without a request is not."""
+    item = {"id": {"S": "gen_1"}}
+    get = {"TableName": "generations", "Key": item}
+    stand_in.fill("generations", [item])
+    assert stand_in.answer("GetItem", get) == (200, {"Item": item})
+    stand_in.remove("generations", ["gen_1"])
+    assert stand_in.answer("GetItem", get) == (200, {})
+    assert dict(stand_in.counts) == {"GetItem": 2}
+
+
+def test_a_copy_changes_by_itself(table: DynamoDbGenerations, stand_in: Table, owner: str) -> None:
+    """What is written to the one is not in the other, nor in its indexes."""
+    first = record(owner)
+    table.write(first, replacing=None)
+    copied = stand_in.copy()
+    stand_in.remove("generations", [first.id])
+    query = {
+        "TableName": "generations",
+        "IndexName": "by_owner",
+        "KeyConditionExpression": "owner = :o",
+        "ExpressionAttributeValues": {":o": {"S": owner}},
+        "Limit": 3,
+    }
+    assert [item["id"]["S"] for item in copied.answer("Query", query)[1]["Items"]] == [first.id]
+    assert stand_in.answer("Query", query)[1]["Items"] == []
 
 
 @pytest.mark.parametrize(
