@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
 import httpx
 
-from benchmarks.figures import listed
+from benchmarks.results import Figure, single
 from benchmarks.warm_requests import FOLDER, instant_model
 from local import life_cycle
 from local.aws import client_options
@@ -33,36 +34,48 @@ BURST = PER_SECOND
 AT_ONCE = 4
 PATIENCE = 300.0
 POLLED_EVERY = 0.05
+OFTEN = 0.005
 ENDED = {"succeeded", "failed"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Drain:
-    """The figures of a drained backlog: how its jobs ended, the model's calls, the seconds from first to last image."""
+    """The figures of a drained backlog: how its jobs ended, and the model's calls.
 
+    `seconds` are those from the first image to the last. `busy_seconds` end when fewer jobs were left than there are
+    workers, and `busy_billed` counts the images until then.
+    """
+
+    jobs: int
     ended: Mapping[str, int]
     paid_attempts: int
     calls: int
     billed: int
     seconds: float
+    busy_billed: int
+    busy_seconds: float
 
     @property
     def used(self) -> float:
         """The used share of all calls that the model allowed in that time, with its first burst."""
         return self.billed / (BURST + PER_SECOND * self.seconds)
 
-    def lines(self) -> str:
-        """Lay the figures out for a terminal."""
-        rows = (
-            (f"drain of {JOBS} queued jobs, model limited to {PER_SECOND}/s", f"{self.seconds:.1f} s"),
-            ("  of the model's rate used", f"{self.used:.1%}"),
-            ("  jobs succeeded", str(self.ended.get("succeeded", 0))),
-            ("  jobs failed", str(self.ended.get("failed", 0))),
-            ("  paid attempts recorded", str(self.paid_attempts)),
-            ("  calls billed by the model", str(self.billed)),
-            ("  calls refused by the model for its rate, unbilled", str(self.calls - self.billed)),
-        )
-        return listed(rows)
+    @property
+    def used_while_busy(self) -> float:
+        """The same while every worker had a job."""
+        return self.busy_billed / (BURST + PER_SECOND * self.busy_seconds)
+
+    def figures(self) -> list[Figure]:
+        """Return the used shares, and what they cost."""
+        refused = (self.calls - self.billed) / self.jobs
+        failed = self.jobs - self.ended.get("succeeded", 0)
+        return [
+            single("drain rate / model quota", self.used, unit="", must=0.97, aim=0.99, better="higher"),
+            single("  while every worker has a job", self.used_while_busy, unit="", better="higher"),
+            single("  calls refused for the rate, for each job", refused, unit="", compared=False),
+            single("  jobs that did not succeed", failed, unit="", must=0),
+            single("  calls billed more than jobs", self.billed - self.jobs, unit="", must=0),
+        ]
 
 
 def measure() -> Drain:
@@ -74,17 +87,23 @@ def measure() -> Drain:
     with instant_model() as url:
         variables = Variables(bedrock_url=url, folder=FOLDER, port_offset=free_offset())
         try:
-            return _drained(life_cycle.up(variables), url)
+            return on(life_cycle.up(variables), url)
         finally:
             life_cycle.down(FOLDER)
 
 
-def _drained(ready: State, url: str) -> Drain:
+def on(ready: State, url: str, *, jobs: int = JOBS) -> Drain:
+    """Measure a stack that is ready, by the address of its model.
+
+    Raises:
+        LocalError: the jobs did not end.
+    """
     headers = {"x-api-key": ready.api_key, "Prefer": "respond-async"}
+    verify = trust(_authority(ready))
     with (
         httpx.Client(base_url=url, trust_env=False, timeout=30) as model,
         httpx.Client(
-            base_url=ready.api_url, headers=headers, verify=trust(None), trust_env=False, timeout=60
+            base_url=ready.api_url, headers=headers, verify=verify, trust_env=False, timeout=60
         ) as api,
     ):
         _warm_up(ready, api, model)
@@ -92,17 +111,24 @@ def _drained(ready: State, url: str) -> Drain:
         model.post("/_control/rules", json=limit).raise_for_status()
         with _event_source_off(ready):
             # The queue is filled first, so that the workers and not the client decide the speed.
-            ids = submit(api, JOBS)
-        first = awaited(lambda: calls_of(model)["billed"] > 0)
-        last = awaited(lambda: calls_of(model)["billed"] >= JOBS)
+            ids = submit(api, jobs)
+        # Looked for often, because an image that is seen late counts as made in less time.
+        first = awaited(lambda: calls_of(model)["billed"] > 0, every=OFTEN)
+        enough = max(1, jobs - _worker_concurrency())
+        awaited(lambda: calls_of(model)["billed"] >= enough)
+        busy_billed, busy = calls_of(model)["billed"], time.monotonic()
+        last = awaited(lambda: calls_of(model)["billed"] >= jobs)
         calls = calls_of(model)
         records = _ended(ready, ids)
         return Drain(
+            jobs=jobs,
             ended=Counter(record["state"] for record in records),
             paid_attempts=sum(record["paid_attempts"] for record in records),
             calls=calls["calls"],
             billed=calls["billed"],
             seconds=last - first,
+            busy_billed=busy_billed,
+            busy_seconds=busy - first,
         )
 
 
@@ -118,6 +144,10 @@ def _warm_up(ready: State, api: httpx.Client, model: httpx.Client) -> None:
         time.sleep(1)
     _ended(ready, ids)
     model.post("/_control/reset").raise_for_status()
+
+
+def _authority(ready: State) -> Path | None:
+    return Path(ready.ca_bundle) if ready.ca_bundle else None
 
 
 def _worker_concurrency() -> int:
@@ -139,13 +169,17 @@ def submit(api: httpx.Client, jobs: int) -> list[str]:
 @contextmanager
 def _event_source_off(ready: State) -> Iterator[None]:
     """Keep the worker away from the queue while it is filled."""
-    client = boto3.client("lambda", **client_options(endpoint_url=ready.aws_endpoint_url, ca_bundle=None))
+    client = boto3.client(
+        "lambda", **client_options(endpoint_url=ready.aws_endpoint_url, ca_bundle=_authority(ready))
+    )
     queue = ready.queue_url.rsplit("/", 1)[-1]
     sources = client.list_event_source_mappings()["EventSourceMappings"]
     own = next(source["UUID"] for source in sources if source["EventSourceArn"].endswith(f":{queue}"))
     client.update_event_source_mapping(UUID=own, Enabled=False)
-    yield
-    client.update_event_source_mapping(UUID=own, Enabled=True)
+    try:
+        yield
+    finally:
+        client.update_event_source_mapping(UUID=own, Enabled=True)
 
 
 def calls_of(model: httpx.Client) -> dict[str, Any]:
@@ -156,7 +190,7 @@ def calls_of(model: httpx.Client) -> dict[str, Any]:
 
 def _ended(ready: State, ids: list[str]) -> list[dict[str, Any]]:
     """Return the records of jobs, once all have ended."""
-    options = client_options(endpoint_url=ready.aws_endpoint_url, ca_bundle=None)
+    options = client_options(endpoint_url=ready.aws_endpoint_url, ca_bundle=_authority(ready))
     dynamodb: DynamoDBClient = boto3.client("dynamodb", **options)
     records: list[dict[str, Any]] = []
 
@@ -171,11 +205,11 @@ def _ended(ready: State, ids: list[str]) -> list[dict[str, Any]]:
     return records
 
 
-def awaited(condition: Callable[[], bool]) -> float:
+def awaited(condition: Callable[[], bool], *, every: float = POLLED_EVERY) -> float:
     """Return the time at which a condition is first found true."""
     ends_at = time.monotonic() + PATIENCE
     while not condition():
         if time.monotonic() > ends_at:
             raise LocalError(f"The backlog was not drained within {PATIENCE:.0f} s.")
-        time.sleep(POLLED_EVERY)
+        time.sleep(every)
     return time.monotonic()
