@@ -5,10 +5,13 @@ from typing import Final
 
 from benchmarks import (
     bundle,
+    concurrency,
     drain,
     fresh_checkout,
+    growth,
     memory,
     neighbour,
+    routes,
     schedules,
     share,
     start_up,
@@ -16,7 +19,7 @@ from benchmarks import (
     warm_requests,
 )
 from benchmarks.fleet import Fleet
-from benchmarks.results import Figure, single, spread
+from benchmarks.results import Figure, spread
 
 
 def _routes(_: Fleet) -> list[Figure]:
@@ -24,11 +27,6 @@ def _routes(_: Fleet) -> list[Figure]:
         spread(series.name, [1000 * each for each in series.seconds], unit="ms", compared=False)
         for series in warm_requests.measure()
     ]
-
-
-def _drain(_: Fleet) -> list[Figure]:
-    used = drain.measure().used
-    return [single("drain rate / model quota", used, unit="", must=0.97, aim=0.99, better="higher")]
 
 
 PARTS: Final[Mapping[str, Callable[[Fleet], list[Figure]]]] = {
@@ -41,7 +39,10 @@ PARTS: Final[Mapping[str, Callable[[Fleet], list[Figure]]]] = {
     "share": share.measure,
     "bundle": bundle.measure,
     "routes": _routes,
-    "drain": _drain,
+    "every-route": lambda _: routes.measure().figures(),
+    "environments": lambda running: concurrency.measure(running.installed).figures(),
+    "growth": lambda running: growth.measure(running.installed).figures(),
+    "drain": lambda _: drain.measure().figures(),
     "demo": fresh_checkout.measure,
     "neighbour": neighbour.measure,
     "schedules": schedules.measure,
