@@ -38,10 +38,11 @@ def main(environment: Mapping[str, str]) -> int:
 def _bench(names: Sequence[str], *, saved: bool) -> int:
     before = committed(COMMITTED)
     installed = install()
-    figures = _measured(installed, names)
+    parts = _measured(installed, names)
+    figures = [figure for part in parts.values() for figure in part]
     print(table(figures))
     target = COMMITTED if saved else MEASURED
-    target.write_text(to_json(figures, about=_about(installed)), encoding="utf-8")
+    target.write_text(to_json(parts, about=_about(installed)), encoding="utf-8")
     if saved:
         page.renew(target)
     print(f"The figures are in {target.relative_to(CHECKOUT)}.")
@@ -68,14 +69,14 @@ def _saved(environment: Mapping[str, str]) -> bool:
     return True
 
 
-def _measured(installed: Installed, names: Sequence[str]) -> list[Figure]:
-    figures: list[Figure] = []
+def _measured(installed: Installed, names: Sequence[str]) -> dict[str, list[Figure]]:
+    parts: dict[str, list[Figure]] = {}
     with fleet(installed) as running:
         for name in names:
             began = time.monotonic()
-            figures += PARTS[name](running)
+            parts[name] = PARTS[name](running)
             print(f"{name}: {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
-    return figures
+    return parts
 
 
 def _about(installed: Installed) -> dict[str, str]:

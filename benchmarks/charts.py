@@ -32,7 +32,7 @@ WARM: Final = (
 )
 OURS: Final = frozenset({"api", "worker", "authorizer"})
 PEAK: Final = "peak memory of {}, image of {} MB"
-GROWN: Final = "growth: "
+GROWN: Final = ": p95 of CPU time, "
 
 
 def main(source: str, target: str) -> None:
@@ -99,7 +99,7 @@ def _growth(figures: Figures) -> Figure:
     axes.axvline(1, color="black", linewidth=0.8)
     axes.invert_yaxis()
     axes.set_xlim(0, max(1.3, *found.values()) * 1.1)
-    axes.set_title("p95 at the largest size, times that at the smallest", loc="left")
+    axes.set_title("p95 of the CPU time at the largest size over that at the smallest", loc="left")
     _bare(axes)
     return figure
 

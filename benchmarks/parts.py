@@ -22,7 +22,7 @@ from benchmarks.fleet import Fleet
 from benchmarks.results import Figure, spread
 
 
-def _routes(_: Fleet) -> list[Figure]:
+def _up(_: Fleet) -> list[Figure]:
     return [
         spread(series.name, [1000 * each for each in series.seconds], unit="ms", compared=False)
         for series in warm_requests.measure()
@@ -38,11 +38,11 @@ PARTS: Final[Mapping[str, Callable[[Fleet], list[Figure]]]] = {
     "leak": memory.measure_growth,
     "share": share.measure,
     "bundle": bundle.measure,
-    "routes": _routes,
-    "every-route": lambda _: routes.measure().figures(),
+    "routes": lambda _: routes.measure().figures(),
     "environments": lambda running: concurrency.measure(running.installed).figures(),
     "growth": lambda running: growth.measure(running.installed).figures(),
     "drain": lambda _: drain.measure().figures(),
+    "up": _up,
     "demo": fresh_checkout.measure,
     "neighbour": neighbour.measure,
     "schedules": schedules.measure,

@@ -96,10 +96,11 @@ def table(figures: Iterable[Figure]) -> str:
     )
 
 
-def to_json(figures: Iterable[Figure], *, about: Mapping[str, str]) -> str:
-    """Return the figures as JSON, with what they were measured on."""
+def to_json(parts: Mapping[str, Sequence[Figure]], *, about: Mapping[str, str]) -> str:
+    """Return the figures of each part as JSON, with what they were measured on."""
     members = {
         figure.name: {
+            "part": part,
             "value": _rounded(figure.value),
             "low": _rounded(figure.low),
             "high": _rounded(figure.high),
@@ -110,6 +111,7 @@ def to_json(figures: Iterable[Figure], *, about: Mapping[str, str]) -> str:
             **({"aim": figure.aim} if figure.aim is not None else {}),
             **({"verdict": figure.verdict} if figure.verdict else {}),
         }
+        for part, figures in parts.items()
         for figure in figures
     }
     return json.dumps({"about": dict(about), "figures": members}, indent=1, ensure_ascii=False) + "\n"

@@ -66,7 +66,7 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
     """The file keeps the values by their names."""
     file = tmp_path / "figures.json"
     file.write_text(
-        to_json([single("a", 1.25), single("b", 3.0)], about={"python": "3.13"}), encoding="utf-8"
+        to_json({"warm": [single("a", 1.25), single("b", 3.0)]}, about={"python": "3.13"}), encoding="utf-8"
     )
     assert committed(file) == {"a": 1.25, "b": 3.0}
     assert json.loads(file.read_text(encoding="utf-8"))["about"] == {"python": "3.13"}
