@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Final, Literal
 
-from annotated_types import Ge, Le, Predicate
 from pydantic import BeforeValidator, Field
 
+from imagegen.settings import Ge, Le, Predicate
 from stacks.addresses import is_plain_address
 
 

@@ -12,7 +12,6 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self, get_type_hints
 
-from annotated_types import Ge, Le, Predicate
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -25,7 +24,7 @@ from pydantic.fields import FieldInfo
 
 from imagegen import settings
 from imagegen.models.registry import resolve
-from imagegen.settings import SettingType
+from imagegen.settings import Ge, Le, Predicate, SettingType
 from stacks.origins import as_browsers_write
 from stacks.setting_types import (
     GRADUAL,

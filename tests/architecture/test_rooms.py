@@ -289,7 +289,7 @@ def test_the_worker_starts_without_the_http_layer() -> None:
     """The worker loads neither pydantic nor `http/`, which make up most of the api function's imports."""
     done = run(
         "import imagegen.worker_handler\n"
-        "print(sorted(name for name in sys.modules if name.startswith(('pydantic', 'imagegen.http'))))",
+        "print(sorted(name for name in sys.modules if name.startswith(('pydantic', 'annotated', 'imagegen.http'))))",
         {**ENVIRONMENT, **PLACE},
     )
     assert (done.stdout, done.stderr) == ("[]\n", "")
@@ -301,7 +301,7 @@ def test_the_api_starts_without_pydantic() -> None:
         "import imagegen.api_handler\n"
         "from imagegen.contracts.text_to_image import reading\n"
         "reading.parse({'text_prompts': [{'text': 'tea'}], 'steps': 30})\n"
-        "print(sorted(name for name in sys.modules if name.startswith('pydantic')))",
+        "print(sorted(name for name in sys.modules if name.startswith(('pydantic', 'annotated'))))",
         {**ENVIRONMENT, **PLACE},
     )
     assert (done.stdout, done.stderr) == ("[]\n", "")
@@ -336,7 +336,7 @@ def test_the_daily_check_starts_without_the_service() -> None:
     """It asks Bedrock about models and does nothing else."""
     done = run(
         "import imagegen.lifecycle_handler\n"
-        "heavy = ('pydantic', 'imagegen.http', 'imagegen.keys', 'imagegen.wiring')\n"
+        "heavy = ('pydantic', 'annotated', 'imagegen.http', 'imagegen.keys', 'imagegen.wiring')\n"
         "print(sorted(name for name in sys.modules if name.startswith(heavy)))",
         {"STAGE": "dev", "MODELS": ENVIRONMENT["MODELS"], **PLACE},
     )
