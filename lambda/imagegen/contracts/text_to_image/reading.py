@@ -20,8 +20,7 @@ from imagegen.contracts.text_to_image.parameters import Prompt, TextToImage
 _OURS: Final = ("model", "strict", "webhook_url")
 """The fields that belong to the request and not to its task."""
 
-_EXACT: Final = 2**53
-"""Up to here a double holds every integer."""
+_EXACT: Final = 2**53  # up to here a double holds every integer
 
 
 def parse(members: dict[str, Any]) -> GenerationRequest:
@@ -41,9 +40,8 @@ def parse(members: dict[str, Any]) -> GenerationRequest:
 
 def well_formed(members: Mapping[str, Any]) -> GenerationRequest | None:
     """Return the request of members that are plainly allowed, or None if the model has to decide."""
-    if "text_prompts" not in members or not members.keys() <= FIELDS.keys():
-        return None
-    if not all(FIELDS[name](value) for name, value in members.items()):
+    known = "text_prompts" in members and members.keys() <= FIELDS.keys()
+    if not known or not all(FIELDS[name](value) for name, value in members.items()):
         return None
     sides = members.get("width"), members.get("height")
     if sides != (None, None) and sides not in parameters.SIZES:
@@ -77,10 +75,6 @@ def _is_number(value: Any) -> bool:
     return (type(value) is int and abs(value) <= _EXACT) or (type(value) is float and math.isfinite(value))
 
 
-def _is_cfg_scale(value: Any) -> bool:
-    return _is_number(value) and parameters.MIN_CFG_SCALE <= value <= parameters.MAX_CFG_SCALE
-
-
 def _is_text(value: Any, max_length: int) -> bool:
     return type(value) is str and len(value) <= max_length and prompt_text.is_plain(value)
 
@@ -102,13 +96,13 @@ def _is_webhook_url(value: Any) -> bool:
     return fitting and bool(re.fullmatch(webhook_urls.PATTERN, value)) and webhook_urls.has_public_host(value)
 
 
-_is_side: Final = _integer(1, max(max(pair) for pair in parameters.SIZES))
-
 FIELDS: Final[Mapping[str, Callable[[Any], bool]]] = {
     "text_prompts": _are_prompts,
-    "height": _is_side,
-    "width": _is_side,
-    "cfg_scale": _is_cfg_scale,
+    "height": lambda value: type(value) is int,
+    "width": lambda value: type(value) is int,
+    "cfg_scale": lambda value: (
+        _is_number(value) and parameters.MIN_CFG_SCALE <= value <= parameters.MAX_CFG_SCALE
+    ),
     "clip_guidance_preset": _one_of(parameters.CLIP_GUIDANCE_PRESETS),
     "sampler": _one_of(parameters.SAMPLERS),
     "samples": _integer(1, 1),
