@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from benchmarks.contenders import generation_event
 from benchmarks.environments import Environment
@@ -21,7 +21,7 @@ from tools.failures import LocalError
 ENVIRONMENTS: Final = (1, 2, 4, 8)
 MODELS: Final = (0.0, 1.0)
 """Seconds that the model takes."""
-SECONDS: Final = 4.0
+SECONDS: Final = 3.0
 """So long each number of environments is sent requests."""
 
 _SUCCEEDED: Final = 200
@@ -53,18 +53,11 @@ class Concurrency:
         """Return the requests per second, and with a model that takes time the share of what is possible."""
         found = []
         for one in self.rates:
-            name = f"requests per second, {one.environments} environments, model of {one.model_seconds:g} s"
-            found.append(single(name, one.per_second, unit="/s", better="higher", compared=False))
+            name = f"requests per second, environments: {one.environments}, model: {one.model_seconds:g} s"
+            how: dict[str, Any] = {"better": "higher", "compared": False}
+            found.append(single(name, one.per_second, unit="/s", **how))
             if one.of_possible is not None:
-                found.append(
-                    single(
-                        f"  of what is possible, {one.environments} environments",
-                        one.of_possible,
-                        unit="",
-                        better="higher",
-                        compared=False,
-                    )
-                )
+                found.append(single(f"{name}, of what is possible", one.of_possible, unit="", **how))
         return found
 
 

@@ -70,7 +70,7 @@ class Routes:
             found.append(single(f"{series.name}, p95", 1000 * series.p95, unit="ms", compared=False))
         return found + [
             single(
-                f"requests per second, {one.clients} clients, {one.environments} environments",
+                f"requests per second, clients: {one.clients}, environments: {one.environments}",
                 one.per_second,
                 unit="/s",
                 better="higher",

@@ -15,7 +15,7 @@ MEASURED = Concurrency(
 def test_a_model_that_takes_time_says_what_is_possible() -> None:
     """Four environments, each of which waits half a second, could serve eight requests per second."""
     assert [(one.name, round(one.value, 2), one.unit) for one in MEASURED.figures()] == [
-        ("requests per second, 2 environments, model of 0 s", 50, "/s"),
-        ("requests per second, 4 environments, model of 0.5 s", 7.6, "/s"),
-        ("  of what is possible, 4 environments", 0.95, ""),
+        ("requests per second, environments: 2, model: 0 s", 50, "/s"),
+        ("requests per second, environments: 4, model: 0.5 s", 7.6, "/s"),
+        ("requests per second, environments: 4, model: 0.5 s, of what is possible", 0.95, ""),
     ]

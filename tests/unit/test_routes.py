@@ -50,5 +50,5 @@ def test_the_figures_have_a_name_for_each_route_and_number_of_clients() -> None:
     assert {one.name: (one.value, one.unit) for one in ROUTES_MEASURED.figures()} == {
         "GET /health": (4, "ms"),
         "GET /health, p95": (pytest.approx(4.0), "ms"),
-        "requests per second, 2 clients, 2 environments": (40, "/s"),
+        "requests per second, clients: 2, environments: 2": (40, "/s"),
     }
