@@ -38,14 +38,7 @@ class Answer:
         """
         # Parsing the megabytes of base64 as JSON takes seven times as long as decoding them where they are:
         # see docs/decisions/0021-reading-answers.md.
-        cut = None
-        opening = _IMAGE.search(answer)
-        if opening is not None:
-            start, end = opening.end(), answer.find(b'"', opening.end())
-            # Base64 has no backslash. If there is one, only a JSON parser can say where the text ends.
-            if end > start and answer.find(b"\\", start, end) < 0:
-                cut = memoryview(answer)[start:end]
-                answer = answer[:start] + json.dumps(_CUT)[1:-1].encode() + answer[end:]
+        answer, cut = _cut_out(answer)
         # Every value but the first stands behind one of these. Strings may hold them too, but base64 does not.
         if sum(map(answer.count, (b",", b"[", b"{"))) >= MAX_VALUES:
             raise BadModelResponse("The model's answer has too many values.")
@@ -70,6 +63,25 @@ class Answer:
             return pybase64.b64decode(source, validate=True)
         except (binascii.Error, ValueError) as exc:
             raise BadModelResponse("The model's image is not valid base64.") from exc
+
+
+def _cut_out(answer: bytes) -> tuple[bytes, memoryview | None]:
+    """Return an answer with `_CUT` in place of its first image, and that image; or the answer as it is, and None."""
+    opening = _IMAGE.search(answer)
+    if opening is None:
+        return answer, None
+    start, end = opening.end(), answer.find(b'"', opening.end())
+    # Base64 has no backslash. If there is one, only a JSON parser can say where the text ends.
+    if end <= start or answer.find(b"\\", start, end) >= 0:
+        return answer, None
+    head, tail = answer[:start], answer[end:]
+    # In UTF-16, other characters have the bytes of the opening. Such an answer begins with a mark or holds a NUL.
+    if not head.isascii() or b"\0" in head:
+        return answer, None
+    # An answer could hold the mark itself. JSON has one spelling for its NUL.
+    if any(b"\\u0000" in part for part in (head, tail)):
+        return answer, None
+    return head + json.dumps(_CUT)[1:-1].encode() + tail, memoryview(answer)[start:end]
 
 
 def seed_of(reported: Any, *, sent: int | None) -> int | None:

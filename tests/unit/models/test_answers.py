@@ -253,6 +253,35 @@ def test_the_image_is_the_one_that_json_would_read(answer: bytes) -> None:
     assert artifact.image == b"\x00\x0f\xc0"
 
 
+# Chinese characters whose bytes in UTF-16 are the opening of a member with an image, and that image.
+LOOK_ALIKE = b' "base64": "BBBB" '.decode("utf-16-le")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        rb'{"result":"success","x\"base64":"BBBB","artifacts":[{"finishReason":"SUCCESS","base64":"\u0000cut"}]}',
+        rb'{"artifacts":[{"finishReason":"SUCCESS","base64":"\u0000cut"}],"images":["BBBB"],"result":"success"}',
+        rb'{"images":["BBBB"],"artifacts":[{"finishReason":"SUCCESS","base64":"\u0000\u0063ut"}],"result":"success"}',
+        '{"note":"LOOK_ALIKE","result":"success","artifacts":[{"finishReason":"SUCCESS","base64":"\\u0000cut"}]}'.replace(
+            "LOOK_ALIKE", LOOK_ALIKE
+        ).encode("utf-16-le"),
+    ],
+)
+def test_an_answer_that_holds_the_mark_of_an_image_does_not_get_that_image(answer: bytes) -> None:
+    """The mark that stands for an image that was cut out is no base64, so as part of an answer it is refused."""
+    with pytest.raises(BadModelResponse):
+        sdxl.artifacts(answer)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+def test_characters_that_look_like_an_image_in_another_encoding_cost_no_image(encoding: str) -> None:
+    """Their bytes stay where they are, so the whole answer can be read."""
+    text = f'{{"note":"{LOOK_ALIKE}","result":"success","artifacts":[{{"finishReason":"SUCCESS","base64":"AA/A"}}]}}'
+    (artifact,) = sdxl.artifacts(text.encode(encoding))
+    assert artifact.image == b"\x00\x0f\xc0"
+
+
 @pytest.mark.parametrize(
     "answer",
     [

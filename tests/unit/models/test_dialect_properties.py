@@ -282,3 +282,54 @@ def test_an_answer_gives_images_with_a_usable_seed_or_one_of_two_errors(
         assert 1 <= artifact.seed <= parameters.MAX_SEED
     if make.__name__.startswith(model.dialect.name):
         assert any(read)
+
+
+def spelled(random: Random) -> str:
+    """Return an answer of SDXL in which images, look-alikes and escapes stand in any order and spelling."""
+    texts = (
+        "AAAA",
+        "AA/A",
+        "BBBB",
+        "AA",
+        "",
+        "\x00cut",
+        "AA\nAA",
+        "\u2603",
+        '"base64": "BBBB',
+        "\\",
+        ',"images":["AAAA"]',
+    )
+    names = ("base64", "images", 'x"base64', "x\\base64", "note", "base64 ")
+
+    def some(members: dict[str, Any]) -> dict[str, Any]:
+        members |= {
+            random.choice(names): random.choice((random.choice(texts), [random.choice(texts)]))
+            for _ in range(2)
+        }
+        return dict(random.sample(list(members.items()), len(members)))
+
+    artifact = some({"finishReason": "SUCCESS", "seed": 7})
+    artifact.setdefault("base64", random.choice(texts))
+    answer = some({"result": "success", "artifacts": [artifact]})
+    text = json.dumps(
+        answer,
+        ensure_ascii=random.random() < 0.5,
+        indent=random.choice((None, 1)),
+        separators=random.choice(((",", ":"), (" , ", " : "))),
+    )
+    text = text.replace("/", random.choice(("/", "\\/", "\\u002f"))).replace(
+        "AAA", random.choice(("AAA", "A\\u0041A"))
+    )
+    # The last of two members of one name counts.
+    return text.replace('"base64"', random.choice(('"base64"', '"base64":"BBBB","base64"')))
+
+
+def test_an_answer_gives_the_image_that_a_json_parser_would_find() -> None:
+    """In UTF-16 nothing is cut out of an answer, so that a JSON parser reads all of it."""
+    model = next(model for model in MODELS if model.dialect.name == "sdxl")
+    found = set()
+    for text in made(spelled):
+        read, parsed = (_read(model, text.encode(encoding)) for encoding in ("utf-8", "utf-16"))
+        assert read == parsed, text
+        found |= {artifact.image for artifact in read}
+    assert len(found) > 2
