@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -33,7 +34,13 @@ if TYPE_CHECKING:
 
 PNG = png(64, 64)
 IMAGE = StoredImage(
-    model=CORE, seed=7, width=64, height=64, bytes=len(PNG), sha256="00" * 32, content_type="image/png"
+    model=CORE,
+    seed=7,
+    width=64,
+    height=64,
+    bytes=len(PNG),
+    sha256=hashlib.sha256(PNG).hexdigest(),
+    content_type="image/png",
 )
 DAY = "2026-11-25"
 IMAGE_UNIT = Charge(images=1)
@@ -238,6 +245,13 @@ def download(emulator: Emulator) -> Iterator[httpx.Client]:
     """Yield a client that knows nothing but URLs."""
     with httpx.Client(verify=trust(emulator.ca_bundle), trust_env=False, timeout=120) as client:
         yield client
+
+
+def test_an_image_that_was_damaged_on_the_way_is_not_stored(images: S3Images, owner: str) -> None:
+    """S3 compares the body with the SHA-256 that describes it."""
+    with pytest.raises(errors.StoreFailed):
+        images.put(image_name(owner, "gen_1"), PNG[:-1], IMAGE)
+    assert images.find(image_name(owner, "gen_1")) is None
 
 
 def test_an_image_makes_the_whole_round(images: S3Images, owner: str, download: httpx.Client) -> None:

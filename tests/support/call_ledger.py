@@ -104,6 +104,7 @@ class Ledger:
             made.add((action, resource_of(params, str(context.get("client_region", REGION)))))
 
         session.register("provide-client-params", note)  # type: ignore[arg-type]  # it names the arguments that it uses
+        session.get_component("event_emitter").register_first("before-send.s3.PutObject", with_bytes)
         return session
 
     def of(self, function: str, *, deployment: Deployment) -> list[Call]:
@@ -165,6 +166,12 @@ def _kms_calls(calls: list[Call], *, key: str) -> list[Call]:
         Call(action=action, resource=key, context={"kms:ViaService": f"{service}.{REGION}.amazonaws.com"})
         for action, service in sorted(found)
     ]
+
+
+def with_bytes(request: Any, **_: Any) -> None:
+    """Give a request a body that moto can read: it takes a bytearray for a form."""
+    if isinstance(request.body, bytearray):
+        request.body = bytes(request.body)
 
 
 def drawn_or_retired(request: Any, **_: Any) -> Any:

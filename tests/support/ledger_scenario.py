@@ -184,7 +184,7 @@ class Functions:
                 taken += 1
                 try:
                     self._worker.worker.take(
-                        _record(message, arn=self._deployment.arn(logical_id)), FakeDeadline(FakeClock())
+                        sqs_record(message, arn=self._deployment.arn(logical_id)), FakeDeadline(FakeClock())
                     )
                 except NotAcknowledged:
                     assert refused
@@ -204,7 +204,8 @@ class Functions:
         Authorizer(keys=keys, clock=SystemClock()).decide(event("GET", "/models", headers={"x-api-key": key}))
 
 
-def _record(message: Mapping[str, Any], *, arn: str) -> SQSRecord:
+def sqs_record(message: Mapping[str, Any], *, arn: str) -> SQSRecord:
+    """Return a message of a queue as Lambda hands it over."""
     return SQSRecord(
         {
             "messageId": message["MessageId"],

@@ -6,15 +6,18 @@ request that is taken for a repeat gets the same key. From there on everything i
 itself (`submit.py`), except that a repeat waits for an image that is still being made. A request that is taken for a
 new one gets a new key, and is written down before its image is made:
 
-    first      read ── write (key a) ── claim a ── call the model ──────────────── succeed ─✕ the connection is lost
+    first      write (key a) ── claim a ── call the model ──────────────── succeed ─✕ the connection is lost
     repeat            (marked)   read: a ── a is running: wait ···················· the image of a
 
-    first      read: nothing ────────────────────────── write (key a): somebody was faster, so read again: b, by a
-    repeat     (marked, it overtook the first)  read: nothing ── write (key b) ── …       repeat; b is its own: wait
+    first      ────────────────────────────────────── write (key a): refused, b is there, by a repeat;
+    repeat     (marked, it overtook the first)  read: nothing ── write (key b) ── …       b is its own: wait
 
-    A          read: nothing ── write (key a) ── claim a ── call …       two at once for two pictures
-    B               read: nothing ── write (key b): a was faster ── read: a is running, too new to be given up
+    A          write (key a) ── claim a ── call …                        two at once for two pictures
+    B               write (key b): refused, a is there ── a is running, too new to be given up
                                                     ── write (keys b, a) ── claim b ── call …
+
+A write is refused if there is a list that it does not replace, and the refusal returns that list. So an unmarked
+request needs no read: a refused write tells as much, and most writes are not refused.
 
     A          write (key a) ── claim a ── call ─✕ its client waits no longer, and repeats: a is running and given up
     X              write (keys x, a) ── refused, or delivered                                read: x, a ── wait for a
@@ -147,7 +150,8 @@ class Repeats:
         """
         signs = replace(signs, connection=min(signs.connection, self.ledger.limits.connection))
         new, met = self._new(signs, began), None
-        seen = self.recent.get(name)
+        # Most requests repeat none, so an unmarked one is written without a look: a refused write returns the list.
+        seen = self.recent.get(name) if signs.marked else None
         for _ in range(_MOST_RACES):
             known = [(one, self._record(one, owner)) for one in (seen.requests if seen else ())]
             met = self._met(known, signs=signs, began=began)
@@ -160,7 +164,7 @@ class Repeats:
             later = (one for one, record in known if _may_be_repeated(one, record, now=began))
             listed = self._listed(name, (new, *later))
             # Only if nobody else has come in between. Otherwise that one may be this one's repeat.
-            stands = self.recent.put(listed, replacing=seen)
+            stands = self._written(listed, replacing=seen)
             if stands.version == listed.version:
                 break
             seen = stands
@@ -223,6 +227,17 @@ class Repeats:
                     return
         except ImagegenError as exc:
             self.observer.warned("a repeat was not noted", error=exc)
+
+    def _written(self, listed: RecentList, *, replacing: RecentList | None) -> RecentList:
+        """Write a list if `replacing` is still current, and return what is current."""
+        try:
+            return self.recent.put(listed, replacing=replacing)
+        except ImagegenError:
+            # A table that takes no writes may still tell what this request repeats, or that the write has arrived.
+            stands = self.recent.get(listed.name) if replacing is None else None
+            if stands is None:
+                raise
+            return stands
 
     def _noted(self, listed: RecentList, *, replacing: RecentList) -> bool:
         """Say whether nobody else has come in between; a table that does not respond keeps no repeat from its image."""

@@ -253,14 +253,14 @@ def test_a_running_request_that_outlived_its_connection_is_waited_for() -> None:
 def test_its_connection_is_as_old_as_the_request() -> None:
     """Time that passed while the key was chosen counts as well: the gateway closes the connection all the same."""
     service = world()
-    reads = service.recent.get
+    writes = service.recent.put
 
-    def slowly(name: str) -> RecentList | None:
-        service.recent.get = reads  # type: ignore[method-assign]  # only the first time
+    def slowly(new: RecentList, *, replacing: RecentList | None) -> RecentList:
+        service.recent.put = writes  # type: ignore[method-assign]  # only the first time
         service.clock.sleep(2)
-        return reads(name)
+        return writes(new, replacing=replacing)
 
-    service.recent.get = slowly  # type: ignore[method-assign]
+    service.recent.put = slowly  # type: ignore[method-assign]
     running(service, seconds=CONNECTION - 2)
     with pytest.raises(errors.InProgress):
         ask(service)
@@ -404,6 +404,19 @@ def test_without_the_table_nothing_is_paid() -> None:
     assert (paid(service), list(service.store.all())) == (0, [])
 
 
+def test_a_request_that_was_written_down_without_an_answer_is_made() -> None:
+    """The list shows that the write has arrived, so nobody has to send the request again."""
+    service = world()
+    writes = service.recent.put
+
+    def lost(new: RecentList, *, replacing: RecentList | None) -> RecentList:
+        writes(new, replacing=replacing)
+        raise DOWN
+
+    service.recent.put = lost  # type: ignore[method-assign]
+    assert (ask(service).replayed, paid(service)) == (False, 1)
+
+
 def test_a_request_whose_claim_was_not_written_yet_is_claimed_once() -> None:
     """The repeat comes between the two writes of the first one: they share the key, so one of them is refused."""
     service = world()
@@ -418,19 +431,18 @@ def test_a_request_whose_claim_was_not_written_yet_is_claimed_once() -> None:
 
 
 def test_who_comes_in_between_is_looked_at_again() -> None:
-    """A repeat that was written down while the first one was read is recognised, and not paid beside it."""
+    """A repeat that is written down before the first one is recognised, and not paid beside it."""
     service = world()
     name = f"{OWNER}#fingerprint#0"
-    reads = service.recent.get
+    writes = service.recent.put
 
-    def overtaken(name_: str) -> RecentList | None:
-        seen = reads(name_)
-        service.recent.get = reads  # type: ignore[method-assign]  # only the first time
+    def overtaken(new: RecentList, *, replacing: RecentList | None) -> RecentList:
+        service.recent.put = writes  # type: ignore[method-assign]  # only the first time
         service.clock.sleep(0.2)
         ask(service, MARKED)
-        return seen
+        return writes(new, replacing=replacing)
 
-    service.recent.get = overtaken  # type: ignore[method-assign,assignment]
+    service.recent.put = overtaken  # type: ignore[method-assign]
     chosen = service.submitter.repeats.chosen(name, owner=OWNER, signs=PLAIN, began=service.clock.time)
     assert (chosen.is_repeat, paid(service)) == (True, 1)
 
@@ -458,11 +470,12 @@ def test_a_repeat_that_cannot_be_noted_is_replied_to_all_the_same() -> None:
     """Its own request, which it overtook, gets the image; the operator is told that the table failed."""
     service = world()
     ask(service, MARKED)
-    writes = service.recent.put
+    writes, failures = service.recent.put, [DOWN, DOWN]
 
-    def failing(new: RecentList, *, replacing: RecentList | None) -> RecentList:  # noqa: ARG001 - the port's shape
-        service.recent.put = writes  # type: ignore[method-assign]  # only the first time
-        raise DOWN
+    def failing(new: RecentList, *, replacing: RecentList | None) -> RecentList:
+        if failures:
+            raise failures.pop()
+        return writes(new, replacing=replacing)
 
     service.recent.put = failing  # type: ignore[method-assign]
     service.clock.time += timedelta(seconds=3)
