@@ -83,7 +83,9 @@ def jpeg_marked(image: bytes, packet: bytes) -> bytes:
     length = len(data) + _LENGTH_SIZE
     if length > _MAX_SEGMENT:
         raise NotMarked("a packet too long for a segment")
-    return b"".join((image[:place], _SEGMENT.pack(_PREFIX, _APP1, length), data, image[place:]))
+    # A view, because a slice of bytes is a copy.
+    rest = memoryview(image)[place:]
+    return b"".join((image[:place], _SEGMENT.pack(_PREFIX, _APP1, length), data, rest))
 
 
 def _segments(image: bytes) -> Iterator[tuple[int, int, int]]:

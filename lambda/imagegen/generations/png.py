@@ -72,7 +72,9 @@ def png_marked(image: bytes, packet: bytes) -> bytes:
             raise NotMarked("other XMP")
     # Directly after the header, as XMP part 3 advises: whoever reads the beginning of the file finds it.
     place = _IHDR_END + 4
-    return b"".join((image[:place], _chunk(b"iTXt", _XMP_HEADER + packet), image[place:]))
+    # A view, because a slice of bytes is a copy.
+    rest = memoryview(image)[place:]
+    return b"".join((image[:place], _chunk(b"iTXt", _XMP_HEADER + packet), rest))
 
 
 def _chunks(image: bytes) -> Iterator[tuple[bytes, int, int]]:

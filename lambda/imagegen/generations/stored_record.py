@@ -30,8 +30,10 @@ _STORED_AS: Final[Mapping[str, str]] = {"fingerprint": "asked", "version": "stam
 _NAMES: Final = {
     _STORED_AS.get(one.name, one.name): one.name
     for one in fields(Generation)
+    # The bill stands beside the record, because the first release would refuse the record with it.
     if one.name not in {"unknown", "bill"}
 }
+_REQUEST_NAMES: Final = tuple(one.name for one in fields(GenerationRequest) if one.name != "task")
 _FIRST_CONTENT_TYPE: Final = "image/png"
 _TIMES: Final = frozenset({"created_at", "expires_at", "ended_at", "due_at", "lease_until"})
 _ENDED: Final = frozenset({"succeeded", "failed", "deleted"})
@@ -43,19 +45,22 @@ class UnreadableRecord(Exception):
 
 def to_json(generation: Generation) -> str:
     """Return the record as JSON; times are ISO 8601 in UTC."""
-    members = asdict(generation)
-    unknown = members.pop("unknown")
-    # Beside the record, because the first release would refuse the record with it.
-    del members["bill"]
+    # Not `asdict` of the whole record: it would copy every parameter of the task only to drop it.
+    stored = {name: getattr(generation, member) for name, member in _NAMES.items()}
     if generation.content_type == _FIRST_CONTENT_TYPE:
-        del members["content_type"]
-    request, task = members["request"], generation.request.task
-    del request["task"]
-    request["image"] = task.parameters()
-    if task.kind != TextToImage.kind:
-        request["kind"] = task.kind
-    stored = {_STORED_AS.get(name, name): value for name, value in members.items()}
-    return json.dumps(_merged(stored, unknown), default=datetime.isoformat, separators=(",", ":"))
+        del stored["content_type"]
+    stored["request"] = _request_to_json(generation.request)
+    stored["image"] = None if generation.image is None else asdict(generation.image)
+    stored["failure"] = None if generation.failure is None else asdict(generation.failure)
+    return json.dumps(_merged(stored, generation.unknown), default=datetime.isoformat, separators=(",", ":"))
+
+
+def _request_to_json(request: GenerationRequest) -> dict[str, Any]:
+    members = {name: getattr(request, name) for name in _REQUEST_NAMES}
+    members["image"] = request.task.parameters()
+    if request.task.kind != TextToImage.kind:
+        members["kind"] = request.task.kind
+    return members
 
 
 def bill_to_json(generation: Generation) -> str:

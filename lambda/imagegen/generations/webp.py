@@ -89,11 +89,13 @@ def webp_marked(image: bytes, packet: bytes) -> bytes:
     if kind == _EXTENDED:
         # The flags are the first byte of the header's data.
         header = image[_FILE.size : start] + bytes([image[start] | _XMP_FLAG]) + image[start + 1 : end]
-        rest = image[end:]
+        place = end
     else:
-        header, rest = _extended_header(image, kind, start, end), image[_FILE.size :]
-    body = header + rest + _chunk(_XMP, packet)
-    return _FILE.pack(_RIFF, _FILE.size - _LENGTH_END + len(body), _WEBP) + body
+        header, place = _extended_header(image, kind, start, end), _FILE.size
+    # A view, because a slice of bytes is a copy.
+    body = (header, memoryview(image)[place:], _chunk(_XMP, packet))
+    length = _FILE.size - _LENGTH_END + sum(map(len, body))
+    return b"".join((_FILE.pack(_RIFF, length, _WEBP), *body))
 
 
 def _chunks(image: bytes) -> Iterator[tuple[bytes, int, int]]:

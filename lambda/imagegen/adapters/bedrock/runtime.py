@@ -7,10 +7,12 @@ validation message can quote the prompt.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final
 
 import urllib3
@@ -84,7 +86,10 @@ _REQUEST_ID: Final = re.compile(r"[0-9A-Za-z-]{1,64}")
 
 # A body that arrives at the last moment is paid, so it gets two seconds more.
 _BODY_GRACE: Final = timedelta(seconds=2)
-_PART: Final = 262_144
+# In seconds: how much time has to pass before the socket's time-out is set anew. Most parts come within a millisecond.
+_SHORTER: Final = 0.1
+# The longest TLS record. `read1` never returns more, and takes memory for as much as it is asked for.
+_PART: Final = 16_384
 
 
 class BedrockRuntime:
@@ -138,25 +143,27 @@ class BedrockRuntime:
         headers = response["ResponseMetadata"].get("HTTPHeaders", {})
         expected = int(headers.get("content-length", -1))
         answer_ends_at = max(ends_at, self._clock.now() + _BODY_GRACE)
-        parts: list[bytes] = []
-        length = 0
+        # A list of parts would hold every byte twice while they are joined.
+        whole = BytesIO()
+        length, waits = 0, math.inf
         # `read` waits for a whole part, and each byte renews its time-out. Only the wrapped stream has `read1`.
         with streaming as raw:
             while length != expected:
                 left = (answer_ends_at - self._clock.now()).total_seconds()
                 if left <= 0:
                     raise _error(errors.ModelTimeout)
-                streaming.set_socket_timeout(left)
+                if left <= waits - _SHORTER:
+                    streaming.set_socket_timeout(left)
+                    waits = left
                 part = raw.read1(_PART)
                 if not part:
                     break
-                parts.append(part)
-                length += len(part)
+                length += whole.write(part)
                 _check_length(length)
         # urllib3 does not notice a body that was cut off if it is read in parts.
         if length < expected:
             raise botocore.IncompleteReadError(actual_bytes=length, expected_bytes=expected)
-        return b"".join(parts)
+        return whole.getvalue()
 
     def _streamed(self, client: BedrockRuntimeClient, target: str, body: bytes) -> bytes:
         ends_at = self._clock.now() + self._model_timeout
