@@ -85,13 +85,14 @@ def account(limits: Mapping[str, str]) -> Iterator[Account]:
         }
         session = new_session(REGION)
         calls: list[str] = []
-        session.events.register_first(
+        events = session.get_component("event_emitter")
+        events.register_first(
             "before-send", lambda event_name, **_: calls.append(event_name.rpartition(".")[2])
         )
-        session.events.register_first("before-send.s3.PutObject", with_bytes)
-        session.events.register(
+        events.register_first("before-send.s3.PutObject", with_bytes)
+        events.register(
             "before-send.bedrock-runtime.InvokeModel",
-            lambda **_: answer(body=sdxl_answer()),  # type: ignore[arg-type]  # a returned response replaces the sending
+            lambda **_: answer(body=sdxl_answer()),
         )
         service = wired({**ENVIRONMENT, **names, **limits}, observer=FakeObserver(), session=session)
         yield Account(queue_url=queue_url, service=service, calls=calls)
