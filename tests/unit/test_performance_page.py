@@ -51,8 +51,12 @@ def test_each_chart_shows_the_values_of_its_figures(chart: str, names: str) -> N
     assert missing == []
 
 
-def test_no_figure_misses_its_bound() -> None:
-    """A release that got too slow says so on the page, and here."""
-    bounded = [members for members in FIGURES["figures"].values() if "must" in members]
+def test_a_missed_bound_is_explained() -> None:
+    """A release that got too slow says so on the page, and what stands in the way; every other bound is kept."""
+    bounded = {name: members for name, members in FIGURES["figures"].items() if "must" in members}
     assert len(bounded) > 10
-    assert [members for members in bounded if members["verdict"] == "MISSED"] == []
+    missed = {name for name, members in bounded.items() if members["verdict"] == "MISSED"}
+    _, heading, explained = PAGE.read_text(encoding="utf-8").partition("### What stands in the way\n")
+    named = set(re.findall(r"^- `([^`]+)`", explained.partition("\n## ")[0], flags=re.MULTILINE))
+    assert heading
+    assert missed == named
