@@ -113,6 +113,19 @@ class Environment:
         self._at_next = cpu_seconds(self.pid)
 
 
+def served(environment: Environment, event: Mapping[str, Any]) -> Any:
+    """Send one event, and return the reply, which says that it was served.
+
+    Raises:
+        LocalError: the reply is a refusal, whose time means nothing.
+    """
+    reply = environment.invoke(event)
+    # The authorizer replies with a policy, which has no status.
+    if reply.get("statusCode", 200) != 200:  # noqa: PLR2004 - HTTP's
+        raise LocalError(f"{environment.name} replied {json.dumps(reply)[:500]}")
+    return reply
+
+
 def cpu_seconds(pid: int) -> float:
     """Return the CPU time that a process has used, user and system, of all its threads, in seconds.
 

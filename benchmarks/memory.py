@@ -3,7 +3,7 @@
 from typing import Final
 
 from benchmarks.contenders import generation_event
-from benchmarks.environments import Environment
+from benchmarks.environments import Environment, served
 from benchmarks.fleet import Fleet
 from benchmarks.results import Figure, single
 
@@ -45,4 +45,4 @@ def measure_growth(fleet: Fleet, *, requests: int = REQUESTS, warm_up: int = WAR
 
 def _send(environment: Environment, requests: int) -> None:
     for _ in range(requests):
-        environment.invoke(generation_event())
+        served(environment, generation_event())

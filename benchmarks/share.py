@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.contenders import generation_event
-from benchmarks.environments import MEMORY_MB, Environment
+from benchmarks.environments import MEMORY_MB, Environment, served
 from benchmarks.fleet import Fleet
 from benchmarks.results import Figure, spread
 from tools.failures import LocalError
@@ -40,11 +40,11 @@ def measure(
         with fleet.start("api") as environment, _limited(environment, groups):
             fleet.control(image_bytes=1_800_000, model_seconds=0.0)
             for _ in range(WARM_UP):
-                environment.invoke(generation_event())
+                served(environment, generation_event())
             fleet.control(model_seconds=model_seconds)
             for _ in range(generations):
                 began = time.perf_counter()
-                environment.invoke(generation_event())
+                served(environment, generation_event())
                 shares.append(100 * (time.perf_counter() - began - model_seconds) / model_seconds)
     except NotLimited as error:
         print(error, file=sys.stderr)

@@ -13,7 +13,7 @@ import pytest
 from benchmarks import memory, share, start_up, warm
 from benchmarks.__main__ import main
 from benchmarks.contenders import generation_event
-from benchmarks.environments import Contender, Environment, cpu_seconds
+from benchmarks.environments import Contender, Environment, cpu_seconds, served
 from benchmarks.fleet import Fleet, fleet
 from benchmarks.installed import Installed, install
 from benchmarks.keys import authorizer_event, store_key
@@ -111,6 +111,16 @@ def test_a_function_that_fails_is_no_fast_reply(installed: Installed, tmp_path: 
         pytest.raises(LocalError, match=r"A function failed: .*broken"),
     ):
         environment.invoke({})
+
+
+def test_a_refused_request_is_no_fast_one(installed: Installed, tmp_path: Path) -> None:
+    """Its time would look like a good figure."""
+    source = "def lambda_handler(event, context):\n    return {'statusCode': 502, 'body': 'no image'}\n"
+    with (
+        of_source(source, installed, tmp_path) as environment,
+        pytest.raises(LocalError, match=r"^f replied .*no image"),
+    ):
+        served(environment, {})
 
 
 def test_a_stopped_environment_leaves_no_process(installed: Installed, tmp_path: Path) -> None:
