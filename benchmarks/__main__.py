@@ -6,10 +6,14 @@
 
 import os
 import platform
+import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
 from typing import Final
+
+import httpx
+from botocore.exceptions import BotoCoreError, ClientError
 
 from benchmarks import page
 from benchmarks.account import command as account
@@ -18,8 +22,17 @@ from benchmarks.installed import BUILT, Installed, install
 from benchmarks.parts import PARTS
 from benchmarks.results import Figure, committed, table, to_json, worse
 from tools.checkout import CHECKOUT
-from tools.failures import LocalError
+from tools.failures import LocalError, in_one_line
 
+FAILURES: Final = (
+    LocalError,
+    AssertionError,
+    BotoCoreError,
+    ClientError,
+    httpx.HTTPError,
+    subprocess.TimeoutExpired,
+)
+"""What a part may raise where something of the service or of this machine does not do what it should."""
 COMMITTED: Final = CHECKOUT / "benchmarks" / "figures.json"
 MEASURED: Final = BUILT / "figures.json"
 
@@ -80,9 +93,9 @@ def _measured(installed: Installed, names: Sequence[str]) -> tuple[dict[str, lis
             began = time.monotonic()
             try:
                 parts[name] = PARTS[name](running)
-            except LocalError as error:
+            except FAILURES as error:
                 # The others took minutes, and are worth having.
-                failed.append(f"{name}: {error}")
+                failed.append(f"{name}: {in_one_line(error)}")
             print(f"{name}: {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
     return parts, failed
 

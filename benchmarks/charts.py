@@ -88,9 +88,7 @@ def _memory(figures: Figures) -> Figure:
 
 def _growth(figures: Figures) -> Figure:
     found = {
-        name.removeprefix(GROWN): members["value"]
-        for name, members in figures.items()
-        if name.startswith(GROWN)
+        name.replace(GROWN, ", "): members["value"] for name, members in figures.items() if GROWN in name
     }
     figure = Figure(figsize=(7, 0.35 * len(found) + 0.9))
     axes = figure.subplots()
@@ -98,7 +96,7 @@ def _growth(figures: Figures) -> Figure:
     axes.bar_label(drawn, [f"{value:.2f}" for value in found.values()], padding=3)
     axes.axvline(1, color="black", linewidth=0.8)
     axes.invert_yaxis()
-    axes.set_xlim(0, max(1.3, *found.values()) * 1.1)
+    axes.set_xlim(0, max((1.3, *found.values())) * 1.1)
     axes.set_title("p95 of the CPU time at the largest size over that at the smallest", loc="left")
     _bare(axes)
     return figure

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import httpx
 
+from benchmarks.local_stack import FOLDER, instant_model
 from benchmarks.results import Figure, single
-from benchmarks.warm_requests import FOLDER, instant_model
 from local import life_cycle
 from local.aws import client_options
 from local.certificates import trust

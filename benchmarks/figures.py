@@ -29,22 +29,7 @@ class Series:
         return quantiles(self.seconds, n=100, method="inclusive")[percent - 1]
 
 
-def table(measured: Sequence[Series]) -> str:
-    """Lay the series out for a terminal."""
-    width = max(len(series.name) for series in measured)
-    lines = [f"{'':{width}} {'p50':>10} {'p95':>10} {'n':>5}"]
-    lines += [
-        f"{series.name:{width}} {_shown(series.p50):>10} {_shown(series.p95):>10} {len(series.seconds):>5}"
-        for series in measured
-    ]
-    return "\n".join(lines)
-
-
 def listed(rows: Sequence[tuple[str, str]]) -> str:
     """Lay figures out for a terminal, each with its name."""
     width = max(len(name) for name, _ in rows)
     return "\n".join(f"{name:{width}} {value:>10}" for name, value in rows)
-
-
-def _shown(seconds: float) -> str:
-    return f"{seconds:.1f} s" if seconds >= 1 else f"{seconds * 1000:.1f} ms"

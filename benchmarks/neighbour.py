@@ -11,8 +11,8 @@ import httpx
 
 from benchmarks.drain import awaited, calls_of, submit
 from benchmarks.fleet import Fleet
+from benchmarks.local_stack import FOLDER, instant_model
 from benchmarks.results import Figure, single
-from benchmarks.warm_requests import FOLDER, instant_model
 from local import life_cycle
 from local.certificates import trust
 from local.ports import free_offset

@@ -1,6 +1,6 @@
 """The parts of `make bench`, by the names that `ONLY` knows them by."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Final
 
 from benchmarks import (
@@ -9,6 +9,7 @@ from benchmarks import (
     drain,
     fresh_checkout,
     growth,
+    local_stack,
     memory,
     neighbour,
     routes,
@@ -16,20 +17,11 @@ from benchmarks import (
     share,
     start_up,
     warm,
-    warm_requests,
 )
 from benchmarks.fleet import Fleet
-from benchmarks.results import Figure, spread
+from benchmarks.results import Figure
 
-
-def _up(_: Fleet) -> list[Figure]:
-    return [
-        spread(series.name, [1000 * each for each in series.seconds], unit="ms", compared=False)
-        for series in warm_requests.measure()
-    ]
-
-
-PARTS: Final[Mapping[str, Callable[[Fleet], list[Figure]]]] = {
+PARTS: Final[dict[str, Callable[[Fleet], list[Figure]]]] = {
     "start-up": start_up.measure,
     "warm": warm.measure,
     "authorizer": warm.measure_authorizer,
@@ -42,7 +34,7 @@ PARTS: Final[Mapping[str, Callable[[Fleet], list[Figure]]]] = {
     "environments": lambda running: concurrency.measure(running.installed).figures(),
     "growth": lambda running: growth.measure(running.installed).figures(),
     "drain": lambda _: drain.measure().figures(),
-    "up": _up,
+    "up": local_stack.measure,
     "demo": fresh_checkout.measure,
     "neighbour": neighbour.measure,
     "schedules": schedules.measure,

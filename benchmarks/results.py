@@ -48,8 +48,11 @@ class Figure:
 
     def worse_than(self, before: float) -> bool:
         """Say whether the value is worse than an earlier one by more than is tolerated."""
-        if not self.compared or before <= 0:
+        if not self.compared:
             return False
+        if before <= 0:
+            # No factor is more than nothing.
+            return self.better == "lower" and self.value > 0
         grown = self.value / before if self.better == "lower" else before / max(self.value, 1e-12)
         return grown > TOLERATED
 

@@ -12,8 +12,8 @@ from typing import Any, Final
 import httpx
 
 from benchmarks.figures import Series
+from benchmarks.local_stack import FOLDER, MODEL, instant_model
 from benchmarks.results import Figure, single, spread
-from benchmarks.warm_requests import FOLDER, MODEL, instant_model
 from imagegen.http.surface import ROUTES, Route
 from local import life_cycle, processes
 from local.certificates import trust

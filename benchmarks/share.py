@@ -5,8 +5,8 @@ Lambda gives a function processor time in proportion to its memory: a whole core
 20 ms.
 """
 
+import contextlib
 import os
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,7 +34,11 @@ def measure(
     generations: int = GENERATIONS,
     groups: Path = GROUPS,
 ) -> list[Figure]:
-    """Return which part of a generation's time is not the model's, in percent; nothing where that cannot be limited."""
+    """Return which part of a generation's time is not the model's, in percent.
+
+    Raises:
+        LocalError: this system gives nobody a control group, or not this user.
+    """
     shares = []
     try:
         with fleet.start("api") as environment, _limited(environment, groups):
@@ -46,17 +50,10 @@ def measure(
                 began = time.perf_counter()
                 served(environment, generation_event())
                 shares.append(100 * (time.perf_counter() - began - model_seconds) / model_seconds)
-    except NotLimited as error:
-        print(error, file=sys.stderr)
-        return []
     finally:
         fleet.control(model_seconds=0.0)
     name = f"our share of a {model_seconds:g} s generation at {CORE:.2f} core"
     return [spread(name, shares, unit="%", must=1.0, aim=0.7, compared=False)]
-
-
-class NotLimited(LocalError):
-    """This system gives nobody a control group, or not this user."""
 
 
 @contextmanager
@@ -74,7 +71,9 @@ def _limited(environment: Environment, groups: Path) -> Iterator[None]:
             (group / "cpu.max").write_text(f"{quota} {PERIOD_US}")
         (group / "cgroup.procs").write_text(str(environment.pid))
     except OSError as exc:
-        raise NotLimited(
+        with contextlib.suppress(OSError):
+            group.rmdir()
+        raise LocalError(
             f"Our share of a generation is not measured: processor time cannot be limited here ({exc.strerror}). It "
             "needs root and control groups of Linux."
         ) from exc

@@ -120,7 +120,7 @@ def _drill(arguments: argparse.Namespace) -> int:
             stage=arguments.stage,
             model=arguments.model,
             minutes=minutes,
-            functions=stage.functions(arguments.stage, environ=ENVIRON),
+            functions=stage.changeable_functions(arguments.stage, environ=ENVIRON),
             send=send,
             ask=input if has_terminal else None,
             approved=ENVIRON.get("APPROVE", "").strip() == "never",

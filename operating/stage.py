@@ -66,6 +66,20 @@ def output(stage: str, name: str, *, environ: Mapping[str, str]) -> str:
 
 
 def functions(stage: str, *, environ: Mapping[str, str]) -> Functions:
+    """Return the functions of a stage that call models.
+
+    Raises:
+        LocalError: the stage is not deployed here.
+    """
+    options = aws_options(stage, environ)
+    return _functions(
+        stage,
+        cloudformation=clients.client("cloudformation", options),
+        client=clients.client("lambda", options),
+    )
+
+
+def changeable_functions(stage: str, *, environ: Mapping[str, str]) -> Functions:
     """Return the functions of a stage that call models, as `functions_to_change` does."""
     options = aws_options(stage, environ)
     return functions_to_change(
@@ -83,13 +97,18 @@ def functions_to_change(
     Raises:
         LocalError: the stage is not deployed here, or a change would not reach its callers.
     """
-    check_deployed(stage, cloudformation)
+    found = _functions(stage, cloudformation=cloudformation, client=client)
     if has_published_version(stack_name(stage), cloudformation):
         raise LocalError(
             f"Callers of the stage {stage} reach a published version of the api function, which nothing but a "
             f"deployment changes: run `make deploy STAGE={stage} CONFIG='snapstart=false api_deployment=all_at_once'` "
             "first."
         )
+    return found
+
+
+def _functions(stage: str, *, cloudformation: CloudFormationClient, client: LambdaClient) -> Functions:
+    check_deployed(stage, cloudformation)
     names = functions_with_models(stack_name(stage), cloudformation).values()
     return Functions(client=client, names=tuple(names))
 

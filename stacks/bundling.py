@@ -67,14 +67,19 @@ class Bundle:
 
     def fingerprint(self) -> str:
         """Return a hash of every input of the zip."""
-        sources = (self.package / name for name in self._sources())
-        return self._hash((*self._makers, *sources), of=self.contents.name)
+        sources = [self.package / name for name in self._sources()]
+        # A new release of a package changes no zip that holds none.
+        packages = (
+            self._makers if self.contents.has_packages else (Path(__file__), Path(str(zip_contents.__file__)))
+        )
+        return self._hash((*packages, *sources), of=self.contents.name)
 
     def build(self) -> Path:
         """Return the directory of the zip's content; build it if it is not there."""
 
         def fill(content: Path) -> None:
-            _link_packages(self._packages(), content, contents=self.contents)
+            if self.contents.has_packages:
+                shutil.copytree(self._packages(), content, copy_function=_link, dirs_exist_ok=True)
             for name in self._sources():
                 copy = content / "imagegen" / name
                 copy.parent.mkdir(parents=True, exist_ok=True)
@@ -303,20 +308,6 @@ def _make_alike(content: Path) -> None:
         # The zip keeps the rights, and Lambda's user could not read files that were made with a strict umask.
         path.chmod(0o755 if path.is_dir() else 0o644)
         os.utime(path, (DATE, DATE))
-
-
-def _link_packages(packages: Path, content: Path, *, contents: Contents) -> None:
-    """Link what a zip holds of the packages; bytecode of modules that are one file is in a folder of all of them."""
-    entries = [*packages.iterdir(), *(packages / "__pycache__").glob("*")]
-    for entry in entries:
-        if entry.name == "__pycache__" or not contents.holds_package(entry.name):
-            continue
-        target = content / entry.relative_to(packages)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if entry.is_dir():
-            shutil.copytree(entry, target, copy_function=_link)
-        else:
-            _link(str(entry), str(target))
 
 
 def _link(source: str, target: str) -> None:

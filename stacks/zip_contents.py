@@ -31,22 +31,14 @@ REMOVED: Final[Mapping[str, str]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contents:
-    """What one zip holds. The packages are those of `lambda/requirements.txt`, whichever zip they are in."""
+    """What one zip holds."""
 
     name: str
     """The zip's name below `.build/`."""
-    packages: Mapping[str, str] | None = None
-    """The module that is imported, by the name of its distribution; None stands for every package."""
+    has_packages: bool = True
+    """Whether it holds the packages of `lambda/requirements.txt`."""
     parts: tuple[str, ...] | None = None
     """The folders and modules of our package; None stands for all of it."""
-
-    def holds_package(self, entry: str) -> bool:
-        """Say whether the zip holds an entry of the folder of all packages, such as `six.py`."""
-        if self.packages is None:
-            return True
-        if entry.endswith(".dist-info"):
-            return entry.partition("-")[0] in self.packages
-        return entry.partition(".")[0] in self.packages.values()
 
     def holds_part(self, path: str) -> bool:
         """Say whether the zip holds a file of our package; the path is relative to it, as POSIX writes it."""
@@ -57,7 +49,7 @@ SERVICE: Final = Contents(name="function")
 """The zip of the api function, the worker and the check of the models' lifecycles."""
 AUTHORIZER: Final = Contents(
     name="authorizer",
-    packages={},
+    has_packages=False,
     parts=(
         "__init__.py",
         "adapters/__init__.py",

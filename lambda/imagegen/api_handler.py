@@ -49,7 +49,9 @@ app = create_app(
     )
 )
 # No request waits for a snapshot, so it has what some requests need later.
-prepare_for_snapshots(load=["imagegen.contracts.text_to_image.schema"])
+prepare_for_snapshots(
+    load=["imagegen.contracts.text_to_image.schema", "imagegen.http.compat.openai.images_request"]
+)
 # Everything above lives as long as the process, so the collector need never look at it again.
 gc.freeze()
 gc.enable()

@@ -396,3 +396,14 @@ def test_the_fingerprint_follows_the_interpreter_of_a_zip_for_this_machine(tmp_p
     pythons = [script(tmp_path / version / PYTHON, f"echo {version}") for version in ("3.12.1", "3.13.0")]
     bundles = [Bundle(root=tmp_path, platform="host", compiler=python) for python in (HOST, *pythons)]
     assert len({each.fingerprint() for each in bundles}) == 3
+
+
+def test_a_new_release_of_a_package_leaves_the_authorizers_zip_alone(tmp_path: Path) -> None:
+    """It holds no package, so a deployment does not replace it."""
+    service = Bundle(root=checkout(tmp_path), platform="host", compiler=HOST)
+    authorizer = replace(service, contents=AUTHORIZER)
+    before = (service.fingerprint(), authorizer.fingerprint())
+    with service.requirements.open("a", encoding="utf-8") as pins:
+        pins.write("# another release\n")
+    assert service.fingerprint() != before[0]
+    assert authorizer.fingerprint() == before[1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from benchmarks.environments import Contender, Environment, cpu_seconds, served
 from benchmarks.fleet import Fleet, fleet
 from benchmarks.installed import Installed, install
 from benchmarks.keys import authorizer_event, store_key
+from benchmarks.parts import PARTS
 from tools.failures import LocalError
 
 if TYPE_CHECKING:
@@ -151,6 +153,7 @@ def test_each_part_returns_its_figures(running: Fleet) -> None:
         "warm request, all of it / naive",
         "authorizer, a key that is read",
         "growth of the peak over 5 requests",
+        "growth of what is held over 5 requests",
     }
     table = named["of which the table"].value
     assert 0 < table < named["warm request, api"].value
@@ -158,17 +161,33 @@ def test_each_part_returns_its_figures(running: Fleet) -> None:
 
 
 def test_the_share_leaves_the_models_seconds_out(running: Fleet) -> None:
-    """Where this system lets processor time be limited; elsewhere there is no figure."""
-    figures = share.measure(running, model_seconds=0.3, generations=2)
-    assert [0 < figure.value < 1_000 for figure in figures] == [True] * os.access(share.GROUPS, os.W_OK)
+    """Where this system lets processor time be limited; elsewhere a sentence says what is missing."""
+    limited = os.access(share.GROUPS, os.W_OK)
+    refused = contextlib.nullcontext() if limited else pytest.raises(LocalError, match="needs root")
+    with refused:
+        (figure,) = share.measure(running, model_seconds=0.3, generations=2)
+        assert 0 < figure.value < 1_000
 
 
-def test_without_control_groups_a_sentence_stands_for_the_share(
-    running: Fleet, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_without_control_groups_a_sentence_stands_for_the_share(running: Fleet, tmp_path: Path) -> None:
     """The other figures are measured all the same."""
-    assert share.measure(running, model_seconds=0.1, generations=1, groups=tmp_path / "none") == []
-    assert "needs root and control groups of Linux" in capsys.readouterr().err
+    with pytest.raises(LocalError, match="needs root and control groups of Linux"):
+        share.measure(running, model_seconds=0.1, generations=1, groups=tmp_path / "none")
+
+
+def test_a_part_that_fails_loses_no_other(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its sentence is told, and the exit status is 1."""
+
+    def fail(_: Fleet) -> list[Figure]:
+        raise LocalError("The queue never came.")
+
+    monkeypatch.setitem(PARTS, "drain", fail)
+    assert main({"ONLY": "drain bundle"}) == 1
+    said = capsys.readouterr()
+    assert "drain: The queue never came." in said.err
+    assert "zip of the functions, everything included" in said.out
 
 
 @pytest.mark.parametrize(

@@ -456,3 +456,12 @@ def test_the_function_goes_through_the_proxy_of_its_environment(load: Callable[.
         with pytest.raises(InternalError):
             decision(handler, KEY)
         assert server.requests[0].head.startswith("CONNECT dynamodb.us-west-2.amazonaws.com:443 ")
+
+
+@pytest.mark.parametrize(
+    ("proxy", "port"), [("http://proxy.example", 80), ("http://proxy.example:3128", 3128), (None, 443)]
+)
+def test_a_proxy_without_a_port_is_called_on_80(proxy: str | None, port: int) -> None:
+    """So did the SDK; without a proxy, the port is that of https."""
+    made = Connection("https://dynamodb.eu-west-1.amazonaws.com", proxy=proxy)
+    assert made._connection.port == port

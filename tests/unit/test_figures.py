@@ -1,4 +1,4 @@
-from benchmarks.figures import Series, table
+from benchmarks.figures import Series
 
 
 def test_percentiles_are_those_of_the_series() -> None:
@@ -11,13 +11,3 @@ def test_percentiles_are_those_of_the_series() -> None:
 def test_a_single_measurement_is_its_own_percentile() -> None:
     """Some series have a single measurement."""
     assert Series(name="x", seconds=(2.5,)).p95 == 2.5
-
-
-def test_the_table_shows_milliseconds_below_a_second() -> None:
-    """Times from one second on are shown in seconds."""
-    shown = table([Series(name="fast", seconds=(0.0712,)), Series(name="slow", seconds=(31.24,))])
-    assert [line.split() for line in shown.splitlines()] == [
-        ["p50", "p95", "n"],
-        ["fast", "71.2", "ms", "71.2", "ms", "1"],
-        ["slow", "31.2", "s", "31.2", "s", "1"],
-    ]

@@ -99,6 +99,8 @@ def test_another_file_is_refused_with_a_sentence(text: str, tmp_path: Path) -> N
         (single("a", 9.0, better="higher"), 1.0, ""),
         (single("a", 9.0, compared=False), 1.0, ""),
         (single("b", 9.0), 1.0, ""),
+        (single("a", 1.0), 0.0, "a"),
+        (single("a", 0.0), 0.0, ""),
     ],
 )
 def test_only_what_became_worse_by_more_than_15_percent_is_reported(

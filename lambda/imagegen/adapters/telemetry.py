@@ -28,7 +28,7 @@ UNKNOWN_MODEL: Final = "unknown"
 """Stands for the model where an attempt was cut off, so that nobody knows which one was called."""
 
 _FRAMES_KEPT: Final = 8
-_TALKATIVE: Final = ("boto3", "botocore", "urllib3")
+_TALKATIVE: Final = ("botocore", "urllib3")
 _AWS_CODE: Final = re.compile(r"[A-Za-z0-9.]{1,80}")
 
 

@@ -18,6 +18,9 @@ from urllib.parse import unquote, urlsplit
 CONNECT_TIMEOUT: Final = 2.0
 READ_TIMEOUT: Final = 5.0
 
+_PROXY_PORT: Final = 80
+"""Of a proxy whose URL names none, as the SDK's HTTP library has it."""
+
 LONGEST: Final = 65_536
 """The most bytes of a body. An API key takes less than 2,000."""
 
@@ -65,7 +68,10 @@ class Connection:
         trust = ssl.create_default_context(cafile=ca_bundle)
         via = urlsplit(proxy) if proxy else url
         self._connection = http.client.HTTPSConnection(
-            via.hostname or "", via.port, timeout=CONNECT_TIMEOUT, context=trust
+            via.hostname or "",
+            via.port or (_PROXY_PORT if proxy else None),
+            timeout=CONNECT_TIMEOUT,
+            context=trust,
         )
         if proxy:
             self._connection.set_tunnel(host, url.port or 443, headers=_proxy_headers(proxy))

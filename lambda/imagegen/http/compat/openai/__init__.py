@@ -77,9 +77,9 @@ class OpenAI:
 
     def create_images(self, request: Request) -> Reply:
         """Make up to ten images, each a generation of its own."""
+        owner, key = request.owner, request.idempotency_key
         from imagegen.http.compat.openai.images_request import parse  # noqa: PLC0415 - it loads pydantic
 
-        owner, key = request.owner, request.idempotency_key
         wanted = parse(request.members(request.route.max_body))
         made = batch.submit_batch(
             self.submitter,

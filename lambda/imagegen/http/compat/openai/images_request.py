@@ -70,8 +70,6 @@ class ImagesBody(BaseModel):
         frozen=True,
         # pydantic's own message would otherwise quote the prompt.
         hide_input_in_errors=True,
-        # Built by the first request that needs it, so that a cold start for another route does not wait.
-        defer_build=True,
         title="OpenAIImagesRequest",
         json_schema_extra=_published,
     )
