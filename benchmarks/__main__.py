@@ -38,7 +38,7 @@ MEASURED: Final = BUILT / "figures.json"
 
 
 def main(environment: Mapping[str, str]) -> int:
-    """Measure, print, and compare; a failure is a sentence and exit status 1, and so is a figure that became worse."""
+    """Measure, print and compare. Return 1 after a failure, or if a figure became worse."""
     try:
         if account.wished(environment):
             return account.main(environment)
@@ -55,7 +55,7 @@ def _bench(names: Sequence[str], *, saved: bool) -> int:
     figures = [figure for part in parts.values() for figure in part]
     print(table(figures))
     print("\n".join(failed), file=sys.stderr, end="\n" * bool(failed))
-    # The committed figures are those of one run, and all of them.
+    # The committed file holds all figures, and they come from one run.
     target = COMMITTED if saved and not failed else MEASURED
     target.write_text(to_json(parts, about=_about(installed)), encoding="utf-8")
     if target is COMMITTED:
@@ -85,7 +85,7 @@ def _saved(environment: Mapping[str, str]) -> bool:
 
 
 def _measured(installed: Installed, names: Sequence[str]) -> tuple[dict[str, list[Figure]], list[str]]:
-    """Return the figures of each part, and the sentences of those that could not be measured."""
+    """Return the figures of each part, and a sentence for each part that could not be measured."""
     parts: dict[str, list[Figure]] = {}
     failed = []
     with fleet(installed) as running:

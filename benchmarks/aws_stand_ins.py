@@ -1,6 +1,6 @@
-"""Stands in for Bedrock, S3, DynamoDB and SQS over TLS, in a process of its own, as fast as it can.
+"""Stands in for Bedrock, S3, DynamoDB and SQS over TLS, in a process of its own, at as little cost as possible.
 
-It does no more than a function needs to go on: each call succeeds.
+Every call succeeds, and a reply holds only what a function needs to go on.
 `benchmarks/table_stand_in.py` answers for the table.
 `python -m benchmarks.aws_stand_ins CERTIFICATE KEY` prints its address.
 """
@@ -29,7 +29,7 @@ _TARGET: Final = "DynamoDB_20120810."
 
 @lru_cache(maxsize=8)
 def image(size: int) -> bytes:
-    """Return a PNG of `size` bytes, whose pixels are noise that no compression makes smaller."""
+    """Return a PNG of `size` bytes. Its pixels are noise, which compression cannot make smaller."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
@@ -48,9 +48,9 @@ def answer(size: int) -> bytes:
 
 
 class StandIns:
-    """What the services know: the size of the next image, how long the model takes, and the calls so far.
+    """The state of the services: the size of the next image, the seconds that the model takes, and the calls so far.
 
-    `stored` has the headers of the image that is under every key of the bucket; without it there is none.
+    `stored` holds the headers of the image that every key of the bucket leads to; with None, no key has one.
     """
 
     def __init__(self) -> None:
@@ -62,18 +62,18 @@ class StandIns:
         self._lock = threading.Lock()
 
     def control(self, wanted: dict[str, Any]) -> dict[str, Any]:
-        """Change what is wanted, and return the calls counted since the last change."""
+        """Set what the services do from now on, and return the calls counted since it was last set."""
         with self._lock:
             counted = dict(self.counts)
             self.counts.clear()
             self.image_bytes = wanted.get("image_bytes", self.image_bytes)
             self.model_seconds = wanted.get("model_seconds", self.model_seconds)
-        # Made now, so that no call waits for it.
+        # The answer is made now, so that no call waits for it.
         answer(self.image_bytes)
         return counted
 
     def count(self, what: str, number: int = 1) -> None:
-        """Count a call, or so many of something else."""
+        """Add to the count of a call, or of something else."""
         with self._lock:
             self.counts[what] += number
 
@@ -87,7 +87,7 @@ class Handler(BaseHTTPRequestHandler):
     wbufsize = -1  # headers and body in one write
 
     def do_POST(self) -> None:
-        """Answer for Bedrock, DynamoDB or SQS, or take what is wanted."""
+        """Answer for Bedrock, DynamoDB or SQS, or take a control call."""
         body = self._body()
         target = self.headers.get("X-Amz-Target", "")
         if self.path == "/_control":
@@ -116,7 +116,7 @@ class Handler(BaseHTTPRequestHandler):
         return True
 
     def do_HEAD(self) -> None:
-        """Have the same image under every key, or none."""
+        """Reply that the image is there under every key, or under none."""
         self.services.count("s3 HeadObject")
         self._send(404 if self.services.stored is None else 200, b"", headers=self.services.stored)
 
@@ -124,14 +124,14 @@ class Handler(BaseHTTPRequestHandler):
         self.services.count(f"dynamodb {operation}")
         status, reply = self.services.table.answer(operation, json.loads(body))
         sent = json.dumps(reply).encode()
-        # As the service does: a reply whose bytes were damaged is refused by the SDK.
+        # DynamoDB sends this checksum too, and the SDK compares it.
         headers = {"x-amz-crc32": str(zlib.crc32(sent))}
         self._send(status, sent, kind="application/x-amz-json-1.0", headers=headers)
 
     def _body(self) -> bytes:
         if self.headers.get("Transfer-Encoding") != "chunked":
             return self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        # So the SDK sends an image whose checksum it computes on the way.
+        # The SDK sends images so if it computes their checksum while it sends.
         parts = []
         while size := int(self.rfile.readline(), 16):
             parts.append(self.rfile.read(size))
@@ -165,7 +165,7 @@ class _Server(ThreadingHTTPServer):
     request_queue_size = 64
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing of a function that was stopped in the middle of a call."""
+        """Print no traceback if a function was stopped in the middle of a call."""
 
 
 def serve(services: StandIns, certificate: str, key: str) -> None:

@@ -12,11 +12,11 @@ from benchmarks.fleet import Fleet
 from benchmarks.results import Figure, single
 
 METADATA = "names and licences"
-"""What stands in the table for the folders of metadata of all packages."""
+"""The name that the table gives to all folders of metadata together."""
 
 
 def measure(fleet: Fleet) -> list[Figure]:
-    """Return the size of each zip in megabytes, and of the packages in that of the service."""
+    """Return the size of each zip in megabytes, and of each package in the service's zip."""
     service, authorizer = (sizes(each) for each in (fleet.installed.function, fleet.installed.authorizer))
     return [
         _size("zip of the functions, everything included", sum(service.values()), must=8.0, aim=6.0),
@@ -30,9 +30,9 @@ def _size(name: str, size: int, **bounds: float) -> Figure:
 
 
 def sizes(content: Path) -> Mapping[str, int]:
-    """Return the compressed bytes of each top-level package of a zip's content, the largest first.
+    """Return the compressed bytes of each top-level package in a zip, the largest first.
 
-    They count what the zip stores beside a file, and together are the zip but for its last 22 bytes.
+    They include what the zip stores about each file. Together they are the whole zip except its last 22 bytes.
     """
     found: Counter[str] = Counter()
     for path in sorted(content.rglob("*")):
@@ -46,7 +46,7 @@ def _package(name: Path) -> str:
     top = name.parts[0]
     if top.endswith(".dist-info"):
         return METADATA
-    # The bytecode of a module that is one file is in a folder beside it.
+    # A top-level module that is a single file has its bytecode in `__pycache__` beside it.
     return (name.name if top == "__pycache__" else top).partition(".")[0]
 
 

@@ -1,6 +1,6 @@
 """Draws the charts of `docs/performance.md` from a file of figures: `python -m benchmarks.charts FIGURES FOLDER`.
 
-It runs where matplotlib is installed, which nothing else here needs. The text of a chart stays text, so that it can be
+It needs matplotlib, which nothing else here needs. The text of a chart stays text, so that it can be
 searched and compared.
 """
 
@@ -37,7 +37,7 @@ GROWN: Final = ": p95 of CPU time, "
 
 def main(source: str, target: str) -> None:
     """Draw every chart."""
-    # The same figures make the same file, and text is no outline.
+    # The same figures give the same file, and text stays text instead of outlines.
     mpl.rcParams.update({"svg.hashsalt": "imagegen", "svg.fonttype": "none", "font.size": 9})
     figures: Figures = json.loads(Path(source).read_text(encoding="utf-8"))["figures"]
     folder = Path(target)
@@ -107,7 +107,7 @@ def _bare(axes: Any) -> None:
 
 
 def _save(figure: Figure, target: Path) -> None:
-    # Without the date, and on white: a page may be dark.
+    # No date, so that the file stays the same; a white ground, because the page may be dark.
     figure.savefig(target, format="svg", bbox_inches="tight", facecolor="white", metadata={"Date": None})
 
 

@@ -22,14 +22,14 @@ ENVIRONMENTS: Final = (1, 2, 4, 8)
 MODELS: Final = (0.0, 1.0)
 """Seconds that the model takes."""
 SECONDS: Final = 3.0
-"""So long each number of environments is sent requests."""
+"""How long each number of environments is sent requests."""
 
 _SUCCEEDED: Final = 200
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rate:
-    """The requests per second of so many environments with a model that takes `model_seconds`."""
+    """The requests per second of a number of environments with a model that takes `model_seconds`."""
 
     environments: int
     model_seconds: float
@@ -37,7 +37,7 @@ class Rate:
 
     @property
     def of_possible(self) -> float | None:
-        """The share of what environments could do that take no time themselves; None if the model takes none."""
+        """The rate as a share of what is possible if only the model takes time; None if it takes none."""
         if not self.model_seconds:
             return None
         return self.per_second * self.model_seconds / self.environments
@@ -50,7 +50,7 @@ class Concurrency:
     rates: Sequence[Rate]
 
     def figures(self) -> list[Figure]:
-        """Return the requests per second, and with a model that takes time the share of what is possible."""
+        """Return the requests per second, and their share of what is possible if the model takes time."""
         found = []
         for one in self.rates:
             name = f"requests per second, environments: {one.environments}, model: {one.model_seconds:g} s"
@@ -93,7 +93,7 @@ def _rate(
     begun = time.perf_counter()
 
     def send(environment: Environment) -> float:
-        """Return the requests per second of one environment, which ends with a whole request."""
+        """Return the requests per second of one environment; the time ends when the last request ends."""
         sent = 0
         while time.perf_counter() < begun + seconds:
             _generate(environment)

@@ -46,14 +46,14 @@ SETTINGS: Final[Mapping[str, str]] = {
     "POWERTOOLS_METRICS_NAMESPACE": "imagegen",
     "POWERTOOLS_LOG_LEVEL": "INFO",
 }
-"""What the stack writes into the functions' environment; a test compares the names with the template's."""
+"""The variables that the stack gives to the functions; a test compares the names with the template's."""
 
 _SERVICES: Final = ("BEDROCK_RUNTIME", "S3", "DYNAMODB", "SQS", "SECRETS_MANAGER")
 _NUMBERS: Final = count(1)
 
 
 def contenders(installed: Installed, *, address: str, authority: Path) -> Mapping[str, Contender]:
-    """Return every function to measure, by its name; the services of AWS are at one address, over TLS."""
+    """Return every function to measure, by its name; all services of AWS are at this one address, over TLS."""
     variables = {
         "URL_SUFFIX": "amazonaws.com",
         "AWS_REGION": REGION,
@@ -83,7 +83,7 @@ def contenders(installed: Installed, *, address: str, authority: Path) -> Mappin
 
 
 def generation_event() -> dict[str, Any]:
-    """Return the event of one synchronous request, unlike any before."""
+    """Return the event of one synchronous request that differs from all before it."""
     text = f"Sri lanka tea plantation, number {next(_NUMBERS)}."
     return event("POST", "/text-to-image", {**REQUEST, "text_prompts": [{"text": text}]})
 

@@ -57,7 +57,7 @@ class Drain:
 
     @property
     def used(self) -> float:
-        """The used share of all calls that the model allowed in that time, with its first burst."""
+        """The share of the allowed calls that was used; the burst at the beginning counts as allowed."""
         return self.billed / (BURST + PER_SECOND * self.seconds)
 
     @property
@@ -66,7 +66,7 @@ class Drain:
         return self.busy_billed / (BURST + PER_SECOND * self.busy_seconds)
 
     def figures(self) -> list[Figure]:
-        """Return the used shares, and what they cost."""
+        """Return the shares of the quota that were used, and how many calls that took."""
         refused = (self.calls - self.billed) / self.jobs
         failed = self.jobs - self.ended.get("succeeded", 0)
         return [
@@ -133,7 +133,7 @@ def on(ready: State, url: str, *, jobs: int = JOBS) -> Drain:
 
 
 def _warm_up(ready: State, api: httpx.Client, model: httpx.Client) -> None:
-    """Start every environment of the worker, and then forget the calls."""
+    """Start every environment of the worker, and then set the counts of calls to zero."""
     concurrency = _worker_concurrency()
     # Each environment takes the emulator seconds to start, which would count as the workers' time; a slow model keeps
     # them all busy at once.
@@ -156,7 +156,7 @@ def _worker_concurrency() -> int:
 
 
 def submit(api: httpx.Client, jobs: int) -> list[str]:
-    """Ask for so many images, each of which waits in the queue, and return their ids."""
+    """Submit this many jobs, which wait in the queue, and return their ids."""
 
     def ask(number: int) -> str:
         body = {"text_prompts": [{"text": f"backlog {number}"}]}

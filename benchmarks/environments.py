@@ -1,7 +1,7 @@
 """Runs functions as Lambda does: by its own runtime interface client, each in a process of its own.
 
-CPU time is read from outside the process, when the function asks for its next event; so the function measured is the
-function deployed, and the reading costs it nothing.
+CPU time is read from outside the process, when the function asks for its next event; so the function
+is measured as it is deployed, and the reading costs it nothing.
 """
 
 import json
@@ -35,7 +35,7 @@ class Contender:
 
 
 class Environment:
-    """One running environment of a function; `start_cpu` is the CPU time in seconds from its start to ready."""
+    """One running environment of a function; `start_cpu` is the CPU time in seconds until it was ready."""
 
     def __init__(self, contender: Contender, *, python: Path, client: Path) -> None:
         self.name = contender.name
@@ -54,7 +54,7 @@ class Environment:
             "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
             "AWS_EXECUTION_ENV": "AWS_Lambda_python3.13",
             "_HANDLER": contender.handler,
-            # Lambda's own disk is read-only there; bytecode comes with the zip.
+            # In Lambda the code's folder is read-only, and the zip brings the bytecode.
             "PYTHONDONTWRITEBYTECODE": "1",
             **contender.variables,
         }

@@ -24,7 +24,7 @@ from tools.checkout import CHECKOUT
 
 @dataclass(frozen=True, kw_only=True)
 class Fleet:
-    """What can be started, and the stand-ins that it talks to."""
+    """The functions that can be started, and the stand-ins that they talk to."""
 
     installed: Installed
     contenders: Mapping[str, Contender]
@@ -42,7 +42,7 @@ class Fleet:
         return Environment(changed, python=self.installed.python, client=self.installed.client)
 
     def control(self, **wanted: Any) -> dict[str, int]:
-        """Tell the stand-ins what is wanted (`image_bytes`, `model_seconds`); return the calls counted until now."""
+        """Set what the stand-ins do (`image_bytes`, `model_seconds`), and return the calls counted until now."""
         counted: dict[str, int] = self.services.post("/_control", json=wanted).raise_for_status().json()
         return counted
 
@@ -52,7 +52,7 @@ def fleet(
     installed: Installed, *, module: str = "benchmarks.aws_stand_ins", arguments: Sequence[str] = ()
 ) -> Iterator[Fleet]:
     """Run the stand-ins, over TLS with certificates of their own, until the block ends; `module` serves them."""
-    # Some of them fill their tables with what the service itself writes.
+    # The stand-ins of `growth` import the service's adapters to fill their tables.
     environ = {**os.environ, "PYTHONPATH": os.pathsep.join([str(CHECKOUT / "lambda"), str(CHECKOUT)])}
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
         files = certificates.ensure(Path(folder), now=dt.datetime.now(dt.UTC))

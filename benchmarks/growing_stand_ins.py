@@ -18,7 +18,7 @@ MAKERS = {"history": growing_tables.history, "jobs": growing_tables.jobs, "keys"
 
 
 class GrowingStandIns(StandIns):
-    """Stand-ins that are told which of their tables holds now.
+    """Stand-ins with several tables, of which a control call selects one.
 
     A control call names it by what it is `of` and its `size`. With `changes` a copy holds, which the requests may
     change. With `key` the API key of this number is added to it, and the one that was added before is gone.

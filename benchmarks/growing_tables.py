@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _KEPT: Final = timedelta(days=int(SETTINGS["RECORD_RETENTION_DAYS"]))
 _BEGUN: Final = timedelta(days=2)
-"""So long ago the oldest generation of each history was made; so their oldest ones are the same."""
+"""The age of the oldest generation in each history. It is the same in all, so that the last pages are equal."""
 _PRICE: Final = 40_000
 _IMAGE: Final = StoredImage(
     model="stability.stable-image-core-v1:1",
@@ -41,24 +41,24 @@ METADATA: Final = {
     f"x-amz-meta-{name}": str(getattr(_IMAGE, name))
     for name in ("model", "seed", "width", "height", "sha256")
 }
-"""The headers with which the bucket says that there is an image."""
+"""The headers with which the bucket replies that an image is there."""
 
 OWNER: Final = owner_of({"authorizer": {"keyId": KEY_ID}}, salt=SETTINGS["OWNER_SALT"])
-"""Whose generations these are: the caller of `contenders.event`."""
+"""The owner of the generations: the caller of `contenders.event`."""
 
 
 def history(size: int, *, now: datetime) -> Table:
-    """Return a table with so many generations of one caller that have ended, made a second apart."""
+    """Return a table with this many ended generations of one caller, made a second apart."""
     return _filled(size, lambda number: _ended(number, now=now))
 
 
 def jobs(size: int, *, now: datetime) -> Table:
-    """Return a table with so many queued jobs of one caller, all of which are due."""
+    """Return a table with this many queued jobs of one caller, all of them due."""
     return _filled(size, lambda number: _queued(number, now=now))
 
 
 def keys(size: int, *, now: datetime) -> Table:
-    """Return a table with so many API keys."""
+    """Return a table with this many API keys."""
     table = Table()
     for number in range(size):
         add_key(table, number, now=now)
@@ -77,7 +77,7 @@ def key(number: int) -> ApiKey:
 
 
 def id_of(number: int) -> str:
-    """Return the id of the generation or job with this number; the ids are in no order, as real ones are."""
+    """Return the id of the generation or job with this number; like real ids, they follow no order."""
     return f"gen_{b32encode(_spread(number)).decode().lower()[:26]}"
 
 
@@ -147,7 +147,7 @@ def _spread(number: int) -> bytes:
 
 
 class _Client:
-    """As much of a client as the adapters need to write, without a connection."""
+    """The part of a client that the adapters need for writing, without a connection."""
 
     def __init__(self, table: Table) -> None:
         self._table = table

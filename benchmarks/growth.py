@@ -1,7 +1,7 @@
-"""Measures whether a request costs more the more there is: generations, API keys or queued jobs.
+"""Measures whether a request costs more when there are more generations, API keys or queued jobs.
 
 The functions run as they are deployed, by Lambda's runtime client. Requests for tables of different sizes alternate in
-small blocks, so that whatever else the machine does meets them alike.
+small blocks, so that whatever else the machine does disturbs all of them alike.
 """
 
 import json
@@ -27,22 +27,22 @@ ROUNDS: Final = 60
 BLOCK: Final = 5
 SWEEPS: Final = 2
 GROUP: Final = 20
-"""So many requests have a 95th percentile of their own."""
+"""How many requests form a group that has its own 95th percentile."""
 PAGE: Final = 5
-"""So many generations are on a page, because then also the smallest history has two full ones."""
+"""How many generations are on a page: few enough for two full pages of the smallest history."""
 IMAGE_BYTES: Final = 20_000
 """The image is small, so that it does not hide what the table costs."""
 
 _STAND_INS: Final = "benchmarks.growing_stand_ins"
 _NEVER: Final = 10_000_000
-"""The number of a job and of an API key that are in no table."""
+"""A number that no job and no API key in a table has."""
 _FIRST_ASKED: Final = 1_000_000
-"""The API keys that are asked for have numbers from this one on."""
+"""The number of the first API key that is asked for; the next ones count up from it."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Probe:
-    """One kind of request: which of the functions it is sent to, and what grows meanwhile.
+    """One kind of request: which function it is sent to, and what grows.
 
     `event` makes the event from the size and the number of the request. `accepts` says whether a reply is the expected
     one. With `changes` each block begins with the table as it was; with `key` the API key of that number is added
@@ -80,7 +80,7 @@ class Growth:
     samples: Mapping[str, Mapping[int, Sample]]
 
     def more_calls(self, name: str) -> float:
-        """Return how many calls of AWS a request sends more at the largest size than at the smallest."""
+        """Return how many more calls of AWS a request makes at the largest size than at the smallest."""
         smallest, largest = self._ends(name)
         return sum(largest.calls.values()) - sum(smallest.calls.values())
 
@@ -117,7 +117,7 @@ class Growth:
 def p95s(series: Series) -> list[float]:
     """Return the 95th percentile of each group of requests that came one after the other.
 
-    A single one of all would tell what the machine did in its busiest moments.
+    One percentile of all requests would show the busiest moments of the machine.
     """
     groups = max(1, len(series.seconds) // GROUP)
     size = -(-len(series.seconds) // groups)
@@ -152,7 +152,7 @@ def measure(
         for function in dict.fromkeys(probe.function for probe in probes):
             with started.start(function) as environment:
                 own = [_Run(probe) for probe in probes if probe.function == function]
-                # Each round sends every kind of request, so that a slow minute is no single kind's.
+                # Each round sends every kind of request, so that a slow minute disturbs all kinds alike.
                 for number in range(max(run.probe.rounds for run in own)):
                     for run in own:
                         if number < run.probe.rounds:
@@ -166,7 +166,7 @@ def _of_history(sizes: Sequence[int], *, cursor: str, rounds: int) -> Sequence[P
         return lambda _size, _number: _queried("/generations", limit=str(PAGE), **query)
 
     def look_up(size: int, number: int) -> Mapping[str, Any]:
-        # Spread over the whole history.
+        # The numbers are spread over the whole history.
         return event("GET", f"/generations/{growing_tables.id_of(number * 7919 % size)}")
 
     def submit(_size: int, _number: int) -> Mapping[str, Any]:
@@ -240,7 +240,7 @@ def _of_jobs(sizes: Sequence[int], *, rounds: int) -> Sequence[Probe]:
 
 def _of_keys(sizes: Sequence[int], *, rounds: int) -> Sequence[Probe]:
     def unknown(size: int, number: int) -> int:
-        # The authorizer remembers a key, so each is asked for once, at one size.
+        # The authorizer remembers keys, so each key is asked for only once.
         return _FIRST_ASKED + number * len(sizes) + list(sizes).index(size)
 
     return [
@@ -270,7 +270,7 @@ class _Run:
         self._calls: dict[int, Counter[str]] = {size: Counter() for size in probe.sizes}
 
     def round(self, started: Fleet, environment: Environment, number: int) -> None:
-        """Send a block of requests for each size; another size begins in each round."""
+        """Send a block of requests for each size; each round begins with another size."""
         sizes, first = self.probe.sizes, number % len(self.probe.sizes)
         for size in (*sizes[first:], *sizes[:first]):
             self._block(started, environment, size=size, number=number)
@@ -290,7 +290,7 @@ class _Run:
         probe, first = self.probe, number * self.probe.block
         added = {"key": probe.key(size, first)} if probe.key else {}
         started.control(of=probe.of, size=size, changes=probe.changes, **added)
-        # The copy of a large table has just pushed everything else out of the processor's caches.
+        # Copying a large table has pushed everything else out of the processor's caches, so the first is not counted.
         environment.invoke(probe.warm_up or probe.event(size, first))
         started.control()
         for each in range(first, first + probe.block):
@@ -308,7 +308,7 @@ class _Run:
 
 
 def _cursor(started: Fleet, smallest: int) -> str:
-    """Return where the last page of the smallest history begins; it is the last page of every other as well."""
+    """Return where the last page of the smallest history begins; every other history has the same last page."""
     started.control(of="history", size=smallest)
     with started.start("api") as environment:
         reply = environment.invoke(_queried("/generations", limit=str(smallest - PAGE)))

@@ -95,7 +95,7 @@ def _kept(name: str, inputs: Sequence[Path], python: Path, fill: Callable[[Path]
     BUILT.mkdir(parents=True, exist_ok=True)
     for old in BUILT.glob(f"{name}-*"):
         shutil.rmtree(old)
-    # Made elsewhere and renamed, so that what an interruption leaves is not taken for whole.
+    # Made elsewhere and renamed when complete, so that an interrupted run leaves no half folder.
     with tempfile.TemporaryDirectory(dir=BUILT) as scratch:
         content = Path(scratch) / "content"
         content.mkdir()

@@ -1,4 +1,4 @@
-"""Puts an API key into the stand-in's table, and makes the questions that API Gateway asks the authorizer."""
+"""Puts an API key into the stand-in's table, and makes the events that API Gateway sends the authorizer."""
 
 import json
 import secrets
@@ -10,7 +10,7 @@ from imagegen.keys.api_key import ApiKey
 
 
 def store_key(fleet: Fleet) -> ApiKey:
-    """Return a new key, which the table knows from now on."""
+    """Store a new key in the table, and return it."""
     key = ApiKey.create(secrets.token_bytes)
     item = {
         "id": {"S": key.id},
@@ -34,7 +34,7 @@ def store_key(fleet: Fleet) -> ApiKey:
 
 
 def authorizer_event(key: ApiKey | None) -> dict[str, Any]:
-    """Return the question about a request with this key, or about one with a key that nobody knows."""
+    """Return the authorizer's event for a request with this key, or with a key that no table holds."""
     sent = {"Host": "api.example", "x-api-key": (key or ApiKey.create(secrets.token_bytes)).text}
     return {
         "type": "REQUEST",

@@ -11,14 +11,14 @@ MEGABYTE: Final = 1e6
 SIZES: Final = (0.5, 1.0, 1.8, 3.0, 4.0, 6.0, 8.0)
 """In megabytes."""
 SETTLED: Final = 8
-"""Requests of one environment, after which its peak no longer moves."""
+"""How many requests one environment serves until its peak no longer moves."""
 WARM_UP: Final = 200
 REQUESTS: Final = 1_000
 _BOUND_AT: Final = 1.8
 
 
 def measure_peak(fleet: Fleet) -> list[Figure]:
-    """Return the most memory that a fresh environment holds, for each size of image, and the naive sample's."""
+    """Return the peak memory of a new environment for each size of image, of ours and of the naive sample."""
     figures = []
     for size in SIZES:
         fleet.control(image_bytes=int(size * MEGABYTE), model_seconds=0.0)
@@ -32,7 +32,7 @@ def measure_peak(fleet: Fleet) -> list[Figure]:
 
 
 def measure_growth(fleet: Fleet, *, requests: int = REQUESTS, warm_up: int = WARM_UP) -> list[Figure]:
-    """Return by how much an environment's memory grows over so many requests."""
+    """Return by how much an environment's memory grows during many requests."""
     fleet.control(image_bytes=int(_BOUND_AT * MEGABYTE), model_seconds=0.0)
     with fleet.start("api") as environment:
         _send(environment, warm_up)

@@ -1,4 +1,4 @@
-"""Measures how fast one caller's jobs are done beside another who loops over what is free, with silent webhooks."""
+"""Measures how fast one caller's jobs are done while another loops over free failures whose webhooks hang."""
 
 import socket
 import threading
@@ -22,11 +22,11 @@ from local.variables import Variables
 JOBS = 24
 WORKERS = 3
 CONFIG = f"worker_concurrency={WORKERS} images_per_minute_per_caller=30"
-"""The limits of the stages in an account; the stage of this machine has none."""
+"""The limits that the stages in an account have; the stage `local` has none."""
 IMAGE = 6.0
 """Seconds that the model takes for an image."""
 PAUSE = 0.2
-"""Seconds between two requests of the neighbour, as of a client that waits for each reply."""
+"""Seconds between two requests of the neighbour, like those of a client that waits for each reply."""
 FREE = "refused without cost"
 
 
@@ -41,7 +41,7 @@ class Neighbour:
     called_back: int
 
     def figures(self) -> list[Figure]:
-        """Return the figures; the first is what the neighbour leaves of the throughput."""
+        """Return the figures; the first is the share of the throughput that the neighbour leaves."""
         name = f"{JOBS} jobs of {IMAGE:.0f} s on {WORKERS} workers"
         return [
             single(f"{name}, throughput kept", self.alone / self.beside, better="higher"),
@@ -86,7 +86,7 @@ def _compared(ready: State, url: str) -> Neighbour:
         model.post("/_control/rules", json=rules).raise_for_status()
         alone = _timed(first, model, jobs=JOBS)
         with _loop(ready, webhook=receiver.url) as loop:
-            time.sleep(2 * IMAGE)  # the neighbour is there first
+            time.sleep(2 * IMAGE)  # the neighbour begins first
             beside = _timed(second, model, jobs=JOBS)
         return Neighbour(
             alone=alone,
@@ -105,7 +105,7 @@ def _caller(ready: State, key: str) -> httpx.Client:
 
 
 def _timed(api: httpx.Client, model: httpx.Client, *, jobs: int) -> float:
-    """Return the seconds until the model has made as many images more."""
+    """Return the seconds until the model has made that many more images."""
     before = calls_of(model)["billed"]
     begun = time.monotonic()
     submit(api, jobs)

@@ -28,7 +28,7 @@ TABLES: Final[Mapping[str, Sequence[str]]] = {
     "queue": ("drain", "neighbour"),
     "machine": ("share", "up", "demo", "schedules"),
 }
-"""The parts of `make bench` whose figures are in each table; what has a bound is in the table `bounds`."""
+"""The parts of `make bench` that each table shows. Figures with a bound are in the table `bounds` instead."""
 
 
 def renew(figures: Path) -> None:
@@ -55,7 +55,7 @@ def tables(read: Mapping[str, Any]) -> dict[str, str]:
     """Return the tables of the page from what a file of figures holds.
 
     Raises:
-        LocalError: a figure belongs to no table, and would be on no page.
+        LocalError: a figure belongs to no table, so the page would not show it.
     """
     figures: Members = read["figures"]
     known = {part for parts in TABLES.values() for part in parts}

@@ -1,4 +1,4 @@
-"""The parts of `make bench`, by the names that `ONLY` knows them by."""
+"""The parts of `make bench`, by the names that `ONLY` takes."""
 
 from collections.abc import Callable
 from typing import Final
@@ -39,4 +39,4 @@ PARTS: Final[dict[str, Callable[[Fleet], list[Figure]]]] = {
     "neighbour": neighbour.measure,
     "schedules": schedules.measure,
 }
-"""Each takes the stand-ins and what can be started, and returns its figures."""
+"""Each part takes the fleet, and returns its figures."""

@@ -16,9 +16,9 @@ TOLERATED: Final = 1.15
 
 @dataclass(frozen=True, kw_only=True)
 class Figure:
-    """One figure: the median, the quartiles around it, and what it must and should be.
+    """One figure: the median, the quartiles around it, its bound (`must`) and its `aim`.
 
-    `compared` says whether it means the same on another machine: a ratio does, a time does not.
+    `compared` says whether it means the same on another machine, as a ratio does and a time does not.
     """
 
     name: str
@@ -39,7 +39,7 @@ class Figure:
 
     @property
     def verdict(self) -> str:
-        """What the value means: the aim is reached, only the bound is kept, or not even that."""
+        """Whether the aim is reached, only the bound is kept, or the bound is missed; empty without a bound."""
         if self.must is None:
             return ""
         if not self.is_within(self.must):
@@ -69,7 +69,7 @@ def spread(name: str, values: Sequence[float], **how: Any) -> Figure:
 
 
 def ratio(name: str, values: Sequence[float], floor: Sequence[float], **how: Any) -> Figure:
-    """Return the ratio of two series that were measured in turn: the median of the ratios of each round."""
+    """Return the ratio of two series that were measured in turn: the median of the rounds' ratios."""
     return spread(name, [value / below for value, below in zip(values, floor, strict=True)], **how)
 
 
@@ -138,7 +138,7 @@ def committed(path: Path) -> Mapping[str, float]:
 
 
 def worse(figures: Iterable[Figure], before: Mapping[str, float]) -> str:
-    """Return which figures are worse than before by more than is tolerated, a line each; empty if none is."""
+    """Return a line for each figure that became worse by more than is tolerated; empty without such figures."""
     found = [
         (figure.name, f"{shown(before[figure.name], figure.unit)} → {shown(figure.value, figure.unit)}")
         for figure in figures

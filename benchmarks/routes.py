@@ -27,7 +27,7 @@ WARM_UP: Final = 3
 REPEATED: Final = 30
 CLIENTS: Final = (1, 2, 4, 8)
 SECONDS: Final = 4.0
-"""So long each number of clients sends requests."""
+"""How long each number of clients sends requests."""
 ENGINE: Final = "stable-diffusion-xl-1024-v1-0"
 TRIES: Final = 20
 FUNCTION: Final = "imagegen-local-Api"
@@ -38,7 +38,7 @@ _NUMBERS: Final = count(1)
 
 @dataclass(frozen=True, kw_only=True)
 class Call:
-    """What is sent to a route: what stands in place of the path's `{name}`s, the body, and more headers."""
+    """What is sent to a route: the values for the `{name}`s of its path, the body, and further headers."""
 
     path: Mapping[str, str] | None = None
     body: Mapping[str, Any] | None = None
@@ -127,7 +127,7 @@ def _client(ready: State) -> Iterator[httpx.Client]:
 
 
 def calls(client: httpx.Client) -> Mapping[str, Callable[[], Call]]:
-    """Return what makes the call of each route, by the route's name; some make what they need before."""
+    """Return a function for each route, by the route's name, that makes its call, and first what the call needs."""
     kept = _generated(client)
     engine, model = {"engine_id": ENGINE}, {"modelId": MODEL}
     return {
@@ -156,7 +156,7 @@ def _routes(client: httpx.Client, *, warm_up: int, repeated: int) -> Mapping[str
     if missing:
         raise LocalError(f"benchmarks/routes.py sends nothing to these routes: {', '.join(missing)}.")
     seconds: dict[str, list[float]] = {route.name: [] for route in ROUTES}
-    # Each round sends one request to every route, so that a slow minute is no single route's.
+    # Each round sends one request to every route, so that a slow minute disturbs all routes alike.
     for number in range(warm_up + repeated):
         for route in ROUTES:
             taken = _sent(client, route, made[route.name]())
@@ -183,7 +183,7 @@ def _sent(client: httpx.Client, route: Route, call: Call) -> float:
 def _throughput(ready: State, folder: Path, *, clients: int, seconds: float) -> Throughput:
     with ExitStack() as stack, ThreadPoolExecutor(clients) as pool:
         own = [stack.enter_context(_client(ready)) for _ in range(clients)]
-        # Each request that finds all environments at work has another one started, which takes a second.
+        # The emulator starts another environment for each request that finds all at work, which takes a second.
         for _ in range(TRIES):
             list(pool.map(_generated, own))
             if environments(folder) >= clients:

@@ -28,7 +28,7 @@ class Invocation:
 class RuntimeApi:
     """The API of one environment. `invoke` waits for the function's reply; `started` for its first request.
 
-    `on_next` is called whenever the function asks for its next event: then everything before that is done.
+    `on_next` is called whenever the function asks for its next event, so after all work before that event.
     """
 
     def __init__(self, *, on_next: Callable[[], None]) -> None:
@@ -99,7 +99,7 @@ class RuntimeApi:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
-            # The runtime client keeps its connection, and a small reply would wait for the acknowledgement before.
+            # The runtime client keeps its connection. Without this, a small reply waits for an acknowledgement first.
             disable_nagle_algorithm = True
 
             def do_GET(self) -> None:

@@ -58,7 +58,7 @@ def measure(
 
 @contextmanager
 def _limited(environment: Environment, groups: Path) -> Iterator[None]:
-    """Let a process have its part of a core and no more, by version 1 or 2 of control groups (cgroups(7))."""
+    """Limit a process to its part of a core, with version 1 or 2 of control groups (cgroups(7))."""
     quota = int(PERIOD_US * CORE)
     first = (groups / "cpu").is_dir()
     group = (groups / "cpu" if first else groups) / f"imagegen-bench-{os.getpid()}"

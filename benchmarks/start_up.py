@@ -17,7 +17,7 @@ _BOUNDS: Final[Mapping[str, tuple[float, float]]] = {
 
 
 def measure(fleet: Fleet, *, rounds: int = ROUNDS) -> list[Figure]:
-    """Start each function in turn, so many times, and return its CPU time from start to ready over the floor's."""
+    """Start the functions in turn, and return their CPU times until they are ready and the ratios to the floor."""
     seconds: dict[str, list[float]] = {name: [] for name in MEASURED}
     # The first start reads the files from the disk.
     for _ in range(rounds + 1):

@@ -1,4 +1,4 @@
-"""A stand-in for DynamoDB whose cost per request does not grow with the table, so that only the service's can.
+"""A stand-in for DynamoDB whose cost per request does not grow with the table, so all growth is the service's.
 
 DynamoDB reads an item by its key, and a page of an index by its position, however many items there are. The emulator
 searches all items for each query, so measuring with it would measure the emulator.
@@ -32,7 +32,7 @@ INDEXES: Final[Mapping[str, Index]] = {
     "by_owner": Index(partition="owner", sort="created_at", whole=True),
     "by_due": Index(partition="due_shard", sort="due_at", whole=False),
 }
-"""What the table has in the template, too."""
+"""The indexes that the table has in the template."""
 
 _COMPARED: Final = re.compile(r"(?P<name>\w+) (?P<sign>=|<>|<=|>=) (?P<value>:\w+)")
 _EXISTS: Final = re.compile(r"attribute_(?P<not>not_)?exists\((?P<name>\w+)\)")
@@ -48,13 +48,13 @@ _SIGNS: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
 
 
 class NotUnderstood(Exception):
-    """The request is none that the adapters send, so what the answer would be is not known."""
+    """The adapters never send this request, so nobody has checked how DynamoDB would answer it."""
 
 
 class Table:
     """The tables of a deployment in memory, each made when it is first named; every method may be called by any thread.
 
-    `answer` knows the requests that the adapters send and refuses all others. A page of a query may be larger than
+    `answer` knows the requests that the adapters send, and refuses all others. A page of a query may be larger than
     DynamoDB's megabyte. `counts` says how often each operation was asked for.
     """
 
@@ -92,13 +92,13 @@ class Table:
                 self._items[table].put(item)
 
     def remove(self, table: str, ids: Iterable[str]) -> None:
-        """Remove items, as their expiry would; an id without an item is passed over."""
+        """Remove items, as their expiry would; ids without an item are ignored."""
         with self._lock:
             for id_ in ids:
                 self._items[table].remove(id_)
 
     def copy(self) -> Table:
-        """Return an equal one, which changes by itself."""
+        """Return an equal table that changes independently."""
         made = Table()
         with self._lock:
             for name, items in self._items.items():
@@ -119,7 +119,7 @@ class _Items:
     """One table: its items by id, and for each index the positions in each of its partitions, in order."""
 
     def __init__(self) -> None:
-        # As text: Python's collector would look at 100,000 items of ten objects each, again and again.
+        # Items are kept as text. As objects, Python's garbage collector would scan a million of them again and again.
         self.stored: dict[str, str] = {}
         self._positions: defaultdict[tuple[str, str], list[tuple[str, str]]] = defaultdict(list)
 
@@ -226,7 +226,7 @@ def _query(items: _Items, body: Mapping[str, Any]) -> dict[str, Any]:
 def _page(
     positions: list[tuple[str, str]], end: int, limit: int, body: Mapping[str, Any], index: Index
 ) -> tuple[list[tuple[str, str]], bool]:
-    """Return the positions of a page, and whether DynamoDB names its last one, which it does for each full page."""
+    """Return the positions of a page, and whether it is full: then DynamoDB returns `LastEvaluatedKey`."""
     start = body.get("ExclusiveStartKey")
     at = (start[index.sort]["S"], start["id"]["S"]) if start else None
     if body.get("ScanIndexForward", True):
@@ -285,7 +285,7 @@ def _parts(condition: str, word: str) -> list[str]:
 
 
 def _plain(value: Mapping[str, Any]) -> Any:
-    """Return a value as DynamoDB compares it: a number by its value, however it is written."""
+    """Return a value as DynamoDB compares it: 20 and 20.0 are the same number."""
     ((kind, content),) = value.items()
     if kind == "M":
         return {name: _plain(member) for name, member in content.items()}

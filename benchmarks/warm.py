@@ -19,7 +19,7 @@ _NAMES: Final = (HAND, NAIVE, "powertools", OWN, COUNTED)
 
 
 def measure(fleet: Fleet, *, rounds: int = ROUNDS, warm_up: int = WARM_UP) -> list[Figure]:
-    """Send blocks of requests to each function in turn, and return the CPU time of a request over the floors'."""
+    """Send blocks of requests to the functions in turn, and return CPU times of a request and the ratios of ours."""
     fleet.control(image_bytes=IMAGE_BYTES, model_seconds=0.0)
     seconds: dict[str, list[float]] = {name: [] for name in _NAMES}
     table_seconds: list[float] = []
@@ -32,7 +32,7 @@ def measure(fleet: Fleet, *, rounds: int = ROUNDS, warm_up: int = WARM_UP) -> li
                 before = _table(environment) if name == COUNTED else 0.0
                 seconds[name].append(_block(environment, BLOCK))
                 if name == COUNTED:
-                    # The reading itself is a request.
+                    # Reading the clock takes one request as well.
                     table_seconds.append((_table(environment) - before) / (BLOCK + 1))
     without = [own - table for own, table in zip(seconds[COUNTED], table_seconds, strict=True)]
     return [
@@ -50,7 +50,7 @@ def measure(fleet: Fleet, *, rounds: int = ROUNDS, warm_up: int = WARM_UP) -> li
 
 
 def measure_authorizer(fleet: Fleet, *, rounds: int = ROUNDS) -> list[Figure]:
-    """Return the CPU time of one decision: about a key that has to be read, and about one that is remembered."""
+    """Return the CPU time of one decision, about a key that has to be read and about a remembered key."""
     known = store_key(fleet)
     with fleet.start("authorizer") as environment:
 
@@ -58,7 +58,7 @@ def measure_authorizer(fleet: Fleet, *, rounds: int = ROUNDS) -> list[Figure]:
             _block(environment, WARM_UP, event)
             return [1000 * _block(environment, BLOCK, event) for _ in range(rounds)]
 
-        # A key that the table does not have is looked up each time.
+        # A key that is not in the table is looked up each time.
         read = decide(lambda: authorizer_event(None))
         remembered = decide(lambda: authorizer_event(known))
     return [

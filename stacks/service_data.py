@@ -23,7 +23,7 @@ KEPT_OPERATIONS: Final[Mapping[str, frozenset[str]]] = {
 }
 """The operations that the adapters call, by the name of their service in botocore."""
 CALLED_BY_BOTOCORE: Final[Mapping[str, frozenset[str]]] = {
-    # It asks for the bucket's region, if S3 says that the bucket is in another one.
+    # botocore asks for the bucket's region with it, if S3 says that the bucket is in another one.
     "s3": frozenset({"HeadBucket"}),
 }
 """The operations that botocore itself calls while it carries out a kept one."""
@@ -39,7 +39,7 @@ class UnknownOperationError(RuntimeError):
 
 
 def prune_service_data(data: Path) -> None:
-    """Remove from botocore's folder `data` what no client of a kept service reads, and every other operation.
+    """Remove from botocore's folder `data` all operations that are not kept, and all files that no client reads.
 
     Raises:
         UnknownOperationError: a kept operation is not described there.
@@ -84,7 +84,7 @@ def _prune_service(folder: Path, kept: frozenset[str], *, service: str) -> str:
             prefix = content["metadata"]["endpointPrefix"]
             content = _pruned(content, kept, service=service)
         path.unlink()
-        # Not compressed: the zip is, and unpacking takes time at each start.
+        # Written without compression: the zip is compressed already, and unpacking would take time at each start.
         _write(folder / f"{stem}.json", content)
     return prefix
 
@@ -132,7 +132,7 @@ def _names(node: object) -> Iterator[str]:
 
 def _without_documentation(node: Any) -> Any:
     if isinstance(node, dict):
-        # A member may have that name; then it is not a text.
+        # A member may be called `documentation`; then it is not a text.
         return {
             name: _without_documentation(value)
             for name, value in node.items()
@@ -148,5 +148,5 @@ def _read(path: Path) -> Json:
 
 
 def _write(path: Path, content: Json) -> None:
-    # In the order in which it was read, which is what botocore's own order of members follows.
+    # The order stays as it was read, because the order of members in requests follows it.
     path.write_text(json.dumps(content, separators=(",", ":")), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""What the functions' zips hold: which packages and which of our modules, without what never runs.
+"""Lists what the functions' zips hold: packages, our own modules, and what is removed because it never runs.
 
 See `docs/decisions/0120-the-zip-holds-what-runs.md`.
 """
@@ -26,7 +26,7 @@ REMOVED: Final[Mapping[str, str]] = {
     "pydantic/v1": "The whole of pydantic 1, for those who still use it.",
     "urllib3/contrib/emscripten": "It runs in a browser only.",
 }
-"""What is removed from the packages, and why nothing misses it: `tests/infrastructure/test_zip_contents.py`."""
+"""What is removed from the packages, and why nothing needs it. See `tests/infrastructure/test_zip_contents.py`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

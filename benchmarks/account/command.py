@@ -1,4 +1,4 @@
-"""The command: what it was asked for, what it says before it reads, and where the table goes."""
+"""The command line: its variables, the announcement before it reads, and the output of the table."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ MAX_HOURS: Final = 24 * 31
 MAX_IMAGES: Final = 100
 HOURS: Final = "24"
 READ_UNITS_OF_A_RECORD: Final = 0.5
-"""What an eventually consistent read of at most 4 KB takes."""
+"""The read units of an eventually consistent read of at most 4 KB."""
 _RETRIES: Final = Config(retries={"mode": "standard", "total_max_attempts": 8})
 
 
 @dataclass(frozen=True, kw_only=True)
 class Wish:
-    """What the operator has asked for: hours to look back, images to make first, and a file for the same as JSON."""
+    """What the operator asks for: hours to look back, images to make first, and a file for the table as JSON."""
 
     stage: str
     hours: int
@@ -88,7 +88,7 @@ def main(environ: Mapping[str, str] = ENVIRON) -> int:
     except KeyboardInterrupt:
         print("Interrupted.", file=sys.stderr)
     except BrokenPipeError:
-        output.give_up()  # whoever read it has closed it
+        output.give_up()  # the reader of the output has closed it
     except OSError as error:
         output.give_up()
         print(in_one_line(output.failure(error)), file=sys.stderr)

@@ -18,13 +18,13 @@ from imagegen.models.registry import REGISTRY
 from stacks.stage import StageConfig
 
 WAYS: Final[tuple[tuple[FunctionName, Way], ...]] = (("api", "synchronous"), ("worker", "asynchronous"))
-"""Which function makes the images that were asked for in which way."""
+"""The function that makes the images of each way of asking."""
 MEASURED: Final = ("Bedrock", "Lambda")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """One part of the price of an image: whose it is, and dollars."""
+    """One part of the price of an image: who charges it, and the dollars."""
 
     name: str
     usd: float
@@ -32,7 +32,7 @@ class Part:
 
 @dataclass(frozen=True, kw_only=True)
 class Cost:
-    """What the images cost on average that were asked for in one way."""
+    """The average cost of the images that were asked for in one way."""
 
     way: Way
     images: int
@@ -50,7 +50,7 @@ class Cost:
 
 
 def costs(evidence: Evidence, *, config: StageConfig) -> Sequence[Cost]:
-    """Return what an image costs, for each way in which there were any."""
+    """Return what an image costs, for each way in which images were asked for."""
     return [
         Cost(way=way, images=len(images), parts=list(_parts(evidence, images, way=way, config=config)))
         for name, way in WAYS
@@ -70,7 +70,7 @@ def _parts(evidence: Evidence, images: Sequence[Image], *, way: Way, config: Sta
 
 
 def _micro_usd(evidence: Evidence, image: Image) -> float:
-    """Return what was charged for an image, or the price of its model where its line is not in the span."""
+    """Return what was charged for an image, or the price of its model if the span has no line `charged` of it."""
     if image.generation in evidence.charged:
         return evidence.charged[image.generation]
     model = REGISTRY.get(image.model)

@@ -45,7 +45,7 @@ def in_order(images: Mapping[FunctionName, Sequence[Image]]) -> Sequence[Image]:
 
 
 def gather(places: Places, *, logs: Logs, records: Records) -> Evidence:
-    """Read all of it. What only the sizes need may be missing; a note then says so.
+    """Read everything. The sizes alone may be missing; then a note says so.
 
     Raises:
         LocalError: a log group cannot be read.

@@ -1,7 +1,7 @@
-"""What one line of a log says: Lambda's report, a line of our functions, a line of the gateway's access log.
+"""Reads one line of a log: Lambda's report, a line of our functions, or a line of the gateway's access log.
 
 The functions log as text, so Lambda writes its report as text as well: AWS Lambda developer guide, "Log formats" and
-"Monitoring for Lambda SnapStart". A line that is none of these, or that lacks a member, is None.
+"Monitoring for Lambda SnapStart". For any other line, and for one that lacks a member, the result is None.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Invocation:
 
     @property
     def gb_seconds(self) -> float:
-        """What is paid by time."""
+        """The GB-seconds that Lambda charges for."""
         return self.billed_ms / MILLISECONDS * self.memory_mb / MB_OF_A_GB
 
     @property
@@ -66,7 +66,7 @@ class Image:
 
 @dataclass(frozen=True, kw_only=True)
 class Charge:
-    """What a generation was found to cost."""
+    """What the service counted as the cost of a generation."""
 
     generation: str
     micro_usd: float
@@ -74,7 +74,7 @@ class Charge:
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """One request in milliseconds, as the gateway saw it; what it did not wait for is None."""
+    """One request in milliseconds, as the gateway saw it. A part for which it did not wait is None."""
 
     latency_ms: float
     integration_ms: float | None
@@ -89,7 +89,7 @@ def invocation(line: str) -> Invocation | None:
         return Invocation(
             request_id=members[REPORT],
             run_ms=numbers["Duration"],
-            # Of a snapshot, the restoring is billed beside the run.
+            # With a snapshot, Lambda bills the restore in addition to the run.
             billed_ms=numbers["Billed Duration"] + numbers.get("Billed Restore Duration", 0),
             memory_mb=numbers["Memory Size"],
             used_mb=numbers["Max Memory Used"],
@@ -127,7 +127,7 @@ def charge(line: str) -> Charge | None:
 
 
 def request(line: str) -> Request | None:
-    """Read a line of the access log, in which a dash stands for what there was not."""
+    """Read a line of the access log, in which a dash stands for a missing value."""
     members = _members(line)
     latency = _number(members.get("latency_ms"))
     if latency is None:

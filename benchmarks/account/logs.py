@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from mypy_boto3_logs import CloudWatchLogsClient
 
 MOST_LINES: Final = 200_000
-"""How many lines of one kind are read of one group; they are held in memory."""
+"""How many lines of one kind are read from one group at most; they are held in memory."""
 _NOT_ALLOWED: Final = ("AccessDeniedException", "UnauthorizedOperation")
 _THROTTLED: Final = (
     "ThrottlingException",
@@ -32,7 +32,7 @@ def hours(number: int) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Span:
-    """From when to when a stage is looked at."""
+    """The span of time for which a stage is measured."""
 
     begin: datetime
     end: datetime

@@ -1,4 +1,4 @@
-"""Makes some images first, which are paid, so that a stage that nobody uses has something to measure."""
+"""Makes some images first, which are paid, so that an idle stage has something to measure."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from tools.failures import LocalError
 LONGEST: Final = 120
 """Seconds to wait until CloudWatch has the lines about the last image."""
 PAUSE: Final = 5
-# Which region it is does not matter for a price.
+# The region does not change the price.
 _ANY_REGION: Final = "us-east-1"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Making:
-    """How many images are made in which stage, and who agrees to it.
+    """How many images are made, in which stage, and who has to agree.
 
     `models` are the entries of the stage. `send` sends a request as a caller would; it is None where callers have no
     API keys. `ask` waits for a person; it is None where there is none.
@@ -45,7 +45,7 @@ class Making:
         """Make the images one after the other, and return the ids of their generations.
 
         Raises:
-            LocalError: nobody may or can agree, or a request got no image; the images before it are paid.
+            LocalError: nobody agrees, nobody can be asked, or a request got no image; the images before it are paid.
         """
         send = self._checked()
         self._confirm(today)

@@ -1,4 +1,4 @@
-"""The sizes of images, which no log line has: they stand in the records of the generations."""
+"""The sizes of images. No log line has them, so they are read from the records of the generations."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 MOST_RECORDS: Final = 1_000
-"""How many records are read at most, those of the newest images."""
+"""How many records are read at most; they are those of the newest images."""
 AT_ONCE: Final = 100  # DynamoDB's limit for BatchGetItem
 TRIES: Final = 6
 UNKNOWN: Final = "size unknown"
@@ -24,7 +24,7 @@ UNKNOWN: Final = "size unknown"
 
 @dataclass(frozen=True, kw_only=True)
 class Records:
-    """The table of a stage's generations. Of a record only the size of the image is kept."""
+    """The table of a stage's generations. Only the size of the image is kept from each record."""
 
     client: DynamoDBClient
     table: str

@@ -25,13 +25,13 @@ class Figure:
     values: Sequence[float]
 
     def percentile(self, percent: int) -> float:
-        """Return a percentile, between two values by the straight line; all values are known, so it is exact."""
+        """Return a percentile of all values, interpolated linearly between the two nearest ones."""
         if len(self.values) == 1:
             return self.values[0]
         return quantiles(self.values, n=100, method="inclusive")[percent - 1]
 
     def as_json(self) -> dict[str, Any]:
-        """Return it for programs; without values the percentiles are null."""
+        """Return the row for programs; without values the percentiles are null."""
         known = bool(self.values)
         percentiles = {f"p{each}": self.percentile(each) if known else None for each in PERCENTS}
         last = max(self.values) if known else None
@@ -98,7 +98,7 @@ def as_json(
 
 
 def lines(written: Mapping[str, Any]) -> Iterator[str]:
-    """Lay the table out for a terminal, from what programs get."""
+    """Lay the table out for a terminal, from its form for programs."""
     yield f"Stage {written['stage']}, from {written['from']} until {written['until']}."
     yield ""
     rows = [_COLUMNS, *(_cells(row) for row in written["figures"])]

@@ -1,4 +1,4 @@
-"""Floor (b), request: two calls over kept connections, signed by hand, and nothing that could be left out.
+"""Floor (b), for a request: two calls over kept connections, signed by hand, and nothing else.
 
 It finds the base64 in the answer's bytes instead of parsing them, and decodes it strictly. See the IAM user guide,
 "Create a signed AWS API request".

@@ -1,4 +1,4 @@
-"""Floor (c): what a sample of ten lines does. It checks nothing, stores no record, and decodes whatever comes."""
+"""Floor (c): the code of a ten-line sample. It checks nothing, stores no record, and decodes base64 loosely."""
 
 import base64
 import json

@@ -1,4 +1,4 @@
-"""Floor (d): Powertools and pydantic around (c), as a blueprint would have it, without a record or a second thought."""
+"""Floor (d): Powertools and pydantic around (c), as blueprints do it, without a record."""
 
 import base64
 import json

@@ -1,4 +1,4 @@
-"""Floor (a), start-up: importing the SDK, and making the two clients that no such function can do without."""
+"""Floor (a), for the start: importing the SDK, and making the two clients that every such function needs."""
 
 from typing import Any
 

@@ -1,6 +1,6 @@
-"""The api function with a clock around each call of the table, to count its durable state apart.
+"""The api function with a clock around each call of the table, so that the table's share can be subtracted.
 
-It is the deployed handler; the SDK's own events tell when a call begins and ends.
+It is the deployed handler. Events of the SDK say when a call begins and ends.
 """
 
 import time

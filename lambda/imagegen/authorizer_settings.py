@@ -1,4 +1,4 @@
-"""Reads the authorizer's environment; it stands apart from `settings.py`, because every request waits for its start."""
+"""Reads the authorizer's environment, without `settings.py`: that takes long to load, and requests wait for it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from imagegen.errors import Misconfigured
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuthorizerSettings:
-    """What the environment tells the authorizer: the stack its own two variables, Lambda and the operator the others.
+    """The authorizer's settings. The stack sets the first two of its variables; Lambda and the operator set the others.
 
     `endpoint` is where DynamoDB is: `AWS_ENDPOINT_URL_DYNAMODB`, else `AWS_ENDPOINT_URL`, else its public address in
     the region. `ca_bundle` is a file of the roots to trust, and `proxy` the URL of a proxy for that endpoint.
@@ -66,7 +66,7 @@ def _proxy_for(endpoint: str, environment: Mapping[str, str]) -> str | None:
     proxy = environment.get("https_proxy") or environment.get("HTTPS_PROXY")
     if not proxy:
         return None
-    # Only who has a proxy waits for this import.
+    # Only deployments with a proxy wait for this import.
     from urllib import request  # noqa: PLC0415
 
     exceptions = {"no": environment.get("no_proxy") or environment.get("NO_PROXY") or ""}

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def test_each_part_is_there_once(any_stage: Synthesized) -> None:
-    """It is found by the beginning of its logical id."""
+    """The command finds a part by the beginning of its logical id."""
     resources = any_stage.template["Resources"]
     for type_, prefixes in ((LOG_GROUP, (*FUNCTIONS.values(), GATEWAY)), (TABLE, (GENERATIONS,))):
         names = [id_ for id_, each in resources.items() if each["Type"] == type_]
@@ -22,7 +22,7 @@ def test_each_part_is_there_once(any_stage: Synthesized) -> None:
 
 
 def test_the_functions_log_as_text(any_stage: Synthesized) -> None:
-    """As JSON, Lambda's reports would be events of another form."""
+    """If they logged as JSON, Lambda would write its reports in another form."""
     functions = [
         each["Properties"]
         for each in any_stage.template["Resources"].values()

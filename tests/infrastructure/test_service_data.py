@@ -1,4 +1,4 @@
-"""What is kept of botocore's data does what botocore's own data do, and it is what the adapters call."""
+"""The pruned data of botocore work as its own data do, and hold exactly the operations that the adapters call."""
 
 from __future__ import annotations
 
@@ -55,18 +55,18 @@ NOW: Final = datetime(2026, 11, 29, 12, tzinfo=UTC)
 
 
 class Side:
-    """A session of botocore that knows nothing but one folder of data, and keeps what its clients send."""
+    """A session of botocore that reads one folder of data and no other."""
 
     def __init__(self, data: Path) -> None:
         self.session = botocore.session.Session()
         loader = Loader(extra_search_paths=[str(data)], include_default_search_paths=False)
-        # Otherwise the list of endpoints would count as somebody's own, and no rule of an endpoint would be read.
+        # Otherwise botocore takes the list of endpoints for the user's own, and reads no rules of endpoints.
         loader.BUILTIN_DATA_PATH = str(data)
         self.session.register_component("data_loader", loader)
         self.session.set_credentials("AKIDEXAMPLE", "secret", "token")
 
     def model(self, service: str) -> Any:
-        """Return what is known of a service, as `botocore.model.ServiceModel`."""
+        """Return the description of a service."""
         return self.session.get_service_model(service)
 
     def client(self, service: str, region: str = "us-east-1", **config: Any) -> Recorded:
@@ -85,7 +85,7 @@ class Recorded:
         client.meta.events.register("before-send", self._send)  # type: ignore[arg-type]  # a returned response replaces the sending
 
     def call(self, operation: str, params: Mapping[str, Any], *replies: Mapping[str, Any]) -> Any:
-        """Return what can be seen of a call: the requests, and the result or the exception; the last reply repeats."""
+        """Return the requests of a call, and its result or exception; the last reply is given again and again."""
         self._sent, self._replies = [], list(replies)
         try:
             result: object = _read(getattr(self.client, xform_name(operation))(**params))
@@ -119,7 +119,7 @@ def _read(result: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def pruned_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a copy of botocore's data of which only what is kept is left."""
+    """Return a pruned copy of botocore's data."""
     data = tmp_path_factory.mktemp("botocore") / "data"
     data.mkdir()
     for path in STOCK.iterdir():
@@ -133,13 +133,13 @@ def pruned_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def pruned(pruned_data: Path) -> Side:
-    """Return a session that knows what the zip knows."""
+    """Return a session with the data of the zip."""
     return Side(pruned_data)
 
 
 @pytest.fixture(scope="module")
 def stock() -> Side:
-    """Return a session that knows all that botocore knows."""
+    """Return a session with all data of botocore."""
     return Side(STOCK)
 
 
@@ -183,7 +183,7 @@ def test_requests_are_built_signed_and_parsed_as_by_botocores_own_data(
 def test_errors_are_parsed_as_by_botocores_own_data(
     pruned: Side, stock: Side, service: str, operation: str
 ) -> None:
-    """Each error of the service, with its class and members, also those that the operation does not list."""
+    """Each error of the service keeps its class and members, also errors that the operation does not list."""
     model = stock.model(service)
     params = next(params_of(model.operation_model(operation)))
     ours, theirs = (side.client(service, retries={"total_max_attempts": 1}) for side in (pruned, stock))
@@ -203,7 +203,7 @@ def test_errors_are_parsed_as_by_botocores_own_data(
 def test_endpoints_are_those_of_botocores_own_data(
     pruned: Side, stock: Side, service: str, operation: str, config: dict[str, Any]
 ) -> None:
-    """In each partition, also in a region that nobody knows yet."""
+    """This holds in each partition, also for a region that does not exist yet."""
     params = next(params_of(stock.model(service).operation_model(operation)))
     for region in REGIONS:
         theirs = _called(stock, service, operation, params, region=region, config=config)
@@ -228,7 +228,7 @@ def test_endpoints_are_those_of_botocores_own_data(
 def test_the_environment_has_the_same_effect(
     pruned_data: Path, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Endpoints of the operator's own, bearer tokens and modes of defaults."""
+    """This covers endpoints of the operator's own, bearer tokens and modes of defaults."""
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     ours, theirs = Side(pruned_data), Side(STOCK)
@@ -361,14 +361,14 @@ def test_an_operation_that_botocore_does_not_know_is_named(
 def test_a_service_that_botocore_does_not_know_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Likewise."""
+    """The build fails here as well."""
     monkeypatch.setattr("stacks.service_data.KEPT_OPERATIONS", {"sqs2": frozenset({"SendMessage"})})
     with pytest.raises(UnknownOperationError, match=r"^botocore does not describe the service sqs2, which"):
         prune_service_data(tmp_path)
 
 
 def test_a_member_may_be_called_documentation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Texts of documentation go and so do shapes that nothing refers to; a member of that name stays."""
+    """Texts of documentation and unused shapes are removed; a member that is called `documentation` stays."""
     monkeypatch.setattr("stacks.service_data.KEPT_OPERATIONS", {"small": frozenset({"Ask"})})
     member = {"shape": "Text", "documentation": "A page about it."}
     model = {

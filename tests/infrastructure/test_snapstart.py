@@ -29,7 +29,7 @@ def restored(request: pytest.FixtureRequest, synthesized: Callable[..., Synthesi
 
 
 def test_no_stage_takes_snapshots_unless_it_is_asked_to(any_stage: Synthesized) -> None:
-    """They cost something, and nobody has tried them in an account."""
+    """Snapshots cost something, and nobody has tried them in an account."""
     assert not any_stage.config.snapstart
     assert "SnapStart" not in json.dumps(any_stage.template)
 
@@ -48,7 +48,7 @@ def test_the_api_function_alone_is_restored(restored: Synthesized) -> None:
 
 
 def test_nothing_in_the_function_rules_snapshots_out(restored: Synthesized) -> None:
-    """Lambda takes none of a function with a file system, with more temporary storage, or of an older Python."""
+    """Lambda takes no snapshot of a function with a file system, more temporary storage, or an older Python."""
     api = restored.one(FUNCTION, named="ApiFunction")
     assert (api["Runtime"], api["Architectures"]) == ("python3.13", ["arm64"])
     assert not {"FileSystemConfigs", "EphemeralStorage", "VpcConfig", "ImageUri"} & set(api)
@@ -75,7 +75,7 @@ def test_the_version_before_is_deleted_by_the_deployment(restored: Synthesized) 
 
 
 def test_the_gateway_invokes_the_alias_and_nothing_else(restored: Synthesized) -> None:
-    """Each method does, and has the right to; a right to the function would not hold for the alias."""
+    """Each method of the API invokes it and has the right to; a right to the function does not cover the alias."""
     alias = {"Ref": restored.logical_id(ALIAS)}
     methods = [each["Properties"]["Integration"] for each in restored.resources("AWS::ApiGateway::Method")]
     assert len(methods) == 6
@@ -86,7 +86,7 @@ def test_the_gateway_invokes_the_alias_and_nothing_else(restored: Synthesized) -
 
 
 def test_the_alias_is_shifted_only_if_it_is_asked_for(restored: Synthesized) -> None:
-    """Without it CloudFormation moves the alias at once."""
+    """Without a gradual deployment CloudFormation moves the alias at once."""
     gradual = restored.config.api_deployment != "all_at_once"
     (alias,) = restored.resources(ALIAS)
     assert ("UpdatePolicy" in alias) == gradual
@@ -94,25 +94,25 @@ def test_the_alias_is_shifted_only_if_it_is_asked_for(restored: Synthesized) -> 
 
 
 def test_a_stage_keeps_its_alias_when_it_changes_over(synthesized: Callable[..., Synthesized]) -> None:
-    """Two aliases of one name cannot be, not even during a deployment."""
+    """A function cannot have two aliases of one name, not even during a deployment."""
     ways = [ALONE, *SHIFTED, "api_deployment=canary"]
     assert len({synthesized("dev", way).logical_id(ALIAS) for way in ways}) == 1
 
 
 def test_what_changes_the_function_makes_another_version(synthesized: Callable[..., Synthesized]) -> None:
-    """A version never changes, so a setting that made none would not reach callers; the switch itself is one."""
+    """A version never changes, so each setting needs a new version to reach callers; so does the switch itself."""
     ways = ["api_deployment=canary", ALONE, f"{ALONE} daily_images=0", f"{ALONE} memory_mb=1024"]
     assert len({synthesized("dev", way).logical_id(VERSION) for way in ways}) == len(ways)
 
 
 def test_the_worker_is_invoked_as_ever(restored: Synthesized, dev: Synthesized) -> None:
-    """It has no version."""
+    """The worker has no version."""
     for type_ in ("AWS::Lambda::EventSourceMapping", "AWS::Events::Rule", "AWS::Lambda::EventInvokeConfig"):
         assert restored.resources(type_) == dev.resources(type_)
 
 
 def test_the_emulator_takes_no_snapshots() -> None:
-    """It is said before anything is started."""
+    """The stage `local` refuses the setting before anything is started."""
     with pytest.raises(StageError) as refused:
         stage_config("local", ALONE)
     assert str(refused.value) == (

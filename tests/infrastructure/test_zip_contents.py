@@ -1,4 +1,4 @@
-"""What the zips hold is listed here, and every function runs with it alone."""
+"""The zips hold what is listed here, and every function runs with that alone."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ GUARDED: Final = {
     ("pydantic._internal._generate_schema", "pydantic.v1"): "only for a class with `__get_validators__`",
     ("urllib3", "urllib3.contrib.emscripten"): "only in a browser",
 }
-"""Imports of what is removed that stand in modules that are held, and why they are never carried out."""
+"""Imports of removed modules that remain in the zip's modules, and why they never run."""
 RUN: Final = """
 import importlib, json, sys
 sys.path[:] = [sys.argv[1], *(path for path in sys.path if "site-packages" not in path)]
@@ -99,7 +99,7 @@ def run(content: Path, handler: str) -> dict[str, Any]:
 
 
 def test_the_api_function_replies_from_the_zip(built: Path) -> None:
-    """It needs no package of this environment."""
+    """The function needs no package of this environment."""
     reply = run(built, "api_handler")["reply"]
     assert reply["statusCode"] == 400
     assert json.loads(reply["body"])["code"] == "invalid_parameter"
@@ -112,13 +112,13 @@ def test_the_worker_replies_from_the_zip(built: Path) -> None:
 
 
 def test_the_check_of_the_lifecycles_replies_from_the_zip(built: Path) -> None:
-    """It has nothing to find."""
+    """The model is in order, so nothing is found."""
     assert run(built, "lifecycle_handler")["reply"] == {"findings": 0}
 
 
 @pytest.mark.parametrize("zip_", ["built", "built_authorizer"])
 def test_the_authorizer_replies_from_its_zip(zip_: str, request: pytest.FixtureRequest) -> None:
-    """A request without a key is denied. From the service's zip it would run as well."""
+    """A request without a key is denied. It would also run from the service's zip."""
     reply = run(request.getfixturevalue(zip_), "authorizer_handler")["reply"]
     assert reply["policyDocument"]["Statement"][0]["Effect"] == "Deny"
 
@@ -209,6 +209,6 @@ def test_every_package_keeps_its_licence(built: Path) -> None:
 
 @pytest.mark.parametrize(("zip_", "bound"), [("built", LARGEST), ("built_authorizer", LARGEST_AUTHORIZER)])
 def test_the_zip_is_small(zip_: str, bound: int, request: pytest.FixtureRequest) -> None:
-    """With the bytecode of this machine, compressed as well as a zip can be."""
+    """The size is that of this machine's zip with bytecode, at the highest compression."""
     shares = sizes(request.getfixturevalue(zip_))
     assert sum(shares.values()) <= bound, shares

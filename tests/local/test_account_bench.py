@@ -107,14 +107,14 @@ def test_a_deployed_stage_is_measured(stack: Stack, stand_in: StandIn, tmp_path:
 
 
 def test_a_wrong_value_is_one_sentence(stack: Stack) -> None:
-    """On standard error, and nothing is read before."""
+    """The sentence is on standard error, and nothing has been read."""
     done = measure(stack, HOURS="0")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == "HOURS must be a whole number from 1 to 744, not '0'.\n"
 
 
 def test_a_service_that_does_not_run_is_one_sentence(stack: Stack, tmp_path: Path) -> None:
-    """It says what starts it."""
+    """The sentence says how to start the service."""
     done = measure(stack, IMAGEGEN_LOCAL_DIR=str(tmp_path))
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == "The local service does not run: `make up` starts it.\n"

@@ -54,7 +54,7 @@ def of_source(source: str, installed: Installed, folder: Path) -> Iterator[Envir
 
 @pytest.mark.parametrize("name", MAKERS)
 def test_every_contender_stores_the_models_image(name: str, running: Fleet) -> None:
-    """A floor that left something out would be no floor."""
+    """A floor that left out the image would be too low."""
     running.control(image_bytes=SMALL)
     with running.start(name) as environment:
         running.control()
@@ -68,7 +68,7 @@ def test_every_contender_stores_the_models_image(name: str, running: Fleet) -> N
 
 
 def test_the_authorizer_accepts_the_stored_key_and_no_other(running: Fleet) -> None:
-    """Otherwise its figure would be that of a refusal."""
+    """Otherwise the figure would be that of a refusal."""
     key = store_key(running)
     with running.start("authorizer") as environment:
         replies = [environment.invoke(authorizer_event(sent)) for sent in (key, None)]
@@ -76,7 +76,7 @@ def test_the_authorizer_accepts_the_stored_key_and_no_other(running: Fleet) -> N
 
 
 def test_cpu_time_is_the_functions_own(installed: Installed, tmp_path: Path) -> None:
-    """What a function burns before it is ready, and for one event, is read from outside; what it waits is not."""
+    """The CPU time until ready and of one event is read from outside; waiting is not part of it."""
     source = (
         "import time\n"
         "def burn(seconds):\n"
@@ -97,7 +97,7 @@ def test_cpu_time_is_the_functions_own(installed: Installed, tmp_path: Path) -> 
 
 
 def test_a_function_that_cannot_start_says_why(installed: Installed, tmp_path: Path) -> None:
-    """The reason is the runtime client's."""
+    """The reason comes from the runtime client."""
     with (
         pytest.raises(LocalError, match=r"A function did not start: .*no such thing"),
         of_source("raise RuntimeError('no such thing')", installed, tmp_path),
@@ -106,7 +106,7 @@ def test_a_function_that_cannot_start_says_why(installed: Installed, tmp_path: P
 
 
 def test_a_function_that_fails_is_no_fast_reply(installed: Installed, tmp_path: Path) -> None:
-    """An error that was timed would look like a good figure."""
+    """A fast error would look like a good figure."""
     source = "def lambda_handler(event, context):\n    raise RuntimeError('broken')\n"
     with (
         of_source(source, installed, tmp_path) as environment,
@@ -126,7 +126,7 @@ def test_a_refused_request_is_no_fast_one(installed: Installed, tmp_path: Path) 
 
 
 def test_a_stopped_environment_leaves_no_process(installed: Installed, tmp_path: Path) -> None:
-    """Also if it is stopped twice."""
+    """This holds also if it is stopped twice."""
     with of_source("def lambda_handler(event, context): return 1\n", installed, tmp_path) as environment:
         pid = environment.pid
         environment.close()
@@ -135,7 +135,7 @@ def test_a_stopped_environment_leaves_no_process(installed: Installed, tmp_path:
 
 
 def test_each_part_returns_its_figures(running: Fleet) -> None:
-    """In the smallest size; every one that has a bound is among them."""
+    """Each part runs in the smallest size, and every figure with a bound is there."""
     figures: list[Figure] = [
         *start_up.measure(running, rounds=1),
         *warm.measure(running, rounds=1, warm_up=1),

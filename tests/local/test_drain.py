@@ -15,7 +15,7 @@ pytestmark = pytest.mark.slow
 
 
 def test_every_job_is_paid_once_and_the_quota_is_not_overrun(stack: Stack, stand_in: StandIn) -> None:
-    """The stand-in bills no call beyond its rate, and no job fails for it."""
+    """The stand-in bills no call beyond its rate, and no job fails because of refused calls."""
     stand_in.paint_once()
     drained = drain.on(stack.state, stack.state.bedrock_url, jobs=20)
     assert dict(drained.ended) == {"succeeded": 20}

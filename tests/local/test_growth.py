@@ -10,7 +10,7 @@ pytestmark = pytest.mark.slow
 
 
 def test_nothing_takes_more_calls_where_there_is_more() -> None:
-    """A history, a look-up, a request, a job and a key cost the same calls at each size; a sweep's are shared."""
+    """A history, a look-up, a request, a job and a key take equal calls at each size; a sweep's calls are divided."""
     measured = growth.measure(history=(10, 40), jobs=(1, 20), keys=(1, 20), rounds=1)
     swept = measured.samples["sweep, for each of its jobs"]
     others = {name: by_size for name, by_size in measured.samples.items() if by_size is not swept}

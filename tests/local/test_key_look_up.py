@@ -1,4 +1,4 @@
-"""The authorizer's call of DynamoDB over real sockets: no fault lets anybody in, or passes for "no such key".
+"""The authorizer's call of DynamoDB over real sockets: no fault lets anybody in, or counts as "no such key".
 
 A server that responds byte by byte stands for DynamoDB, over TLS and over plain http.
 """
@@ -91,7 +91,7 @@ def closing() -> Iterator[None]:
 
 
 class Keys(KeyLookUp):
-    """The look-up as the handler makes it, with a short read time-out; it keeps its pauses instead of waiting."""
+    """The look-up as the handler makes it, with a short read time-out; it notes its pauses instead of waiting."""
 
     def __init__(self, endpoint: str, **options: Any) -> None:
         self.pauses: list[float] = []
@@ -202,7 +202,7 @@ UNUSABLE = {
     "silent": HANGING,
     "not HTTP": Reply(content=b"SSH-2.0\r\n\r\n", ending="close"),
 }
-"""Responses that may be better the next time."""
+"""Responses that a repeat may cure."""
 
 LASTING = {
     "moved": sent(b"", 301, "Location: http://localhost:1/"),
@@ -212,12 +212,12 @@ LASTING = {
     "wrong signature": refused("InvalidSignatureException"),
     "no JSON": whole(404, b"<html>"),
 }
-"""Responses that stay as they are."""
+"""Responses that a repeat does not change."""
 
 
 @pytest.mark.parametrize("reply", UNUSABLE.values(), ids=UNUSABLE)
 def test_a_response_that_does_not_tell_is_an_error_after_three_requests(reply: Reply) -> None:
-    """A caller with a good key gets a 500 and no 401, and nobody gets in."""
+    """A caller with a good key gets a 500 instead of a 401, and nobody gets in."""
     with FaultyServer(reply) as server:
         keys = Keys(server.url, read_timeout=0.3)
         with pytest.raises(InternalError) as raised:
@@ -230,7 +230,7 @@ def test_a_response_that_does_not_tell_is_an_error_after_three_requests(reply: R
 
 
 def test_a_response_may_take_longer_than_a_connection() -> None:
-    """The two time-outs differ; here the second is a minute."""
+    """The time-outs of connecting and of reading differ; here reading may take a minute."""
 
     def late(_: Request) -> Reply:
         time.sleep(connections.CONNECT_TIMEOUT * 1.1)
@@ -304,7 +304,7 @@ def test_the_requests_share_a_connection_as_long_as_the_far_side_keeps_it() -> N
 
 
 def test_a_far_side_that_announces_the_end_of_the_connection_is_believed() -> None:
-    """As a load balancer does before it is replaced."""
+    """A load balancer announces this before it is replaced."""
     with FaultyServer(sent(ITEM, 200, "Connection: close")) as server:
         keys = Keys(server.url)
         assert [keys.get(KEY.id), keys.get(KEY.id)] == [STORED, STORED]
@@ -350,7 +350,7 @@ def test_a_bundle_of_the_environment_is_trusted(
 def test_without_a_bundle_the_systems_roots_are_trusted(
     tls: ssl.SSLContext, issued: certificates.Certificates, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """OpenSSL finds them; its own variable says here where."""
+    """OpenSSL finds them; here its own variable says where they are."""
     with FaultyServer(sent(ITEM), tls=tls) as server:
         monkeypatch.setenv("SSL_CERT_FILE", str(issued.authority))
         assert Keys(server.url).get(KEY.id) == STORED
@@ -450,7 +450,7 @@ def test_the_function_trusts_and_sends_what_its_environment_says(
 
 
 def test_the_function_goes_through_the_proxy_of_its_environment(load: Callable[..., ModuleType]) -> None:
-    """DynamoDB's own address is asked of the proxy."""
+    """The proxy is asked for a tunnel to DynamoDB's own address."""
     with FaultyServer(whole(407, b"")) as server:
         handler = load(HTTPS_PROXY=server.url)
         with pytest.raises(InternalError):

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.slow
 
 
 def test_every_route_and_number_of_clients_is_measured(stack: Stack, stand_in: StandIn) -> None:
-    """Each route is sent what it takes, and there are as many environments as clients at least."""
+    """Each route accepts its request, and there are at least as many environments as clients."""
     stand_in.paint_once()
     measured = routes.on(stack.state, folder=stack.folder, warm_up=0, repeated=1, clients=(1, 2), seconds=0.1)
     assert {name: len(series.seconds) for name, series in measured.routes.items()} == {

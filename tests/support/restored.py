@@ -38,7 +38,7 @@ LONG_AGO, IN_THE_FUTURE = "2020-01-01T00:00:00Z", "2099-01-01T00:00:00Z"
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """What a process had asked for before the snapshot, or what it drew after it, without the hook and with it."""
+    """What a process asked for before the snapshot, or drew after it, without the hook and with it."""
 
     asked: list[str] = field(default_factory=list)
     drawn: Mapping[str, Any] = field(default_factory=dict)
@@ -53,7 +53,7 @@ class Report:
 
 
 class Hooks(ModuleType):
-    """Stands in for the package of Lambda's hooks, which is on Lambda alone; it runs them as Lambda does."""
+    """Stands in for the package of Lambda's hooks, which only Lambda has, and runs the hooks as Lambda does."""
 
     def __init__(self) -> None:
         super().__init__("snapshot_restore_py")
@@ -125,7 +125,7 @@ class Watch:
 
 
 def pause() -> float:
-    """Return the pause that the SDK makes before it sends a request for the fourth time."""
+    """Return the SDK's pause before it sends a request for the fourth time."""
     context = RetryContext(attempt_number=3, operation_model=None, parsed_response={}, http_response=None)
     return float(ExponentialBackoff().delay_amount(context))
 

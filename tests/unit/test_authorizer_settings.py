@@ -1,4 +1,4 @@
-"""The authorizer's environment gives complete settings, which lead where the SDK would go as well."""
+"""The authorizer's environment gives complete settings, with the endpoint and proxy that the SDK would use."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def read(**variables: str) -> AuthorizerSettings:
 
 
 def test_an_environment_is_read_whole() -> None:
-    """Variables that mean nothing here are passed over."""
+    """Other variables are ignored."""
     assert read(PATH="/bin") == AuthorizerSettings(
         key_table_name="keys",
         region="us-west-2",
@@ -39,7 +39,7 @@ def test_an_environment_is_read_whole() -> None:
 
 
 def test_the_settings_do_not_show_what_is_secret() -> None:
-    """They may stand in a traceback."""
+    """Settings may be part of a traceback."""
     shown = repr(
         read(AWS_SESSION_TOKEN="hush", AWS_SECRET_ACCESS_KEY="hush", HTTPS_PROXY="http://hush:hush@p")
     )
@@ -47,7 +47,7 @@ def test_the_settings_do_not_show_what_is_secret() -> None:
 
 
 def test_the_error_names_every_variable_that_is_missing_or_empty() -> None:
-    """One deployment repairs all of them."""
+    """So one deployment can repair all of them."""
     with pytest.raises(Misconfigured) as raised:
         AuthorizerSettings.from_environment({"KEY_TABLE_NAME": "", "AWS_REGION": "us-west-2"})
     assert raised.value.detail == (
@@ -119,5 +119,5 @@ def test_a_proxy_is_the_one_that_the_sdk_would_use(
 
 
 def test_a_proxy_without_a_scheme_speaks_http() -> None:
-    """As the SDK takes it."""
+    """The SDK takes it in this way as well."""
     assert read(HTTPS_PROXY="proxy.example:8080").proxy == PROXY

@@ -22,7 +22,7 @@ NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 
 
 def sample(*milliseconds: float, calls: float) -> Sample:
-    """Return requests that took so long, half of it as CPU time."""
+    """Return requests that took these times, half of each as CPU time."""
     seconds = tuple(one / 1000 for one in milliseconds)
     halves = tuple(one / 2 for one in seconds)
     return Sample(
@@ -81,7 +81,7 @@ def test_a_history_is_one_callers_newest_first() -> None:
 
 
 def test_the_last_page_of_the_smallest_history_is_that_of_the_largest() -> None:
-    """So one cursor serves all sizes."""
+    """So one cursor works for all sizes."""
     small, large = (store(growing_tables.history(size, now=NOW)) for size in (10, 40))
     cursor = small.of_owner(growing_tables.OWNER, limit=5, cursor=None).next_cursor
     pages = [one.of_owner(growing_tables.OWNER, limit=5, cursor=cursor) for one in (small, large)]
@@ -102,7 +102,7 @@ def test_all_jobs_are_due_and_queued() -> None:
 
 
 def test_each_key_is_another() -> None:
-    """A key's own text is accepted, and a key that is added comes to the others."""
+    """The text of a key is accepted, and an added key joins the others."""
     table = growing_tables.keys(20, now=NOW)
     growing_tables.add_key(table, 77, now=NOW)
     client: Any = clients.dynamodb(session_of(table))

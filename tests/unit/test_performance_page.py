@@ -30,7 +30,7 @@ def test_the_tables_are_those_of_the_figures() -> None:
 
 
 def test_a_figure_without_a_table_is_refused() -> None:
-    """Nobody would see it."""
+    """Otherwise nobody would see it."""
     with pytest.raises(LocalError, match=r"^These figures are in no table of the page: speed of light\.$"):
         tables(
             {
@@ -52,7 +52,7 @@ def test_each_chart_shows_the_values_of_its_figures(chart: str, names: str) -> N
 
 
 def test_a_missed_bound_is_explained() -> None:
-    """A release that got too slow says so on the page, and what stands in the way; every other bound is kept."""
+    """The page names every missed bound and explains it, and it names no bound that is kept."""
     bounded = {name: members for name, members in FIGURES["figures"].items() if "must" in members}
     assert len(bounded) > 10
     missed = {name for name, members in bounded.items() if members["verdict"] == "MISSED"}

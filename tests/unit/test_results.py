@@ -43,12 +43,12 @@ def test_a_bound_is_kept_up_to_its_value(value: float, better: str, verdict: str
 
 @pytest.mark.parametrize(("value", "verdict"), [(0.99, "aim reached"), (0.97, "held"), (0.96, "MISSED")])
 def test_some_figures_should_be_high(value: float, verdict: str) -> None:
-    """Of a rate the bound is the least."""
+    """For a rate, the bound is the least allowed value."""
     assert single("drain", value, must=0.97, aim=0.99, better="higher").verdict == verdict
 
 
 def test_a_figure_without_a_bound_has_no_verdict() -> None:
-    """It is told, and nothing is said of it."""
+    """The figure is shown without a judgement."""
     assert single("a", 3.0).verdict == ""
 
 
@@ -81,7 +81,7 @@ def test_without_a_file_there_is_nothing_to_compare_with(tmp_path: Path) -> None
     "text", ["", "[]", "{}", '{"figures": {"a": 1}}', '{"figures": {"a": {"value": null}}}']
 )
 def test_another_file_is_refused_with_a_sentence(text: str, tmp_path: Path) -> None:
-    """A damaged file is no traceback."""
+    """A damaged file does not end in a traceback."""
     file = tmp_path / "figures.json"
     file.write_text(text, encoding="utf-8")
     with pytest.raises(LocalError, match=r"^figures\.json is not a file of figures; `make bench SAVE=1`"):
@@ -106,5 +106,5 @@ def test_another_file_is_refused_with_a_sentence(text: str, tmp_path: Path) -> N
 def test_only_what_became_worse_by_more_than_15_percent_is_reported(
     figure: Figure, before: float, named: str
 ) -> None:
-    """A time means another thing on another machine, and a new figure has nothing to be compared with."""
+    """Times differ between machines, and a new figure has nothing to be compared with."""
     assert worse([figure], {"a": before}).partition("\n")[2][:1] == named

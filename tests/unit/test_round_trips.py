@@ -168,7 +168,7 @@ CALLS: Final[Mapping[Callable[[Account], None], tuple[str, ...]]] = {
 def test_a_request_makes_no_call_that_it_does_not_need(
     what: Callable[[Account], None], account: Account
 ) -> None:
-    """The calls are these and no others, in this order, and the docs say so."""
+    """It makes exactly these calls, in this order, and `docs/data.md` lists them."""
     what(account)
     assert tuple(account.calls) == CALLS[what]
     row = f"| {what.__name__.replace('_', ' ')} | {', '.join(f'`{call}`' for call in CALLS[what])} |"

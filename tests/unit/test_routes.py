@@ -18,7 +18,7 @@ ROUTES_MEASURED = Routes(
 
 
 def test_every_route_has_a_call() -> None:
-    """A new route is measured as well; its call fills every part of its path."""
+    """So a new route cannot be forgotten; each call fills every part of its path."""
     answer = httpx.Response(200, json={"id": "gen_1"})
     with httpx.Client(base_url="http://api", transport=httpx.MockTransport(lambda _: answer)) as client:
         made = {name: make() for name, make in calls(client).items()}

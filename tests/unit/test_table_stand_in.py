@@ -106,7 +106,7 @@ def test_records_of_one_moment_are_paged_without_loss(table: DynamoDbGenerations
 
 
 def test_a_claim_may_replace_a_record_that_was_removed(table: DynamoDbGenerations, stand_in: Table) -> None:
-    """Any other version needs the one that it follows from."""
+    """Any other write needs the version that it follows."""
     again = replace(RECORD, version="again", claim="again")
     table.write(RECORD, replacing=None)
     stand_in.remove("generations", [RECORD.id, "gen_never"])
@@ -115,7 +115,7 @@ def test_a_claim_may_replace_a_record_that_was_removed(table: DynamoDbGeneration
 
 
 def test_recent_requests_are_replaced_only_as_they_were_read(session: botocore.session.Session) -> None:
-    """The loser gets what stands."""
+    """The loser gets the list that is stored."""
     recent = DynamoDbRecentRequests(client=clients.dynamodb(session), table="generations")
     second, third = replace(RECENT, version="second"), replace(RECENT, version="third")
     assert recent.put(RECENT, replacing=None) is RECENT
@@ -140,7 +140,7 @@ def test_a_key_is_added_replaced_and_listed(session: botocore.session.Session) -
 
 
 def test_only_requests_are_counted(stand_in: Table) -> None:
-    """What is filled in or removed without a request is not."""
+    """Items that are filled in or removed without a request do not count."""
     item = {"id": {"S": "gen_1"}}
     get = {"TableName": "generations", "Key": item}
     stand_in.fill("generations", [item])
@@ -151,7 +151,7 @@ def test_only_requests_are_counted(stand_in: Table) -> None:
 
 
 def test_a_copy_changes_by_itself(table: DynamoDbGenerations, stand_in: Table, owner: str) -> None:
-    """What is written to the one is not in the other, nor in its indexes."""
+    """A write to one is not in the other, nor in its indexes."""
     first = record(owner)
     table.write(first, replacing=None)
     copied = stand_in.copy()
@@ -197,7 +197,7 @@ def test_what_the_adapters_never_send_is_not_answered(operation: str, members: d
 
 
 def test_a_page_of_a_large_history_costs_no_look_at_the_other_records() -> None:
-    """The items of a page are read, and no others: those of other ids may be damaged."""
+    """Only the items of the page are read: the other items are damaged here."""
     stand_in = Table()
     stand_in.fill(
         "generations",

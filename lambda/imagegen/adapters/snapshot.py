@@ -1,4 +1,4 @@
-"""What goes into a snapshot of a process, and what the processes that Lambda restores from it must not share.
+"""Prepares a process for a snapshot, and gives each process restored from it random numbers of its own.
 
 See the AWS Lambda developer guide, "Handling uniqueness with Lambda SnapStart" and "Lambda SnapStart runtime hooks for
 Python", and `docs/decisions/0125-snapstart-is-a-switch.md`.
@@ -14,12 +14,12 @@ from importlib import import_module
 from typing import Final
 
 _HOOKS: Final = "snapshot_restore_py"
-"""The package of the hooks. Lambda's Python has it; it does nothing in a function without snapshots."""
+"""The package of the hooks, which Lambda's Python has. In a function without snapshots no hook runs."""
 _SEED_BYTES: Final = 32
 
 
 def prepare_for_snapshots(*, load: Sequence[str]) -> None:
-    """Where the runtime knows snapshots: load some modules before one, and draw new random numbers after a restore."""
+    """Register hooks, if there are any: load modules before a snapshot, and seed generators after a restore."""
     try:
         hooks = import_module(_HOOKS)
     except ModuleNotFoundError:
@@ -30,7 +30,7 @@ def prepare_for_snapshots(*, load: Sequence[str]) -> None:
 
 
 def _draw_anew() -> None:
-    # The SDK draws the pauses between its retries from this generator. Without new ones all would retry at once.
+    # The SDK draws the pauses between its retries from this generator. Equal pauses would let all retry at once.
     random.seed()
     # OpenSSL draws the keys of TLS. It seeds its generator when the first client is made, which is before the snapshot,
     # and notices a fork but not a restore. This seeds it from the operating system again.

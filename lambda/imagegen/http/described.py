@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 class Described:
     """What JSON Schema says of a member besides its type: `description`, `examples`, bounds.
 
-    It stands where pydantic's `Field` would, which the functions would have to load for nothing: no reply is checked.
+    It takes the place of pydantic's `Field`. No reply is checked, so loading pydantic for this would be wasted.
     """
 
     def __init__(self, **keywords: Any) -> None:
         self._keywords = keywords
 
     def __get_pydantic_json_schema__(self, schema: Any, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        """Add the keywords; only `apidoc/` asks for it."""
+        """Add the keywords; only `apidoc/` calls this."""
         return {**handler(schema), **self._keywords}

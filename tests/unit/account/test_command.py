@@ -22,7 +22,7 @@ PLACES = Places(functions={"api": "A", "worker": "W"}, gateway="G", table="T")
 
 
 def test_without_variables_it_reads_a_day_of_dev_and_makes_nothing() -> None:
-    """Nothing is paid that was not asked for."""
+    """Nothing is paid unless it is asked for."""
     assert Wish.of({}) == Wish(stage="dev", hours=24, images=0, out=None)
 
 
@@ -48,13 +48,13 @@ def test_a_wrong_value_is_refused_by_name(variable: str, value: str, sentence: s
 
 @pytest.mark.parametrize("stage", ["a b", "", "../x"])
 def test_a_wrong_stage_is_one_sentence(stage: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """As in every command."""
+    """Every command refuses it in this way."""
     assert command.main({"STAGE": stage}) == 1
     assert capsys.readouterr().err.startswith(f"The stage name {stage!r} must be 1 to 20 lower-case letters")
 
 
 def test_the_account_is_measured_only_if_it_is_named() -> None:
-    """Any other value means nothing."""
+    """Any other value is refused."""
     assert (command.wished({}), command.wished({"ACCOUNT": ""}), command.wished({"ACCOUNT": "1"})) == (
         False,
         False,

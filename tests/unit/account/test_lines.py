@@ -1,4 +1,4 @@
-"""What one line of a log says, with every member that Lambda leaves out or adds."""
+"""How one line of a log is read, with the members that Lambda sometimes adds or leaves out."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_an_invocation_costs_its_gigabyte_seconds_and_its_request() -> None:
     ],
 )
 def test_any_other_line_is_left_out(line: str) -> None:
-    """Whatever reads a log meets lines of others, and lines that were cut off."""
+    """A log also has lines of others, and lines that were cut off."""
     read: tuple[Callable[[str], object], ...] = (lines.invocation, lines.image, lines.charge, lines.request)
     assert [parse(line) for parse in read] == [None] * 4
 
@@ -82,7 +82,7 @@ def test_any_other_line_is_left_out(line: str) -> None:
 def test_the_lines_of_the_functions_are_understood(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """They come from the observer itself, so that a member with another name fails here."""
+    """The lines come from the observer itself, so renaming a member fails here."""
     monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "the_lines_of_the_functions")
     monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "imagegen")
     metrics = create_metrics(stage="dev")

@@ -1,4 +1,4 @@
-"""Images that are made first: what they cost is said before, and nothing is made that nobody agreed to."""
+"""Images are made first only after their price was shown and somebody agreed."""
 
 from __future__ import annotations
 
@@ -140,6 +140,6 @@ def test_it_waits_until_the_logs_have_the_image() -> None:
 
 
 def test_it_does_not_wait_for_ever() -> None:
-    """The table then lacks some."""
+    """The table then lacks some images."""
     tries = LONGEST // PAUSE
     assert waited(*[""] * tries) == (False, [PAUSE] * tries)

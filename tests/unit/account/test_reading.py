@@ -64,7 +64,7 @@ def test_every_page_is_read_and_an_empty_one_is_not_the_last() -> None:
 
 
 def test_a_group_with_too_many_lines_asks_for_fewer_hours() -> None:
-    """They are held in memory."""
+    """Lines are held in memory."""
     recorded, reader = logs(most=1)
     recorded.stubber.add_response("filter_log_events", page("1", "2", following="x"), asked("A", ""))
     with pytest.raises(
@@ -201,7 +201,7 @@ def test_everything_is_gathered() -> None:
 
 
 def test_the_sizes_are_those_of_the_newest_images(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whichever function made them; a note says how many have none."""
+    """It does not matter which function made them; a note says how many are known."""
     monkeypatch.setattr("benchmarks.account.evidence.MOST_RECORDS", 1)
     recorded, reader = logs()
     lines = {

@@ -82,7 +82,7 @@ def test_percentiles_are_those_of_all_values() -> None:
 
 
 def test_one_value_is_every_percentile_and_none_is_null() -> None:
-    """A figure that nothing stands behind is shown as such."""
+    """A figure without values is shown as one without values."""
     one = Figure(name="x", unit="ms", values=[2.5]).as_json()
     none = Figure(name="x", unit="ms", values=[]).as_json()
     assert (one["n"], one["p50"], one["p99"], one["max"]) == (1, 2.5, 2.5, 2.5)
@@ -138,7 +138,7 @@ def test_an_asynchronous_image_also_costs_the_requests_about_it() -> None:
 
 
 def test_what_is_not_measured_is_what_make_cost_computes() -> None:
-    """Bedrock and Lambda stand in neither sum twice."""
+    """Neither Bedrock nor Lambda is counted twice."""
     synchronous, _ = costs(FULL, config=DEV)
     computed = {part.name: part.usd for part in synchronous.parts if part.name.endswith(", computed")}
     whole = bill.by_service(bill.image(DEV, "synchronous", today=SPAN.end.date()))
@@ -165,7 +165,7 @@ def test_an_idle_stage_has_no_costs_and_rows_without_values() -> None:
 
 
 def test_the_terminal_shows_every_part_of_the_price() -> None:
-    """With the sum below."""
+    """The sum stands below the parts."""
     written = table.as_json("dev", FULL, figures(FULL), costs(FULL, config=DEV), [])
     shown = list(table.lines(written))
     first = shown.index("One image, synchronous, the mean of 2:")

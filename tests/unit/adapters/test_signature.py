@@ -62,7 +62,7 @@ def test_the_signature_is_that_of_awss_own_example() -> None:
 def test_every_signature_is_the_one_that_botocore_makes(
     *, host: str, target: str, table: str, key_id: str, secret: str, token: str, region: str
 ) -> None:
-    """Whatever the table's name, the credentials and the region are."""
+    """This holds for any table name, credentials and region."""
     body = json.dumps({"TableName": table}, ensure_ascii=False).encode()
     sent = {"Content-Type": "application/x-amz-json-1.0", "X-Amz-Target": target}
     request = AWSRequest("POST", f"http://{host}/", headers=sent, data=body)
@@ -93,7 +93,7 @@ def test_a_signature_covers_the_headers(changed: dict[str, str]) -> None:
 
 
 def test_credentials_do_not_show_what_is_secret() -> None:
-    """They may stand in a traceback."""
+    """Credentials may be part of a traceback."""
     shown = repr(Credentials(access_key_id="AKID", secret_access_key="hush", session_token="hush"))
     assert "AKID" in shown
     assert "hush" not in shown

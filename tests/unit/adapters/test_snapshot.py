@@ -1,4 +1,4 @@
-"""What the processes do not share that Lambda restores from one snapshot of the api function."""
+"""Processes that Lambda restores from one snapshot of the api function share no random numbers and no credentials."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_nothing_unique_is_drawn_before_the_snapshot(start: dict[str, Any]) -> N
 @pytest.mark.parametrize("when", ["without_hook", "drawn"])
 @pytest.mark.parametrize("what", ["seed", "token", "fraction", "id"])
 def test_every_copy_draws_its_own(copies: list[dict[str, Any]], what: str, when: str) -> None:
-    """Also without the hook. Equal tokens would be one generation of two callers, and equal seeds one picture."""
+    """Also without the hook: equal tokens would give two callers one generation, equal seeds one picture."""
     assert len({copy[when][what] for copy in copies}) == COPIES
 
 
@@ -100,7 +100,7 @@ def test_every_copy_retries_at_its_own_time(copies: list[dict[str, Any]]) -> Non
 
 
 def test_openssl_gets_fresh_bytes_in_every_copy(copies: list[dict[str, Any]]) -> None:
-    """It notices a fork by itself, so a test sees only what it is given; a restored process keeps its number."""
+    """OpenSSL notices a fork by itself, so a test can only see what it is given. It does not notice a restore."""
     given = [bytes.fromhex(each) for copy in copies for each in copy["openssl"]]
     assert len(set(given)) == COPIES
     assert {len(each) for each in given} == {32}
@@ -114,15 +114,15 @@ def test_no_copy_signs_with_the_credentials_of_the_snapshot(copies: list[dict[st
 
 
 def test_the_first_request_of_every_copy_counts_as_a_cold_start(lines: list[dict[str, Any]]) -> None:
-    """So the logs tell a restored process from one that goes on."""
+    """So the logs show which processes were restored."""
     assert [line["cold_start"] for line in lines if "cold_start" in line] == [True, False] * COPIES
 
 
 def test_a_python_without_hooks_does_without_them(tmp_path: Path) -> None:
-    """The emulator's has none, and neither has a checkout's."""
+    """The emulator's Python has no hooks, and neither has a checkout's."""
     assert run("-c", WITHOUT_HOOKS, folder=tmp_path) == ["False False"]
 
 
 def test_what_is_loaded_late_is_in_the_snapshot(tmp_path: Path) -> None:
-    """A start without a snapshot goes on without it."""
+    """Without a snapshot, the start does not load it."""
     assert run("-c", WITH_HOOKS, folder=tmp_path) == ["False", "True"]

@@ -1,6 +1,6 @@
 """Posts to one host over one connection that is kept open, and returns only responses that arrived whole.
 
-It follows no redirects. Whatever goes wrong raises one of `FAILURES`, and the next request opens a new connection.
+It follows no redirects. Every failure raises one of `FAILURES`, and the next request opens a new connection.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class UnusableError(Exception):
 
 
 FAILURES: Final = (OSError, http.client.HTTPException, UnusableError)
-"""What a request may raise. TLS and time-outs are an OSError."""
+"""The exceptions that a request may raise. Errors of TLS and time-outs are an OSError."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +64,7 @@ class Connection:
         if url.scheme == "http":
             self._connection = http.client.HTTPConnection(host, url.port, timeout=CONNECT_TIMEOUT)
             return
-        # It takes longer than all the rest of the start. Lambda gives the start more CPU than it gives a request.
+        # This takes longer than all the rest of the start. Lambda gives the start more CPU than it gives a request.
         trust = ssl.create_default_context(cafile=ca_bundle)
         via = urlsplit(proxy) if proxy else url
         self._connection = http.client.HTTPSConnection(
@@ -97,7 +97,7 @@ class Connection:
     def is_open(self) -> bool:
         """Say whether there is a connection that the next request can use."""
         connection = self._connection.sock
-        # Nothing can arrive before the next request but the end: the far side closed the connection, perhaps while the
+        # Between two requests only the end of the connection can arrive: the far side closed it, perhaps while the
         # function was frozen.
         return connection is not None and not select.select([connection], [], [], 0)[0]
 
@@ -114,7 +114,7 @@ def _read(response: http.client.HTTPResponse) -> Response:
     body = response.read(LONGEST + 1)
     if len(body) > LONGEST:
         raise UnusableError("The response is too long.")
-    # `read` with a length returns what there is, even if the connection ended too early.
+    # `read` with a length raises no error if the connection ended too early.
     length = response.headers.get("Content-Length", str(len(body)))
     if length != str(len(body)):
         raise UnusableError(f"{len(body)} bytes of the response arrived instead of {length[:20]}.")

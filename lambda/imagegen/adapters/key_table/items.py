@@ -24,7 +24,7 @@ def item_of(key: StoredKey) -> dict[str, Any]:
 
 
 def limits_of(key: StoredKey) -> dict[str, Any]:
-    """Return the limits of a key as a member of its item."""
+    """Return the limits of a key as one attribute of its item."""
     return {
         "M": {
             # `str` alone would write 0.000001 with an exponent.

@@ -18,7 +18,7 @@ from imagegen.errors import InternalError, Misconfigured
 from imagegen.keys.stored_key import StoredKey
 
 ATTEMPTS: Final = 3
-"""The most requests of one look-up. To repeat a read is safe."""
+"""How many requests one look-up makes at most. Repeating a read is safe."""
 
 LONGEST_PAUSE: Final = 0.5
 """In seconds, before the second request; the pause before the third may be twice as long."""
@@ -26,7 +26,7 @@ LONGEST_PAUSE: Final = 0.5
 BUSY: Final = frozenset(
     {"ProvisionedThroughputExceededException", "RequestLimitExceeded", "ThrottlingException"}
 )
-"""The codes of a 400 that the same request may not get again: Amazon DynamoDB developer guide, "Error handling"."""
+"""Codes of status 400 that a repeat may cure: Amazon DynamoDB developer guide, "Error handling"."""
 
 _MISCONFIGURED: Final = frozenset(
     {"AccessDeniedException", "ResourceNotFoundException", "ValidationException"}
@@ -37,7 +37,7 @@ class _RefusedError(Exception):
     """DynamoDB replied with an error."""
 
     def __init__(self, status: int, code: str) -> None:
-        # Not DynamoDB's message: that of a wrong signature repeats the session token.
+        # DynamoDB's message is left out: about a wrong signature, it quotes the session token.
         super().__init__(f"DynamoDB replied with {status} {code[:100]!r}.")
         self.code = code
         self.may_be_repeated = (

@@ -18,7 +18,7 @@ _ALGORITHM: Final = "AWS4-HMAC-SHA256"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credentials:
-    """Who signs; only temporary credentials, such as those of a function's role, have a session token."""
+    """The credentials of the signer. Only temporary ones, such as those of a function's role, have a session token."""
 
     access_key_id: str
     secret_access_key: str = field(repr=False)

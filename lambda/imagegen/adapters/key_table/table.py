@@ -1,4 +1,4 @@
-"""The table of keys for the operator's commands, over the SDK's client."""
+"""The table of keys for the operator's commands, which use the SDK's client."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class DynamoDbKeys:
         """Store a new key.
 
         Raises:
-            ClientError: also if the id is taken, which is as good as impossible.
+            ClientError: AWS refused the request, or the id is taken, which practically cannot happen.
         """
         self._client.put_item(
             TableName=self._table, Item=item_of(key), ConditionExpression="attribute_not_exists(id)"
@@ -41,7 +41,7 @@ class DynamoDbKeys:
 
     def replace(self, old: StoredKey, new: StoredKey) -> bool:
         """Store a key anew; return False if somebody changed it since `old` was read."""
-        # These three are all that a command changes in a key.
+        # A command changes nothing else in a key.
         condition = {
             "ConditionExpression": "digest = :digest AND limits = :limits AND "
             + ("attribute_exists(revoked_at)" if old.revoked_at else "attribute_not_exists(revoked_at)"),

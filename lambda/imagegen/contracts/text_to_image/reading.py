@@ -1,4 +1,4 @@
-"""Reads the body of a request for an image: a well-formed one by hand, every other one with the model of `schema`.
+"""Reads the body of a request for an image: plainly allowed ones here, all others with the model of `schema`.
 
 Importing pydantic and building the model takes a fifth of a cold start, and most first requests are well formed. So
 this module accepts what is plainly allowed and decides nothing else. The rest goes to the model, which accepts it or
@@ -20,7 +20,7 @@ from imagegen.contracts.text_to_image.parameters import Prompt, TextToImage
 _OURS: Final = ("model", "strict", "webhook_url")
 """The fields that belong to the request and not to its task."""
 
-_EXACT: Final = 2**53  # up to here a double holds every integer
+_EXACT: Final = 2**53  # a double holds every integer up to here
 
 
 def parse(members: dict[str, Any]) -> GenerationRequest:
@@ -62,7 +62,7 @@ def _float(value: float) -> float:
     return float(value) + 0.0
 
 
-# `type` and not `isinstance` everywhere: true is no number here.
+# `type` and not `isinstance`: for `isinstance`, true is an integer.
 def _integer(low: int, high: int) -> Callable[[Any], bool]:
     return lambda value: type(value) is int and low <= value <= high
 
@@ -109,7 +109,7 @@ FIELDS: Final[Mapping[str, Callable[[Any], bool]]] = {
     "seed": _integer(parameters.MIN_SEED, parameters.MAX_SEED),
     "steps": _integer(parameters.MIN_STEPS, parameters.MAX_STEPS),
     "style_preset": _one_of(parameters.STYLE_PRESETS),
-    # Few requests have any, so their length is left to the model.
+    # Few requests have content here, so it is left to the model.
     "extras": lambda value: type(value) is dict and not value,
     "model": lambda value: value != "" and _is_text(value, parameters.MAX_MODEL_LENGTH),
     "strict": lambda value: type(value) is bool,

@@ -1,4 +1,4 @@
-"""What is accepted without pydantic is just what the model makes of it; everything else goes to the model."""
+"""A body that is accepted without pydantic gives the same request as the model; all others go to the model."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def outcome(parse: Callable[[dict[str, Any]], GenerationRequest], members: Membe
 
 
 def agree(members: Members) -> bool:
-    """Say whether both ways make the same of a body, in full and word for word."""
+    """Say whether both ways give the same result for a body, word for word."""
     found = reading.well_formed(members)
     expected = outcome(schema.parse, members)
     return (found is None or full(found) == expected) and outcome(reading.parse, members) == expected
@@ -56,7 +56,7 @@ def needs_model(members: Members) -> bool:
 
 @pytest.mark.parametrize("make", [bodies.valid_members, bodies.near_valid_members, bodies.openai_members])
 def test_both_ways_agree_about_thousands_of_bodies(make: Callable[[Random], Members]) -> None:
-    """Valid ones, changed ones, and ones of another API."""
+    """The bodies are valid, changed, or those of another API."""
     made = [make(Random(f"reading {number}")) for number in range(2_000)]  # noqa: S311 - chance that can be repeated
     assert [members for members in made if not agree(members)] == []
 
@@ -72,7 +72,7 @@ def test_both_ways_agree_about_any_body(members: Members) -> None:
     ("field", "value"), [(field, value) for field, values in WRONG_TYPES.items() for value in values]
 )
 def test_a_value_of_another_type_is_refused_in_the_same_words(field: str, value: object) -> None:
-    """True and 1.0 are no integers to either of them."""
+    """For both ways, true and 1.0 are not integers."""
     members = {"text_prompts": TEA, field: value}
     assert needs_model(members)
     assert agree(members)
@@ -106,7 +106,7 @@ GOOD: Final[dict[str, list[Any]]] = {
 
 @pytest.mark.parametrize(("field", "value"), [(field, value) for field in GOOD for value in GOOD[field]])
 def test_what_is_plainly_allowed_needs_no_pydantic(field: str, value: Any) -> None:
-    """Each field at its bounds."""
+    """Each field is tried at its bounds."""
     members = {"text_prompts": TEA, field: value}
     assert not needs_model(members)
     assert agree(members)
@@ -114,7 +114,7 @@ def test_what_is_plainly_allowed_needs_no_pydantic(field: str, value: Any) -> No
 
 @pytest.mark.parametrize("size", bodies.SIZES)
 def test_each_size_needs_no_pydantic(size: tuple[int, int]) -> None:
-    """Also if the sides come in the other order."""
+    """The sides may come in either order."""
     members = {"text_prompts": TEA, "height": size[1], "width": size[0]}
     assert not needs_model(members)
     assert agree(members)
@@ -163,7 +163,7 @@ BAD: Final[list[Members]] = [
 
 @pytest.mark.parametrize("members", BAD, ids=range(len(BAD)))
 def test_what_is_not_allowed_is_refused_in_the_same_words(members: Members) -> None:
-    """Just outside of each bound."""
+    """Each value is just outside a bound."""
     assert needs_model(members)
     assert agree(members)
     assert not isinstance(outcome(reading.parse, members), str)
