@@ -46,7 +46,7 @@ WRITES: Final[Mapping[Way, Mapping[str, int]]] = {
 """Write units of the table, by what is written: the record (`gen`), its entry in each index, the counters of the day of
 the caller and of the deployment, the counter of the minute, and the recent requests. The price that was reserved is
 the price in the end, so no counter of money is corrected."""
-READS: Final[Mapping[Way, float]] = {"synchronous": 1, "asynchronous": 1, "with a call-back": 2}
+READS: Final[Mapping[Way, float]] = {"synchronous": 0, "asynchronous": 1, "with a call-back": 2}
 """Read units of the table until the image is made; look-ups and the reading of keys come on top."""
 MESSAGES: Final[Mapping[Way, int]] = {"synchronous": 0, "asynchronous": 1, "with a call-back": 2}
 REQUESTS_OF_A_MESSAGE: Final = 3

@@ -356,7 +356,7 @@ def test_a_line_of_the_log_cannot_be_broken_or_reordered(
     assert (line["message"], line["generation"]) == (f"a{text}b", text)
 
 
-@pytest.mark.parametrize("name", ["boto3", "botocore.endpoint", "urllib3.connectionpool"])
+@pytest.mark.parametrize("name", ["botocore.endpoint", "urllib3.connectionpool"])
 def test_the_sdk_does_not_log_requests(
     create: Callable[[], PowertoolsObserver], caplog: pytest.LogCaptureFixture, name: str
 ) -> None:
