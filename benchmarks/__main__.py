@@ -44,7 +44,7 @@ def main(environment: Mapping[str, str]) -> int:
             return account.main(environment)
         return _bench(_chosen(environment.get("ONLY", "")), saved=_saved(environment))
     except LocalError as error:
-        print(error, file=sys.stderr)
+        print(in_one_line(error), file=sys.stderr)
         return 1
 
 

@@ -64,7 +64,8 @@ def _check_keys(
         description="Checks the API keys of imagegen.",
         environment={"KEY_TABLE_NAME": keys.table.table_name, "URL_SUFFIX": Aws.URL_SUFFIX},
         key=kms_key,
-        timeout=10,
+        # Three requests that nobody answers, and the pauses between them, take 16 seconds.
+        timeout=20,
         memory_mb=256,
     )
     function.allow(keys.read())

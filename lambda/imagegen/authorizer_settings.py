@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -49,6 +49,7 @@ class AuthorizerSettings:
             or environment.get("AWS_ENDPOINT_URL")
             or f"https://dynamodb.{region}.{suffix}"
         )
+        _check_address("The address of DynamoDB", endpoint, schemes=("https", "http"))
         return cls(
             key_table_name=table,
             region=region,
@@ -63,14 +64,31 @@ class AuthorizerSettings:
 
 def _proxy_for(endpoint: str, environment: Mapping[str, str]) -> str | None:
     """Return the proxy that the SDK would use as well."""
-    proxy = environment.get("https_proxy") or environment.get("HTTPS_PROXY")
+    proxy = _either("https_proxy", environment)
     if not proxy:
         return None
     # Only deployments with a proxy wait for this import.
     from urllib import request  # noqa: PLC0415
 
-    exceptions = {"no": environment.get("no_proxy") or environment.get("NO_PROXY") or ""}
     host = urlsplit(endpoint).netloc
-    if request.proxy_bypass_environment(host, exceptions):  # type: ignore[attr-defined]  # typeshed lacks it
+    if request.proxy_bypass_environment(host, {"no": _either("no_proxy", environment)}):  # type: ignore[attr-defined]  # typeshed lacks it
         return None
-    return proxy if "://" in proxy else f"http://{proxy}"
+    url = proxy if "://" in proxy else f"http://{proxy}"
+    _check_address("HTTPS_PROXY", url, schemes=("http",))
+    return url
+
+
+def _either(name: str, environment: Mapping[str, str]) -> str:
+    """Return a variable in small letters, or in capitals if there is none; an empty one switches the other off."""
+    return environment[name] if name in environment else environment.get(name.upper(), "")
+
+
+def _check_address(what: str, url: str, *, schemes: Sequence[str]) -> None:
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in schemes and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        usable = False
+    if not usable:
+        # Without the address, which may hold a password.
+        raise Misconfigured(f"{what} must be {' or '.join(f'{scheme}://' for scheme in schemes)} and a host.")

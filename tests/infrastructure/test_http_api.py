@@ -128,7 +128,7 @@ def test_a_pool_is_the_one_of_the_setting(synthesized: Callable[..., Synthesized
 def test_the_authorizer_is_small(any_stage: Synthesized) -> None:
     """Every request waits for it and pays for its memory, whatever the stage gives its other functions."""
     function = any_stage.one("AWS::Lambda::Function", named="HttpAuthorizer")
-    assert (function["MemorySize"], function["Timeout"]) == (256, 10)
+    assert (function["MemorySize"], function["Timeout"]) == (256, 20)
 
 
 def test_the_authorizer_has_the_variables_that_it_reads(any_stage: Synthesized) -> None:

@@ -465,3 +465,24 @@ def test_a_proxy_without_a_port_is_called_on_80(proxy: str | None, port: int) ->
     """So did the SDK; without a proxy, the port is that of https."""
     made = Connection("https://dynamodb.eu-west-1.amazonaws.com", proxy=proxy)
     assert made._connection.port == port
+
+
+@pytest.mark.parametrize("name", ["Content-Length", "x-amz-crc32"])
+def test_of_two_different_headers_neither_counts(name: str) -> None:
+    """Going by one of them, a good key could look unknown."""
+    others = [f"x-amz-crc32: {crc32(ITEM)}"] if name == "Content-Length" else []
+    reply = whole(
+        200, ITEM, [*others, f"{name}: {crc32(ITEM) if name == 'x-amz-crc32' else len(ITEM)}", f"{name}: 2"]
+    )
+    with FaultyServer(reply, reply, reply) as server, pytest.raises(InternalError):
+        Keys(server.url).get(KEY.id)
+
+
+def test_a_header_that_cannot_be_sent_is_quoted_nowhere() -> None:
+    """The session token is a header, and the standard library's error quotes it."""
+    with FaultyServer(sent(ITEM)) as server:
+        connection = Connection(server.url)
+        OPENED.append(connection)
+        with pytest.raises(connections.UnusableError) as raised:
+            connection.post(b"{}", {"X-Amz-Security-Token": "secret\ntoken"})
+    assert (str(raised.value), raised.value.__cause__) == ("The request or its response is malformed.", None)

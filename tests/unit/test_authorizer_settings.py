@@ -106,6 +106,8 @@ def no_proxies(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
         ({"HTTPS_PROXY": PROXY, "no_proxy": "*"}, None),
         ({"HTTPS_PROXY": PROXY, "NO_PROXY": "dynamodb.us-west-2.amazonaws.com"}, None),
         ({"HTTP_PROXY": PROXY, "ALL_PROXY": PROXY}, None),
+        ({"HTTPS_PROXY": PROXY, "https_proxy": ""}, None),
+        ({"HTTPS_PROXY": PROXY, "NO_PROXY": "*", "no_proxy": ""}, PROXY),
     ],
 )
 def test_a_proxy_is_the_one_that_the_sdk_would_use(
@@ -121,3 +123,23 @@ def test_a_proxy_is_the_one_that_the_sdk_would_use(
 def test_a_proxy_without_a_scheme_speaks_http() -> None:
     """The SDK takes it in this way as well."""
     assert read(HTTPS_PROXY="proxy.example:8080").proxy == PROXY
+
+
+@pytest.mark.parametrize(
+    ("variables", "sentence"),
+    [
+        (
+            {"AWS_ENDPOINT_URL": "localhost:8000"},
+            "The address of DynamoDB must be https:// or http:// and a host.",
+        ),
+        ({"AWS_ENDPOINT_URL": "https://"}, "The address of DynamoDB must be https:// or http:// and a host."),
+        ({"HTTPS_PROXY": "http://user:pa/ss@proxy:3128"}, "HTTPS_PROXY must be http:// and a host."),
+        ({"HTTPS_PROXY": "https://proxy"}, "HTTPS_PROXY must be http:// and a host."),
+        ({"HTTPS_PROXY": "socks5://proxy"}, "HTTPS_PROXY must be http:// and a host."),
+    ],
+)
+def test_an_address_that_cannot_be_used_ends_the_start(variables: dict[str, str], sentence: str) -> None:
+    """The sentence does not repeat it, because an address may hold a password."""
+    with pytest.raises(Misconfigured) as refused:
+        read(**variables)
+    assert (refused.value.detail, refused.value.__cause__) == (sentence, None)

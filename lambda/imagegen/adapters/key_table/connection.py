@@ -59,7 +59,7 @@ class Connection:
     ) -> None:
         self._read_timeout = read_timeout
         url = urlsplit(endpoint)
-        self.host: Final = url.netloc
+        self.host: Final = url.netloc.rpartition("@")[2]
         host = url.hostname or ""
         if url.scheme == "http":
             self._connection = http.client.HTTPConnection(host, url.port, timeout=CONNECT_TIMEOUT)
@@ -89,6 +89,10 @@ class Connection:
         except FAILURES:
             self.close()
             raise
+        except ValueError:
+            self.close()
+            # Not the cause: it quotes a header, and one of them is the session token.
+            raise UnusableError("The request or its response is malformed.") from None
 
     def close(self) -> None:
         """Close the connection; the next request opens another one."""
@@ -115,10 +119,12 @@ def _read(response: http.client.HTTPResponse) -> Response:
     if len(body) > LONGEST:
         raise UnusableError("The response is too long.")
     # `read` with a length raises no error if the connection ended too early.
-    length = response.headers.get("Content-Length", str(len(body)))
-    if length != str(len(body)):
-        raise UnusableError(f"{len(body)} bytes of the response arrived instead of {length[:20]}.")
-    checksum = response.headers.get("x-amz-crc32", str(crc32(body)))
-    if checksum != str(crc32(body)):
+    # All of them: of two lengths, `http.client` goes by the first.
+    lengths = response.headers.get_all("Content-Length", [])
+    if not {*lengths} <= {str(len(body))}:
+        raise UnusableError(
+            f"{len(body)} bytes of the response arrived instead of {', '.join(lengths)[:40]}."
+        )
+    if not {*response.headers.get_all("x-amz-crc32", [])} <= {str(crc32(body))}:
         raise UnusableError("The response does not have the checksum that it states.")
     return Response(status=response.status, body=body)
