@@ -151,7 +151,7 @@ def main() -> None:
 
     def halve(request: Any, **_: Any) -> None:
         if cut.is_set():
-            request.body = HalfBody(request.body.read())
+            request.body = HalfBody(bytes(request.body))
 
     session.register("before-send.s3.PutObject", halve)  # type: ignore[arg-type]  # it names the arguments that it uses
     warm = wired(variables, session=session, observer=FakeObserver())
