@@ -11,7 +11,7 @@ from benchmarks import drain
 if TYPE_CHECKING:
     from tests.support.deployed_stack import Stack, StandIn
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.thorough]
 
 
 def test_every_job_is_paid_once_and_the_quota_is_not_overrun(stack: Stack, stand_in: StandIn) -> None:
