@@ -56,7 +56,7 @@ def test_the_bill_of_the_functions_has_each_package_of_the_zip_with_its_hashes(b
     }
     assert found == {(pin.name, pin.version): set(pin.hashes) for pin in pins}
     assert bill["metadata"]["component"]["name"] == "imagegen"
-    assert {"pkg:pypi/boto3", "pkg:pypi/pydantic"} <= {
+    assert {"pkg:pypi/botocore", "pkg:pypi/pydantic"} <= {
         each["purl"].split("@")[0] for each in bill["components"]
     }
 
