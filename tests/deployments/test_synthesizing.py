@@ -218,7 +218,7 @@ def test_every_way_gives_the_same(matrix: Matrix, way: Way, configuration: Confi
     assert "".join(said) == WARNED.format(stage=configuration.stage)
     assert (ours.template, ours.others) == (plain.template, plain.others)
     # The functions' zip, and that of the authorizer where there are keys.
-    assert len(ours.zips) == 1 + ("CUSTOM" in configuration.facts["protected by"])
+    assert len(ours.zips) == 1 + ("CUSTOM" in str(configuration.facts["protected by"]))
     assert {*ours.zips} <= {*matrix.cell(PLAIN, DEV).zips}
 
 
