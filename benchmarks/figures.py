@@ -15,18 +15,20 @@ class Series:
     @property
     def p50(self) -> float:
         """The median."""
-        return self._percentile(50)
+        return percentile(self.seconds, 50)
 
     @property
     def p95(self) -> float:
         """The 95th percentile."""
-        return self._percentile(95)
+        return percentile(self.seconds, 95)
 
-    def _percentile(self, percent: int) -> float:
-        # `quantiles` needs at least two values.
-        if len(self.seconds) == 1:
-            return self.seconds[0]
-        return quantiles(self.seconds, n=100, method="inclusive")[percent - 1]
+
+def percentile(values: Sequence[float], percent: int) -> float:
+    """Return a percentile of at least one value, interpolated linearly between the two nearest ones."""
+    # `quantiles` needs at least two values.
+    if len(values) == 1:
+        return values[0]
+    return quantiles(values, n=100, method="inclusive")[percent - 1]
 
 
 def listed(rows: Sequence[tuple[str, str]]) -> str:

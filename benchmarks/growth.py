@@ -17,6 +17,7 @@ from benchmarks.environments import Environment
 from benchmarks.figures import Series
 from benchmarks.fleet import Fleet, fleet
 from benchmarks.installed import Installed, install
+from benchmarks.keys import authorizer_event
 from benchmarks.results import Figure, ratio, single, spread
 from tools.failures import LocalError
 
@@ -249,9 +250,9 @@ def _of_keys(sizes: Sequence[int], *, rounds: int) -> Sequence[Probe]:
             function="authorizer",
             of="keys",
             sizes=sizes,
-            event=lambda size, number: _asked(growing_tables.key(unknown(size, number)).text),
+            event=lambda size, number: authorizer_event(growing_tables.key(unknown(size, number))),
             accepts=lambda reply: reply["policyDocument"]["Statement"][0]["Effect"] == "Allow",
-            warm_up=_asked(growing_tables.key(_NEVER).text),
+            warm_up=authorizer_event(growing_tables.key(_NEVER)),
             key=unknown,
             block=1,
             rounds=rounds * BLOCK,
@@ -313,11 +314,6 @@ def _cursor(started: Fleet, smallest: int) -> str:
     with started.start("api") as environment:
         reply = environment.invoke(_queried("/generations", limit=str(smallest - PAGE)))
         return str(json.loads(reply["body"])["next_cursor"])
-
-
-def _asked(key: str) -> Mapping[str, Any]:
-    headers = {"Host": "api.example", "x-api-key": key}
-    return {"type": "REQUEST", "headers": headers, "multiValueHeaders": _many(headers)}
 
 
 def _queried(path: str, **query: str) -> dict[str, Any]:

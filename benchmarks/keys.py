@@ -2,23 +2,20 @@
 
 import json
 import secrets
+from datetime import UTC, datetime
 from typing import Any
 
 from benchmarks.contenders import REGION, SETTINGS
 from benchmarks.fleet import Fleet
+from imagegen.adapters.key_table.items import item_of
 from imagegen.keys.api_key import ApiKey
+from imagegen.keys.stored_key import StoredKey
 
 
 def store_key(fleet: Fleet) -> ApiKey:
     """Store a new key in the table, and return it."""
     key = ApiKey.create(secrets.token_bytes)
-    item = {
-        "id": {"S": key.id},
-        "name": {"S": "benchmark"},
-        "digest": {"S": key.digest},
-        "created_at": {"S": "2026-01-01T00:00:00+00:00"},
-        "limits": {"M": {}},
-    }
+    item = item_of(StoredKey.of(key, name="benchmark", now=datetime.now(UTC), limits={}))
     fleet.services.post(
         "/",
         headers={"X-Amz-Target": "DynamoDB_20120810.PutItem"},

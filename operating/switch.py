@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from local.aws import described_stack
 from operating.stack import functions_with_models, reserved_executions, template_of
-from operating.stage import not_deployed
+from operating.stage import check_deployed
 from stacks.stage import stack_name
 
 if TYPE_CHECKING:
@@ -36,7 +35,7 @@ class Switch:
             BotoCoreError, ClientError: one of them could not be stopped; the others are.
         """
         failures: list[Exception] = []
-        self._check_deployed()
+        check_deployed(self.stage, self.cloudformation)
         for name in functions_with_models(self._stack, self.cloudformation).values():
             try:
                 self.functions.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=0)
@@ -51,7 +50,7 @@ class Switch:
         Raises:
             LocalError: the stage is not deployed here.
         """
-        self._check_deployed()
+        check_deployed(self.stage, self.cloudformation)
         reserved = reserved_executions(template_of(self._stack, self.cloudformation))
         for id_, name in functions_with_models(self._stack, self.cloudformation).items():
             if id_ in reserved:
@@ -64,7 +63,3 @@ class Switch:
     @property
     def _stack(self) -> str:
         return stack_name(self.stage)
-
-    def _check_deployed(self) -> None:
-        if described_stack(self._stack, self.cloudformation) is None:
-            raise not_deployed(self.stage)

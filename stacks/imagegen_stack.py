@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 from typing import TYPE_CHECKING
 
 from aws_cdk import CfnOutput, Environment, Stack
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 
 from stacks.authentication import AUTHENTICATION
@@ -58,18 +60,7 @@ class ImagegenStack(Stack):
         variables = environment(
             self, config=config, bucket=bucket, table=table, queue=queue, webhook_secret=secret
         )
-        api = Function(
-            self,
-            "Api",
-            config=config,
-            code=code,
-            handler="imagegen.api_handler.lambda_handler",
-            description="Serves the HTTP API of imagegen.",
-            environment=variables,
-            key=kms_key,
-            reserved_concurrency=config.api_concurrency,
-            snapstart=config.snapstart,
-        )
+        api = self._make_api(config, code=code, variables=variables, key=kms_key)
         concurrency = queue_concurrency(config, derived=concurrency_for(models, today=today))
         warn_about_a_small_account(config, queue=concurrency, stack=self)
         worker = WorkerFunction(
@@ -102,6 +93,22 @@ class ImagegenStack(Stack):
         worker.poll(queue)
         worker.sweep_every_minute()
         self._name_outputs(bucket=bucket, secret=secret)
+
+    def _make_api(
+        self, config: StageConfig, *, code: lambda_.Code, variables: Mapping[str, str], key: kms.Key | None
+    ) -> Function:
+        return Function(
+            self,
+            "Api",
+            config=config,
+            code=code,
+            handler="imagegen.api_handler.lambda_handler",
+            description="Serves the HTTP API of imagegen.",
+            environment=variables,
+            key=key,
+            reserved_concurrency=config.api_concurrency,
+            snapstart=config.snapstart,
+        )
 
     def _allow(self, *, bucket: ImageBucket, secret: WebhookSecret | None, key: EncryptionKey | None) -> None:
         """Give each function the rights that it uses, and no other."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from statistics import quantiles
 from typing import Any, Final
 
 from benchmarks.account.costs import Cost
 from benchmarks.account.evidence import Evidence
 from benchmarks.account.lines import MILLISECONDS, Invocation
+from benchmarks.figures import percentile
 
 PERCENTS: Final = (50, 95, 99)
 _COLUMNS: Final = ("", "unit", "n", "p50", "p95", "p99", "max")
@@ -26,9 +26,7 @@ class Figure:
 
     def percentile(self, percent: int) -> float:
         """Return a percentile of all values, interpolated linearly between the two nearest ones."""
-        if len(self.values) == 1:
-            return self.values[0]
-        return quantiles(self.values, n=100, method="inclusive")[percent - 1]
+        return percentile(self.values, percent)
 
     def as_json(self) -> dict[str, Any]:
         """Return the row for programs; without values the percentiles are null."""
