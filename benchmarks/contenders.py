@@ -16,6 +16,7 @@ SETTINGS: Final[Mapping[str, str]] = {
     "STAGE": "dev",
     "BUCKET_NAME": "pictures",
     "TABLE_NAME": "generations",
+    "URL_SUFFIX": "amazonaws.com",
     "KEY_TABLE_NAME": "keys",
     "QUEUE_URL": f"https://sqs.{REGION}.amazonaws.com/123456789012/jobs",
     "DEAD_LETTER_QUEUE_ARN": f"arn:aws:sqs:{REGION}:123456789012:dead",
@@ -55,7 +56,6 @@ _NUMBERS: Final = count(1)
 def contenders(installed: Installed, *, address: str, authority: Path) -> Mapping[str, Contender]:
     """Return every function to measure, by its name; all services of AWS are at this one address, over TLS."""
     variables = {
-        "URL_SUFFIX": "amazonaws.com",
         "AWS_REGION": REGION,
         "AWS_DEFAULT_REGION": REGION,
         "AWS_ACCESS_KEY_ID": "test",

@@ -164,6 +164,7 @@ def environment(
         "STAGE": config.name,
         "BUCKET_NAME": bucket.bucket.bucket_name,
         "TABLE_NAME": table.table.table_name,
+        "URL_SUFFIX": Aws.URL_SUFFIX,
         "QUEUE_URL": queue.queue.queue_url,
         "DEAD_LETTER_QUEUE_ARN": queue.dead_letters.queue_arn,
         "CALL_BACK_QUEUE_ARN": queue.call_backs.queue_arn if queue.call_backs else "",

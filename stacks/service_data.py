@@ -16,12 +16,14 @@ from typing import Any, Final
 KEPT_OPERATIONS: Final[Mapping[str, frozenset[str]]] = {
     "bedrock": frozenset({"GetFoundationModel"}),
     "bedrock-runtime": frozenset({"InvokeModel", "InvokeModelWithResponseStream"}),
-    "dynamodb": frozenset({"GetItem", "PutItem", "Query", "UpdateItem"}),
-    "s3": frozenset({"DeleteObject", "GetObject", "HeadObject", "PutObject"}),
+    "s3": frozenset({"DeleteObject", "GetObject", "HeadObject"}),
     "secretsmanager": frozenset({"GetSecretValue"}),
     "sqs": frozenset({"ChangeMessageVisibility", "SendMessage"}),
 }
-"""The operations that the adapters call, by the name of their service in botocore."""
+"""The operations that the adapters call with the SDK's clients, by the name of their service in botocore.
+
+`InvokeModel` is called without the client, but its errors are read as the client would.
+"""
 CALLED_BY_BOTOCORE: Final[Mapping[str, frozenset[str]]] = {
     # botocore asks for the bucket's region with it, if S3 says that the bucket is in another one.
     "s3": frozenset({"HeadBucket"}),

@@ -64,7 +64,7 @@ BESIDE: Final = (PLAYGROUND, MONITORING)
 SECONDS_BESIDE_THE_MODEL = 20
 # Lambda takes 4096 bytes of environment, measured as JSON; what has no length of its own needs at most 2016 of them:
 # AWS Lambda developer guide, "Lambda quotas".
-BYTES_FOR_LISTS = 4096 - 2066
+BYTES_FOR_LISTS = 4096 - 2106
 WITHOUT_BOUND: Final = ("cors_origins", "models", "openai_model_aliases", "bedrock_endpoint_url")
 """The settings in the functions' environment that may be of any length."""
 NOT_IN_THE_EMULATOR: Final = ("waf", "domain_name", "snapstart")

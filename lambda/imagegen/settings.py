@@ -112,6 +112,7 @@ class Settings:
     `model_timeout`, `function_timeout`, `gateway_timeout` and `url_ttl` are seconds; `daily_usd` and its like are
     dollars. A limit of None means unlimited, 0 refuses all. `queued_jobs_per_caller` counts the unfinished asynchronous
     generations of a caller that were accepted on one day (UTC).
+    `url_suffix` is the end of AWS's addresses in the partition.
     Without webhooks, `call_back_queue_arn` and `webhook_secret_arn` are empty.
     `webhook_loopback` lets call-backs go to 127.0.0.1 over plain http; only the stage of one machine may set it.
     `mark_images` writes into each image that it is generated, and `embed_prompt` the prompt beside that mark.
@@ -122,6 +123,7 @@ class Settings:
     stage: NotEmpty
     bucket_name: NotEmpty
     table_name: NotEmpty
+    url_suffix: NotEmpty
     queue_url: NotEmpty
     dead_letter_queue_arn: NotEmpty
     call_back_queue_arn: str

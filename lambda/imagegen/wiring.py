@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from imagegen.adapters import clients
 from imagegen.adapters.bedrock import IDLE_LIMIT, BedrockRuntime
+from imagegen.adapters.direct.session import DirectSession
 from imagegen.adapters.dynamodb import DynamoDbGenerations, DynamoDbQuotas, DynamoDbRecentRequests
 from imagegen.adapters.s3 import S3Images
 from imagegen.adapters.secretsmanager import SecretsManager
@@ -131,13 +132,16 @@ def aws_ports(
 ) -> Ports:
     """Return the real ports: AWS, the web, the machine's clock and its randomness."""
     clock, randomness = SystemClock(), SystemRandomness()
-    dynamodb = clients.dynamodb(session)
+    direct = DirectSession(session, url_suffix=settings.url_suffix, clock=clock)
+    dynamodb = direct.table()
     # Only asynchronous requests and failed messages need the queue, and only call-backs the secret.
     sqs = clients.made_once(lambda: clients.sqs(session))
     secrets = clients.made_once(lambda: clients.secretsmanager(session))
     # One client for each region: an entry of the list may be called in a region other than the function's own.
     runtimes = clients.OfRegions(
-        lambda region: clients.bedrock_runtime(session, region=region, model_timeout=settings.model_timeout),
+        lambda region: direct.runtime(
+            clients.bedrock_runtime(session, region=region, model_timeout=settings.model_timeout)
+        ),
         regions=[ref.region for ref in models],
     )
     return Ports(
@@ -147,7 +151,7 @@ def aws_ports(
             clock=clock,
         ),
         images=S3Images(
-            client=clients.s3(session, addressing_style=settings.s3_addressing_style),
+            client=direct.bucket(clients.s3(session, addressing_style=settings.s3_addressing_style)),
             bucket=settings.bucket_name,
             url_ttl=settings.url_ttl,
             clock=clock,
@@ -157,7 +161,7 @@ def aws_ports(
             client=dynamodb,
             # Few requests take a unit back, so the second client is made by the first one that does.
             once=clients.closed_if_idle(
-                clients.made_once(lambda: clients.dynamodb(session, attempts=1)),
+                clients.made_once(lambda: direct.table(attempts=1)),
                 clock=clock,
                 limit=IDLE_LIMIT,
             ),

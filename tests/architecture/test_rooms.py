@@ -60,11 +60,19 @@ MODULE_RULES = (
     (r"models(\.\w+)?", r"contracts\.(?!\w+\.parameters$).*"),
     (r"generations(\.\w+)?", r"contracts\.(?!generation_request$|\w+\.parameters$).*"),
     (r"generations(\.\w+)?", "boto3|botocore|pydantic|aws_lambda_powertools"),
-    (r"adapters\.(?!dynamodb|bedrock|key_table)\w+", r"adapters\.\w+"),
+    (r"adapters\.(?!dynamodb|bedrock|direct|key_table)\w+", r"adapters\.(?!direct\b)\w+"),
     (r"adapters\.dynamodb(\.\w+)?", r"adapters\.(?!dynamodb\b).+"),
     (r"adapters\.bedrock(\.\w+)?", r"adapters\.(?!bedrock\b).+"),
-    (r"adapters\.key_table(\.\w+)?", r"adapters\.(?!key_table\b).+"),
-    (r"adapters\.key_table\.(?!table$)\w+", r"(boto3|botocore|urllib3)\b.*|adapters\.key_table\.table"),
+    (r"adapters\.direct(\.\w+)?", r"adapters\.(?!direct\b).+"),
+    (
+        r"adapters\.direct\.(connection|connections|resending|signature|table_calls)",
+        r"(boto3|botocore|urllib3)\b.*|adapters\.direct\.(\w+_client|session)$",
+    ),
+    (r"adapters\.key_table(\.\w+)?", r"adapters\.(?!key_table\b|direct\b).+"),
+    (
+        r"adapters\.key_table\.(?!table$)\w+",
+        r"(boto3|botocore|urllib3)\b.*|adapters\.key_table\.table|adapters\.direct\.(\w+_client|session)$",
+    ),
     (r"http\.compat\.(?!openai)\w+", r"http\.compat\..+"),
     (r"http\.compat\.openai(\.\w+)?", r"http\.compat\.(?!openai\b).+"),
     (
@@ -323,11 +331,14 @@ def test_the_authorizer_starts_with_our_own_code_alone() -> None:
     packages, rooms, adapters = done.stdout.splitlines()
     assert (packages, rooms) == ("['imagegen']", "[]")
     assert ast.literal_eval(adapters) == [
+        "imagegen.adapters.direct",
+        "imagegen.adapters.direct.connection",
+        "imagegen.adapters.direct.resending",
+        "imagegen.adapters.direct.signature",
+        "imagegen.adapters.direct.table_calls",
         "imagegen.adapters.key_table",
-        "imagegen.adapters.key_table.connection",
         "imagegen.adapters.key_table.items",
         "imagegen.adapters.key_table.look_up",
-        "imagegen.adapters.key_table.signature",
         "imagegen.adapters.system",
     ]
 

@@ -119,7 +119,10 @@ LONGEST_DRILL = "x" * 100
 
 
 def bytes_beside_the_lists(stage: Synthesized) -> int:
-    """Return the size of the environment as JSON; a value that CloudFormation fills in counts with 160 bytes."""
+    """Return the size of the environment as JSON.
+
+    A value that CloudFormation fills in counts with 160 bytes, and the end of AWS's addresses with 24.
+    """
     # In the stage `local` a parameter says `true` or `false`.
     variables = {**function(stage, "Api")["Environment"]["Variables"], "WEBHOOK_LOOPBACK": "false"}
     lists = {"AWS_ENDPOINT_URL_BEDROCK_RUNTIME", *(key.upper() for key in WITHOUT_BOUND)}
@@ -127,6 +130,7 @@ def bytes_beside_the_lists(stage: Synthesized) -> int:
         name: "" if name in lists else value if isinstance(value, str) else "x" * 160
         for name, value in {"AWS_ENDPOINT_URL_BEDROCK_RUNTIME": "", **variables}.items()
     }
+    filled["URL_SUFFIX"] = "x" * 24
     # A drill is written beside all of them.
     filled["DRILL"] = LONGEST_DRILL
     return len(json.dumps(filled, separators=(",", ":"), ensure_ascii=False).encode())

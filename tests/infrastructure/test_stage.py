@@ -87,7 +87,7 @@ def test_origins_that_do_not_fit_into_the_environment_are_refused() -> None:
     """Otherwise Lambda would refuse the function in the middle of a deployment."""
     sentence = (
         rf"^cors_origins takes {ROOM + 1}, models takes \d+, openai_model_aliases takes \d+ bytes of a function's "
-        r"environment, with commas; together they may take 2030, because Lambda limits an environment to 4 KB\.$"
+        r"environment, with commas; together they may take 1990, because Lambda limits an environment to 4 KB\.$"
     )
     with pytest.raises(StageError, match=sentence):
         StageConfig.from_json(name="dev", values={"cors_origins": origins(ROOM + 1)})

@@ -16,6 +16,7 @@ import pytest
 
 from imagegen import errors
 from imagegen.adapters import clients
+from imagegen.adapters.direct.session import DirectSession
 from imagegen.adapters.dynamodb import DynamoDbGenerations, DynamoDbQuotas
 from imagegen.adapters.s3 import S3Images
 from imagegen.adapters.sqs import SqsQueue
@@ -59,6 +60,12 @@ def session(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Session:
     return made
 
 
+@pytest.fixture
+def stores(session: Session) -> DirectSession:
+    """Return what makes the clients of the stores, as in a deployment."""
+    return DirectSession(session, url_suffix="amazonaws.com", clock=SystemClock())
+
+
 @pytest.fixture(scope="module")
 def table_name(emulator: Emulator) -> str:
     """Return a table as the stack has it."""
@@ -72,9 +79,9 @@ def bucket_name(emulator: Emulator) -> str:
 
 
 @pytest.fixture
-def table(table_name: str, session: Session) -> DynamoDbGenerations:
+def table(table_name: str, stores: DirectSession) -> DynamoDbGenerations:
     """Return the adapter of the table."""
-    return DynamoDbGenerations(client=clients.dynamodb(session), table=table_name)
+    return DynamoDbGenerations(client=stores.table(), table=table_name)
 
 
 @pytest.fixture
@@ -96,7 +103,7 @@ def record(owner: str, number: int = 0) -> Generation:
 
 def quotas(
     table_name: str,
-    session: Session,
+    stores: DirectSession,
     *,
     per_caller: int | None,
     overall: int | None,
@@ -104,8 +111,8 @@ def quotas(
 ) -> DynamoDbQuotas:
     """Return counters in the table."""
     return DynamoDbQuotas(
-        client=clients.dynamodb(session),
-        once=lambda: clients.dynamodb(session, attempts=1),
+        client=stores.table(),
+        once=lambda: stores.table(attempts=1),
         table=table_name,
         limits=QuotaLimits(daily_images_per_caller=per_caller, daily_images=overall),
         clock=SystemClock(),
@@ -115,9 +122,9 @@ def quotas(
 
 
 @pytest.fixture
-def images(bucket_name: str, session: Session) -> S3Images:
+def images(bucket_name: str, session: Session, stores: DirectSession) -> S3Images:
     """Return the adapter of the bucket."""
-    client = clients.s3(session, addressing_style="path")
+    client = stores.bucket(clients.s3(session, addressing_style="path"))
     return S3Images(client=client, bucket=bucket_name, url_ttl=60, clock=SystemClock())
 
 
@@ -165,10 +172,10 @@ def test_what_is_due_is_found(table: DynamoDbGenerations, owner: str) -> None:
 
 
 def test_a_counter_stops_at_its_limit_whoever_counts_at_once(
-    table_name: str, session: Session, owner: str
+    table_name: str, stores: DirectSession, owner: str
 ) -> None:
     """Of forty calls, eight at a time, exactly seven are let through."""
-    counter = quotas(table_name, session, per_caller=7, overall=None)
+    counter = quotas(table_name, stores, per_caller=7, overall=None)
 
     def take(_: int) -> bool:
         try:
@@ -181,9 +188,9 @@ def test_a_counter_stops_at_its_limit_whoever_counts_at_once(
         assert sum(pool.map(take, range(40))) == 7
 
 
-def test_a_counter_never_falls_below_zero(table_name: str, session: Session, owner: str) -> None:
+def test_a_counter_never_falls_below_zero(table_name: str, stores: DirectSession, owner: str) -> None:
     """A unit that is given back too often does not raise the limit."""
-    counter = quotas(table_name, session, per_caller=1, overall=None)
+    counter = quotas(table_name, stores, per_caller=1, overall=None)
     counter.correct(owner, DAY, NOTHING - IMAGE_UNIT)
     counter.take(owner, DAY, IMAGE_UNIT, own={})
     counter.correct(owner, DAY, NOTHING - IMAGE_UNIT)
@@ -194,10 +201,10 @@ def test_a_counter_never_falls_below_zero(table_name: str, session: Session, own
 
 
 def test_an_amount_that_is_not_counted_does_not_keep_the_others(
-    table_name: str, session: Session, owner: str
+    table_name: str, stores: DirectSession, owner: str
 ) -> None:
     """A job of an earlier release was not counted as one; its image is given back, and its price is added."""
-    counter = quotas(table_name, session, per_caller=5, overall=None)
+    counter = quotas(table_name, stores, per_caller=5, overall=None)
     for _ in range(2):
         counter.take(owner, DAY, IMAGE_UNIT, own={})
     counter.correct(owner, DAY, Charge(images=-1, micro_usd=40_000, jobs=-1))
@@ -205,22 +212,22 @@ def test_an_amount_that_is_not_counted_does_not_keep_the_others(
 
 
 def test_a_deployments_limit_leaves_the_callers_counter_alone(
-    table_name: str, session: Session, owner: str
+    table_name: str, stores: DirectSession, owner: str
 ) -> None:
     """The caller's unit is given back if the deployment's limit refuses the image."""
     day = f"2026-11-25 {owner}"
-    quotas(table_name, session, per_caller=None, overall=1).take(owner, day, IMAGE_UNIT, own={})
+    quotas(table_name, stores, per_caller=None, overall=1).take(owner, day, IMAGE_UNIT, own={})
     with pytest.raises(errors.QuotaExceeded, match="deployment"):
-        quotas(table_name, session, per_caller=2, overall=1).take(owner, day, IMAGE_UNIT, own={})
-    quotas(table_name, session, per_caller=2, overall=None).take(owner, day, IMAGE_UNIT, own={})
+        quotas(table_name, stores, per_caller=2, overall=1).take(owner, day, IMAGE_UNIT, own={})
+    quotas(table_name, stores, per_caller=2, overall=None).take(owner, day, IMAGE_UNIT, own={})
 
 
 def test_a_write_tells_how_much_of_the_deployments_day_is_used(
-    table_name: str, session: Session, owner: str
+    table_name: str, stores: DirectSession, owner: str
 ) -> None:
     """Also the one that is refused; nothing is read for it."""
     observer, day = FakeObserver(), f"2026-11-27 {owner}"
-    counter = quotas(table_name, session, per_caller=None, overall=4, observer=observer)
+    counter = quotas(table_name, stores, per_caller=None, overall=4, observer=observer)
     for _ in range(4):
         counter.take(owner, day, IMAGE_UNIT, own={})
     with pytest.raises(errors.QuotaExceeded, match="deployment"):
@@ -228,13 +235,13 @@ def test_a_write_tells_how_much_of_the_deployments_day_is_used(
     assert observer.used == [0.25, 0.5, 0.75, 1.0, 1.0]
 
 
-def test_a_counters_life_ends_by_itself(table_name: str, session: Session, owner: str) -> None:
+def test_a_counters_life_ends_by_itself(table_name: str, stores: DirectSession, owner: str) -> None:
     """A counter expires after 40 days, in seconds for the table's TTL; a second count does not delay that."""
-    counter = quotas(table_name, session, per_caller=5, overall=None)
+    counter = quotas(table_name, stores, per_caller=5, overall=None)
     counter.take(owner, DAY, IMAGE_UNIT, own={})
     counter.take(owner, DAY, IMAGE_UNIT, own={})
     key = {"id": {"S": f"quota#{owner}#{DAY}"}}
-    item = clients.dynamodb(session).get_item(TableName=table_name, Key=key)["Item"]
+    item = stores.table().get_item(TableName=table_name, Key=key)["Item"]
     left = int(item["expires_at"]["N"]) - datetime.now(UTC).timestamp()
     assert 40 * 86_400 - 60 < left <= 40 * 86_400
     assert item["images"] == {"N": "2"}
@@ -293,10 +300,10 @@ def test_a_job_is_received_again_when_it_was_put_off(session: Session, queue_url
     assert first["Body"] == second["Body"] == ENDED.id
 
 
-def test_what_is_not_there_is_the_deployments_fault(session: Session) -> None:
+def test_what_is_not_there_is_the_deployments_fault(session: Session, stores: DirectSession) -> None:
     """A table or queue that does not exist is `misconfigured`."""
     with pytest.raises(errors.Misconfigured):
-        DynamoDbGenerations(client=clients.dynamodb(session), table="no-such-table").get("gen_1")
+        DynamoDbGenerations(client=stores.table(), table="no-such-table").get("gen_1")
     with pytest.raises(errors.Misconfigured):
         SqsQueue(
             client=lambda: clients.sqs(session), queue_url="http://localhost/000000000000/no-such-queue"

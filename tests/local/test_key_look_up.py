@@ -24,20 +24,21 @@ import trustme
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials as BotocoreCredentials
-from botocore.retries.standard import ThrottledRetryableChecker
+from botocore.retries.standard import ThrottledRetryableChecker, TransientRetryableChecker
 
-from imagegen.adapters import clients
-from imagegen.adapters.key_table import connection as connections
-from imagegen.adapters.key_table import look_up
-from imagegen.adapters.key_table.connection import Connection
+from imagegen.adapters.direct import connection as connections
+from imagegen.adapters.direct import resending
+from imagegen.adapters.direct.connection import Connection, trusting
+from imagegen.adapters.direct.signature import Credentials
+from imagegen.adapters.direct.table_calls import TableCalls
 from imagegen.adapters.key_table.items import item_of
 from imagegen.adapters.key_table.look_up import KeyLookUp
-from imagegen.adapters.key_table.signature import Credentials
 from imagegen.adapters.key_table.table import DynamoDbKeys
 from imagegen.errors import InternalError, Misconfigured
 from imagegen.keys.api_key import ApiKey
 from imagegen.keys.stored_key import StoredKey
 from local import certificates
+from tests.support import sdk_clients
 from tests.support.environment import AUTHORIZERS_ENVIRONMENT
 from tests.support.far_side import FarSide, json_answer, session
 from tests.support.faulty_server import (
@@ -97,14 +98,14 @@ class Keys(KeyLookUp):
         self.pauses: list[float] = []
         self.connection = Connection(endpoint, **options)
         OPENED.append(self.connection)
-        super().__init__(
-            connection=self.connection,
-            table="keys",
+        calls = TableCalls(
+            self.connection,
             region="us-west-2",
-            credentials=CREDENTIALS,
+            credentials=lambda: CREDENTIALS,
             now=lambda: NOW,
             sleep=self.pauses.append,
         )
+        super().__init__(calls=calls, table="keys")
 
 
 def test_the_request_is_the_one_that_the_sdk_would_send() -> None:
@@ -112,7 +113,7 @@ def test_the_request_is_the_one_that_the_sdk_would_send() -> None:
     with FaultyServer(sent(ITEM)) as server:
         assert Keys(server.url).get(KEY.id) == STORED
         (request,) = server.requests
-    client = clients.dynamodb(session())
+    client = sdk_clients.dynamodb(session())
     far = FarSide(client, json_answer({}))
     DynamoDbKeys(client=client, table="keys").get(KEY.id)
     assert request.head.startswith("POST / HTTP/1.1\r\n")
@@ -144,20 +145,23 @@ def test_an_empty_object_is_what_says_that_there_is_no_such_key() -> None:
 
 def test_times_and_number_of_requests_are_those_of_the_sdks_clients() -> None:
     """The functions treat the table of keys as they treat the other table."""
-    config: Any = clients.dynamodb(session()).meta.config
+    config: Any = sdk_clients.dynamodb(session()).meta.config
     assert (config.connect_timeout, config.read_timeout, config.retries["total_max_attempts"]) == (
         connections.CONNECT_TIMEOUT,
         connections.READ_TIMEOUT,
-        look_up.ATTEMPTS,
+        resending.ATTEMPTS,
     )
 
 
 def test_the_codes_that_are_repeated_are_those_that_the_sdk_repeats() -> None:
     """Of the errors that DynamoDB's model lists for this operation; one with a status from 500 on needs no code."""
-    operation = clients.dynamodb(session()).meta.service_model.operation_model("GetItem")
+    operation = sdk_clients.dynamodb(session()).meta.service_model.operation_model("GetItem")
     modelled = {each.name for each in operation.error_shapes}
     repeated: list[str] = getattr(ThrottledRetryableChecker, "_THROTTLED_ERROR_CODES")  # noqa: B009 - it is not typed
-    assert modelled & {*repeated} == look_up.BUSY
+    of_s3 = {"RequestTimeout", "SlowDown"}
+    assert modelled & {*repeated} == resending.BUSY - of_s3
+    transient: list[str] = getattr(TransientRetryableChecker, "_TRANSIENT_ERROR_CODES")  # noqa: B009 - likewise
+    assert of_s3 <= {*repeated, *transient}
 
 
 UNUSABLE = {
@@ -222,11 +226,11 @@ def test_a_response_that_does_not_tell_is_an_error_after_three_requests(reply: R
         keys = Keys(server.url, read_timeout=0.3)
         with pytest.raises(InternalError) as raised:
             keys.get(KEY.id)
-        assert len(server.requests) == look_up.ATTEMPTS
+        assert len(server.requests) == resending.ATTEMPTS
     assert raised.value.detail == "The table of keys did not respond."
     first, second = keys.pauses
-    assert 0 <= first <= look_up.LONGEST_PAUSE
-    assert 0 <= second <= 2 * look_up.LONGEST_PAUSE
+    assert 0 <= first <= resending.LONGEST_PAUSE
+    assert 0 <= second <= 2 * resending.LONGEST_PAUSE
 
 
 def test_a_response_may_take_longer_than_a_connection() -> None:
@@ -287,7 +291,7 @@ def test_two_faults_are_got_over(script: tuple[Script, ...]) -> None:
     """The third request has the key."""
     with FaultyServer(*script, sent(ITEM)) as server:
         assert Keys(server.url, read_timeout=0.3).get(KEY.id) == STORED
-        assert len(server.requests) == look_up.ATTEMPTS
+        assert len(server.requests) == resending.ATTEMPTS
 
 
 def test_the_requests_share_a_connection_as_long_as_the_far_side_keeps_it() -> None:
@@ -339,7 +343,7 @@ def test_a_bundle_of_the_environment_is_trusted(
     """TLS connections are kept as well, and one that was closed is replaced."""
     ended = Reply(content=sent(ITEM).content, ending="close")
     with FaultyServer(sent(ITEM), ended, sent(ITEM), tls=tls) as server:
-        keys = Keys(server.url, ca_bundle=str(issued.authority))
+        keys = Keys(server.url, trust=trusting(str(issued.authority)))
         assert [keys.get(KEY.id), keys.get(KEY.id)] == [STORED, STORED]
         eventually(lambda: not keys.connection.is_open())
         assert keys.get(KEY.id) == STORED
@@ -368,7 +372,7 @@ def test_no_request_goes_to_a_host_that_is_not_proved(
     authority.issue_cert(name).configure_cert(tls)
     with FaultyServer(sent(ITEM), tls=tls) as server:
         with pytest.raises(InternalError) as raised:
-            Keys(server.url, ca_bundle=str(trusted)).get(KEY.id)
+            Keys(server.url, trust=trusting(str(trusted))).get(KEY.id)
         assert server.requests == []
     assert isinstance(raised.value.__cause__, ssl.SSLCertVerificationError)
 
@@ -484,5 +488,5 @@ def test_a_header_that_cannot_be_sent_is_quoted_nowhere() -> None:
         connection = Connection(server.url)
         OPENED.append(connection)
         with pytest.raises(connections.UnusableError) as raised:
-            connection.post(b"{}", {"X-Amz-Security-Token": "secret\ntoken"})
+            connection.send("POST", "/", {"X-Amz-Security-Token": "secret\ntoken"}, b"{}")
     assert (str(raised.value), raised.value.__cause__) == ("The request or its response is malformed.", None)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from imagegen.adapters import clients
+from imagegen.adapters.direct.session import DirectSession
 from imagegen.adapters.dynamodb import DynamoDbGenerations, DynamoDbQuotas
 from imagegen.adapters.s3 import S3Images
 from imagegen.adapters.sqs import SqsQueue
@@ -52,22 +53,27 @@ FOUND = [
 ]
 
 
+def direct() -> DirectSession:
+    """Return the deployed calls of the stores."""
+    return DirectSession(session(), url_suffix="amazonaws.com", clock=SystemClock())
+
+
 def bucket() -> S3Images:
     """Return the deployed adapter of S3, with the path style that an emulator needs."""
-    client = clients.s3(session(), addressing_style="path")
+    client = direct().bucket(clients.s3(session(), addressing_style="path"))
     return S3Images(client=client, bucket="pictures", url_ttl=60, clock=SystemClock())
 
 
 def table() -> DynamoDbGenerations:
     """Return the deployed adapter of the table."""
-    return DynamoDbGenerations(client=clients.dynamodb(session()), table="generations")
+    return DynamoDbGenerations(client=direct().table(), table="generations")
 
 
 def counters(once: Callable[[], DynamoDBClient] | None = None) -> DynamoDbQuotas:
     """Return the deployed adapter of the counters; only the caller's images are limited."""
     return DynamoDbQuotas(
-        client=clients.dynamodb(session()),
-        once=once or (lambda: clients.dynamodb(session(), attempts=1)),
+        client=direct().table(),
+        once=once or (lambda: direct().table(attempts=1)),
         table="generations",
         limits=QuotaLimits(daily_images_per_caller=5),
         clock=SystemClock(),
@@ -193,7 +199,8 @@ STORE_ENDINGS: list[tuple[str, list[Script], str, int]] = [
     ("get", [throttled("ProvisionedThroughputExceededException")], "internal_error", 3),
     ("get", [whole(500, b"{}")], "internal_error", 3),
     ("get", [CLOSED], "internal_error", 3),
-    ("get", [cut(200, b'{"Item":{}}')], "internal_error", 1),
+    ("get", [cut(200, b'{"Item":{}}')], "internal_error", 3),
+    ("get", [cut(200, b'{"Item":{}}'), OK], "None", 2),
     ("get", [throttled("AccessDeniedException")], "misconfigured", 1),
     ("get", [throttled("ResourceNotFoundException")], "misconfigured", 1),
     ("get", [whole(400, b"\xff")], "internal_error", 1),
@@ -201,6 +208,7 @@ STORE_ENDINGS: list[tuple[str, list[Script], str, int]] = [
     ("write", [CLOSED, refused_over_itself], "second", 2),
     ("write", [whole(500, b"{}"), refused_over_itself], "second", 2),
     ("write", [throttled("ThrottlingException"), OK], "second", 2),
+    ("write", [cut(200, b"{}"), refused_over_itself], "second", 2),
     ("write", [CLOSED], "internal_error", 3),
     ("history", [whole(200, b'{"Items":[]}')], "0", 1),
     ("history", [whole(503, HTML)], "internal_error", 3),
@@ -259,7 +267,7 @@ def test_what_is_given_back_never_goes_over_a_connection_that_was_idle(
     clock = FakeClock()
     with FaultyServer(*[whole(200, b"{}")] * 3) as server:
         monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
-        make = clients.made_once(lambda: clients.dynamodb(session(), attempts=1))
+        make = clients.made_once(lambda: direct().table(attempts=1))
         quotas = counters(once=clients.closed_if_idle(make, clock=clock, limit=timedelta(seconds=20)))
         for pause in (20, 20.5, 0):
             quotas.correct("alice", "2026-11-25", Charge(images=-1))

@@ -21,6 +21,7 @@ import pytest
 from imagegen import errors
 from imagegen.adapters import clients
 from imagegen.adapters.bedrock import BedrockRuntime
+from imagegen.adapters.direct.session import DirectSession
 from imagegen.adapters.s3 import S3Images
 from imagegen.adapters.system import SystemClock
 from imagegen.contracts.generation_request import GenerationRequest
@@ -77,9 +78,16 @@ PATIENT, HASTY = 60.0, 1.0
 """Seconds that a call may take: more than any answer needs, and few for answers that never come."""
 
 
+def direct() -> DirectSession:
+    """Return the deployed calls of the model and of the stores."""
+    return DirectSession(session(), url_suffix="amazonaws.com", clock=SystemClock())
+
+
 def runtime(*, model_timeout: float = PATIENT, clock: Clock | None = None) -> BedrockRuntime:
     """Return the deployed adapter of Bedrock's runtime."""
-    client = clients.bedrock_runtime(session(), region="us-west-2", model_timeout=model_timeout)
+    client = direct().runtime(
+        clients.bedrock_runtime(session(), region="us-west-2", model_timeout=model_timeout)
+    )
     return BedrockRuntime({"us-west-2": client}, model_timeout=model_timeout, clock=clock or SystemClock())
 
 
@@ -343,7 +351,7 @@ def test_an_image_that_cannot_be_stored_is_paid_and_tried_until_the_deadline(
     with FaultyServer(denied) as server:
         monkeypatch.setenv("AWS_ENDPOINT_URL_S3", server.url)
         made = service()
-        client = clients.s3(session(), addressing_style="path")
+        client = direct().bucket(clients.s3(session(), addressing_style="path"))
         images = S3Images(client=client, bucket="pictures", url_ttl=60, clock=SystemClock())
         attempts = replace(made.attempts, images=images)
         submitter = replace(made.submitter, attempts=attempts)

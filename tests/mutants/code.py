@@ -52,15 +52,22 @@ _ARITHMETIC: Final[Mapping[type[ast.operator], tuple[str, str]]] = {
 
 _TESTED_BY: Final[Mapping[str, str]] = {
     "batch": "repeats",
+    "bucket_client": "direct_calls",
     "charges": "budgets",
     "connection": "key_look_up",
+    "connections": "direct_calls",
     "items": "key_table",
     "ledger": "submit",
     "look_up": "key_look_up",
     "records": "dynamodb",
     "refusals": "bedrock_refusals",
+    "resending": "key_look_up",
     "runtime": "bedrock",
+    "runtime_client": "direct_calls",
+    "session": "direct_session",
     "table": "key_table",
+    "table_calls": "key_look_up",
+    "table_client": "direct_calls",
     "table_errors": "dynamodb",
 }
 """The modules whose nearest tests have another name, and that name."""

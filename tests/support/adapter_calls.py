@@ -21,9 +21,20 @@ PRESIGNED: Final = "get_object"
 
 @cache
 def services() -> frozenset[str]:
-    """Return the names of the services for which `adapters/clients.py` makes a client."""
+    """Return the names of the services for which `adapters/clients.py` makes a client of the SDK."""
     source = (ADAPTERS / "clients.py").read_text(encoding="utf-8")
     return frozenset(re.findall(r'\.(?:create_)?client\(\s*"([a-z0-9-]+)"', source))
+
+
+@cache
+def direct() -> frozenset[str]:
+    """Return the methods that take the place of the SDK's."""
+    return frozenset(
+        node.name
+        for path in ADAPTERS.glob("direct/*_client.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef) and node.name in methods() - {PRESIGNED}
+    )
 
 
 @cache
@@ -32,7 +43,7 @@ def methods() -> frozenset[str]:
     loader = botocore.session.get_session()
     known = {
         xform_name(name)
-        for service in services()
+        for service in (*services(), "dynamodb")
         for name in loader.get_service_model(service).operation_names
     }
     called = {

@@ -104,7 +104,6 @@ class Ledger:
             made.add((action, resource_of(params, str(context.get("client_region", REGION)))))
 
         session.register("provide-client-params", note)  # type: ignore[arg-type]  # it names the arguments that it uses
-        session.get_component("event_emitter").register_first("before-send.s3.PutObject", with_bytes)
         return session
 
     def of(self, function: str, *, deployment: Deployment) -> list[Call]:
@@ -168,12 +167,6 @@ def _kms_calls(calls: list[Call], *, key: str) -> list[Call]:
     ]
 
 
-def with_bytes(request: Any, **_: Any) -> None:
-    """Give a request a body that moto can read: it takes a bytearray for a form."""
-    if isinstance(request.body, bytearray):
-        request.body = bytes(request.body)
-
-
 def drawn_or_retired(request: Any, **_: Any) -> Any:
     """Answer as Bedrock: SDXL has ended, and every other model draws."""
     from tests.support.fakes import stable_image_answer  # noqa: PLC0415 - only who draws needs it
@@ -193,9 +186,10 @@ def account(template: Mapping[str, Any]) -> Iterator[dict[str, str]]:
     """Make the buckets, tables, queues and secrets of a template in an account in this process; yield their names."""
     from moto import mock_aws  # noqa: PLC0415 - it takes a second to load
 
+    from tests.support.sdk_clients import sdk_alone  # noqa: PLC0415
     from tests.support.template_values import Deployment  # noqa: PLC0415
 
-    with mock_aws():
+    with mock_aws(), sdk_alone():
         made: dict[str, str] = {}
         plan = Deployment(template=template, stack="imagegen-dev", account=ACCOUNT)
         clients = {name: boto3.client(name, region_name=REGION) for name in ("dynamodb", "s3", "sqs")}

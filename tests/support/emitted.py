@@ -9,7 +9,6 @@ from datetime import date
 from typing import TYPE_CHECKING, Any, Final
 
 from imagegen import errors
-from imagegen.adapters import clients
 from imagegen.adapters.dynamodb import DynamoDbQuotas
 from imagegen.adapters.telemetry import PowertoolsObserver, create_logger, create_metrics
 from imagegen.errors import ImagegenError, VendorRefusal
@@ -18,6 +17,7 @@ from imagegen.generations.ledger import Limits
 from imagegen.http.app import create_app
 from imagegen.models.lifecycle_check import Reported, check
 from imagegen.wiring import assemble
+from tests.support import sdk_clients
 from tests.support.events import event, send
 from tests.support.fakes import CORE
 from tests.support.far_side import FarSide, json_answer, session
@@ -93,7 +93,7 @@ def _refused(observer: PowertoolsObserver, error: ImagegenError, reason: str) ->
 
 
 def _use_most_of_the_budget(observer: PowertoolsObserver) -> None:
-    client = clients.dynamodb(session())
+    client = sdk_clients.dynamodb(session())
     used = {"images": {"N": "450"}, "micro_usd": {"N": "18000000"}, "stamp": {"S": "other"}}
     FarSide(client, json_answer({}), json_answer({"Attributes": used}), json_answer({}), json_answer({}))
     service = world()

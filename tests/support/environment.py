@@ -6,6 +6,7 @@ ENVIRONMENT = {
     "STAGE": "dev",
     "BUCKET_NAME": "pictures",
     "TABLE_NAME": "generations",
+    "URL_SUFFIX": "amazonaws.com",
     "QUEUE_URL": "https://sqs.us-west-2.amazonaws.com/123456789012/jobs",
     "DEAD_LETTER_QUEUE_ARN": "arn:aws:sqs:us-west-2:123456789012:dead",
     "CALL_BACK_QUEUE_ARN": "arn:aws:sqs:us-west-2:123456789012:call-backs",

@@ -19,6 +19,7 @@ from imagegen.keys.authorizer import Authorizer
 from imagegen.models.lifecycle_check import check
 from imagegen.models.registry import resolve
 from imagegen.worker import NotAcknowledged
+from tests.support import sdk_clients
 from tests.support.call_ledger import ACCOUNT, REGION, Ledger, account, drawn_or_retired, one_of
 from tests.support.events import Answer, event, send
 from tests.support.fakes import FakeClock, FakeDeadline, FakeObserver
@@ -198,7 +199,7 @@ class Functions:
     def _authorize(self) -> None:
         variables = self._variables("HttpAuthorizer")
         # The authorizer sends the same request without the SDK; tests/local/test_key_look_up.py compares the two.
-        client = clients.dynamodb(self._ledger.session("HttpAuthorizer"))
+        client = sdk_clients.dynamodb(self._ledger.session("HttpAuthorizer"))
         keys = DynamoDbKeys(client=client, table=variables["KEY_TABLE_NAME"])
         key = ApiKey.create(bytes).text
         Authorizer(keys=keys, clock=SystemClock()).decide(event("GET", "/models", headers={"x-api-key": key}))

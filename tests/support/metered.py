@@ -20,6 +20,7 @@ from imagegen.wiring import Service, wire
 from tests.support.environment import ENVIRONMENT
 from tests.support.fakes import SDXL, stable_image_answer
 from tests.support.far_side import answer, json_answer, new_session, refusal
+from tests.support.sdk_clients import sdk_alone
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -175,5 +176,6 @@ def metered(**variables: str) -> Metered:
     assert isinstance(handler, logging.StreamHandler)
     handler.setStream(LOG)
     observer = PowertoolsObserver(logger=logger, metrics=create_metrics(stage=settings.stage))
-    service = wire(settings, session=session, observer=observer)
+    with sdk_alone():
+        service = wire(settings, session=session, observer=observer)
     return Metered(service=service, observer=observer, meter=meter)

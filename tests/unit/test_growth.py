@@ -10,9 +10,9 @@ from benchmarks import growing_tables
 from benchmarks.contenders import SETTINGS
 from benchmarks.figures import Series
 from benchmarks.growth import Growth, Sample, p95s
-from imagegen.adapters import clients
 from imagegen.adapters.dynamodb import DynamoDbGenerations
 from imagegen.adapters.key_table.table import DynamoDbKeys
+from tests.support import sdk_clients
 from tests.support.tables import session_of
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def test_each_group_of_requests_has_a_percentile_of_its_own() -> None:
 
 def store(table: Table) -> DynamoDbGenerations:
     """Return the service's own adapter over a table."""
-    client: Any = clients.dynamodb(session_of(table))
+    client: Any = sdk_clients.dynamodb(session_of(table))
     return DynamoDbGenerations(client=client, table=SETTINGS["TABLE_NAME"])
 
 
@@ -105,7 +105,7 @@ def test_each_key_is_another() -> None:
     """The text of a key is accepted, and an added key joins the others."""
     table = growing_tables.keys(20, now=NOW)
     growing_tables.add_key(table, 77, now=NOW)
-    client: Any = clients.dynamodb(session_of(table))
+    client: Any = sdk_clients.dynamodb(session_of(table))
     keys = DynamoDbKeys(client=client, table=SETTINGS["KEY_TABLE_NAME"])
     assert len({key.digest for key in keys.all()}) == 21
     asked = growing_tables.key(77)

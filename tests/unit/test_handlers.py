@@ -118,7 +118,7 @@ def test_a_start_makes_the_clients_that_every_request_needs(
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     monkeypatch.setenv("MODELS", "stability.stable-image-core-v1:1,stability.stable-diffusion-xl-v1")
     handler_of(name)
-    assert sorted(made) == [("bedrock-runtime", "us-west-2"), ("dynamodb", None), ("s3", None)]
+    assert sorted(made) == [("bedrock-runtime", "us-west-2"), ("s3", None)]
 
 
 def test_clients_are_made_once_a_process_and_not_once_a_request(

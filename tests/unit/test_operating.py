@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 from botocore.exceptions import ReadTimeoutError
 
-from imagegen.adapters import clients
 from imagegen.adapters.key_table.table import DynamoDbKeys
 from imagegen.keys.api_key import ApiKey
 from imagegen.keys.stored_key import LIMITS, StoredKey
 from operating import limits, stage
 from operating.keys import Keys
 from operating.limits import VARIABLES, Change
+from tests.support import sdk_clients
 from tests.support.far_side import FarSide, Reply, json_answer, refusal, session
 from tools.failures import LocalError
 
@@ -148,9 +148,9 @@ def test_limits_are_shown_as_an_operator_writes_them(own: Mapping[str, float | N
 
 def keys(stored: StoredKey, *, replaced: bool = True, now: datetime = NOW) -> tuple[Keys, FarSide]:
     """Return the keys of a stage that has one key, which somebody else may be changing."""
-    writer = FarSide(writing := clients.dynamodb(session()), json_answer({}))
+    writer = FarSide(writing := sdk_clients.dynamodb(session()), json_answer({}))
     DynamoDbKeys(client=writing, table="keys").add(stored)
-    client = clients.dynamodb(session())
+    client = sdk_clients.dynamodb(session())
     written = json_answer({}) if replaced else refusal("ConditionalCheckFailedException")
     found = {"Item": writer.sent[0]["Item"]}
     far = FarSide(client, json_answer(found), written, json_answer(found))
@@ -202,7 +202,7 @@ REFUSED = refusal("ConditionalCheckFailedException")
 
 def stage_that_replies(*replies: Reply) -> tuple[Keys, FarSide]:
     """Return the keys of a stage whose table replies so."""
-    client = clients.dynamodb(session())
+    client = sdk_clients.dynamodb(session())
     far = FarSide(client, *replies)
     return Keys(table=DynamoDbKeys(client=client, table="keys"), now=lambda: NOW), far
 

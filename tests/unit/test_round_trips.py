@@ -16,13 +16,13 @@ from moto import mock_aws
 
 from imagegen.http.app import create_app
 from tests.support.bare_emulator import Emulator
-from tests.support.call_ledger import with_bytes
 from tests.support.environment import ENVIRONMENT
 from tests.support.events import Answer, event, send
 from tests.support.fakes import FakeClock, FakeDeadline, FakeObserver, sdxl_answer
 from tests.support.far_side import answer, new_session
 from tests.support.ledger_scenario import sqs_record
 from tests.support.real_parts import Wired, entered, wired
+from tests.support.sdk_clients import sdk_alone
 
 DATA: Final = Path(__file__).parents[2] / "docs" / "data.md"
 REGION: Final = "us-east-1"
@@ -75,7 +75,7 @@ class Account:
 def account(limits: Mapping[str, str]) -> Iterator[Account]:
     """Return the service in an account of its own, in which SDXL draws; presigned URLs are no calls."""
     variables = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "s", "AWS_DEFAULT_REGION": REGION}
-    with entered(variables), mock_aws():
+    with entered(variables), mock_aws(), sdk_alone():
         place = _InThisProcess(endpoint_url="", ca_bundle=None)
         queue_url = place.create_queue()
         names = {
@@ -89,7 +89,6 @@ def account(limits: Mapping[str, str]) -> Iterator[Account]:
         events.register_first(
             "before-send", lambda event_name, **_: calls.append(event_name.rpartition(".")[2])
         )
-        events.register_first("before-send.s3.PutObject", with_bytes)
         events.register(
             "before-send.bedrock-runtime.InvokeModel",
             lambda **_: answer(body=sdxl_answer()),

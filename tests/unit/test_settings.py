@@ -46,6 +46,7 @@ def test_an_environment_is_read_whole() -> None:
         stage="dev",
         bucket_name="pictures",
         table_name="generations",
+        url_suffix="amazonaws.com",
         queue_url="https://sqs.us-west-2.amazonaws.com/123456789012/jobs",
         dead_letter_queue_arn="arn:aws:sqs:us-west-2:123456789012:dead",
         call_back_queue_arn="arn:aws:sqs:us-west-2:123456789012:call-backs",
@@ -167,7 +168,7 @@ def test_everything_that_is_wrong_is_named_at_once() -> None:
         Settings.from_environment({"MODELS": "", "URL_TTL": "0", "CORS_ORIGINS": ""})
     assert raised.value.detail == (
         "The environment cannot be used: STAGE is missing; BUCKET_NAME is missing; TABLE_NAME is missing; "
-        "QUEUE_URL is missing; "
+        "URL_SUFFIX is missing; QUEUE_URL is missing; "
         "DEAD_LETTER_QUEUE_ARN is missing; CALL_BACK_QUEUE_ARN is missing; MODELS is empty; MODEL_TIMEOUT is missing; "
         "FUNCTION_TIMEOUT is missing; GATEWAY_TIMEOUT is missing; "
         "URL_TTL must be a whole number from 60 to 3600; S3_ADDRESSING_STYLE is missing; "

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from benchmarks.table_stand_in import INDEXES, NotUnderstood, Table
-from imagegen.adapters import clients
 from imagegen.adapters.dynamodb import DynamoDbGenerations, DynamoDbRecentRequests
 from imagegen.adapters.key_table.table import DynamoDbKeys
 from imagegen.generations.ports import RecentList, RecentRequest
@@ -30,6 +29,7 @@ from tests.local.test_adapters import (  # the emulator's tests, with the fixtur
 )
 from tests.support.bare_emulator import INDEXES as INDEXES_OF_THE_EMULATOR
 from tests.support.records import NOW, RECORD
+from tests.support.sdk_clients import SdkSession
 from tests.support.tables import session_of
 
 if TYPE_CHECKING:
@@ -79,9 +79,15 @@ def session(stand_in: Table) -> botocore.session.Session:
 
 
 @pytest.fixture
-def table(table_name: str, session: botocore.session.Session) -> DynamoDbGenerations:
+def stores(session: botocore.session.Session) -> SdkSession:
+    """Return what makes the clients of the stores."""
+    return SdkSession(session)
+
+
+@pytest.fixture
+def table(table_name: str, stores: SdkSession) -> DynamoDbGenerations:
     """Return the adapter of the table."""
-    return DynamoDbGenerations(client=clients.dynamodb(session), table=table_name)
+    return DynamoDbGenerations(client=stores.table(), table=table_name)
 
 
 def test_its_indexes_are_those_of_the_table() -> None:
@@ -114,9 +120,9 @@ def test_a_claim_may_replace_a_record_that_was_removed(table: DynamoDbGeneration
     assert table.write(again, replacing=RECORD) is again
 
 
-def test_recent_requests_are_replaced_only_as_they_were_read(session: botocore.session.Session) -> None:
+def test_recent_requests_are_replaced_only_as_they_were_read(stores: SdkSession) -> None:
     """The loser gets the list that is stored."""
-    recent = DynamoDbRecentRequests(client=clients.dynamodb(session), table="generations")
+    recent = DynamoDbRecentRequests(client=stores.table(), table="generations")
     second, third = replace(RECENT, version="second"), replace(RECENT, version="third")
     assert recent.put(RECENT, replacing=None) is RECENT
     assert recent.put(second, replacing=None) == RECENT
@@ -125,9 +131,9 @@ def test_recent_requests_are_replaced_only_as_they_were_read(session: botocore.s
     assert recent.get("recent") == second
 
 
-def test_a_key_is_added_replaced_and_listed(session: botocore.session.Session) -> None:
+def test_a_key_is_added_replaced_and_listed(stores: SdkSession) -> None:
     """A limit of 20 is also 20.0, and a key that somebody else changed is not replaced."""
-    keys = DynamoDbKeys(client=clients.dynamodb(session), table="keys")
+    keys = DynamoDbKeys(client=stores.table(), table="keys")
     key = StoredKey.of(
         ApiKey.create(secrets.token_bytes), name="a", now=NOW, limits={"daily_usd_per_caller": 20.0}
     )

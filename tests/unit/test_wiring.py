@@ -17,6 +17,7 @@ from imagegen.wiring import Service, wire
 from tests.support.environment import ENVIRONMENT
 from tests.support.fakes import FakeObserver
 from tests.support.far_side import answer, new_session
+from tests.support.sdk_clients import sdk_alone
 from tests.support.use_case import KEY, OWNER, REQUEST
 
 if TYPE_CHECKING:
@@ -87,7 +88,8 @@ def test_giving_a_quota_unit_back_sends_one_request() -> None:
         return answer(500, b"{}")
 
     session.register("before-send.dynamodb", refuse)  # type: ignore[arg-type]  # a response replaces sending
-    service = wired(replace(SETTINGS, daily_images_per_caller=5, daily_images=None), session=session)
+    with sdk_alone():
+        service = wired(replace(SETTINGS, daily_images_per_caller=5, daily_images=None), session=session)
     with pytest.raises(errors.InternalError):
         service.ports.quotas.correct(OWNER, "2026-11-25", Charge(images=-1))
     assert len(sent) == 1

@@ -12,18 +12,18 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar, cast
+from typing import TYPE_CHECKING, Final, Literal, TypeVar, cast
 
 from botocore.config import Config
-from botocore.exceptions import IncompleteReadError
+
+from imagegen.adapters.direct.connection import CONNECT_TIMEOUT, READ_TIMEOUT
+from imagegen.adapters.direct.resending import ATTEMPTS
 
 if TYPE_CHECKING:
-    from botocore.awsrequest import AWSResponse
     from botocore.client import BaseClient
     from botocore.session import Session
     from mypy_boto3_bedrock import BedrockClient
     from mypy_boto3_bedrock_runtime import BedrockRuntimeClient
-    from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_sqs import SQSClient
@@ -35,11 +35,6 @@ Client = TypeVar("Client", bound="BaseClient")
 
 AddressingStyle = Literal["virtual", "path"]
 
-ATTEMPTS: Final = 3
-"""The most requests that one call may send; calls of a model send exactly one."""
-
-_CONNECT_TIMEOUT: Final = 2.0
-_READ_TIMEOUT: Final = 5.0
 _MAKING: Final = threading.Lock()
 
 
@@ -94,7 +89,7 @@ def closed_if_idle(get: Callable[[], Client], *, clock: Clock, limit: timedelta)
 def bedrock_runtime(session: Session, *, region: str, model_timeout: float) -> BedrockRuntimeClient:
     """Return a client that sends exactly one request for one call, whatever `AWS_MAX_ATTEMPTS` says."""
     config = Config(
-        connect_timeout=_CONNECT_TIMEOUT,
+        connect_timeout=CONNECT_TIMEOUT,
         read_timeout=model_timeout,
         # Not `max_attempts`, which counts retries: with 1 it sends two requests.
         retries={"total_max_attempts": 1, "mode": "standard"},
@@ -129,14 +124,6 @@ def s3(session: Session, *, addressing_style: AddressingStyle) -> S3Client:
     return cast("S3Client", session.create_client("s3", config=_service_config().merge(config)))
 
 
-def dynamodb(session: Session, *, attempts: int = ATTEMPTS) -> DynamoDBClient:
-    """Return a client for the table; a response that was cut off is an error, not a missing item."""
-    client = cast("DynamoDBClient", session.create_client("dynamodb", config=_service_config(attempts)))
-    # A cut response would otherwise look like "there is no such record", and the image would be paid again.
-    client.meta.events.register("after-call.dynamodb", _refuse_cut_response)
-    return client
-
-
 def sqs(session: Session) -> SQSClient:
     """Return a client for the queue."""
     return cast("SQSClient", session.create_client("sqs", config=_service_config()))
@@ -147,16 +134,9 @@ def secretsmanager(session: Session) -> SecretsManagerClient:
     return cast("SecretsManagerClient", session.create_client("secretsmanager", config=_service_config()))
 
 
-def _service_config(attempts: int = ATTEMPTS) -> Config:
+def _service_config() -> Config:
     return Config(
-        connect_timeout=_CONNECT_TIMEOUT,
-        read_timeout=_READ_TIMEOUT,
-        retries={"total_max_attempts": attempts, "mode": "standard"},
+        connect_timeout=CONNECT_TIMEOUT,
+        read_timeout=READ_TIMEOUT,
+        retries={"total_max_attempts": ATTEMPTS, "mode": "standard"},
     )
-
-
-def _refuse_cut_response(http_response: AWSResponse, **_: Any) -> None:
-    """Compare lengths, because botocore does not, and treats JSON that it cannot parse as an empty response."""
-    expected = http_response.headers.get("content-length")
-    if expected is not None and int(expected) != len(http_response.content):
-        raise IncompleteReadError(actual_bytes=len(http_response.content), expected_bytes=int(expected))

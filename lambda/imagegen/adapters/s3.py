@@ -55,7 +55,7 @@ class S3Images:
                 Key=_key(name),
                 # botocore turns `bytes` into a file, which it sends in parts, and only when S3 has said that it may:
                 # see docs/decisions/0124-as-few-round-trips-as-the-promises-allow.md.
-                Body=bytearray(content),  # type: ignore[arg-type]  # botocore validates for bytearray as well
+                Body=content,
                 ContentType=image.content_type,
                 CacheControl=_CACHE,
                 Metadata=metadata,

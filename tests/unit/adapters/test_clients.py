@@ -11,6 +11,7 @@ import pytest
 from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
 
 from imagegen.adapters import clients
+from tests.support import sdk_clients
 from tests.support.far_side import FarSide, Reply, answer, new_session, refusal
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def test_one_call_of_the_model_is_one_request(failure: Reply) -> None:
     "client",
     [
         lambda: clients.s3(new_session(), addressing_style="virtual"),
-        lambda: clients.dynamodb(new_session()),
+        lambda: sdk_clients.dynamodb(new_session()),
         lambda: clients.sqs(new_session()),
         lambda: clients.secretsmanager(new_session()),
     ],
@@ -116,7 +117,7 @@ def test_the_clients_follow_the_environment_of_a_function(monkeypatch: pytest.Mo
     monkeypatch.setenv("AWS_ENDPOINT_URL_SQS", "https://queues.example")
     session = botocore.session.get_session()
     session.set_credentials("AKIDEXAMPLE", "secret")
-    table, queue = clients.dynamodb(session), clients.sqs(session)
+    table, queue = sdk_clients.dynamodb(session), clients.sqs(session)
     model = clients.bedrock_runtime(session, region="us-west-2", model_timeout=60)
     assert [(client.meta.region_name, client.meta.endpoint_url) for client in (table, queue, model)] == [
         ("ap-northeast-1", "https://all.example"),

@@ -11,9 +11,9 @@ import pytest
 from botocore.exceptions import ConnectionClosedError
 
 from imagegen import errors
-from imagegen.adapters import clients
 from imagegen.adapters.dynamodb import DynamoDbQuotas
 from imagegen.generations.charges import NOTHING, Charge, QuotaLimits, Remaining
+from tests.support import sdk_clients
 from tests.support.fakes import FakeClock, FakeObserver, FakeRandomness
 from tests.support.far_side import FarSide, Reply, json_answer, refusal, session
 from tests.support.records import NOW
@@ -40,7 +40,7 @@ def counters(
     *replies: Reply, limits: QuotaLimits = LIMITS, observer: FakeObserver | None = None
 ) -> tuple[DynamoDbQuotas, FarSide]:
     """Return counters over these responses, and the requests that they send."""
-    client = clients.dynamodb(session())
+    client = sdk_clients.dynamodb(session())
     quotas = DynamoDbQuotas(
         client=client,
         once=lambda: client,

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from imagegen.adapters import clients
 from imagegen.adapters.key_table.items import item_of, stored_key
 from imagegen.adapters.key_table.table import DynamoDbKeys
 from imagegen.keys.api_key import ApiKey
 from imagegen.keys.stored_key import StoredKey
+from tests.support import sdk_clients
 from tests.support.far_side import FarSide, Reply, json_answer, refusal, session
 
 NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
@@ -29,7 +29,7 @@ STORED = StoredKey.of(KEY, name="alice", now=NOW, limits=LIMITS)
 
 def table(*replies: Reply) -> tuple[DynamoDbKeys, FarSide]:
     """Return a table over these responses, and the requests that it sends."""
-    client = clients.dynamodb(session())
+    client = sdk_clients.dynamodb(session())
     return DynamoDbKeys(client=client, table="keys"), FarSide(client, *replies)
 
 

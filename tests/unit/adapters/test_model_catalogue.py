@@ -11,6 +11,7 @@ from botocore.stub import Stubber
 
 from imagegen import errors
 from imagegen.adapters import clients
+from imagegen.adapters.direct.resending import ATTEMPTS
 from imagegen.adapters.model_catalogue import STATUSES, BedrockCatalogue
 from imagegen.models.lifecycle_check import Reported
 from tests.support.fakes import CORE
@@ -74,7 +75,7 @@ def test_any_other_refusal_is_no_end(code: str) -> None:
 def test_a_bedrock_that_cannot_be_reached_is_no_end() -> None:
     """The next day's check asks again."""
     client = clients.bedrock(new_session(), region="us-west-2")
-    FarSide(client, *[EndpointConnectionError(endpoint_url="https://far.example")] * clients.ATTEMPTS)
+    FarSide(client, *[EndpointConnectionError(endpoint_url="https://far.example")] * ATTEMPTS)
     with pytest.raises(errors.ModelUnavailable):
         BedrockCatalogue(lambda _: client).lifecycle(CORE, region="us-west-2")
 

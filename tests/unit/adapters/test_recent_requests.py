@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from imagegen import errors
-from imagegen.adapters import clients
 from imagegen.adapters.dynamodb import DynamoDbRecentRequests
 from imagegen.generations.ports import RecentList, RecentRequest
+from tests.support import sdk_clients
 from tests.support.far_side import FarSide, Reply, json_answer, refusal, session
 from tests.support.records import NOW
 
@@ -30,7 +30,7 @@ NEXT = replace(
 
 def table(*replies: Reply) -> tuple[DynamoDbRecentRequests, FarSide]:
     """Return the table over these responses, and the requests that it sends."""
-    client = clients.dynamodb(session())
+    client = sdk_clients.dynamodb(session())
     return DynamoDbRecentRequests(client=client, table="generations"), FarSide(client, *replies)
 
 

@@ -76,7 +76,7 @@ _UNSENT: Final = (
     botocore.NoAuthTokenError,
     botocore.ParamValidationError,
 )
-_TIMED_OUT: Final = (botocore.ReadTimeoutError, urllib3.exceptions.ReadTimeoutError)
+_TIMED_OUT: Final = (botocore.ReadTimeoutError, urllib3.exceptions.ReadTimeoutError, TimeoutError)
 
 # AWS's front end refuses some requests itself (signature, credentials, unknown operation). botocore's service model
 # does not list those codes, so go by the status.
@@ -119,7 +119,7 @@ class BedrockRuntime:
         except ImagegenError:
             raise
         except Exception as exc:
-            # While a body is read, botocore lets the errors of urllib3, of its parsers and of the event stream through.
+            # While a body is read, the errors of sockets, of urllib3, of parsers and of the event stream come through.
             raise _translated(exc) from exc
         finally:
             self._used[ref.region] = self._clock.now()
