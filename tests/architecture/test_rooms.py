@@ -62,7 +62,7 @@ MODULE_RULES = (
     (r"generations(\.\w+)?", "boto3|botocore|pydantic|aws_lambda_powertools"),
     (r"adapters\.(?!dynamodb|bedrock|direct|key_table)\w+", r"adapters\.(?!direct\b)\w+"),
     (r"adapters\.dynamodb(\.\w+)?", r"adapters\.(?!dynamodb\b).+"),
-    (r"adapters\.bedrock(\.\w+)?", r"adapters\.(?!bedrock\b).+"),
+    (r"adapters\.bedrock(\.\w+)?", r"adapters\.(?!bedrock\b|direct\b).+"),
     (r"adapters\.direct(\.\w+)?", r"adapters\.(?!direct\b).+"),
     (
         r"adapters\.direct\.(connection|connections|resending|signature|table_calls)",

@@ -11,7 +11,8 @@ import threading
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from contextlib import nullcontext
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,7 @@ from botocore.credentials import Credentials as BotocoreCredentials
 from imagegen import errors
 from imagegen.adapters import clients
 from imagegen.adapters.bedrock import BedrockRuntime
-from imagegen.adapters.direct.connection import UnusableError
+from imagegen.adapters.direct.connection import Connection, UnusableError
 from imagegen.adapters.direct.resending import RefusedError
 from imagegen.adapters.direct.session import DirectSession
 from imagegen.adapters.system import SystemClock
@@ -175,8 +176,7 @@ def test_the_request_is_the_one_that_the_sdk_sends(
         monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
         reply = getattr(make(), method)(**parameters)
         if method == "invoke_model":
-            with reply["body"] as raw:
-                assert raw.read() == b"{}"
+            assert reply.read(seconds=60, longest=2) == b"{}"
         client = make_sdk()
         far = FarSide(client, answer() if method == "put_object" else json_answer({}))
         getattr(client, method)(**parameters)
@@ -437,6 +437,64 @@ def test_a_lost_answer_counts_as_paid_and_is_not_asked_for_again(
         with pytest.raises(errors.OutcomeUnknown):
             answered(adapter_of(runtime()))
     assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        whole(200, IMAGE),
+        Reply(content=b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + IMAGE, ending="close"),
+        Reply(
+            content=b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%b\r\n0\r\n\r\n"
+            % (len(IMAGE), IMAGE)
+        ),
+    ],
+    ids=["stated", "to the end of the connection", "in chunks"],
+)
+@pytest.mark.parametrize(("spare", "fits"), [(0, True), (-1, False)])
+def test_an_answer_has_a_longest_length(
+    reply: Reply,
+    spare: int,
+    fits: bool,  # noqa: FBT001 - a column of the table
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A longer answer cannot be an image of these models. Its connection is not used again."""
+    monkeypatch.setattr("imagegen.adapters.bedrock.runtime.MAX_ANSWER", len(IMAGE) + spare)
+    with FaultyServer(reply) as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
+        adapter = adapter_of(runtime())
+        for _ in range(2):
+            with nullcontext() if fits else pytest.raises(errors.BadModelResponse, match="too long"):
+                assert answered(adapter) == IMAGE
+    numbers = [request.connection for request in server.requests]
+    assert fits or numbers == [1, 2]
+
+
+HEADERS = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n"
+DRIPS = {
+    "headers": Reply(content=HEADERS, drops=b"X-Drip: " + b"x" * 1000, pause=0.05),
+    "body": Reply(content=whole(200, length=1000).content, drops=b"x" * 1000, pause=0.05),
+    "chunks": Reply(
+        content=b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3e8\r\n", drops=b"x" * 1000, pause=0.05
+    ),
+}
+"""Each byte comes long before a read gives up, and all of them would take 50 seconds."""
+
+
+@pytest.mark.parametrize("drip", DRIPS.values(), ids=DRIPS)
+def test_a_far_side_gains_no_time_by_sending_a_byte_now_and_then(
+    drip: Reply, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A call has its time, whatever it is filled with."""
+    with FaultyServer(drip) as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
+        monkeypatch.setattr("imagegen.adapters.bedrock.runtime._BODY_GRACE", timedelta(seconds=0.1))
+        with pytest.raises(errors.ModelTimeout):
+            answered(adapter_of(runtime(model_timeout=1), model_timeout=1))
+        connection = Connection(server.url, read_timeout=1)
+        with pytest.raises(TimeoutError):
+            connection.send("POST", "/", {}, b"")
+    assert len(server.requests) == 2
 
 
 def test_a_silent_model_is_a_time_out_after_one_request(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -184,6 +184,8 @@ UNUSABLE = {
         + ITEM.ljust(0x20000)
         + b"\r\n0\r\n\r\n",
     ),
+    "byte by byte": Reply(content=whole(200, length=len(ITEM)).content, drops=ITEM, pause=0.05),
+    "headers byte by byte": Reply(content=b"HTTP/1.1 200 OK\r\n", drops=b"X-Drip: 1\r\n" * 9, pause=0.05),
     "no body": sent(b""),
     "not JSON": sent(b"<html>"),
     "not UTF-8": sent(b'{"Item": "\xff"}'),

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
 
+    from imagegen.adapters.direct.runtime_client import DirectRuntime
+
 
 def dynamodb(session: Session, *, attempts: int = ATTEMPTS) -> DynamoDBClient:
     """Return the SDK's client of DynamoDB, as patient as the service is."""
@@ -29,6 +31,37 @@ def dynamodb(session: Session, *, attempts: int = ATTEMPTS) -> DynamoDBClient:
         retries={"total_max_attempts": attempts, "mode": "standard"},
     )
     return cast("DynamoDBClient", session.create_client("dynamodb", config=config))
+
+
+@dataclass(frozen=True)
+class SdkAnswer:
+    """Has the method of an `Answer`, over a body of the SDK's."""
+
+    body: Any
+
+    def read(self, *, seconds: float, longest: int) -> bytes:
+        """Return the body. What comes from a script of this process takes no time."""
+        assert seconds > 0
+        content: bytes = self.body.read()
+        assert len(content) <= longest
+        return content
+
+
+@dataclass(frozen=True)
+class _SdkModel:
+    client: BedrockRuntimeClient
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.client, name)
+
+    def invoke_model(self, **parameters: Any) -> SdkAnswer:
+        """Call a model with the SDK's client."""
+        return SdkAnswer(self.client.invoke_model(**parameters)["body"])
+
+
+def sdk_model(client: BedrockRuntimeClient) -> DirectRuntime:
+    """Return what takes the place of a `DirectRuntime`, and leaves every call to the SDK."""
+    return cast("DirectRuntime", _SdkModel(client))
 
 
 @dataclass(frozen=True)
@@ -45,9 +78,9 @@ class SdkSession:
         """Return the client as it is."""
         return client
 
-    def runtime(self, client: BedrockRuntimeClient) -> BedrockRuntimeClient:
-        """Return the client as it is."""
-        return client
+    def runtime(self, client: BedrockRuntimeClient) -> DirectRuntime:
+        """Return the client with the answers of a direct one."""
+        return sdk_model(client)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Final, Literal, TypeVar, cast
+from typing import TYPE_CHECKING, Final, Literal, Protocol, TypeVar, cast
 
 from botocore.config import Config
 
@@ -20,7 +20,6 @@ from imagegen.adapters.direct.connection import CONNECT_TIMEOUT, READ_TIMEOUT
 from imagegen.adapters.direct.resending import ATTEMPTS
 
 if TYPE_CHECKING:
-    from botocore.client import BaseClient
     from botocore.session import Session
     from mypy_boto3_bedrock import BedrockClient
     from mypy_boto3_bedrock_runtime import BedrockRuntimeClient
@@ -31,7 +30,17 @@ if TYPE_CHECKING:
     from imagegen.generations.ports import Clock
 
 T = TypeVar("T")
-Client = TypeVar("Client", bound="BaseClient")
+
+
+class Closable(Protocol):
+    """A client that can close its connections."""
+
+    def close(self) -> None:
+        """Close them; the next call opens new ones."""
+        ...
+
+
+Client = TypeVar("Client", bound=Closable)
 
 AddressingStyle = Literal["virtual", "path"]
 

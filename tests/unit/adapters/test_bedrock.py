@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final, cast
 
 import pytest
 import urllib3
@@ -16,10 +16,13 @@ from imagegen.errors import ImagegenError, VendorRefusal
 from imagegen.models.registry import ModelRef, resolve
 from local.bedrock import event_stream
 from tests.support.fakes import CORE, FakeClock
-from tests.support.far_side import Body, FarSide, Reply, answer, failing, parsed, refusal, session
+from tests.support.far_side import Body, FarSide, Reply, answer, failing, refusal, session
+from tests.support.sdk_clients import sdk_model
 
 if TYPE_CHECKING:
-    from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+    from botocore.awsrequest import AWSResponse
+
+    from imagegen.adapters.direct.runtime_client import DirectRuntime
 
 URL = "https://far.example"
 WHOLE = resolve(CORE, region="us-west-2")
@@ -30,7 +33,7 @@ def far_away(*replies: Reply, clock: FakeClock | None = None) -> tuple[BedrockRu
     """Return a runtime over these responses, and the requests that it sends; a call may take a minute."""
     client = clients.bedrock_runtime(session(), region="us-west-2", model_timeout=60)
     far = FarSide(client, *replies)
-    return BedrockRuntime({"us-west-2": client}, model_timeout=60, clock=clock or FakeClock()), far
+    return BedrockRuntime({"us-west-2": sdk_model(client)}, model_timeout=60, clock=clock or FakeClock()), far
 
 
 def error_of(*replies: Reply, ref: ModelRef = WHOLE) -> ImagegenError:
@@ -264,55 +267,34 @@ def test_an_error_whose_body_botocore_cannot_read_counts_as_paid(body: bytes) ->
     assert type(error_of(answer(503, body))) is errors.OutcomeUnknown
 
 
-def test_a_body_that_is_shorter_than_told_counts_as_paid() -> None:
-    """The part that arrived would be valid JSON, and is refused all the same."""
-    cut = answer(body=b"{}", headers={"content-length": "3"})
-    assert type(error_of(cut)) is errors.OutcomeUnknown
+@dataclass
+class TimedModel:
+    """Takes so many seconds until an answer begins, and notes how long its body may take and be."""
+
+    clock: FakeClock
+    takes: float
+    seconds: float = 0
+    longest: int = 0
+
+    def invoke_model(self, **_: str | bytes) -> TimedModel:
+        """Begin to answer."""
+        self.clock.sleep(self.takes)
+        return self
+
+    def read(self, *, seconds: float, longest: int) -> bytes:
+        """Return the body."""
+        self.seconds, self.longest = seconds, longest
+        return b"{}"
 
 
-def test_a_body_of_untold_length_is_read_to_its_end() -> None:
-    """The adapter reads all parts of a body without `Content-Length`."""
-    body = Body(b'{"images":[]}', part=4)
-    reply = parsed(200, urllib3.HTTPResponse(body, headers={}, preload_content=False))
-    runtime, _ = far_away(reply)
-    assert runtime.invoke(WHOLE, b"{}") == b'{"images":[]}'
-
-
-@pytest.mark.parametrize(("length", "fits"), [(MAX_ANSWER, True), (MAX_ANSWER + 1, False)])
-def test_an_answer_has_a_longest_length(length: int, fits: bool) -> None:  # noqa: FBT001 - a column of the table
-    """A longer answer cannot be an image of these models."""
-    runtime, _ = far_away(answer(body=bytes(length)))
-    try:
-        assert len(runtime.invoke(WHOLE, b"{}")) == length
-        assert fits
-    except errors.BadModelResponse:
-        assert not fits
-
-
-def test_a_body_that_drips_is_given_up_when_the_call_has_taken_too_long() -> None:
-    """Each byte arrives within the read time-out, but all of them together take too long."""
-    clock = FakeClock()
-    body = Body(b"x" * 100, part=1, during_read=lambda: clock.sleep(7))
-    runtime, _ = far_away(answer(body=body), clock=clock)
-    with pytest.raises(errors.ModelTimeout):
-        runtime.invoke(WHOLE, b"{}")
-    assert sum(clock.slept) == 63
-    assert body.timeouts == [60, 53, 46, 39, 32, 25, 18, 11, 4]
-    assert body.closed
-
-
-def test_a_body_that_begins_late_may_still_be_read() -> None:
-    """A body that begins at the end of the call's time gets two more seconds."""
-    clock = FakeClock()
-    body = Body(b"{}")
-
-    def late(_: AWSPreparedRequest) -> AWSResponse:
-        clock.sleep(59.9)
-        return answer(body=body)
-
-    runtime, _ = far_away(late, clock=clock)
+@pytest.mark.parametrize(("takes", "left"), [(0, 60), (41.5, 18.5), (58, 2), (59.9, 2), (75, 2)])
+def test_a_body_may_take_what_is_left_and_two_seconds_at_least(takes: float, left: float) -> None:
+    """A body that begins at the last moment is paid, and is read."""
+    model = TimedModel(clock=FakeClock(), takes=takes)
+    runtime = BedrockRuntime({"us-west-2": cast("DirectRuntime", model)}, model_timeout=60, clock=model.clock)
     assert runtime.invoke(WHOLE, b"{}") == b"{}"
-    assert body.timeouts == [2]
+    assert model.seconds == pytest.approx(left)
+    assert model.longest == MAX_ANSWER
 
 
 def test_a_stream_is_put_together_from_its_chunks() -> None:

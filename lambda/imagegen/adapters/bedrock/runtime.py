@@ -7,12 +7,10 @@ validation message can quote the prompt.
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
-from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final
 
 import urllib3
@@ -20,12 +18,12 @@ from botocore import exceptions as botocore
 
 from imagegen import errors
 from imagegen.adapters.bedrock.refusals import reason_of, refusal_of
+from imagegen.adapters.direct.connection import TooLongError
 from imagegen.errors import ImagegenError, VendorRefusal
 from imagegen.generations.model_caller import RETRY_AFTER
 
 if TYPE_CHECKING:
-    from mypy_boto3_bedrock_runtime import BedrockRuntimeClient
-
+    from imagegen.adapters.direct.runtime_client import DirectRuntime
     from imagegen.generations.ports import Clock
     from imagegen.models.registry import ModelRef
 
@@ -86,10 +84,6 @@ _REQUEST_ID: Final = re.compile(r"[0-9A-Za-z-]{1,64}")
 
 # A body that arrives at the last moment is paid, so it gets two seconds more.
 _BODY_GRACE: Final = timedelta(seconds=2)
-# In seconds: how much time has to pass before the socket's time-out is set anew. Most parts come within a millisecond.
-_SHORTER: Final = 0.1
-# The longest TLS record. `read1` never returns more, and takes memory for as much as it is asked for.
-_PART: Final = 16_384
 
 
 class BedrockRuntime:
@@ -98,9 +92,7 @@ class BedrockRuntime:
     A call takes at most `model_timeout` seconds, and a few more to connect and to read a body that has begun.
     """
 
-    def __init__(
-        self, clients: Mapping[str, BedrockRuntimeClient], *, model_timeout: float, clock: Clock
-    ) -> None:
+    def __init__(self, clients: Mapping[str, DirectRuntime], *, model_timeout: float, clock: Clock) -> None:
         self._clients = clients
         self._model_timeout = timedelta(seconds=model_timeout)
         self._clock = clock
@@ -124,7 +116,7 @@ class BedrockRuntime:
         finally:
             self._used[ref.region] = self._clock.now()
 
-    def _fresh(self, region: str) -> BedrockRuntimeClient:
+    def _fresh(self, region: str) -> DirectRuntime:
         """Return the client; first close connections that were idle for too long."""
         # The far side may have closed them while the function was frozen. A call on such a connection fails in the same
         # way as a call that was lost after it was paid.
@@ -134,38 +126,18 @@ class BedrockRuntime:
             client.close()
         return client
 
-    def _whole(self, client: BedrockRuntimeClient, target: str, body: bytes) -> bytes:
+    def _whole(self, client: DirectRuntime, target: str, body: bytes) -> bytes:
         ends_at = self._clock.now() + self._model_timeout
-        response = client.invoke_model(
+        answer = client.invoke_model(
             modelId=target, body=body, contentType="application/json", accept="application/json"
         )
-        streaming: Any = response["body"]
-        headers = response["ResponseMetadata"].get("HTTPHeaders", {})
-        expected = int(headers.get("content-length", -1))
-        answer_ends_at = max(ends_at, self._clock.now() + _BODY_GRACE)
-        # A list of parts would hold every byte twice while they are joined.
-        whole = BytesIO()
-        length, waits = 0, math.inf
-        # `read` waits for a whole part, and each byte renews its time-out. Only the wrapped stream has `read1`.
-        with streaming as raw:
-            while length != expected:
-                left = (answer_ends_at - self._clock.now()).total_seconds()
-                if left <= 0:
-                    raise _error(errors.ModelTimeout)
-                if left <= waits - _SHORTER:
-                    streaming.set_socket_timeout(left)
-                    waits = left
-                part = raw.read1(_PART)
-                if not part:
-                    break
-                length += whole.write(part)
-                _check_length(length)
-        # urllib3 does not notice a body that was cut off if it is read in parts.
-        if length < expected:
-            raise botocore.IncompleteReadError(actual_bytes=length, expected_bytes=expected)
-        return whole.getvalue()
+        left = max(ends_at - self._clock.now(), _BODY_GRACE)
+        try:
+            return answer.read(seconds=left.total_seconds(), longest=MAX_ANSWER)
+        except TooLongError as exc:
+            raise _too_long() from exc
 
-    def _streamed(self, client: BedrockRuntimeClient, target: str, body: bytes) -> bytes:
+    def _streamed(self, client: DirectRuntime, target: str, body: bytes) -> bytes:
         ends_at = self._clock.now() + self._model_timeout
         stream = client.invoke_model_with_response_stream(
             modelId=target, body=body, contentType="application/json", accept="application/json"
@@ -194,7 +166,11 @@ class BedrockRuntime:
 
 def _check_length(length: int) -> None:
     if length > MAX_ANSWER:
-        raise errors.BadModelResponse("The model's answer is too long.")
+        raise _too_long()
+
+
+def _too_long() -> ImagegenError:
+    return errors.BadModelResponse("The model's answer is too long.")
 
 
 def _translated(exc: Exception) -> ImagegenError:

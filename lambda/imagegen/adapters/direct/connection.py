@@ -9,12 +9,17 @@ import http.client
 import select
 import socket
 import ssl
+import time
 from base64 import b64encode
 from binascii import crc32
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from io import BufferedReader, RawIOBase
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote, urlsplit
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 CONNECT_TIMEOUT: Final = 2.0
 READ_TIMEOUT: Final = 5.0
@@ -28,8 +33,16 @@ LONGEST: Final = 65_536
 Body = bytes | bytearray
 
 
+_SHORTER: Final = 0.1
+"""How many seconds have to pass before the socket's time-out is set anew. Most parts come within a millisecond."""
+
+
 class UnusableError(Exception):
     """The response was cut off, damaged on its way, too long, or not what the service sends."""
+
+
+class TooLongError(UnusableError):
+    """The response has more bytes than it may have."""
 
 
 FAILURES: Final = (OSError, http.client.HTTPException, UnusableError)
@@ -64,6 +77,8 @@ class Connection:
     `proxy` is the URL of an HTTP proxy for https; a connection over plain http, which only the emulator of one machine
     has, goes directly. Without `trust`, the roots of the system are trusted. With `keep_alive`, the operating system
     asks now and then whether the far side is still there. `longest` is the most bytes of a body that `send` returns.
+    `read_timeout` is how many seconds a response may take from the moment when the request is sent, its body included:
+    the far side gains no time by sending a byte now and then.
     """
 
     def __init__(
@@ -81,44 +96,51 @@ class Connection:
         self._keep_alive = keep_alive
         self._longest = longest
         self._socket: socket.socket
+        self._ends_at: float | None = None
+        self._waits = 0.0
         url = urlsplit(endpoint)
         self.host: Final = host_of(endpoint)
         host = url.hostname or ""
         if url.scheme == "http":
             self._connection = http.client.HTTPConnection(host, url.port, timeout=connect_timeout)
-            return
-        via = urlsplit(proxy) if proxy else url
-        self._connection = http.client.HTTPSConnection(
-            via.hostname or "",
-            via.port or (_PROXY_PORT if proxy else None),
-            timeout=connect_timeout,
-            context=trust or trusting(),
-        )
-        if proxy:
-            self._connection.set_tunnel(host, url.port or 443, headers=_proxy_headers(proxy))
+        else:
+            via = urlsplit(proxy) if proxy else url
+            self._connection = http.client.HTTPSConnection(
+                via.hostname or "",
+                via.port or (_PROXY_PORT if proxy else None),
+                timeout=connect_timeout,
+                context=trust or trusting(),
+            )
+            if proxy:
+                self._connection.set_tunnel(host, url.port or 443, headers=_proxy_headers(proxy))
+        self._connection.response_class = self._timed  # type: ignore[assignment]  # it only has to make a response
+
+    def _timed(self, *args: Any, **named: Any) -> http.client.HTTPResponse:
+        """Return a response that is read until the time is over."""
+        response = http.client.HTTPResponse(*args, **named)
+        response.fp = BufferedReader(_Timed(response.fp.detach(), check=self._check))
+        return response
 
     def send(self, method: str, path: str, headers: Mapping[str, str], body: Body) -> Response:
         """Send a request and return the response, whatever its status."""
         self.open()
         with self.begin(method, path, headers, body) as response:
-            try:
-                return _read(response, longest=self._longest)
-            except FAILURES:
-                self.close()
-                raise
+            return self.read(response, longest=self._longest)
 
     def open(self) -> None:
         """Open a connection unless one is open. Nothing is sent if this fails."""
         try:
             if not self.is_open():
                 self.close()
+                self._ends_at = None
                 self._connection.connect()
                 # `http.client` forgets the socket as soon as a response says that the connection ends with it, and the
                 # body of that response is still to be read.
                 self._socket = self._connection.sock
                 if self._keep_alive:
                     self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-            self.set_read_timeout(self._read_timeout)
+            # For sending. An image takes its time.
+            self._socket.settimeout(self._read_timeout)
         except FAILURES:
             self.close()
             raise
@@ -132,6 +154,7 @@ class Connection:
         """
         try:
             self._connection.request(method, path, body, dict(headers))
+            self.allow(self._read_timeout)
             return self._connection.getresponse()
         except FAILURES:
             self.close()
@@ -141,9 +164,30 @@ class Connection:
             # Not the cause: it quotes a header, and one of them is the session token.
             raise UnusableError("The request or its response is malformed.") from None
 
-    def set_read_timeout(self, seconds: float) -> None:
-        """Set how long each read waits for a byte, until the next request."""
+    def allow(self, seconds: float) -> None:
+        """Set how long the response may take from now on; whatever is still to come then raises a `TimeoutError`."""
+        self._ends_at = time.monotonic() + seconds
+        self._waits = seconds
         self._socket.settimeout(seconds)
+
+    def _check(self) -> None:
+        """Let the next read wait as long as the response may take."""
+        if self._ends_at is None:
+            return
+        left = self._ends_at - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("The response took too long.")
+        if left <= self._waits - _SHORTER:
+            self._socket.settimeout(left)
+            self._waits = left
+
+    def read(self, response: http.client.HTTPResponse, *, longest: int) -> Response:
+        """Read a response that has begun to its end."""
+        try:
+            return _read(response, longest=longest)
+        except FAILURES:
+            self.close()
+            raise
 
     def close(self) -> None:
         """Close the connection; the next request opens another one."""
@@ -160,6 +204,28 @@ class Connection:
         return not arrived.poll(0)
 
 
+class _Timed(RawIOBase):
+    """The bytes of a socket; before each read, `check` may end it."""
+
+    def __init__(self, inner: RawIOBase, *, check: Callable[[], None]) -> None:
+        self._inner = inner
+        self._check = check
+
+    def readable(self) -> bool:
+        """Say that it can be read."""
+        return True
+
+    def readinto(self, buffer: WriteableBuffer, /) -> int | None:
+        """Read what is there, or wait for it."""
+        self._check()
+        return self._inner.readinto(buffer)
+
+    def close(self) -> None:
+        """Close the socket, if no connection uses it."""
+        self._inner.close()
+        super().close()
+
+
 def _proxy_headers(proxy: str) -> dict[str, str]:
     url = urlsplit(proxy)
     if url.username is None:
@@ -169,9 +235,9 @@ def _proxy_headers(proxy: str) -> dict[str, str]:
 
 
 def _read(response: http.client.HTTPResponse, *, longest: int) -> Response:
-    body = response.read(longest + 1)
-    if len(body) > longest:
-        raise UnusableError("The response is too long.")
+    # A length that is stated is not waited for.
+    if (response.length or 0) > longest or len(body := response.read(longest + 1)) > longest:
+        raise TooLongError("The response is too long.")
     # `read` with a length raises no error if the connection ended too early.
     # All of them: of two lengths, `http.client` goes by the first.
     lengths = response.headers.get_all("Content-Length", [])
@@ -179,6 +245,6 @@ def _read(response: http.client.HTTPResponse, *, longest: int) -> Response:
         raise UnusableError(
             f"{len(body)} bytes of the response arrived instead of {', '.join(lengths)[:40]}."
         )
-    if not {*response.headers.get_all("x-amz-crc32", [])} <= {str(crc32(body))}:
+    if not all(stated == str(crc32(body)) for stated in response.headers.get_all("x-amz-crc32", [])):
         raise UnusableError("The response does not have the checksum that it states.")
     return Response(status=response.status, body=body)

@@ -6,7 +6,6 @@ import http.client
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from http import HTTPStatus
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
@@ -27,7 +26,10 @@ _LONGEST_ERROR: Final = 65_536
 
 
 class DirectRuntime:
-    """Takes the place of the SDK's client for `invoke_model`; the SDK's client makes all other calls."""
+    """Takes the place of the SDK's client for `invoke_model`, and lets it make the call of a model that streams.
+
+    The answer is not the SDK's: it is read whole, within a time.
+    """
 
     def __init__(
         self,
@@ -42,8 +44,9 @@ class DirectRuntime:
         self._credentials = credentials
         self._now = now
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._client, name)
+    def invoke_model_with_response_stream(self, **parameters: Any) -> Mapping[str, Any]:
+        """Call a model that streams, with the SDK's client."""
+        return self._client.invoke_model_with_response_stream(**parameters)
 
     def close(self) -> None:
         """Close the connections that no call uses."""
@@ -57,7 +60,7 @@ class DirectRuntime:
         body: bytes,
         contentType: str,  # noqa: N803
         accept: str,
-    ) -> dict[str, Any]:
+    ) -> Answer:
         """Send one request: Amazon Bedrock API reference, "InvokeModel".
 
         Raises:
@@ -92,8 +95,7 @@ class DirectRuntime:
             raise botocore.ReadTimeoutError(endpoint_url=url) from exc
         except FAILURES as exc:
             raise botocore.ConnectionClosedError(endpoint_url=url) from exc
-        answer = _Answer(response, connection=connection, give_back=self._connections.give_back)
-        return {"body": answer, "ResponseMetadata": {"HTTPHeaders": _lower_case(response)}}
+        return Answer(response, connection=connection, give_back=self._connections.give_back)
 
     def _refusal(self, connection: Connection, response: http.client.HTTPResponse) -> botocore.ClientError:
         """Return the error of a response, which the SDK's own parser reads."""
@@ -110,8 +112,8 @@ class DirectRuntime:
         return botocore.ClientError(parsed, "InvokeModel")
 
 
-class _Answer:
-    """The body of an answer, with those methods of botocore's `StreamingBody` that are needed."""
+class Answer:
+    """The answer of a model, whose body is still to be read."""
 
     def __init__(
         self,
@@ -124,22 +126,17 @@ class _Answer:
         self._connection = connection
         self._give_back = give_back
 
-    def __enter__(self) -> http.client.HTTPResponse:
-        return self._response
+    def read(self, *, seconds: float, longest: int) -> bytes:
+        """Return the whole body, which may take so many seconds and have so many bytes.
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
-    ) -> None:
-        # A connection on which something is still to come cannot be used again.
-        if not (self._response.isclosed() or self._response.length == 0):
-            self._connection.close()
-        self._response.close()
-        self._give_back(self._connection)
-
-    def set_socket_timeout(self, seconds: float) -> None:
-        """Set how long each read waits for a byte."""
-        self._connection.set_read_timeout(seconds)
-
-
-def _lower_case(response: http.client.HTTPResponse) -> Mapping[str, str]:
-    return {name.lower(): value for name, value in response.headers.items()}
+        Raises:
+            TimeoutError: it took longer.
+            TooLongError: it has more bytes.
+            OSError, HTTPException, UnusableError: it was cut off.
+        """
+        try:
+            with self._response:
+                self._connection.allow(seconds)
+                return self._connection.read(self._response, longest=longest).body
+        finally:
+            self._give_back(self._connection)

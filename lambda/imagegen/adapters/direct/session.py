@@ -35,7 +35,7 @@ _LONGEST_REPLY: Final = 8_000_000
 
 
 class DirectSession:
-    """What the direct calls share. Their types are those of the SDK's clients, whose place they take.
+    """What the direct calls share. The types of table and bucket are those of the SDK's clients, whose place they take.
 
     `url_suffix` is the end of AWS's addresses in the partition, such as `amazonaws.com`.
     """
@@ -65,9 +65,9 @@ class DirectSession:
         )
         return cast("S3Client", direct)
 
-    def runtime(self, client: BedrockRuntimeClient) -> BedrockRuntimeClient:
-        """Return a client that calls models itself, if their answers are not streamed."""
-        direct = DirectRuntime(
+    def runtime(self, client: BedrockRuntimeClient) -> DirectRuntime:
+        """Return what calls models; `client` calls those that stream."""
+        return DirectRuntime(
             client,
             connections=self._connections(
                 client.meta.endpoint_url,
@@ -78,7 +78,6 @@ class DirectSession:
             credentials=self._credentials,
             now=self._clock.now,
         )
-        return cast("BedrockRuntimeClient", direct)
 
     def _connections(
         self, endpoint: str, *, read_timeout: float = READ_TIMEOUT, keep_alive: bool = False
