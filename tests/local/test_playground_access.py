@@ -163,6 +163,8 @@ def test_the_keyboard_is_enough_for_everything_else(playground: Playground, stan
     tab_to(playground, "Python")
     keyboard.press("Enter")
     page.get_by_text("import httpx").wait_for()
+    show = playground.gallery.get_by_role("button", name="Show A rope ladder")
+    show.first.wait_for()
     press_until(playground, "it.textContent.includes('Show A rope ladder')")
     keyboard.press("Enter")
     playground.wait_for_focus("result-heading")

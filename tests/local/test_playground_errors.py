@@ -62,7 +62,7 @@ def test_a_filtered_prompt_says_that_it_was_charged(playground: Playground, stan
     assert "Put the prompt into other words." in said
     playground.wait_for_focus("problem")
     playground.gallery.wait_for()
-    assert "used $0.04" in playground.page.locator(".left").inner_text()
+    playground.page.locator(".left").get_by_text("used $0.04").wait_for()
     playground.button("Close this message").click()
     assert playground.alert.count() == 0
 
