@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import socket
 import threading
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping
@@ -558,6 +559,26 @@ def test_all_three_services_are_called_over_tls_and_keep_their_connections(
             images.put_object(**PUT)
     assert [request.connection for request in server.requests] == [1, 2, 1, 2]
     assert [request.body for request in server.requests[1::2]] == [PNG, PNG]
+
+
+def test_the_connection_to_a_model_is_kept_alive_while_nothing_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A model may work for minutes without sending a byte. Other connections need nothing of the kind."""
+    alive: dict[str, int] = {}
+    with FaultyServer(whole(200, b"{}")) as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
+        model, items = runtime(), table()
+        answered(adapter_of(model))
+        items.get_item(TableName="t", Key={"id": {"S": "x"}})
+        for name, connections in (("model", model._connections), ("table", items._connections)):
+            with connections.lent() as connection:
+                alive[name] = connection._socket.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+    assert alive == {"model": 1, "table": 0}
+
+
+def test_the_code_of_an_error_is_quoted_in_part() -> None:
+    """Whatever a far side sends, the log gets a line of it."""
+    error = RefusedError("S3", 500, "x" * 101)
+    assert str(error) == f"S3 replied with 500 {'x' * 100!r}."
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import botocore.session
 import pytest
 from botocore.credentials import Credentials as BotocoreCredentials
 from botocore.exceptions import NoCredentialsError
+from botocore.httpsession import where
 
 from imagegen.adapters import clients
 from imagegen.adapters.direct.session import DirectSession
@@ -178,9 +180,11 @@ def test_all_connections_share_the_roots_and_read_them_when_one_is_made(
     assert read == ["/roots.pem"]
 
 
-def test_the_roots_are_botocores_unless_the_environment_names_others() -> None:
+def test_the_roots_are_botocores_unless_the_environment_names_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """They are in the zip, and the SDK's clients trust the same ones."""
-    subjects = {
-        tuple(map(tuple, each["subject"])) for each in direct(new_session())._trusted().get_ca_certs()
-    }
-    assert any("Amazon Root CA 1" in str(subject) for subject in subjects)
+    monkeypatch.delenv("AWS_CA_BUNDLE", raising=False)
+    listed = ssl.create_default_context(cafile=where()).get_ca_certs()
+    assert direct(new_session())._trusted().get_ca_certs() == listed
+    assert any("Amazon Root CA 1" in str(root["subject"]) for root in listed)
