@@ -70,6 +70,15 @@ class Watch:
                 return
             page.wait_for_timeout(MOMENT_MS)
 
+    def forget_lost(self, page: Page, reason: str, *, least: int = 1) -> None:
+        """Forget what the browser says about lost replies, which it does a moment later: so many times at least."""
+        for _ in range(PATIENCE_MS // MOMENT_MS):
+            if len(self.complaints) >= least:
+                break
+            page.wait_for_timeout(MOMENT_MS)
+        assert {complaint.partition("net::")[2] for complaint in self.complaints} == {reason}
+        self.complaints.clear()
+
     def _hear(self, kind: str, text: str, url: str) -> None:
         if refused := _REFUSED.match(text):
             self.refused.add(int(refused[1]))

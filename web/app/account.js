@@ -7,6 +7,7 @@ import { forget, keep, kept } from "./tab.js";
 
 const KEPT = "imagegen.key";
 let newest = 0;
+let newestUsage = 0;
 
 export function typeKey(text) {
   update({ apiKey: text.trim(), account: "none", fieldErrors: { ...state.fieldErrors, api_key: undefined } });
@@ -42,6 +43,7 @@ export async function connect() {
   try {
     const [models, usage] = await Promise.all([call("GET", "/models", { has: "models" }), usageOfToday()]);
     if (mine !== newest) return;
+    newestUsage += 1;
     update({ account: "known", models: models.content.models, usage });
     say("The key is accepted.");
     clearHistory();
@@ -68,9 +70,13 @@ function refuse(problem) {
 
 const usageOfToday = async () => (await call("GET", "/usage?days=1", { has: "days" })).content;
 
+// A late reply must neither replace a newer one, nor tell of the key that was entered before.
 export async function refreshUsage() {
+  const mine = ++newestUsage;
+  const asked = state.apiKey;
   try {
-    update({ usage: await usageOfToday() });
+    const usage = await usageOfToday();
+    if (mine === newestUsage && asked === state.apiKey) update({ usage });
   } catch (error) {
     if (!(error instanceof Failure)) throw error; // the figures stay as they were
   }
