@@ -6,13 +6,16 @@ A server on loopback stands for AWS, over plain http and over TLS.
 from __future__ import annotations
 
 import hashlib
+import http.client
 import json
 import socket
+import ssl
 import threading
 from base64 import b64encode
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +30,7 @@ from imagegen import errors
 from imagegen.adapters import clients
 from imagegen.adapters.bedrock import BedrockRuntime
 from imagegen.adapters.direct.connection import Connection, UnusableError
+from imagegen.adapters.direct.connections import Connections
 from imagegen.adapters.direct.resending import RefusedError
 from imagegen.adapters.direct.session import DirectSession
 from imagegen.adapters.system import SystemClock
@@ -63,6 +67,22 @@ INVOKE = {
 def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let clients reach loopback directly, whatever proxy this machine has."""
     monkeypatch.setenv("NO_PROXY", "*")
+
+
+class Tls:
+    """A certificate of this machine, and the authority that signed it."""
+
+    def __init__(self, folder: Path) -> None:
+        files = certificates.ensure(folder, now=datetime.now(UTC))
+        self.authority = files.authority
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.context.load_cert_chain(files.certificate, files.key)
+
+
+@pytest.fixture(scope="module")
+def tls(tmp_path_factory: pytest.TempPathFactory) -> Tls:
+    """Return a certificate for loopback."""
+    return Tls(tmp_path_factory.mktemp("tls"))
 
 
 def direct() -> DirectSession:
@@ -329,6 +349,19 @@ def test_a_failed_condition_without_a_usable_item_has_none(
 
 
 @pytest.mark.parametrize(
+    "body", [b'{"__type": "x#InternalServerError"}', b'{"Item": null}', b'{"Items": []}', b'{"Item": []}']
+)
+def test_only_an_empty_object_says_that_there_is_no_item(
+    body: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever else has no item is asked for again: a request whose record is not found would be paid."""
+    with FaultyServer(whole(200, body), whole(200, b"{}")) as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
+        assert table().get_item(TableName="t", Key={"id": {"S": "x"}}) == {}
+    assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize(
     ("script", "attempts", "requests"),
     [
         ([CLOSED], 3, 3),
@@ -405,6 +438,123 @@ def test_an_answer_on_a_connection_that_ends_with_it_is_whole(
         adapter = adapter_of(runtime())
         assert answered(adapter) == answered(adapter) == IMAGE
     assert [request.connection for request in server.requests] == [1, 2]
+
+
+@pytest.mark.parametrize("length", [" %d ", "%d\t", "%d\r\nContent-Length: %d"])
+def test_a_length_may_have_blanks_around_it_and_stand_twice(
+    length: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """HTTP allows both (RFC 9110, sections 5.5 and 8.6), and the answer is paid for."""
+    stated = length % ((len(IMAGE),) * length.count("%"))
+    head = f"HTTP/1.1 200 OK\r\nContent-Length:{stated}\r\n\r\n".encode()
+    with FaultyServer(Reply(content=head + IMAGE)) as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
+        assert answered(adapter_of(runtime())) == IMAGE
+
+
+OTHERS = b'HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\n"others"'
+LEFT_BEHIND = {
+    # The answer and what follows are one TLS record.
+    "after the answer": b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX: %b\r\n\r\n{}" % (b"x" * 8143) + OTHERS,
+    "after chunks that cannot be read": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-5\r\n"
+    + OTHERS * 300,
+    "after an error": b"HTTP/1.1 503 Busy\r\nContent-Length: 2\r\n\r\n{}" + OTHERS * 300,
+}
+
+
+@pytest.mark.parametrize("reply", LEFT_BEHIND.values(), ids=LEFT_BEHIND)
+def test_no_call_gets_what_is_left_of_another_ones_answer(
+    reply: bytes, tls: Tls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Bytes that nobody has read may be in the socket, or already in the memory of TLS."""
+    monkeypatch.setenv("AWS_CA_BUNDLE", str(tls.authority))
+    with FaultyServer(Reply(content=reply), whole(200, b'"mine"'), tls=tls.context) as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
+        adapter = adapter_of(runtime())
+        with suppress(errors.ImagegenError):
+            answered(adapter)
+        assert answered(adapter) == b'"mine"'
+    assert [request.connection for request in server.requests] == [1, 2]
+
+
+def test_a_reply_that_python_cannot_parse_is_a_failure_like_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The table is asked again."""
+    reply = Reply(content=b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-5\r\n{}\r\n")
+    with FaultyServer(reply, whole(200, b"{}")) as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
+        assert table().get_item(TableName="t", Key={"id": {"S": "x"}}) == {}
+    assert len(server.requests) == 2
+
+
+class Emptied(deque[Any]):
+    """Looks as if it held something, and another thread has just taken it."""
+
+    def __len__(self) -> int:
+        return 1
+
+
+def test_another_thread_may_take_what_is_being_closed() -> None:
+    """All images of a batch may find the connections idle at the same time."""
+    connections = Connections("http://localhost:1", lambda: Connection("http://localhost:1"))
+    connections._free = Emptied()
+    connections.close()
+    assert connections.take().host == "localhost:1"
+
+
+@pytest.mark.parametrize(("idle", "opened"), [(20, 1), (20.5, 2), (-5, 2)])
+def test_each_connection_has_an_age_of_its_own(
+    idle: float, opened: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that lay below a busy one may be gone. A clock that went back says nothing, so it counts as long."""
+    now = [1000.0]
+    monkeypatch.setattr("imagegen.adapters.direct.connections.time.time", lambda: now[0])
+    with FaultyServer(whole(200, b"{}")) as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
+        for calls in (runtime(), table(attempts=1)):
+            before = server.connections
+            connections = calls._connections
+            connections.send("POST", "/", {}, b"")
+            now[0] += idle
+            connections.send("POST", "/", {}, b"")
+            assert server.connections - before == opened
+
+
+def test_a_refusal_that_comes_before_the_whole_request_is_read_is_heard(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The far side closes at once, so sending fails; its response says that nothing was paid."""
+    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as pool:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{listener.getsockname()[1]}")
+
+        def refuse() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(100)
+                connection.sendall(whole(413, b"{}").content)
+                connection.shutdown(socket.SHUT_WR)
+                while connection.recv(1 << 16):
+                    pass
+
+        def begin(self: http.client.HTTPConnection, *arguments: Any) -> None:
+            request(self, *arguments)
+            raise BrokenPipeError
+
+        serving = pool.submit(refuse)
+        request = http.client.HTTPConnection.request
+        monkeypatch.setattr(http.client.HTTPConnection, "request", begin)
+        with pytest.raises(errors.Misconfigured):
+            answered(adapter_of(runtime()))
+        serving.result(timeout=60)
+
+
+@pytest.mark.parametrize("status", [201, 203, 206])
+def test_an_answer_with_another_status_of_success_is_an_answer(
+    status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The SDK takes it as well, and it is paid for."""
+    with FaultyServer(whole(status, IMAGE)) as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
+        assert answered(adapter_of(runtime())) == IMAGE
 
 
 def test_an_answer_in_chunks_is_whole(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -517,6 +667,24 @@ def test_a_model_that_cannot_be_reached_is_not_paid(monkeypatch: pytest.MonkeyPa
             answered(adapter_of(runtime()))
 
 
+def test_roots_that_cannot_be_read_let_nothing_be_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The call counts as not paid."""
+    monkeypatch.setenv("AWS_CA_BUNDLE", "/no/such/file")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "https://localhost:1")
+    with pytest.raises(errors.ModelUnavailable):
+        answered(adapter_of(runtime()))
+
+
+def test_a_proxy_gains_no_time_by_dripping() -> None:
+    """Its reply to CONNECT has the time of connecting."""
+    drip = Reply(content=b"HTTP/1.1 200 OK\r\nX-Drip: ", drops=b"x" * 1000, pause=0.05)
+    with FaultyServer(drip) as server:
+        connection = Connection("https://far.example", proxy=server.url, connect_timeout=1)
+        with pytest.raises(TimeoutError):
+            connection.open()
+    assert len(server.requests) == 1
+
+
 def test_a_far_side_that_is_not_trusted_gets_no_request(tls: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """The certificate is of an authority that nobody named, so nothing is sent and nothing is paid."""
     with FaultyServer(whole(200, b"{}"), tls=tls.context) as server:
@@ -526,24 +694,6 @@ def test_a_far_side_that_is_not_trusted_gets_no_request(tls: Any, monkeypatch: p
         with pytest.raises(OSError, match="CERTIFICATE_VERIFY_FAILED"):
             table(attempts=1).get_item(TableName="t", Key={"id": {"S": "x"}})
     assert server.requests == []
-
-
-class Tls:
-    """A certificate of this machine, and the authority that signed it."""
-
-    def __init__(self, folder: Path) -> None:
-        import ssl  # noqa: PLC0415
-
-        files = certificates.ensure(folder, now=datetime.now(UTC))
-        self.authority = files.authority
-        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self.context.load_cert_chain(files.certificate, files.key)
-
-
-@pytest.fixture(scope="module")
-def tls(tmp_path_factory: pytest.TempPathFactory) -> Tls:
-    """Return a certificate for loopback."""
-    return Tls(tmp_path_factory.mktemp("tls"))
 
 
 def test_all_three_services_are_called_over_tls_and_keep_their_connections(

@@ -53,8 +53,6 @@ class S3Images:
             self._client.put_object(
                 Bucket=self._bucket,
                 Key=_key(name),
-                # botocore turns `bytes` into a file, which it sends in parts, and only when S3 has said that it may:
-                # see docs/decisions/0124-as-few-round-trips-as-the-promises-allow.md.
                 Body=content,
                 ContentType=image.content_type,
                 CacheControl=_CACHE,

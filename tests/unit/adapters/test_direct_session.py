@@ -14,6 +14,7 @@ from botocore.exceptions import NoCredentialsError
 from botocore.httpsession import where
 
 from imagegen.adapters import clients
+from imagegen.adapters.direct.connection import host_of, trusting
 from imagegen.adapters.direct.session import DirectSession
 from imagegen.adapters.direct.signature import Credentials
 from imagegen.errors import Misconfigured
@@ -158,6 +159,61 @@ def test_a_proxy_over_tls_is_refused_without_its_address(monkeypatch: pytest.Mon
     with pytest.raises(Misconfigured) as raised:
         direct(new_session()).table()
     assert raised.value.detail == "HTTPS_PROXY must be http:// and a host."
+
+
+def test_an_endpoint_with_a_path_is_refused_at_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The direct calls would go elsewhere than the SDK's; one slash is no path."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://localhost:1/")
+    assert connections_of(direct(new_session()).table()).host == "localhost:1"
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://localhost:1/gateway")
+    session = new_session()
+    model = clients.bedrock_runtime(session, region="us-west-2", model_timeout=60)
+    for make in (direct(session).table, lambda: direct(session).runtime(model)):
+        with pytest.raises(Misconfigured) as raised:
+            make()
+        assert raised.value.detail == (
+            "The endpoint of an AWS service must be a scheme and a host, without a path."
+        )
+
+
+def test_configured_endpoints_are_ignored_where_the_sdk_ignores_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The variable is the SDK's."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://localhost:1")
+    monkeypatch.setenv("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true")
+    assert connections_of(direct(new_session()).table()).host == "dynamodb.us-west-2.amazonaws.com"
+
+
+def test_a_bucket_that_cannot_be_reached_directly_stops_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not the first put: by then an image is paid for."""
+    monkeypatch.setenv("HTTPS_PROXY", "https://proxy:3128")
+    monkeypatch.setenv("NO_PROXY", "dynamodb.us-west-2.amazonaws.com")
+    session = new_session()
+    direct(session).table()
+    with pytest.raises(Misconfigured):
+        direct(session).bucket(clients.s3(session, addressing_style="virtual"))
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "host"),
+    [
+        ("https://s3.Example.com:443", "s3.example.com"),
+        ("http://s3.example.com:80", "s3.example.com"),
+        ("https://s3.example.com:80", "s3.example.com:80"),
+        ("https://s3.example.com:4443", "s3.example.com:4443"),
+        ("http://user:word@[::1]:4566", "[::1]:4566"),
+        ("https://localhost", "localhost"),
+    ],
+)
+def test_a_host_is_signed_as_a_browser_sends_it(endpoint: str, host: str) -> None:
+    """In small letters, and without the port that the scheme has anyway."""
+    assert host_of(endpoint) == host
+
+
+def test_authorities_are_checked_as_strictly_as_by_the_sdk() -> None:
+    """From 3.13 on, Python alone would refuse some of those that inspect the traffic of companies."""
+    assert not trusting().verify_flags & ssl.VERIFY_X509_STRICT
+    assert trusting().verify_mode is ssl.CERT_REQUIRED
+    assert trusting().check_hostname
 
 
 def test_all_connections_share_the_roots_and_read_them_when_one_is_made(

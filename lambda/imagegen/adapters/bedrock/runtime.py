@@ -104,7 +104,13 @@ class BedrockRuntime:
         Raises:
             ImagegenError: one of the table above; the class says whether the call was certainly unbilled.
         """
-        client = self._fresh(ref.region)
+        try:
+            client = self._fresh(ref.region)
+        except ImagegenError:
+            raise
+        except Exception as exc:
+            # Nothing was sent.
+            raise _error(errors.ModelUnavailable) from exc
         send = self._streamed if ref.model.streams else self._whole
         try:
             return send(client, ref.target, body)

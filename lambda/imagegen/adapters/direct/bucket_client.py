@@ -123,7 +123,8 @@ class DirectBucket:
     def _place(self, bucket: str) -> tuple[Connections, str]:
         """Return the connections to a bucket's host, and the path of its root there."""
         if bucket not in self._places:
-            # The SDK knows whether the bucket's name belongs into the host or into the path.
+            # The SDK knows whether the bucket's name belongs into the host or into the path. It signs what it says, so it
+            # is not asked at the start: the credentials of a snapshot have expired.
             url = urlsplit(
                 self._client.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": "k"})
             )

@@ -12,8 +12,10 @@ import ssl
 import time
 from base64 import b64encode
 from binascii import crc32
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from io import BufferedReader, RawIOBase
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote, urlsplit
@@ -29,6 +31,8 @@ _PROXY_PORT: Final = 80
 
 LONGEST: Final = 65_536
 """The most bytes of a body, unless a connection states more. An API key takes less than 2,000."""
+
+_PORTS: Final = {"http": "80", "https": "443"}
 
 Body = bytes | bytearray
 
@@ -58,8 +62,10 @@ class Response:
 
 
 def host_of(endpoint: str) -> str:
-    """Return the host of an endpoint as the header `Host` names it, with a port that is not the usual one."""
-    return urlsplit(endpoint).netloc.rpartition("@")[2]
+    """Return the host of an endpoint as the header `Host` names it: in small letters, without the usual port."""
+    url = urlsplit(endpoint)
+    host = url.netloc.rpartition("@")[2].lower()
+    return host.removesuffix(f":{_PORTS.get(url.scheme, '')}")
 
 
 def trusting(ca_bundle: str | None = None) -> ssl.SSLContext:
@@ -68,7 +74,10 @@ def trusting(ca_bundle: str | None = None) -> ssl.SSLContext:
     Lambda's Amazon Linux has such roots, and AWS's own `cfn-response` module relies on them as well (AWS CloudFormation
     user guide, "cfn-response module").
     """
-    return ssl.create_default_context(cafile=ca_bundle)
+    context = ssl.create_default_context(cafile=ca_bundle)
+    # Python 3.13 sets this by default, and the SDK does not: the authorities of some firewalls lack an identifier.
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    return context
 
 
 class Connection:
@@ -92,11 +101,12 @@ class Connection:
         keep_alive: bool = False,
         longest: int = LONGEST,
     ) -> None:
+        self._connect_timeout = connect_timeout
         self._read_timeout = read_timeout
         self._keep_alive = keep_alive
         self._longest = longest
         self._socket: socket.socket
-        self._ends_at: float | None = None
+        self._ends_at = 0.0
         self._waits = 0.0
         url = urlsplit(endpoint)
         self.host: Final = host_of(endpoint)
@@ -115,12 +125,6 @@ class Connection:
                 self._connection.set_tunnel(host, url.port or 443, headers=_proxy_headers(proxy))
         self._connection.response_class = self._timed  # type: ignore[assignment]  # it only has to make a response
 
-    def _timed(self, *args: Any, **named: Any) -> http.client.HTTPResponse:
-        """Return a response that is read until the time is over."""
-        response = http.client.HTTPResponse(*args, **named)
-        response.fp = BufferedReader(_Timed(response.fp.detach(), check=self._check))
-        return response
-
     def send(self, method: str, path: str, headers: Mapping[str, str], body: Body) -> Response:
         """Send a request and return the response, whatever its status."""
         self.open()
@@ -129,10 +133,11 @@ class Connection:
 
     def open(self) -> None:
         """Open a connection unless one is open. Nothing is sent if this fails."""
-        try:
+        with self._closed_by_failures():
             if not self.is_open():
                 self.close()
-                self._ends_at = None
+                # The response of a proxy has its time as well.
+                self._allow(self._connect_timeout)
                 self._connection.connect()
                 # `http.client` forgets the socket as soon as a response says that the connection ends with it, and the
                 # body of that response is still to be read.
@@ -141,9 +146,6 @@ class Connection:
                     self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
             # For sending. An image takes its time.
             self._socket.settimeout(self._read_timeout)
-        except FAILURES:
-            self.close()
-            raise
 
     def begin(
         self, method: str, path: str, headers: Mapping[str, str], body: Body
@@ -152,42 +154,22 @@ class Connection:
 
         Whoever calls this reads the body to its end, or closes the connection.
         """
-        try:
-            self._connection.request(method, path, body, dict(headers))
+        with self._closed_by_failures():
+            # The far side may refuse a request before it has read the whole body. Then its response says why.
+            with suppress(BrokenPipeError, ConnectionResetError):
+                self._connection.request(method, path, body, dict(headers))
             self.allow(self._read_timeout)
             return self._connection.getresponse()
-        except FAILURES:
-            self.close()
-            raise
-        except ValueError:
-            self.close()
-            # Not the cause: it quotes a header, and one of them is the session token.
-            raise UnusableError("The request or its response is malformed.") from None
 
     def allow(self, seconds: float) -> None:
         """Set how long the response may take from now on; whatever is still to come then raises a `TimeoutError`."""
-        self._ends_at = time.monotonic() + seconds
-        self._waits = seconds
+        self._allow(seconds)
         self._socket.settimeout(seconds)
-
-    def _check(self) -> None:
-        """Let the next read wait as long as the response may take."""
-        if self._ends_at is None:
-            return
-        left = self._ends_at - time.monotonic()
-        if left <= 0:
-            raise TimeoutError("The response took too long.")
-        if left <= self._waits - _SHORTER:
-            self._socket.settimeout(left)
-            self._waits = left
 
     def read(self, response: http.client.HTTPResponse, *, longest: int) -> Response:
         """Read a response that has begun to its end."""
-        try:
+        with self._closed_by_failures():
             return _read(response, longest=longest)
-        except FAILURES:
-            self.close()
-            raise
 
     def close(self) -> None:
         """Close the connection; the next request opens another one."""
@@ -195,13 +177,53 @@ class Connection:
 
     def is_open(self) -> bool:
         """Say whether there is a connection that the next request can use."""
-        if self._connection.sock is None:
+        found = self._connection.sock
+        if found is None:
             return False
         # Between two requests only the end of the connection can arrive: the far side closed it, perhaps while the
-        # function was frozen.
+        # function was frozen. Whatever else is there would be taken for the next response.
+        if isinstance(found, ssl.SSLSocket) and found.pending():
+            return False
         arrived = select.poll()
-        arrived.register(self._connection.sock, select.POLLIN)
+        arrived.register(found, select.POLLIN)
         return not arrived.poll(0)
+
+    @contextmanager
+    def _closed_by_failures(self) -> Iterator[None]:
+        try:
+            yield
+        except FAILURES:
+            # First, because an error about a certificate is also a ValueError.
+            self.close()
+            raise
+        except ValueError:
+            self.close()
+            # Not the cause: it quotes a header, and one of them is the session token.
+            raise UnusableError("The request or its response is malformed.") from None
+        except BaseException:
+            # Something of a response may be left in the connection, and would be taken for the next one.
+            self.close()
+            raise
+
+    def _timed(self, connected: socket.socket, *args: Any, **named: Any) -> http.client.HTTPResponse:
+        """Return a response that is read until the time is over."""
+        response = http.client.HTTPResponse(connected, *args, **named)
+        check = partial(self._check, connected)
+        response.fp = BufferedReader(_Timed(response.fp.detach(), check=check))
+        return response
+
+    def _allow(self, seconds: float) -> None:
+        self._ends_at = time.monotonic() + seconds
+        self._waits = seconds
+
+    def _check(self, connected: socket.socket) -> None:
+        """Let the next read wait as long as the response may take."""
+        left = self._ends_at - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("The response took too long.")
+        if left <= self._waits - _SHORTER:
+            connected.settimeout(left)
+            self._waits = left
 
 
 class _Timed(RawIOBase):
@@ -240,11 +262,11 @@ def _read(response: http.client.HTTPResponse, *, longest: int) -> Response:
         raise TooLongError("The response is too long.")
     # `read` with a length raises no error if the connection ended too early.
     # All of them: of two lengths, `http.client` goes by the first.
-    lengths = response.headers.get_all("Content-Length", [])
+    lengths = [stated.strip() for stated in response.headers.get_all("Content-Length", [])]
     if not {*lengths} <= {str(len(body))}:
         raise UnusableError(
             f"{len(body)} bytes of the response arrived instead of {', '.join(lengths)[:40]}."
         )
-    if not all(stated == str(crc32(body)) for stated in response.headers.get_all("x-amz-crc32", [])):
+    if not all(stated.strip() == str(crc32(body)) for stated in response.headers.get_all("x-amz-crc32", [])):
         raise UnusableError("The response does not have the checksum that it states.")
     return Response(status=response.status, body=body)

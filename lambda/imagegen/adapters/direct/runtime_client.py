@@ -80,8 +80,8 @@ class DirectRuntime:
             now=self._now(),
         )
         url = self._client.meta.endpoint_url
-        connection = self._connections.take()
         try:
+            connection = self._connections.take()
             connection.open()
         except TimeoutError as exc:
             raise botocore.ConnectTimeoutError(endpoint_url=url) from exc
@@ -89,7 +89,8 @@ class DirectRuntime:
             raise botocore.EndpointConnectionError(endpoint_url=url) from exc
         try:
             response = connection.begin("POST", path, {**headers, "User-Agent": USER_AGENT}, body)
-            if response.status != HTTPStatus.OK:
+            # As the SDK does: whatever else is no error may be a paid image.
+            if response.status >= HTTPStatus.MULTIPLE_CHOICES:
                 raise self._refusal(connection, response)
         except TimeoutError as exc:
             raise botocore.ReadTimeoutError(endpoint_url=url) from exc

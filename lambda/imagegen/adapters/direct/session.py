@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
     from imagegen.generations.ports import Clock
 
+_IDLE_LIMIT: Final = 20.0
+"""In seconds, for calls that are sent once."""
+
 _LONGEST_REPLY: Final = 8_000_000
 """In bytes. A reply of DynamoDB holds at most 1 MB of items, which are longer as JSON."""
 
@@ -48,7 +51,9 @@ class DirectSession:
 
     def table(self, *, attempts: int = ATTEMPTS) -> DynamoDBClient:
         """Return what calls DynamoDB; `attempts` is how many requests one call sends at most."""
-        connections = self._connections(self._endpoint("dynamodb"))
+        # What is sent once must not go over a connection that may be gone.
+        idle_limit = _IDLE_LIMIT if attempts == 1 else None
+        connections = self._connections(self._endpoint("dynamodb"), idle_limit=idle_limit)
         calls = TableCalls(
             connections,
             region=self._session.get_config_variable("region"),
@@ -59,7 +64,14 @@ class DirectSession:
         return cast("DynamoDBClient", DirectTable(calls, connections))
 
     def bucket(self, client: S3Client) -> S3Client:
-        """Return a client that stores objects itself."""
+        """Return a client that stores objects itself.
+
+        Raises:
+            Misconfigured: a direct call cannot go where the client goes.
+        """
+        # Now, because an image that is made has to get there.
+        _check_path(client.meta.endpoint_url)
+        _proxy_for(client.meta.endpoint_url)
         direct = DirectBucket(
             client, connect=self._connections, credentials=self._credentials, now=self._clock.now
         )
@@ -74,14 +86,21 @@ class DirectSession:
                 read_timeout=client.meta.config.read_timeout,  # type: ignore[attr-defined]  # the stubs lack it
                 # A model may work for minutes without sending a byte.
                 keep_alive=True,
+                idle_limit=_IDLE_LIMIT,
             ),
             credentials=self._credentials,
             now=self._clock.now,
         )
 
     def _connections(
-        self, endpoint: str, *, read_timeout: float = READ_TIMEOUT, keep_alive: bool = False
+        self,
+        endpoint: str,
+        *,
+        read_timeout: float = READ_TIMEOUT,
+        keep_alive: bool = False,
+        idle_limit: float | None = None,
     ) -> Connections:
+        _check_path(endpoint)
         proxy = _proxy_for(endpoint)
         return Connections(
             endpoint,
@@ -93,15 +112,18 @@ class DirectSession:
                 keep_alive=keep_alive,
                 longest=_LONGEST_REPLY,
             ),
+            idle_limit=idle_limit,
         )
 
     def _endpoint(self, service: str) -> str:
         """Return the address that the SDK would use, without loading the description of the service."""
-        configured: str | None = ConfiguredEndpointProvider(
-            full_config=self._session.full_config,
-            scoped_config=self._session.get_scoped_config(),
-            client_name=service,
-        ).provide()
+        configured: str | None = None
+        if not self._session.get_config_variable("ignore_configured_endpoint_urls"):
+            configured = ConfiguredEndpointProvider(
+                full_config=self._session.full_config,
+                scoped_config=self._session.get_scoped_config(),
+                client_name=service,
+            ).provide()
         return (
             configured
             or f"https://{service}.{self._session.get_config_variable('region')}.{self._url_suffix}"
@@ -126,6 +148,16 @@ class DirectSession:
                 self._session.get_config_variable("ca_bundle") or get_cert_path(verify=True)
             )
         return self._trust
+
+
+def _check_path(endpoint: str) -> None:
+    """Refuse an endpoint that the direct calls cannot have.
+
+    Raises:
+        Misconfigured: it has a path.
+    """
+    if urlsplit(endpoint).path.strip("/"):
+        raise Misconfigured("The endpoint of an AWS service must be a scheme and a host, without a path.")
 
 
 def _proxy_for(endpoint: str) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -11,6 +11,8 @@ from imagegen.adapters.direct.connection import UnusableError
 from imagegen.adapters.direct.connections import Connections
 from imagegen.adapters.direct.resending import RefusedError
 from imagegen.adapters.direct.table_calls import TableCalls, json_object
+
+Reply = Mapping[str, Any]
 
 
 class DirectTable:
@@ -23,19 +25,22 @@ class DirectTable:
         self._calls = calls
         self._connections = connections
 
-    def get_item(self, **parameters: Any) -> Mapping[str, Any]:
-        """Read an item: Amazon DynamoDB API reference, "GetItem"."""
-        return self._call("GetItem", parameters)
+    def get_item(self, **parameters: Any) -> Reply:
+        """Read an item: Amazon DynamoDB API reference, "GetItem".
 
-    def put_item(self, **parameters: Any) -> Mapping[str, Any]:
+        Only `{}` says that there is none. A request whose record is not found would be paid.
+        """
+        return self._call("GetItem", parameters, read=_with_item)
+
+    def put_item(self, **parameters: Any) -> Reply:
         """Write an item: Amazon DynamoDB API reference, "PutItem"."""
         return self._call("PutItem", parameters)
 
-    def update_item(self, **parameters: Any) -> Mapping[str, Any]:
+    def update_item(self, **parameters: Any) -> Reply:
         """Change an item: Amazon DynamoDB API reference, "UpdateItem"."""
         return self._call("UpdateItem", parameters)
 
-    def query(self, **parameters: Any) -> Mapping[str, Any]:
+    def query(self, **parameters: Any) -> Reply:
         """Read items of an index: Amazon DynamoDB API reference, "Query"."""
         return self._call("Query", parameters)
 
@@ -43,11 +48,23 @@ class DirectTable:
         """Close the connections that no call uses."""
         self._connections.close()
 
-    def _call(self, operation: str, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _call(
+        self,
+        operation: str,
+        parameters: Mapping[str, Any],
+        *,
+        read: Callable[[Reply], Reply] = lambda reply: reply,
+    ) -> Reply:
         try:
-            return self._calls.call(operation, parameters, read=lambda reply: reply)
+            return self._calls.call(operation, parameters, read=read)
         except RefusedError as exc:
             raise _sdk_error(exc, operation) from exc
+
+
+def _with_item(reply: Reply) -> Reply:
+    if reply and not isinstance(reply.get("Item"), dict):
+        raise UnusableError("The response holds no item, and does not say that there is none.")
+    return reply
 
 
 def _sdk_error(refused: RefusedError, operation: str) -> ClientError:

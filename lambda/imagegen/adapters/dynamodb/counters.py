@@ -210,7 +210,7 @@ class DynamoDbQuotas:
         *,
         kept: timedelta,
     ) -> _Outcome:
-        # Like a record, a counter carries the version of its last write. So a write that botocore sends again
+        # Like a record, a counter carries the version of its last write. So a write that is sent again
         # recognises itself and counts once, unless another write came in between.
         version = self._randomness.token()
         numbers = {

@@ -48,7 +48,7 @@ class DynamoDbRecentRequests:
                 self._client.put_item(
                     TableName=self._table,
                     Item=_item(new),
-                    # As in `records.py`: a write that botocore sends again recognises its own item.
+                    # As in `records.py`: a write that is sent again recognises its own item.
                     ReturnValuesOnConditionCheckFailure="ALL_OLD",
                     **condition,
                 )

@@ -70,7 +70,7 @@ class DynamoDbGenerations:
                 self._client.put_item(
                     TableName=self._table,
                     Item=_item(new),
-                    # If the response of a write is lost, botocore sends it again, and it fails its own condition. The
+                    # If the response of a write is lost, it is sent again, and fails its own condition. The
                     # item that comes back then carries the new version, which shows that the write was ours.
                     ReturnValuesOnConditionCheckFailure="ALL_OLD",
                     **condition,

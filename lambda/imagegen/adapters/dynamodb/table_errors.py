@@ -18,7 +18,7 @@ _MISCONFIGURED: Final = frozenset(
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Turn what the SDK raises into `Misconfigured` or `InternalError`."""
+    """Turn what a call of the table raises into `Misconfigured` or `InternalError`."""
     try:
         yield
     except Exception as exc:
