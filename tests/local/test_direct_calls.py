@@ -395,6 +395,29 @@ def test_what_s3_calls_busy_is_sent_again(code: str, monkeypatch: pytest.MonkeyP
     assert [request.body for request in server.requests] == [PNG, PNG]
 
 
+@pytest.mark.parametrize(
+    "body", [b"<Error><Code>InternalError</Code></Error>", b"<?xml version='1.0'?>\n<Error >"]
+)
+def test_an_error_of_s3_with_the_status_of_success_is_an_error(
+    body: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise an image that is paid for would count as stored."""
+    with FaultyServer(whole(200, body), whole()) as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
+        bucket().put_object(**PUT)
+    assert [request.body for request in server.requests] == [PNG, PNG]
+
+
+def test_a_repeated_call_goes_over_another_connection_after_a_failure(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What a front end that failed still sends must not be taken for the item. A refusal keeps the connection."""
+    with FaultyServer(whole(502, b""), refused("ThrottlingException"), whole(200, b"{}")) as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
+        table().get_item(TableName="t", Key={"id": {"S": "x"}})
+    assert [request.connection for request in server.requests] == [1, 2, 2]
+
+
 def test_an_error_of_s3_does_not_repeat_what_s3_says(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its message about a wrong signature quotes the request."""
     message = b"<Error><Code>SignatureDoesNotMatch</Code><StringToSign>token:token</StringToSign></Error>"
@@ -557,10 +580,14 @@ def test_an_answer_with_another_status_of_success_is_an_answer(
         assert answered(adapter_of(runtime())) == IMAGE
 
 
-def test_an_answer_in_chunks_is_whole(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It states no length."""
+@pytest.mark.parametrize(
+    "length", [b"", b"Content-Length: 5\r\n"], ids=["no length", "a length that does not count"]
+)
+def test_an_answer_in_chunks_is_whole(length: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Chunks say where it ends."""
     chunks = b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in (IMAGE[:7], IMAGE[7:]))
-    reply = Reply(content=b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks + b"0\r\n\r\n")
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n%b\r\n" % length
+    reply = Reply(content=head + chunks + b"0\r\n\r\n")
     with FaultyServer(reply) as server:
         monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
         adapter = adapter_of(runtime())

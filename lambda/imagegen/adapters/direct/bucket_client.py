@@ -26,6 +26,7 @@ _QUERY: Final = {
 }
 """What a URL may ask for: the name in the SDK, and the name in the URL."""
 
+_ERROR: Final = re.compile(rb"<Error[\s>]")
 _CODE: Final = re.compile(rb"<Code>(\w{1,100})</Code>")
 
 
@@ -123,8 +124,8 @@ class DirectBucket:
     def _place(self, bucket: str) -> tuple[Connections, str]:
         """Return the connections to a bucket's host, and the path of its root there."""
         if bucket not in self._places:
-            # The SDK knows whether the bucket's name belongs into the host or into the path. It signs what it says, so it
-            # is not asked at the start: the credentials of a snapshot have expired.
+            # The SDK knows whether the bucket's name belongs into the host or into the path. It signs what it says, so
+            # it is not asked at the start: the credentials of a snapshot have expired.
             url = urlsplit(
                 self._client.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": "k"})
             )
@@ -134,6 +135,9 @@ class DirectBucket:
 
 
 def _check(response: Response) -> None:
-    if response.status != HTTPStatus.OK:
+    # S3 can begin a reply with 200 and fail afterwards. It says so of other operations, and the SDK expects it of all.
+    failed = _ERROR.search(response.body) is not None
+    if response.status != HTTPStatus.OK or failed:
+        status = HTTPStatus.INTERNAL_SERVER_ERROR if response.status == HTTPStatus.OK else response.status
         code = _CODE.search(response.body)
-        raise RefusedError("S3", response.status, code.group(1).decode() if code else "")
+        raise RefusedError("S3", status, code.group(1).decode() if code else "")

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
+from http import HTTPStatus
 from io import BufferedReader, RawIOBase
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote, urlsplit
@@ -129,7 +130,11 @@ class Connection:
         """Send a request and return the response, whatever its status."""
         self.open()
         with self.begin(method, path, headers, body) as response:
-            return self.read(response, longest=self._longest)
+            whole = self.read(response, longest=self._longest)
+        if whole.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            # What failed may have more to say, and that would be taken for the response to the repeated request.
+            self.close()
+        return whole
 
     def open(self) -> None:
         """Open a connection unless one is open. Nothing is sent if this fails."""
@@ -263,7 +268,8 @@ def _read(response: http.client.HTTPResponse, *, longest: int) -> Response:
     # `read` with a length raises no error if the connection ended too early.
     # All of them: of two lengths, `http.client` goes by the first.
     lengths = [stated.strip() for stated in response.headers.get_all("Content-Length", [])]
-    if not {*lengths} <= {str(len(body))}:
+    # Beside chunks a length does not count: RFC 9112, section 6.3.
+    if not response.chunked and not {*lengths} <= {str(len(body))}:
         raise UnusableError(
             f"{len(body)} bytes of the response arrived instead of {', '.join(lengths)[:40]}."
         )
