@@ -67,10 +67,10 @@ def bounded(verdict: str) -> set[str]:
     }
 
 
-def test_a_missed_bound_is_explained() -> None:
-    """A release that got too slow says so on the page, and what stands in the way; every other bound is kept."""
+def test_every_bound_is_kept() -> None:
+    """A release that got too slow is mended, or says here and on the page what stands in the way."""
     assert len(bounded("aim reached")) > 10
-    assert bounded("MISSED") == names_listed_after("Two bounds are missed:")
+    assert [name for name, members in FIGURES["figures"].items() if members.get("verdict") == "MISSED"] == []
 
 
 def test_an_aim_that_is_not_reached_is_explained() -> None:
