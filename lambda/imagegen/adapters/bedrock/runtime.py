@@ -18,6 +18,7 @@ from botocore import exceptions as botocore
 
 from imagegen import errors
 from imagegen.adapters.bedrock.refusals import reason_of, refusal_of
+from imagegen.adapters.direct import connections
 from imagegen.adapters.direct.connection import TooLongError
 from imagegen.errors import ImagegenError, VendorRefusal
 from imagegen.generations.model_caller import RETRY_AFTER
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 MAX_ANSWER: Final = 30_000_000
 """In bytes: ten times the largest image that these models draw."""
 
-IDLE_LIMIT: Final = timedelta(seconds=20)
+IDLE_LIMIT: Final = timedelta(seconds=connections.IDLE_LIMIT)
 """A connection that was idle for longer is closed before the next call."""
 
 ERRORS: Final[Mapping[str, type[ImagegenError]]] = {

@@ -12,6 +12,9 @@ from urllib.parse import urlsplit
 
 from imagegen.adapters.direct.connection import Body, Connection, Response, host_of
 
+IDLE_LIMIT: Final = 20.0
+"""How many seconds a connection may be idle before a call that is sent once."""
+
 _Free = tuple[Connection, float]
 """A connection, and the time when it was given back."""
 

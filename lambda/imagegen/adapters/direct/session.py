@@ -12,7 +12,7 @@ from botocore.utils import get_environ_proxies
 
 from imagegen.adapters.direct.bucket_client import DirectBucket
 from imagegen.adapters.direct.connection import READ_TIMEOUT, Connection, trusting
-from imagegen.adapters.direct.connections import Connections
+from imagegen.adapters.direct.connections import IDLE_LIMIT, Connections
 from imagegen.adapters.direct.resending import ATTEMPTS
 from imagegen.adapters.direct.runtime_client import DirectRuntime
 from imagegen.adapters.direct.signature import Credentials
@@ -29,9 +29,6 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
     from imagegen.generations.ports import Clock
-
-_IDLE_LIMIT: Final = 20.0
-"""In seconds, for calls that are sent once."""
 
 _LONGEST_REPLY: Final = 8_000_000
 """In bytes. A reply of DynamoDB holds at most 1 MB of items, which are longer as JSON."""
@@ -52,7 +49,7 @@ class DirectSession:
     def table(self, *, attempts: int = ATTEMPTS) -> DynamoDBClient:
         """Return what calls DynamoDB; `attempts` is how many requests one call sends at most."""
         # What is sent once must not go over a connection that may be gone.
-        idle_limit = _IDLE_LIMIT if attempts == 1 else None
+        idle_limit = IDLE_LIMIT if attempts == 1 else None
         connections = self._connections(self._endpoint("dynamodb"), idle_limit=idle_limit)
         calls = TableCalls(
             connections,
@@ -86,7 +83,7 @@ class DirectSession:
                 read_timeout=client.meta.config.read_timeout,  # type: ignore[attr-defined]  # the stubs lack it
                 # A model may work for minutes without sending a byte.
                 keep_alive=True,
-                idle_limit=_IDLE_LIMIT,
+                idle_limit=IDLE_LIMIT,
             ),
             credentials=self._credentials,
             now=self._clock.now,
