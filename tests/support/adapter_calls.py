@@ -28,12 +28,14 @@ def services() -> frozenset[str]:
 
 @cache
 def direct() -> frozenset[str]:
-    """Return the methods that take the place of the SDK's."""
+    """Return the methods that take the place of the SDK's, without those that leave the call to it."""
     return frozenset(
         node.name
         for path in ADAPTERS.glob("direct/*_client.py")
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if isinstance(node, ast.FunctionDef) and node.name in methods() - {PRESIGNED}
+        if isinstance(node, ast.FunctionDef)
+        and node.name in methods() - {PRESIGNED}
+        and f"self._client.{node.name}" not in ast.unparse(node)
     )
 
 
