@@ -122,7 +122,7 @@ class Run:
                 self._stopped = True
                 self._cause = self._cause or error
                 return
-            self._progress.advance(self._progress.task_ids[0])
+            self._progress.update(self._progress.task_ids[0], advance=1, refresh=True)
 
     async def _one_or_its_failure(self, planned: Planned) -> None:
         try:
