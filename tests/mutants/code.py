@@ -52,10 +52,8 @@ _ARITHMETIC: Final[Mapping[type[ast.operator], tuple[str, str]]] = {
 
 _TESTED_BY: Final[Mapping[str, str]] = {
     "batch": "repeats",
-    "bucket_client": "direct_calls",
     "charges": "budgets",
     "connection": "key_look_up",
-    "connections": "direct_calls",
     "items": "key_table",
     "ledger": "submit",
     "look_up": "key_look_up",
@@ -63,11 +61,9 @@ _TESTED_BY: Final[Mapping[str, str]] = {
     "refusals": "bedrock_refusals",
     "resending": "key_look_up",
     "runtime": "bedrock",
-    "runtime_client": "direct_calls",
     "session": "direct_session",
     "table": "key_table",
     "table_calls": "key_look_up",
-    "table_client": "direct_calls",
     "table_errors": "dynamodb",
 }
 """The modules whose nearest tests have another name, and that name."""
@@ -143,8 +139,10 @@ def _tests(file: str) -> tuple[tuple[str, ...], ...]:
     name = f"test_{_TESTED_BY.get(stem, stem)}.py"
     own = [f"{folder}/{name}" for folder in (f"tests/unit/{room}", "tests/local")]
     quick = ("-m", "not slow")
-    nearest = next((each for each in own if (ROOT / each).is_file()), None)
-    sets: list[tuple[str, ...]] = [(*quick, nearest)] if nearest else []
+    nearest = [each for each in own if (ROOT / each).is_file()][:1]
+    if "/direct/" in file:
+        nearest.append("tests/local/direct")
+    sets: list[tuple[str, ...]] = [(*quick, *nearest)] if nearest else []
     sets.append((*quick, f"tests/unit/{room}", "tests/unit/test_wiring.py"))
     sets.append((*quick, "tests/api", "--ignore", "tests/api/test_schemathesis.py"))
     sets.append(tuple(f"tests/{each}.py" for each in _LONG[room]))

@@ -35,11 +35,10 @@ LONGEST: Final = 65_536
 
 _PORTS: Final = {"http": "80", "https": "443"}
 
-Body = bytes | bytearray
-
-
 _SHORTER: Final = 0.1
 """How many seconds have to pass before the socket's time-out is set anew. Most parts come within a millisecond."""
+
+Body = bytes | bytearray
 
 
 class UnusableError(Exception):
