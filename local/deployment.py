@@ -1,11 +1,13 @@
 """Deploys the CDK app to the emulator, unless what is deployed there is up to date."""
 
+import importlib.util
 import os
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -93,6 +95,30 @@ class Deployment:
         # The record alone is not enough: somebody may have removed or broken the stack since.
         recorded = self.record.read_text(encoding="utf-8", errors="replace") if self.record.is_file() else ""
         return recorded == self.fingerprint() and self._status(STACK) in SOUND
+
+    @contextmanager
+    def compiled_meanwhile(self) -> Iterator[None]:
+        """Let another process import what the CDK app imports, if nobody has done so: Python keeps the bytecode.
+
+        After a fresh set-up this takes longer than the servers take to start. The process does not outlive the block.
+        """
+        imported = importlib.util.find_spec("aws_cdk")
+        if imported is None or imported.cached is None or Path(imported.cached).exists():
+            yield
+            return
+        with subprocess.Popen(
+            (sys.executable, "-c", "import stacks.synthesis"),
+            cwd=CHECKOUT,
+            env={**cdk.environment(os.environ), **processes.marks(self.variables.folder, ROLE)},
+            stdin=subprocess.DEVNULL,
+            # Whatever is wrong with the app, the deployment says it.
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        ) as process:
+            try:
+                yield
+            finally:
+                process.kill()
 
     def is_stuck(self) -> bool:
         """Wait for a deployment that is under way, then say whether it left a stack that cannot be updated."""

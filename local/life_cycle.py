@@ -41,10 +41,11 @@ def up(variables: Variables) -> State:
         deployment.check()
         # An `up` that was killed may have left its CDK running.
         processes.stop(variables.folder, role=DEPLOYMENT)
-        _start(variables, files, deployment)
-        if not deployment.is_current():
-            state.file(variables.folder).unlink(missing_ok=True)
-            deployment.bring_up_to_date()
+        with deployment.compiled_meanwhile():
+            _start(variables, files, deployment)
+            if not deployment.is_current():
+                state.file(variables.folder).unlink(missing_ok=True)
+                deployment.bring_up_to_date()
         # Written last: clients take the file as the sign that the service is ready.
         ready = _describe(variables, deployment, files)
         _wait_until_ready(ready, log=emulator.service(variables, files).log)

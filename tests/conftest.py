@@ -31,6 +31,7 @@ WITHOUT_STACK: Final = (
     "test_damaged_folders.py",
     "test_deploying.py",
     "test_docs_site.py",
+    "test_first_deployment.py",
     "test_growth.py",
     "test_key_look_up.py",
     "test_kills.py",

@@ -19,6 +19,7 @@ import tempfile
 import time
 import venv
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,18 +80,21 @@ class Step:
         if before == (place, sources) and self.is_whole():
             return
         started = time.monotonic()
-        print(f"set-up: {self.name}…", flush=True)
+        _say(f"set-up: {self.name}…")
         if before[:1] != (place,) or not self.is_whole():
             shutil.rmtree(self.target, ignore_errors=True)
         # Until the new marker is written, the target does not count as installed.
         self.marker.unlink(missing_ok=True)
         self.install(environ)
         self.marker.write_text(f"{place} {sources}", encoding="utf-8")
-        print(f"set-up: {self.name}: {time.monotonic() - started:.0f} s", flush=True)
+        _say(f"set-up: {self.name}: {time.monotonic() - started:.0f} s")
 
 
 def steps(*optional: str) -> tuple[Step, ...]:
-    """List what to install, with the `optional` environments of `OPTIONAL`, which are inside the first target."""
+    """List what to install, with the `optional` environments of `OPTIONAL`. Only the last step needs no other.
+
+    The first one makes the folder of all environments, and installs the uv that fills them.
+    """
     return (
         Step(
             name="Python packages",
@@ -100,6 +104,7 @@ def steps(*optional: str) -> tuple[Step, ...]:
             install=_install_python,
         ),
         _environment("emulator of AWS", "local/requirements.txt", folder="emulator"),
+        *(_environment(*OPTIONAL[each], folder=each) for each in optional),
         Step(
             name="AWS CDK command line and ExifTool",
             target=CHECKOUT / "node_modules",
@@ -107,7 +112,6 @@ def steps(*optional: str) -> tuple[Step, ...]:
             sources=(CHECKOUT / "package.json", CHECKOUT / "package-lock.json"),
             install=_install_node,
         ),
-        *(_environment(*OPTIONAL[each], folder=each) for each in optional),
     )
 
 
@@ -135,14 +139,24 @@ def check_node(environ: Mapping[str, str]) -> None:
 def main() -> int:
     """Run the steps that are due; print one sentence and return 1 when one of them cannot be done."""
     environ = dict(os.environ)
+    *python, node = steps(*(each for each in OPTIONAL if each in sys.argv[1:]))
     try:
         check_node(environ)
-        for step in steps(*(each for each in OPTIONAL if each in sys.argv[1:])):
-            step.run(environ)
+        with ThreadPoolExecutor() as pool:
+            # While pip and uv work. Both ends are awaited, and of two errors the one of Python is told.
+            beside = pool.submit(node.run, environ)
+            for step in python:
+                step.run(environ)
+        beside.result()
     except LocalError as error:
         print(error, file=sys.stderr)
         return 1
     return 0
+
+
+def _say(line: str) -> None:
+    # In one piece, because two threads say something.
+    print(f"{line}\n", end="", flush=True)
 
 
 def _install_python(environ: Mapping[str, str]) -> None:

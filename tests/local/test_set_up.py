@@ -204,6 +204,25 @@ def test_nothing_is_installed_without_its_hash_and_no_script_of_a_package_runs(
     assert npm.startswith("npm ci --ignore-scripts ")
 
 
+def test_npm_works_beside_pip_and_uv(checkout: Path, programs: Path) -> None:
+    """Each waits here until the other has begun, so one after the other would never end."""
+    pretend(programs, "node", "echo v20.0.0")
+    subprocess.run([programs / "python3", "-c", STAMP_ALL], cwd=checkout, check=True)  # noqa: S603 - this Python
+    (programs / "sleep").symlink_to(shutil.which("sleep") or "")
+    wait = "n=0; until [ -e {0} ]; do n=$((n + 1)); [ $n -lt 600 ] || exit 1; sleep 0.1; done"
+    begun = {name: checkout / f"{name}-has-begun" for name in ("npm", "uv")}
+    for folder, name, other in ((programs, "npm", "uv"), (checkout / ".venv/bin", "uv", "npm")):
+        met = f": >{begun[name]}; {wait.format(begun[other])}"
+        pretend(folder, name, f"[ $1 = --version ] && echo 11.0.0 && exit 0; {met}")
+    pretend(checkout / ".venv/bin", "python", "exit 0")
+    emulator = checkout / ".venv/emulator"
+    (emulator / ".set-up").write_text(stale(emulator), encoding="utf-8")
+    (checkout / "package.json").write_text("{}", encoding="utf-8")
+    done = set_up(checkout, programs)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(done.stdout.splitlines()) == 4
+
+
 def stale(target: Path) -> str:
     """Return a stamp of the right place and of other sources."""
     return f"{(target / '.set-up').read_text(encoding='utf-8').split()[0]} other"
