@@ -13,11 +13,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 from imagegen.generations.charges import dollars
 from imagegen.generations.drill import Drill
 from imagegen.models.registry import ModelRef, resolve
+from operating.sample import REQUEST
 from stacks.stage import LOCAL_STAGE
 from tools.failures import LocalError
 
 VARIABLE: Final = "DRILL"
-PROMPT: Final = {"text_prompts": [{"text": "a lighthouse at dusk"}]}
 # Which region it is does not matter for the id of a model.
 _ANY_REGION: Final = "us-east-1"
 
@@ -131,8 +131,8 @@ class Rehearsal:
 
     def _show(self) -> None:
         if self.send is not None:
-            self.say(f"A request that pins it gets {self.send({**PROMPT, 'model': self.model}).in_words()}")
-            self.say(f"Any other request gets {self.send(PROMPT).in_words()}")
+            self.say(f"A request that pins it gets {self.send({**REQUEST, 'model': self.model}).in_words()}")
+            self.say(f"Any other request gets {self.send(REQUEST).in_words()}")
         elif self.ask is not None:
             self.ask("Send requests of your own now. Press Enter to end the drill: ")
 

@@ -12,6 +12,7 @@ import httpx
 from imagegen.http import surface
 from local.certificates import trust
 from operating import stage
+from operating.sample import REQUEST
 from stacks.stage import LOCAL_STAGE
 from tools.checkout import CHECKOUT
 from tools.failures import LocalError
@@ -22,7 +23,6 @@ DOCUMENT: Final = surface.route_named("showOpenApi").path
 HEALTH: Final = surface.route_named("showHealth").path
 MODELS: Final = surface.route_named("listModels").path
 IMAGES: Final = surface.route_named("createGeneration").path
-REQUEST: Final[Mapping[str, Any]] = {"text_prompts": [{"text": "A lighthouse at dusk."}], "samples": 1}
 _REFUSED: Final = (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN)
 
 

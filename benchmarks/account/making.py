@@ -14,7 +14,8 @@ from benchmarks.account import lines
 from benchmarks.account.logs import Logs
 from imagegen.generations.charges import dollars
 from imagegen.models.registry import resolve
-from operating.drill import PROMPT, Reply
+from operating.drill import Reply
+from operating.sample import REQUEST
 from stacks.stage import LOCAL_STAGE
 from tools.failures import LocalError
 
@@ -51,7 +52,7 @@ class Making:
         self._confirm(today)
         made: list[str] = []
         for number in range(1, self.images + 1):
-            reply = send(PROMPT)
+            reply = send(REQUEST)
             if reply.status != httpx.codes.OK:
                 raise LocalError(
                     f"Request {number} of {self.images} got {reply.in_words()} "

@@ -19,8 +19,8 @@ from imagegen.http import surface
 from operating.doctor.examined import Examined
 from operating.doctor.finding import Finding, fine, problem, skipped, warning
 from operating.doctor.service import fetch, logs, nobody, opened, send, told
+from operating.sample import REQUEST
 
-PROMPT: Final = "a lighthouse at dusk"
 TRIES: Final = 12
 """How often one key is sent. It is never paid twice; a repeat only learns how the first request ended."""
 WAIT: Final = 10.0
@@ -73,7 +73,7 @@ def proof(
 
 def _made(examined: Examined, *, key: str, pause: Callable[[float], None]) -> httpx.Response:
     """Send one request until it is known how it ended; all attempts have one key, so one image is paid at most."""
-    body = json.dumps({"text_prompts": [{"text": PROMPT}]}).encode()
+    body = json.dumps(REQUEST).encode()
     headers = {"content-type": "application/json", "idempotency-key": key}
     for tries_left in reversed(range(TRIES)):
         last = tries_left == 0

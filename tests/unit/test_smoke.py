@@ -11,7 +11,8 @@ import httpx
 import pytest
 
 from operating import smoke
-from operating.smoke import IMAGES, REQUEST, try_service
+from operating.sample import REQUEST
+from operating.smoke import IMAGES, try_service
 from tools.checkout import CHECKOUT
 from tools.failures import LocalError
 
