@@ -38,7 +38,7 @@ class BedrockCatalogue:
         try:
             details = self._client(region).get_foundation_model(modelIdentifier=model)["modelDetails"]
         except ClientError as exc:
-            if exc.response["Error"]["Code"] == "ResourceNotFoundException":
+            if exc.response.get("Error", {}).get("Code") == "ResourceNotFoundException":
                 return Reported(status="end_of_life")
             raise errors.Misconfigured("Bedrock does not tell the lifecycle of the model.") from exc
         except BotoCoreError as exc:

@@ -41,6 +41,7 @@ REFUSALS: Mapping[str, tuple[int, bytes, Mapping[str, str]]] = {
     "a list": (500, b"[]", {}),
     "not UTF-8": (400, b"\xff", {}),
     "nothing": (503, b"", {}),
+    "choices": (300, b"{}", {}),
     "moved": (307, b"", {"Location": "http://localhost:1/"}),
 }
 
@@ -52,7 +53,7 @@ def outcome(call: Callable[[], Any]) -> tuple[str, Any]:
     except botocore.ClientError as exc:
         found: Any = exc.response
         metadata = found["ResponseMetadata"]
-        return "ClientError", (found["Error"], metadata["HTTPStatusCode"], metadata.get("RequestId"))
+        return "ClientError", (found.get("Error"), metadata["HTTPStatusCode"], metadata.get("RequestId"))
     except Exception as exc:  # noqa: BLE001 - whatever else it is
         return type(exc).__name__, None
     return "", None

@@ -15,7 +15,7 @@ from imagegen.adapters.direct.resending import ATTEMPTS
 from imagegen.adapters.model_catalogue import STATUSES, BedrockCatalogue
 from imagegen.models.lifecycle_check import Reported
 from tests.support.fakes import CORE
-from tests.support.far_side import FarSide, new_session, session
+from tests.support.far_side import FarSide, answer, new_session, session
 
 ASKED = {"modelIdentifier": CORE}
 
@@ -70,6 +70,14 @@ def test_any_other_refusal_is_no_end(code: str) -> None:
         errors.Misconfigured, match=r"^[^:]*: Bedrock does not tell the lifecycle of the model\.$"
     ):
         refused(code)
+
+
+def test_a_reply_without_a_code_is_no_end() -> None:
+    """The SDK reads no code of a reply with the status 300, and calls it an error all the same."""
+    client = clients.bedrock(new_session(), region="us-west-2")
+    FarSide(client, answer(300))
+    with pytest.raises(errors.Misconfigured):
+        BedrockCatalogue(lambda _: client).lifecycle(CORE, region="us-west-2")
 
 
 def test_a_bedrock_that_cannot_be_reached_is_no_end() -> None:

@@ -50,7 +50,7 @@ class DynamoDbKeys:
         try:
             self._client.put_item(TableName=self._table, Item=item_of(new), **condition)  # type: ignore[arg-type]
         except ClientError as exc:
-            if exc.response["Error"]["Code"] == _CONDITION_FAILED:
+            if exc.response.get("Error", {}).get("Code") == _CONDITION_FAILED:
                 return False
             raise
         return True
