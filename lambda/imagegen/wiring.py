@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from imagegen.adapters import clients
-from imagegen.adapters.bedrock import IDLE_LIMIT, BedrockRuntime
+from imagegen.adapters.bedrock import BedrockRuntime
 from imagegen.adapters.direct.session import DirectSession
 from imagegen.adapters.dynamodb import DynamoDbGenerations, DynamoDbQuotas, DynamoDbRecentRequests
 from imagegen.adapters.s3 import S3Images
@@ -160,11 +160,7 @@ def aws_ports(
         quotas=DynamoDbQuotas(
             client=dynamodb,
             # Few requests take a unit back, so the second client is made by the first one that does.
-            once=clients.closed_if_idle(
-                clients.made_once(lambda: direct.table(attempts=1)),
-                clock=clock,
-                limit=IDLE_LIMIT,
-            ),
+            once=clients.made_once(lambda: direct.table(attempts=1)),
             table=settings.table_name,
             limits=_quota_limits(settings),
             clock=clock,

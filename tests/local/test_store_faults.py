@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -22,7 +21,8 @@ from imagegen.adapters.system import SystemClock
 from imagegen.errors import ImagegenError
 from imagegen.generations.charges import Charge, QuotaLimits
 from imagegen.generations.generation import StoredImage
-from tests.support.fakes import CORE, FakeClock, FakeObserver, FakeRandomness
+from tests.support.direct_calls import waiting
+from tests.support.fakes import CORE, FakeObserver, FakeRandomness
 from tests.support.far_side import session
 from tests.support.faulty_server import CLOSED, HANGING, FaultyServer, Reply, Request, Script, cut, whole
 from tests.support.records import ENDED, NEXT, NOW, RECORD
@@ -264,14 +264,13 @@ def test_what_is_given_back_never_goes_over_a_connection_that_was_idle(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A connection may have died since it was used, and the one request that may be sent would be lost with it."""
-    clock = FakeClock()
+    wait = waiting(monkeypatch)
     with FaultyServer(*[whole(200, b"{}")] * 3) as server:
         monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
-        make = clients.made_once(lambda: direct().table(attempts=1))
-        quotas = counters(once=clients.closed_if_idle(make, clock=clock, limit=timedelta(seconds=20)))
+        quotas = counters(once=clients.made_once(lambda: direct().table(attempts=1)))
         for pause in (20, 20.5, 0):
             quotas.correct("alice", "2026-11-25", Charge(images=-1))
-            clock.sleep(pause)
+            wait(pause)
     first, second, third = (request.connection for request in server.requests)
     assert first == second
     assert second != third

@@ -32,7 +32,8 @@ from imagegen.models.registry import resolve
 from local import certificates
 from local.bedrock.settings import Settings
 from local.bedrock.stand_in import StandIn
-from tests.support.fakes import CORE, FakeClock
+from tests.support.direct_calls import waiting
+from tests.support.fakes import CORE
 from tests.support.far_side import session
 from tests.support.faulty_server import (
     CLOSED,
@@ -305,12 +306,12 @@ def test_whatever_else_answers_has_a_code_and_a_price(
 
 def test_a_connection_is_used_again_but_not_after_it_was_idle(monkeypatch: pytest.MonkeyPatch) -> None:
     """The function may have been frozen in between, and the far side may have closed the connection."""
-    clock = FakeClock()
+    wait = waiting(monkeypatch)
     with FaultyServer(whole(200, b"x" * 100_000)) as server:
         monkeypatch.setenv("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", server.url)
-        adapter = runtime(clock=clock)
+        adapter = runtime()
         for idle in (0, 19, 21, 0):
-            clock.sleep(idle)
+            wait(idle)
             assert len(adapter.invoke(WHOLE, b"{}")) == 100_000
     assert [request.connection for request in server.requests] == [1, 1, 2, 2]
 

@@ -6,9 +6,10 @@ import hashlib
 import json
 import ssl
 from base64 import b64encode
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from imagegen.adapters import clients
 from imagegen.adapters.bedrock import BedrockRuntime
@@ -19,6 +20,9 @@ from local import certificates
 from tests.support.fakes import CORE
 from tests.support.far_side import new_session
 from tests.support.faulty_server import Reply, whole
+
+if TYPE_CHECKING:
+    import pytest
 
 ITEM = {"id": {"S": "gen_1"}, "images": {"N": "3"}, "é": {"S": "tea ☕ \x7f"}}
 
@@ -77,6 +81,17 @@ def runtime(*, model_timeout: float = 60.0) -> Any:
     """Return what calls a model."""
     client = clients.bedrock_runtime(new_session(), region="us-west-2", model_timeout=model_timeout)
     return direct().runtime(client)
+
+
+def waiting(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Return what lets so many seconds pass for the connections that no call uses."""
+    now = [1000.0]
+    monkeypatch.setattr("imagegen.adapters.direct.connections.time.time", lambda: now[0])
+
+    def wait(seconds: float) -> None:
+        now[0] += seconds
+
+    return wait
 
 
 def adapter_of(client: Any, *, model_timeout: float = 60.0) -> BedrockRuntime:

@@ -10,9 +10,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Final, Literal, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Final, Literal, TypeVar, cast
 
 from botocore.config import Config
 
@@ -27,20 +26,8 @@ if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_sqs import SQSClient
 
-    from imagegen.generations.ports import Clock
-
 T = TypeVar("T")
-
-
-class Closable(Protocol):
-    """A client that can close its connections."""
-
-    def close(self) -> None:
-        """Close them; the next call opens new ones."""
-        ...
-
-
-Client = TypeVar("Client", bound=Closable)
+Client = TypeVar("Client")
 
 AddressingStyle = Literal["virtual", "path"]
 
@@ -76,23 +63,6 @@ class OfRegions(Mapping[str, Client]):
 
     def __len__(self) -> int:
         return len(self._clients)
-
-
-def closed_if_idle(get: Callable[[], Client], *, clock: Clock, limit: timedelta) -> Callable[[], Client]:
-    """Return a function that gives the same client, and closes its connections first if nobody asked for so long.
-
-    The far side may have closed them while the function was frozen. A request that may be sent only once would be lost.
-    """
-    asked: list[datetime] = []
-
-    def fresh() -> Client:
-        client, now = get(), clock.now()
-        if asked and now - asked[-1] > limit:
-            client.close()
-        asked[:] = [now]
-        return client
-
-    return fresh
 
 
 def bedrock_runtime(session: Session, *, region: str, model_timeout: float) -> BedrockRuntimeClient:

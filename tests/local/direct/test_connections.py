@@ -19,6 +19,7 @@ from imagegen.adapters.direct.connection import Connection
 from imagegen.adapters.direct.connections import Connections
 from tests.support.direct_calls import (
     IMAGE,
+    INVOKE,
     PNG,
     PUT,
     Tls,
@@ -27,6 +28,7 @@ from tests.support.direct_calls import (
     bucket,
     runtime,
     table,
+    waiting,
 )
 from tests.support.faulty_server import FaultyServer, Reply, Request, whole
 
@@ -63,11 +65,10 @@ class Emptied(deque[Any]):
         return 1
 
 
-def test_another_thread_may_take_what_is_being_closed() -> None:
-    """All images of a batch may find the connections idle at the same time."""
+def test_another_thread_may_have_taken_the_last_one() -> None:
+    """Several images may find the same connection free at the same time."""
     connections = Connections("http://localhost:1", lambda: Connection("http://localhost:1"))
     connections._free = Emptied()
-    connections.close()
     assert connections.take().host == "localhost:1"
 
 
@@ -76,17 +77,26 @@ def test_each_connection_has_an_age_of_its_own(
     idle: float, opened: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One that lay below a busy one may be gone. A clock that went back says nothing, so it counts as long."""
-    now = [1000.0]
-    monkeypatch.setattr("imagegen.adapters.direct.connections.time.time", lambda: now[0])
+    wait = waiting(monkeypatch)
     with FaultyServer(whole(200, b"{}")) as server:
         monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
-        for calls in (runtime(), table(attempts=1)):
+        for connections in (runtime()._connections, table(attempts=1)._calls._sender):
             before = server.connections
-            connections = calls._connections
             connections.send("POST", "/", {}, b"")
-            now[0] += idle
+            wait(idle)
             connections.send("POST", "/", {}, b"")
             assert server.connections - before == opened
+
+
+def test_a_streamed_call_has_a_connection_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The SDK makes it and does not know how long a connection was idle; this call is sent once as well."""
+    reply = whole(200, b"", ["Content-Type: application/vnd.amazon.eventstream"])
+    with FaultyServer(reply) as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
+        model = runtime()
+        for _ in range(2):
+            assert list(model.invoke_model_with_response_stream(**INVOKE)["body"]) == []
+    assert [request.connection for request in server.requests] == [1, 2]
 
 
 HEADERS = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n"
@@ -161,7 +171,7 @@ def test_the_connection_to_a_model_is_kept_alive_while_nothing_comes(monkeypatch
         model, items = runtime(), table()
         answered(adapter_of(model))
         items.get_item(TableName="t", Key={"id": {"S": "x"}})
-        for name, connections in (("model", model._connections), ("table", items._connections)):
+        for name, connections in (("model", model._connections), ("table", items._calls._sender)):
             with connections.lent() as connection:
                 alive[name] = connection._socket.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
     assert alive == {"model": 1, "table": 0}

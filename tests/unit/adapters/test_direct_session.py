@@ -47,7 +47,7 @@ def direct(session: Any, *, url_suffix: str = "amazonaws.com") -> DirectSession:
 
 def connections_of(table: Any) -> Any:
     """Return the connections of a table."""
-    return table._connections
+    return table._calls._sender
 
 
 @pytest.mark.parametrize("region", SUFFIXES)

@@ -18,7 +18,6 @@ from botocore import exceptions as botocore
 
 from imagegen import errors
 from imagegen.adapters.bedrock.refusals import reason_of, refusal_of
-from imagegen.adapters.direct import connections
 from imagegen.adapters.direct.connection import TooLongError
 from imagegen.errors import ImagegenError, VendorRefusal
 from imagegen.generations.model_caller import RETRY_AFTER
@@ -30,9 +29,6 @@ if TYPE_CHECKING:
 
 MAX_ANSWER: Final = 30_000_000
 """In bytes: ten times the largest image that these models draw."""
-
-IDLE_LIMIT: Final = timedelta(seconds=connections.IDLE_LIMIT)
-"""A connection that was idle for longer is closed before the next call."""
 
 ERRORS: Final[Mapping[str, type[ImagegenError]]] = {
     "ThrottlingException": errors.ModelThrottled,
@@ -97,7 +93,6 @@ class BedrockRuntime:
         self._clients = clients
         self._model_timeout = timedelta(seconds=model_timeout)
         self._clock = clock
-        self._used: dict[str, datetime] = {}
 
     def invoke(self, ref: ModelRef, body: bytes) -> bytes:
         """Send one InvokeModel request (streamed if the registry says so) and return the whole answer.
@@ -106,7 +101,7 @@ class BedrockRuntime:
             ImagegenError: one of the table above; the class says whether the call was certainly unbilled.
         """
         try:
-            client = self._fresh(ref.region)
+            client = self._clients[ref.region]
         except ImagegenError:
             raise
         except Exception as exc:
@@ -120,18 +115,6 @@ class BedrockRuntime:
         except Exception as exc:
             # While a body is read, the errors of sockets, of urllib3, of parsers and of the event stream come through.
             raise _translated(exc) from exc
-        finally:
-            self._used[ref.region] = self._clock.now()
-
-    def _fresh(self, region: str) -> DirectRuntime:
-        """Return the client; first close connections that were idle for too long."""
-        # The far side may have closed them while the function was frozen. A call on such a connection fails in the same
-        # way as a call that was lost after it was paid.
-        client = self._clients[region]
-        used = self._used.get(region)
-        if used is not None and self._clock.now() - used > IDLE_LIMIT:
-            client.close()
-        return client
 
     def _whole(self, client: DirectRuntime, target: str, body: bytes) -> bytes:
         ends_at = self._clock.now() + self._model_timeout

@@ -6,7 +6,7 @@ import time
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -66,13 +66,7 @@ class Connections:
         with self.lent() as connection:
             return connection.send(method, path, headers, body)
 
-    def close(self) -> None:
-        """Close those that no call uses."""
-        _close(self._free)
-
 
 def _close(connections: deque[_Free]) -> None:
-    # Other threads take and close as well.
-    with suppress(IndexError):
-        while True:
-            connections.pop()[0].close()
+    while connections:
+        connections.pop()[0].close()

@@ -45,13 +45,10 @@ class DirectRuntime:
         self._now = now
 
     def invoke_model_with_response_stream(self, **parameters: Any) -> Mapping[str, Any]:
-        """Call a model that streams, with the SDK's client."""
-        return self._client.invoke_model_with_response_stream(**parameters)
-
-    def close(self) -> None:
-        """Close the connections that no call uses."""
-        self._connections.close()
+        """Call a model that streams, with the SDK's client and over a new connection."""
+        # Like the others, one that was idle may have died meanwhile, and this call is sent once as well.
         self._client.close()
+        return self._client.invoke_model_with_response_stream(**parameters)
 
     def invoke_model(
         self,

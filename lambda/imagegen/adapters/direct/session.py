@@ -58,7 +58,7 @@ class DirectSession:
             now=self._clock.now,
             attempts=attempts,
         )
-        return cast("DynamoDBClient", DirectTable(calls, connections))
+        return cast("DynamoDBClient", DirectTable(calls))
 
     def bucket(self, client: S3Client) -> S3Client:
         """Return a client that stores objects itself.

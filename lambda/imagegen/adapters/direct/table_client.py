@@ -8,7 +8,6 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from imagegen.adapters.direct.connection import UnusableError
-from imagegen.adapters.direct.connections import Connections
 from imagegen.adapters.direct.resending import RefusedError
 from imagegen.adapters.direct.table_calls import TableCalls, json_object
 
@@ -21,9 +20,8 @@ class DirectTable:
     What has no usable response raises what `TableCalls.call` raises, instead of an exception of botocore's.
     """
 
-    def __init__(self, calls: TableCalls, connections: Connections) -> None:
+    def __init__(self, calls: TableCalls) -> None:
         self._calls = calls
-        self._connections = connections
 
     def get_item(self, **parameters: Any) -> Reply:
         """Read an item: Amazon DynamoDB API reference, "GetItem".
@@ -43,10 +41,6 @@ class DirectTable:
     def query(self, **parameters: Any) -> Reply:
         """Read items of an index: Amazon DynamoDB API reference, "Query"."""
         return self._call("Query", parameters)
-
-    def close(self) -> None:
-        """Close the connections that no call uses."""
-        self._connections.close()
 
     def _call(
         self,
