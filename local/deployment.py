@@ -103,7 +103,8 @@ class Deployment:
         After a fresh set-up this takes longer than the servers take to start. The process does not outlive the block.
         """
         imported = importlib.util.find_spec("aws_cdk")
-        if imported is None or imported.cached is None or Path(imported.cached).exists():
+        kept = Path(imported.cached) if imported and imported.cached else None
+        if sys.dont_write_bytecode or kept is None or kept.exists():
             yield
             return
         with subprocess.Popen(

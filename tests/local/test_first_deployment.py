@@ -36,6 +36,7 @@ def bytecode(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(sys, "pycache_prefix", str(folder))
     monkeypatch.setenv("PYTHONPYCACHEPREFIX", str(folder))
     monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
     # What is imported already remembers the folder of before.
     for name in [name for name in sys.modules if name.partition(".")[0] == "aws_cdk"]:
         monkeypatch.delitem(sys.modules, name)
@@ -85,3 +86,13 @@ def test_nothing_is_compiled_twice(
     monkeypatch.setattr(sys, "executable", "/no/such/program")
     with deployment.compiled_meanwhile():
         assert processes.running(deployment.variables.folder) == []
+
+
+def test_nothing_is_compiled_if_no_bytecode_is_kept(
+    deployment: Deployment, bytecode: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`PYTHONDONTWRITEBYTECODE` says so; then the other process would only take time."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    monkeypatch.setattr(sys, "executable", "/no/such/program")
+    with deployment.compiled_meanwhile():
+        assert not bytecode.exists()
