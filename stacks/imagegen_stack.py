@@ -63,14 +63,8 @@ class ImagegenStack(Stack):
         api = self._make_api(config, code=code, variables=variables, key=kms_key)
         concurrency = queue_concurrency(config, derived=concurrency_for(models, today=today))
         warn_about_a_small_account(config, queue=concurrency, stack=self)
-        worker = WorkerFunction(
-            self,
-            "Worker",
-            config=config,
-            code=code,
-            environment=variables,
-            key=kms_key,
-            concurrency=concurrency,
+        worker = self._make_worker(
+            config, code=code, variables=variables, key=kms_key, concurrency=concurrency
         )
         callers = AUTHENTICATION[config.api_auth]
         handler = handler_of(self, config=config, function=api.function)
@@ -108,6 +102,25 @@ class ImagegenStack(Stack):
             key=key,
             reserved_concurrency=config.api_concurrency,
             snapstart=config.snapstart,
+        )
+
+    def _make_worker(
+        self,
+        config: StageConfig,
+        *,
+        code: lambda_.Code,
+        variables: Mapping[str, str],
+        key: kms.Key | None,
+        concurrency: int,
+    ) -> WorkerFunction:
+        return WorkerFunction(
+            self,
+            "Worker",
+            config=config,
+            code=code,
+            environment=variables,
+            key=key,
+            concurrency=concurrency,
         )
 
     def _allow(self, *, bucket: ImageBucket, secret: WebhookSecret | None, key: EncryptionKey | None) -> None:
